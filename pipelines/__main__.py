@@ -1,0 +1,5 @@
+"""`python -m pipelines` is `sixgate`."""
+
+from pipelines.cli import main
+
+main()

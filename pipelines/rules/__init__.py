@@ -1,0 +1,1 @@
+"""What is decided, without I/O, clock, environment or MLflow."""

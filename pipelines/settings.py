@@ -1,0 +1,58 @@
+"""Where things are: one frozen object, built at entry points and passed down; importing it connects to nothing."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = "sixgate.env"
+
+
+class Settings(BaseSettings):
+    """Every setting, read from `SIXGATE_*`, then from the file that `sixgate up` leaves in `SIXGATE_HOME`."""
+
+    model_config = SettingsConfigDict(env_prefix="SIXGATE_", frozen=True, extra="ignore", populate_by_name=True)
+
+    root: Path = ROOT
+    home: Path = ROOT / ".sixgate"
+    database_url: str = "postgresql://sixgate@127.0.0.1:5433/sixgate"
+    mlflow_tracking_uri: str = Field(
+        "http://127.0.0.1:5000", validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI")
+    )
+    artifacts: Path | None = None
+    policy_overlay: Path | None = None
+    runtime: Literal["local", "docker", "kubernetes"] = "local"
+    host: str = "127.0.0.1"
+    pg_port: int = Field(5433, ge=1, le=65535)
+    airflow_port: int = Field(8080, ge=1, le=65535)
+    mlflow_port: int = Field(5000, ge=1, le=65535)
+    api_port: int = Field(8000, ge=1, le=65535)
+    api_key: str = ""
+
+    @property
+    def reference(self) -> Path:
+        """The folder of use cases."""
+        return self.root / "reference"
+
+    @property
+    def artifact_root(self) -> Path:
+        """Snapshots, datasets, reports and quarantined rows."""
+        return self.artifacts or self.home / "artifacts"
+
+    @property
+    def api_url(self) -> str:
+        """Where the scoring server answers."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def airflow_url(self) -> str:
+        """Where Airflow's API server answers."""
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Read the environment first, then `sixgate.env` in the home it names."""
+        home = cls().home
+        return cls(_env_file=home / ENV_FILE)  # type: ignore[call-arg]

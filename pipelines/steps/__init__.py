@@ -1,0 +1,1 @@
+"""One module per stage, each reading as gather, decide, record."""

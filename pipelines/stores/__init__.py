@@ -1,0 +1,1 @@
+"""The only places that touch the world: tables, the model registry, artifacts."""

@@ -1,0 +1,1 @@
+"""The scoring server: decodes, scores, answers, and remembers every answer."""

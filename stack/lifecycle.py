@@ -1,0 +1,190 @@
+"""up, down and status: what `sixgate` does to the whole stack."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import StackError
+from pipelines.settings import Settings
+from stack import child
+from stack.home import Home, Secrets, home_of
+from stack.postgres import Postgres
+from stack.programs import environment, health_checks, programs, write_credentials
+from stack.supervisor import Supervisor
+
+Say = Callable[[str], None]
+STARTING = ("server", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The parts of one home, laid out but not necessarily running."""
+
+    settings: Settings
+    home: Home
+    secrets: Secrets
+    postgres: Postgres
+    supervisor: Supervisor
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Stack":
+        """Lay out the stack of `settings.home`, making the folder and its secrets when they are not there."""
+        home = home_of(settings)
+        home.prepare()
+        drawn = home.secrets()
+        postgres = Postgres.embedded(home.path, instance=drawn.instance, port=settings.pg_port)
+        return cls(settings, home, drawn, postgres, Supervisor(home))
+
+
+def up(settings: Settings, *, say: Say, seconds: float = 240) -> bool:
+    """Start whatever does not run and wait until all is healthy; False when all was up already."""
+    stack = Stack.of(settings)
+    if stack.supervisor.running():
+        if _all_healthy(stack):
+            return False
+        say("a supervisor runs but not everything is well: starting what is missing")
+    else:
+        left = child.end_all(stack.home.run)
+        if left:
+            say(f"ended {left} processes that a crash had left behind")
+        _require_free_ports(settings)
+        if stack.postgres.initialise(stack.secrets.postgres):
+            say(f"made a PostgreSQL cluster in {stack.postgres.data}")
+        write_credentials(stack.home, stack.secrets, stack.postgres, settings)
+        env = environment(stack.home, stack.secrets, stack.postgres, settings)
+        stack.supervisor.start(programs(stack.postgres, settings), env)
+    _start_programs(stack, say)
+    _wait(stack, say, seconds)
+    return True
+
+
+def down(settings: Settings) -> int:
+    """Stop everything this home started; return how many processes were ended."""
+    home = home_of(settings)
+    if not home.secrets_file.exists():
+        return 0
+    supervisor = Supervisor(home)
+    before = child.descendants(home.run)
+    for name in reversed(list(supervisor.states())):
+        if name != "postgres":
+            supervisor.stop_program(name)
+    if supervisor.running():
+        supervisor.stop_program("postgres")
+        supervisor.shut_down()
+        _until(lambda: not supervisor.running(), seconds=15)
+    child.end(before)
+    child.end_all(home.run)
+    return len(before)
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Addresses, health and paths, as `sixgate status --json` prints them."""
+    home = home_of(settings)
+    supervised = Supervisor(home).states() if home.secrets_file.exists() else {}
+    up_now = bool(supervised)
+    checks = {name: check() if up_now else False for name, check in health_checks(settings).items()}
+    return {
+        "up": up_now and all(checks.values()),
+        "health": checks,
+        "processes": {name: {"state": info["statename"], "pid": info["pid"]} for name, info in supervised.items()},
+        "addresses": {
+            "airflow": settings.airflow_url,
+            "mlflow": f"http://127.0.0.1:{settings.mlflow_port}",
+            "server": settings.api_url,
+            "docs": f"{settings.api_url}/docs",
+            "postgres": f"127.0.0.1:{settings.pg_port}",
+        },
+        "paths": {
+            "home": str(home.path),
+            "logs": str(home.logs),
+            "airflow_passwords": str(home.airflow / "passwords.json"),
+            "client_environment": str(home.env_file),
+        },
+    }
+
+
+def _start_programs(stack: Stack, say: Say) -> None:
+    env = environment(stack.home, stack.secrets, stack.postgres, stack.settings)
+    stack.supervisor.start_program("postgres")
+    stack.postgres.wait(stack.secrets.postgres)
+    stack.postgres.create_databases(stack.secrets.postgres)
+    say("PostgreSQL answers")
+    stack.supervisor.start_program("mlflow")
+    with ThreadPoolExecutor(2) as pool:
+        jobs: dict[str, Future[None]] = {
+            "sixgate's schema is current": pool.submit(
+                _command, [sys.executable, "-m", "pipelines.stores.schema"], "the sixgate schema", env
+            ),
+            "Airflow's database is migrated": pool.submit(
+                _command, [str(Path(sys.executable).parent / "airflow"), "db", "migrate"], "airflow db migrate", env
+            ),
+        }
+        for message, job in jobs.items():
+            job.result()
+            say(message)
+    for name in STARTING:
+        stack.supervisor.start_program(name)
+
+
+def _command(command: list[str], what: str, env: dict[str, str]) -> None:
+    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd="/")
+    if done.returncode:
+        lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
+        raise StackError(f"{what} failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
+
+
+def _wait(stack: Stack, say: Say, seconds: float) -> None:
+    waiting = health_checks(stack.settings)
+    deadline = time.monotonic() + seconds
+    while waiting:
+        for name in [name for name, healthy in waiting.items() if healthy()]:
+            del waiting[name]
+            say(f"{name} is healthy")
+        fatal = [name for name, info in stack.supervisor.states().items() if info["statename"] == "FATAL"]
+        if fatal:
+            raise StackError(f"{fatal[0]} keeps dying; see {stack.home.logs / (fatal[0] + '.log')}")
+        if waiting and time.monotonic() > deadline:
+            raise StackError(f"{', '.join(waiting)} not healthy after {seconds:.0f} s; see {stack.home.logs}")
+        time.sleep(0.3)
+
+
+def _all_healthy(stack: Stack) -> bool:
+    return all(check() for check in health_checks(stack.settings).values())
+
+
+def _require_free_ports(settings: Settings) -> None:
+    ports = {
+        "SIXGATE_PG_PORT": settings.pg_port,
+        "SIXGATE_MLFLOW_PORT": settings.mlflow_port,
+        "SIXGATE_API_PORT": settings.api_port,
+        "SIXGATE_AIRFLOW_PORT": settings.airflow_port,
+    }
+    for variable, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError as error:
+                raise StackError(f"port {port} is taken ({error.strerror}): stop what listens there, or set {variable}") from error
+
+
+def _until(done: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+
+def delete(settings: Settings) -> None:
+    """Remove the databases, models, logs and secrets of this home."""
+    home = home_of(settings)
+    if home.secrets_file.exists():
+        Stack.of(settings).postgres.delete()
+        shutil.rmtree(home.path)

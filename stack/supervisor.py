@@ -1,0 +1,134 @@
+"""supervisord, which restarts what dies: its configuration, and the few calls we make to it."""
+
+import configparser
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from pipelines.errors import StackError
+from stack.home import Home
+from stack.programs import Program
+
+SOCKET_LIMIT = 100  # bytes that every platform allows a unix socket's path
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """The supervisor of one home."""
+
+    home: Home
+
+    @property
+    def _config(self) -> Path:
+        return self.home.run / "supervisord.conf"
+
+    @property
+    def _socket(self) -> Path:
+        near = self.home.run / "supervisor.sock"
+        if len(os.fsencode(near)) < SOCKET_LIMIT:
+            return near
+        return Path("/tmp") / f"sixgate-{self.home.secrets().instance}.sock"  # noqa: S108 - the socket itself is mode 0700
+
+    def start(self, programs: list[Program], environment: dict[str, str]) -> None:
+        """Write the configuration and start supervisord in the background; no program starts yet."""
+        self._write(programs)
+        command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(self._config)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise StackError(f"supervisord did not start: {(done.stderr or done.stdout).strip()}; see {self.home.logs}")
+        deadline = time.monotonic() + 15
+        while not self.running():
+            if time.monotonic() > deadline:
+                raise StackError(f"supervisord does not answer on {self._socket}; see {self.home.logs}/supervisord.log")
+            time.sleep(0.05)
+
+    def running(self) -> bool:
+        """Whether a supervisor of this home answers."""
+        try:
+            self._call().getState()
+            return True
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Name → supervisor's own account of each process; empty when it does not run."""
+        try:
+            return {info["name"]: info for info in self._call().getAllProcessInfo()}
+        except (OSError, xmlrpc.client.Error):
+            return {}
+
+    def start_program(self, name: str) -> None:
+        """Start one program unless it runs."""
+        try:
+            self._call().startProcess(name, False)
+        except xmlrpc.client.Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise StackError(f"{name} did not start ({fault.faultString}); see {self.home.logs}/{name}.log") from fault
+
+    def stop_program(self, name: str) -> None:
+        """Stop one program and wait until it is gone."""
+        try:
+            self._call().stopProcess(name, True)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise StackError(f"{name} did not stop: {fault.faultString}") from fault
+
+    def shut_down(self) -> None:
+        """End supervisord itself."""
+        if self.running():
+            self._call().shutdown()
+
+    def _call(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _write(self, programs: list[Program]) -> None:
+        config = configparser.RawConfigParser()
+        config["unix_http_server"] = {"file": str(self._socket), "chmod": "0700"}
+        config["supervisord"] = {
+            "pidfile": str(self.home.run / "supervisord.pid"),
+            "logfile": str(self.home.logs / "supervisord.log"),
+            "childlogdir": str(self.home.logs),
+            "umask": "077",
+        } | ({"user": "root"} if os.geteuid() == 0 else {})
+        config["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for program in programs:
+            config[f"program:{program.name}"] = self._section(program)
+        with self._config.open("w") as file:
+            config.write(file)
+
+    def _section(self, program: Program) -> dict[str, str]:
+        note = self.home.run / f"{program.name}.pid"
+        wrapper = [sys.executable, "-m", "stack.child", *(["--user", program.user] if program.user else []), str(note)]
+        return {
+            "command": " ".join(_quoted(part) for part in [*wrapper, *program.command]),
+            "directory": "/",
+            "autostart": "false",
+            "autorestart": "true",
+            "startsecs": "1",
+            "startretries": "10",
+            "stopsignal": program.stop_signal,
+            "stopasgroup": "false" if program.name == "postgres" else "true",
+            "killasgroup": "true",
+            "stopwaitsecs": "20",
+            "redirect_stderr": "true",
+            "stdout_logfile": str(self.home.logs / f"{program.name}.log"),
+            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_backups": "2",
+        }
+
+
+def _quoted(part: str) -> str:
+    """Quote one word for supervisor's shlex, whose own % expansion is doubled away."""
+    import shlex
+
+    return shlex.quote(part).replace("%", "%%")
