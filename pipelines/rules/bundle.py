@@ -1,0 +1,89 @@
+"""A model bundle: the files of a model version that serve, and the digest that names them.
+
+model.onnx           input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,): calibrated
+bundle.json          format, use case, contract hash, columns, kind, calibration, threshold
+known_answers.json   rows of features (null where missing) and the scores that whoever loads the model must get
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import ModelRejected
+
+FILES = ("model.onnx", "bundle.json", "known_answers.json")
+FORMAT = 1
+TOLERANCE = 1e-5
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Platt scaling: score = sigmoid(a · margin + b)."""
+
+    a: float = 1.0
+    b: float = 0.0
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model needs to be known by, beside its graph."""
+
+    use_case: str
+    contract_hash: str
+    columns: tuple[str, ...]
+    kind: Literal["xgboost", "logistic"]
+    calibration: Calibration
+    threshold: float
+    format: int = FORMAT
+
+
+class KnownAnswers(msgspec.Struct, frozen=True):
+    """Rows whose scores are known; NaN travels as null."""
+
+    features: list[list[float | None]]
+    scores: list[float]
+
+    @classmethod
+    def of(cls, features: NDArray[np.float64], scores: NDArray[np.float64]) -> "KnownAnswers":
+        """Keep (n, columns) features and (n,) scores."""
+        rows = [[None if math.isnan(value) else float(value) for value in row] for row in features]
+        return cls(rows, [float(score) for score in scores])
+
+    def matrix(self) -> NDArray[np.float64]:
+        """The rows as (n, columns), missing as NaN."""
+        return np.array([[math.nan if value is None else value for value in row] for row in self.features], dtype=np.float64)
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """Name the serving files by content: sha256 over their names and sha256s."""
+    missing = [name for name in FILES if name not in files]
+    if missing:
+        raise ModelRejected(f"the model has no {', '.join(missing)}: it was not made by the train step")
+    parts = [f"{name} {hashlib.sha256(files[name]).hexdigest()}" for name in FILES]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def read_bundle(files: Mapping[str, bytes], *, use_case: str, contract_hash: str) -> Bundle:
+    """Decode and check `bundle.json`; a bundle for another use case, contract or format is refused."""
+    try:
+        bundle = msgspec.json.decode(files["bundle.json"], type=Bundle)
+    except (KeyError, msgspec.DecodeError) as error:
+        raise ModelRejected(f"bundle.json can't be read: {error}") from error
+    for name, found, wanted in (
+        ("format", bundle.format, FORMAT),
+        ("use case", bundle.use_case, use_case),
+        ("contract hash", bundle.contract_hash, contract_hash),
+    ):
+        if found != wanted:
+            raise ModelRejected(f"the model's {name} is {found!r} and {wanted!r} is served here: train it again")
+    return bundle
+
+
+def check_answers(known: KnownAnswers, scores: NDArray[np.float64]) -> None:
+    """Refuse a model whose scores differ from the known ones by more than 1e-5, or are not numbers."""
+    worst = float(np.max(np.abs(np.asarray(known.scores) - scores))) if len(known.scores) else math.nan
+    if not worst <= TOLERANCE:
+        raise ModelRejected(f"known answers differ by {worst:.2g}, more than {TOLERANCE:g}: the artefact is not what was trained")

@@ -1,0 +1,33 @@
+"""Derived features: the same compiled expressions for one row and for a million."""
+
+import numexpr
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.rules.contract import Contract
+
+numexpr.set_num_threads(1)  # one row must not wait for a pool, and steps run side by side
+
+
+class Deriver:
+    """A contract's `derived` expressions, compiled once."""
+
+    def __init__(self, contract: Contract) -> None:
+        position = {name: index for index, name in enumerate(contract.raw)}
+        self._raw, self._width = len(contract.raw), len(contract.columns)
+        self._steps = [_compiled(derived.expression, position) for derived in contract.derived]
+
+    def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Append the derived columns: (n, raw) → (n, raw + derived); a result that is not finite is missing (NaN)."""
+        columns = np.empty((len(raw), self._width))
+        columns[:, : self._raw] = raw
+        for at, (expression, inputs) in enumerate(self._steps, start=self._raw):
+            value = expression(*(columns[:, index] for index in inputs))
+            columns[:, at] = np.where(np.isfinite(value), value, np.nan)
+        return columns
+
+
+def _compiled(expression: str, position: dict[str, int]) -> tuple["numexpr.NumExpr", list[int]]:
+    names = sorted(set(numexpr.necompiler.getExprNames(expression, {})[0]), key=position.__getitem__)
+    compiled = numexpr.NumExpr(expression, signature=[(name, np.float64) for name in names])
+    return compiled, [position[name] for name in names]

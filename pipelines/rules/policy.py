@@ -1,0 +1,148 @@
+"""The policy of a use case: every threshold and schedule, as data that is stored with each decision made by it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from pipelines.errors import UseCaseError
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the policy in which an unknown key is an error."""
+
+
+class Gates(_Section):
+    """Thresholds of the six gates; `level` is the nominal one-sided level of the paired evidence."""
+
+    f1_improvement: Share
+    level: Share
+    resamples: Positive
+    brier_degradation: Share
+    samples: Positive
+    positives: Positive
+    label_coverage: Share
+    recall: Share
+    roc_auc: Share
+
+
+class Evaluation(_Section):
+    """Which rows are training data and which are held out, both by event time."""
+
+    window: timedelta
+    holdout: Share
+
+
+class Training(_Section):
+    """The search for a candidate."""
+
+    seed: int
+    trees: Positive
+    threshold_metric: Literal["f1"] = "f1"
+
+
+class Validation(_Section):
+    """How bad data may be before a run fails."""
+
+    quarantine_share: Share
+    missing_share: Share
+
+
+class Retraining(_Section):
+    """When retraining may start."""
+
+    schedule: str
+    cooldown: timedelta
+    labels: Count
+
+
+class Severe(_Section):
+    """Severe means: dataset drift in `k` of the last `n` disjoint steps, the newest included."""
+
+    k: Positive
+    n: Positive
+
+
+class Drift(_Section):
+    """How a drift check looks and when it cries."""
+
+    schedule: str
+    window: timedelta
+    step: timedelta
+    rows: Positive
+    psi: float
+    level: Share
+    inspect_share: Share
+    warning_features: Count
+    dataset_share: Share
+    severe: Severe
+
+
+class Review(_Section):
+    """Whether a person has to approve, and how long they have."""
+
+    when: Literal["never", "always", "on_drift"]
+    timeout: timedelta
+
+
+class Promotion(_Section):
+    """How long replicas have to acknowledge."""
+
+    acknowledge_within: timedelta
+
+
+class Explanation(_Section):
+    """Which predictions are explained: all, the flagged ones and a share of the rest, or those asked for."""
+
+    schedule: str
+    select: Literal["all", "flagged", "requested"]
+    sample: Share
+    chunk: Positive
+    limit: Positive
+    attempts: Positive
+
+
+class Retention(_Section):
+    """How long rows are kept."""
+
+    predictions: timedelta
+    metrics: timedelta
+
+
+class Policy(_Section):
+    """All that people decided about one use case."""
+
+    label_maturity: timedelta
+    gates: Gates
+    evaluation: Evaluation
+    training: Training
+    validation: Validation
+    retraining: Retraining
+    drift: Drift
+    review: Review
+    promotion: Promotion
+    explanation: Explanation
+    retention: Retention
+    use_case: str = ""
+
+
+def parse_policy(document: Any, *, use_case: str, file: str) -> Policy:
+    """Check a policy's document and return it; a fault raises UseCaseError naming file, key and rule."""
+    try:
+        return msgspec.structs.replace(msgspec.convert(document, Policy), use_case=use_case)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        raise UseCaseError(f"{file}: {where.strip('`.') or 'the file'}: {what}") from error
+
+
+def overlay(document: Any, over: Any) -> Any:
+    """Lay one document over another: mappings merge key by key, anything else replaces."""
+    if isinstance(document, Mapping) and isinstance(over, Mapping):
+        keys = [*document, *(key for key in over if key not in document)]
+        return {key: overlay(document.get(key), over[key]) if key in over else document[key] for key in keys}
+    return over

@@ -1,0 +1,29 @@
+"""The connection every store is given, and the named queries of `sql/queries`."""
+
+from functools import lru_cache
+from typing import Any
+
+import aiosql
+import psycopg
+from psycopg.rows import dict_row
+
+from pipelines.settings import ROOT, Settings
+
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+def connect(settings: Settings, *, autocommit: bool = False) -> Connection:
+    """Open a connection whose rows are dicts; leaving its `with` block commits, or rolls back on an error."""
+    return psycopg.connect(
+        settings.database_url,
+        row_factory=dict_row,
+        autocommit=autocommit,
+        connect_timeout=10,
+        application_name="sixgate",
+    )
+
+
+@lru_cache
+def queries(name: str) -> Any:
+    """The named queries of `sql/queries/<name>.sql`."""
+    return aiosql.from_path(ROOT / "sql" / "queries" / f"{name}.sql", "psycopg")

@@ -1,0 +1,43 @@
+"""`model_metadata` and `contracts`: what is known of each model version without asking MLflow."""
+
+from typing import Any
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from pipelines.errors import EvidenceError
+from pipelines.records import ModelRecord
+from pipelines.rules.contract import Contract
+from pipelines.stores.database import Connection, queries
+
+
+class ModelStore:
+    """Registered model versions and the contracts they were trained on."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record_contract(self, contract: Contract) -> None:
+        """Keep a contract's body under its hash."""
+        body = Jsonb(msgspec.to_builtins(contract))
+        queries("models").record_contract(
+            self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body
+        )
+
+    def record(self, *, metrics: dict[str, float], **model: Any) -> None:
+        """Keep a model version; one per run."""
+        queries("models").record_model(self._connection, metrics=Jsonb(metrics), **model)
+
+    def get(self, use_case: str, version: int) -> ModelRecord:
+        """Return a version, or raise EvidenceError."""
+        row = queries("models").get_model(self._connection, use_case=use_case, version=version)
+        if row is None:
+            raise EvidenceError(
+                f"{use_case} has no model version {version}: see `sixgate ledger --use-case {use_case}`"
+            )
+        return ModelRecord(**row)
+
+    def of_run(self, use_case: str, run_id: str) -> ModelRecord | None:
+        """Return what a run trained, if it did."""
+        row = queries("models").get_model_of_run(self._connection, use_case=use_case, run_id=run_id)
+        return ModelRecord(**row) if row else None

@@ -1,0 +1,51 @@
+"""What MLflow calls Production, over its REST API: light enough for the scoring server, which never imports MLflow."""
+
+from typing import Any
+
+import httpx
+
+from pipelines.errors import ModelRejected
+from pipelines.rules.bundle import FILES
+
+ALIAS = "production"
+
+
+class Production:
+    """The registry as a reader: which version an alias names, and a version's serving files."""
+
+    def __init__(self, tracking_uri: str, *, timeout: float = 10) -> None:
+        self._client = httpx.Client(base_url=tracking_uri, timeout=timeout)
+
+    def version(self, use_case: str, alias: str = ALIAS) -> int | None:
+        """The version an alias names, None when there is no such alias yet; httpx.HTTPError when MLflow is away."""
+        answer = self._client.get(
+            "/api/2.0/mlflow/registered-models/alias", params={"name": use_case, "alias": alias}
+        )
+        if answer.status_code in (400, 404):  # RESOURCE_DOES_NOT_EXIST, for the model or for the alias
+            return None
+        return int(_json(answer)["model_version"]["version"])
+
+    def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
+        """Download a version's serving files: name → content."""
+        answer = self._client.get(
+            "/api/2.0/mlflow/model-versions/get-download-uri", params={"name": use_case, "version": str(version)}
+        )
+        uri = str(_json(answer)["artifact_uri"])
+        scheme, _, path = uri.partition(":/")
+        if scheme != "mlflow-artifacts":
+            raise ModelRejected(f"{use_case} version {version} lies at {uri}: start MLflow with --serve-artifacts")
+        return {name: self._file(f"{path.strip('/')}/{name}") for name in FILES}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _file(self, path: str) -> bytes:
+        answer = self._client.get(f"/api/2.0/mlflow-artifacts/artifacts/{path}")
+        answer.raise_for_status()
+        return answer.content
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    answer.raise_for_status()
+    return dict(answer.json())

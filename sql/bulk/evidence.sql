@@ -1,0 +1,14 @@
+-- Every prediction of a use case and contract in a window of event time, with the label that counted at a moment (NULL while
+-- unlabelled). One row per transaction: the first answer is the one that was acted on.
+-- $1 use case · $2 window start · $3 matured before · $4 contract hash · $5 labels received before
+SELECT DISTINCT ON (p.event_time, p.transaction_id)
+       p.event_time, p.transaction_id, p.prediction_id::text AS prediction_id, p.model_version, p.score, p.threshold,
+       p.features, l.label
+FROM prediction_logs AS p
+LEFT JOIN LATERAL (
+    SELECT label FROM label_store AS s
+    WHERE s.use_case = p.use_case AND s.transaction_id = p.transaction_id AND s.received_at <= $5
+    ORDER BY s.id DESC LIMIT 1
+) AS l ON true
+WHERE p.use_case = $1 AND p.event_time >= $2 AND p.event_time < $3 AND p.contract_hash = $4 AND p.scored_at <= $5
+ORDER BY p.event_time, p.transaction_id, p.scored_at

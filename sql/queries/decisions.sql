@@ -1,0 +1,52 @@
+-- name: open_decision^
+-- The first step of a run opens its decision; a retried step finds it again.
+INSERT INTO retraining_decisions (use_case, run_id, trigger, requested_by, request_reason, params, as_of, policy, git_sha)
+VALUES (:use_case, :run_id, :trigger, :requested_by, :request_reason, :params, :as_of, :policy, :git_sha)
+ON CONFLICT (use_case, run_id) DO UPDATE SET run_id = excluded.run_id
+RETURNING *;
+
+-- name: get_by_run^
+-- The decision a run belongs to.
+SELECT * FROM retraining_decisions WHERE use_case = :use_case AND run_id = :run_id;
+
+-- name: get_by_id^
+-- One decision, as people name it.
+SELECT * FROM retraining_decisions WHERE use_case = :use_case AND id = :id;
+
+-- name: newest_approved^
+-- The candidate that promotion is about; older approved ones it supersedes.
+SELECT * FROM retraining_decisions WHERE use_case = :use_case AND verdict = 'APPROVED' ORDER BY decided_at DESC, id DESC LIMIT 1;
+
+-- name: newest_trained^
+-- The last run that got as far as a challenger; cooldown counts from it.
+SELECT * FROM retraining_decisions
+WHERE use_case = :use_case AND challenger_version IS NOT NULL AND run_id <> :but_run_id ORDER BY id DESC LIMIT 1;
+
+-- name: list_decisions
+-- The newest decisions first.
+SELECT * FROM retraining_decisions WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
+
+-- name: set_dataset!
+-- What the run will train and judge on.
+UPDATE retraining_decisions SET dataset = :dataset, evidence_source = :evidence_source, champion_version = :champion_version
+WHERE use_case = :use_case AND run_id = :run_id;
+
+-- name: set_challenger!
+-- The model the run trained.
+UPDATE retraining_decisions SET challenger_version = :version WHERE use_case = :use_case AND run_id = :run_id;
+
+-- name: decide!
+-- A verdict is written once; a retried step leaves it as it was.
+UPDATE retraining_decisions
+SET verdict = :verdict, reason = :reason, gates = :gates, evidence_hash = :evidence_hash, decided_at = now()
+WHERE use_case = :use_case AND run_id = :run_id AND verdict IS NULL;
+
+-- name: supersede_older!
+-- Only the newest approved candidate may be promoted; what was promoted already stays approved.
+UPDATE retraining_decisions AS d SET verdict = 'SUPERSEDED', reason = 'a newer candidate was approved: decision ' || :id
+WHERE d.use_case = :use_case AND d.id < :id AND d.verdict = 'APPROVED'
+  AND NOT EXISTS (SELECT FROM promotions AS p WHERE p.decision_id = d.id AND p.state IN ('INTENDED', 'DONE'));
+
+-- name: record_review!
+-- Who answered the review, and what they said.
+UPDATE retraining_decisions SET reviewer = :reviewer, review_comment = :comment WHERE use_case = :use_case AND id = :id;

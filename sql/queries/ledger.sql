@@ -1,0 +1,42 @@
+-- name: write_entry^
+-- A state is written once per promotion; a retried step finds it there.
+INSERT INTO promotions (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state, actor, reason,
+                        decision_id, evidence_hash)
+VALUES (:promotion_id, :use_case, :from_version, :from_digest, :to_version, :to_digest, :action, :state, :actor, :reason,
+        :decision_id, :evidence_hash)
+ON CONFLICT (promotion_id, state) DO NOTHING
+RETURNING id;
+
+-- name: entries_of
+-- The states one promotion has been through, oldest first.
+SELECT * FROM promotions WHERE promotion_id = :promotion_id ORDER BY id;
+
+-- name: newest^
+-- The entry that says what may be served; a refused one changed nothing.
+SELECT * FROM promotions WHERE use_case = :use_case AND state <> 'REFUSED' ORDER BY id DESC LIMIT 1;
+
+-- name: list_entries
+-- The newest entries first.
+SELECT * FROM promotions WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
+
+-- name: lock_use_case!
+-- One promotion of a use case at a time; a session lock, so that it spans the commits in between.
+SELECT pg_advisory_lock(hashtext('sixgate.promotion.' || :use_case));
+
+-- name: unlock_use_case!
+SELECT pg_advisory_unlock(hashtext('sixgate.promotion.' || :use_case));
+
+-- name: report_replica!
+-- A replica says what it serves, and that it is alive.
+INSERT INTO serving_replicas (replica, use_case, version, digest, error, loaded_at, seen_at)
+VALUES (:replica, :use_case, :version, :digest, :error, :loaded_at, now())
+ON CONFLICT (replica, use_case) DO UPDATE SET version = excluded.version, digest = excluded.digest, error = excluded.error,
+    loaded_at = excluded.loaded_at, seen_at = now();
+
+-- name: live_replicas
+-- Alive is seen within 15 s.
+SELECT * FROM serving_replicas WHERE use_case = :use_case AND seen_at > now() - interval '15 seconds' ORDER BY replica;
+
+-- name: forget_replica!
+-- A replica that stops on purpose is not waited for.
+DELETE FROM serving_replicas WHERE replica = :replica;

@@ -1,0 +1,15 @@
+-- name: record_contract!
+-- A contract is kept as the models trained on it knew it.
+INSERT INTO contracts (contract_hash, use_case, body) VALUES (:contract_hash, :use_case, :body) ON CONFLICT DO NOTHING;
+
+-- name: record_model!
+-- One model per run: a retried step registers nothing twice.
+INSERT INTO model_metadata (use_case, version, run_id, mlflow_run_id, kind, digest, contract_hash, threshold, metrics, data_hash)
+VALUES (:use_case, :version, :run_id, :mlflow_run_id, :kind, :digest, :contract_hash, :threshold, :metrics, :data_hash)
+ON CONFLICT DO NOTHING;
+
+-- name: get_model^
+SELECT * FROM model_metadata WHERE use_case = :use_case AND version = :version;
+
+-- name: get_model_of_run^
+SELECT * FROM model_metadata WHERE use_case = :use_case AND run_id = :run_id;

@@ -1,0 +1,21 @@
+-- name: get_prediction^
+-- One prediction by its id; a uuid v7 carries its time, which lets the planner look into one partition only.
+SELECT prediction_id, scored_at, use_case, transaction_id, entity_key, event_time, model_version, contract_hash, features,
+       score, predicted_label, threshold, replica
+FROM prediction_logs
+WHERE use_case = :use_case AND prediction_id = :prediction_id AND scored_at = :scored_at;
+
+-- name: make_staging!
+-- COPY can't ignore rows that are there already, so a batch lands here first.
+CREATE TEMPORARY TABLE IF NOT EXISTS staging (LIKE prediction_logs INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+
+-- name: move_staged!
+-- A batch that is shipped twice is logged once.
+INSERT INTO prediction_logs SELECT * FROM staging ON CONFLICT DO NOTHING;
+
+-- name: count_matured$
+-- Labelled and matured predictions in a window; what a retraining waits for.
+SELECT count(*)
+FROM prediction_logs AS p JOIN current_labels AS l USING (use_case, transaction_id)
+WHERE p.use_case = :use_case AND p.event_time >= :window_start AND p.event_time < :matured_before;
+
