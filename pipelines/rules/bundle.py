@@ -54,7 +54,9 @@ class KnownAnswers(msgspec.Struct, frozen=True):
 
     def matrix(self) -> NDArray[np.float64]:
         """The rows as (n, columns), missing as NaN."""
-        return np.array([[math.nan if value is None else value for value in row] for row in self.features], dtype=np.float64)
+        return np.array(
+            [[math.nan if value is None else value for value in row] for row in self.features], dtype=np.float64
+        )
 
 
 def digest(files: Mapping[str, bytes]) -> str:
@@ -86,4 +88,6 @@ def check_answers(known: KnownAnswers, scores: NDArray[np.float64]) -> None:
     """Refuse a model whose scores differ from the known ones by more than 1e-5, or are not numbers."""
     worst = float(np.max(np.abs(np.asarray(known.scores) - scores))) if len(known.scores) else math.nan
     if not worst <= TOLERANCE:
-        raise ModelRejected(f"known answers differ by {worst:.2g}, more than {TOLERANCE:g}: the artefact is not what was trained")
+        raise ModelRejected(
+            f"known answers differ by {worst:.2g}, more than {TOLERANCE:g}: the artefact is not what was trained"
+        )

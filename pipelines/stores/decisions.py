@@ -62,7 +62,7 @@ class DecisionStore:
             queries("decisions").newest_trained(self._connection, use_case=use_case, but_run_id=but_run_id)
         )
 
-    def list(self, use_case: str, *, limit: int = 20) -> list[Decision]:
+    def recent(self, use_case: str, *, limit: int = 20) -> list[Decision]:
         """The newest decisions first."""
         return [
             Decision(**row)

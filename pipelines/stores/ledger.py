@@ -29,7 +29,7 @@ class Ledger:
         row = queries("ledger").newest(self._connection, use_case=use_case)
         return LedgerEntry(**row) if row else None
 
-    def list(self, use_case: str, *, limit: int = 50) -> list[LedgerEntry]:
+    def recent(self, use_case: str, *, limit: int = 50) -> list[LedgerEntry]:
         """The newest entries first."""
         return [
             LedgerEntry(**row)

@@ -77,7 +77,7 @@ class AlertStore:
         """Close the open alert of a cause, if there is one."""
         queries("monitoring").resolve_alert(self._connection, use_case=use_case, cause=cause)
 
-    def list(self, use_case: str, *, limit: int = 20) -> list[Alert]:
+    def recent(self, use_case: str, *, limit: int = 20) -> list[Alert]:
         """The newest first."""
         return [
             Alert(**row) for row in queries("monitoring").list_alerts(self._connection, use_case=use_case, limit=limit)

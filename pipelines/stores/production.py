@@ -18,9 +18,7 @@ class Production:
 
     def version(self, use_case: str, alias: str = ALIAS) -> int | None:
         """The version an alias names, None when there is no such alias yet; httpx.HTTPError when MLflow is away."""
-        answer = self._client.get(
-            "/api/2.0/mlflow/registered-models/alias", params={"name": use_case, "alias": alias}
-        )
+        answer = self._client.get("/api/2.0/mlflow/registered-models/alias", params={"name": use_case, "alias": alias})
         if answer.status_code in (400, 404):  # RESOURCE_DOES_NOT_EXIST, for the model or for the alias
             return None
         return int(_json(answer)["model_version"]["version"])
