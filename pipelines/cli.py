@@ -1,13 +1,34 @@
-"""`sixgate`: the lifecycle from the command line."""
+"""`sixgate`: the lifecycle of models, from the command line.
 
+Commands read the stack's addresses from the environment, then from `sixgate.env` in SIXGATE_HOME.
+"""
+
+import importlib
+import json
+import logging
 import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from pipelines.errors import SixgateError
+from pipelines.errors import SixgateError, StepSkipped
+from pipelines.settings import Settings
+
+SKIPPED = 99
+STEPS = (
+    "check_conditions", "validate_data", "train", "shadow_evaluate", "approve",
+    "needs_review", "final_validation", "promote",
+    "roll_up", "measure", "alert", "wake_retraining",
+    "plan", "explain", "summarise",
+)  # fmt: skip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+UseCaseOption = Annotated[str, typer.Option("--use-case", "-u", help="A folder in reference/.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def main() -> None:
@@ -19,3 +40,148 @@ def main() -> None:
     except SixgateError as error:
         typer.echo(f"sixgate: {error}", err=True)
         sys.exit(1)
+
+
+@app.command()
+def step(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(STEPS)}.")],
+    use_case: UseCaseOption = "fraud",
+    run_id: Annotated[str, typer.Option(help="Names the run: the same id twice gives the same result once.")] = "manual",
+    as_of: Annotated[str | None, typer.Option(help="The run's time, ISO 8601; now when left out.")] = None,
+    trigger: Annotated[str, typer.Option(help="What started the run: scheduled, asset_triggered or manual.")] = "manual",
+    requested_by: Annotated[str | None, typer.Option(help="Who asked for the run.")] = None,
+    params: Annotated[str, typer.Option(help="The run's params as a JSON object.")] = "{}",
+) -> None:
+    """Run one step of the lifecycle, as Airflow's tasks do. The last line printed is its result, as JSON.
+
+    Exit codes: 0 done, 99 skipped with a reason, anything else failed with one line that says what to do.
+    """
+    if name not in STEPS:
+        raise SixgateError(f"there is no step {name!r}: use one of {', '.join(STEPS)}")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("pipelines").setLevel(logging.INFO)
+    code, result = _run_step(name, use_case, run_id, _moment(as_of), trigger, requested_by, _object(params))
+    sys.stderr.flush()
+    typer.echo(json.dumps(result, default=str))
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+@app.command()
+def ingest(
+    file: Annotated[Path, typer.Argument(help="Labelled history: .csv, .csv.gz or .parquet.")],
+    use_case: UseCaseOption = "fraud",
+    as_json: JsonOption = False,
+) -> None:
+    """Take in labelled history as a snapshot to train on; rows that break the contract go to a quarantine file."""
+    from rich.console import Console
+
+    from pipelines.steps.ingest import ingest as take_in
+    from pipelines.stores.artifacts import Artifacts
+    from pipelines.use_case import read_contract
+
+    settings = Settings.load()
+    with Console(stderr=True).status("reading …") as status:
+        found = take_in(
+            file, read_contract(settings.reference / use_case), Artifacts.of(settings, use_case),
+            progress=lambda n: status.update(f"{n:,} rows"),
+        )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(asdict(found), default=str))
+        return
+    typer.echo(f"snapshot {found.snapshot}: {found.rows:,} rows")
+    if found.quarantined:
+        typer.echo(f"{found.quarantined:,} rows are in quarantine, with reasons: {found.quarantine}")
+        for reason, n in found.reasons.items():
+            typer.echo(f"  {n:>9,}  {reason}")
+    typer.echo(f'train on it: run {use_case}_retraining with {{"snapshot": "{found.snapshot}"}}')
+
+
+@app.command()
+def decisions(
+    decision: Annotated[int | None, typer.Argument(help="Show this one only, whole.")] = None,
+    use_case: UseCaseOption = "fraud",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Show gate decisions: each gate with value, threshold, interval and outcome, and the verdict with its reason."""
+    from rich.console import Console
+
+    from pipelines.render import decision_view
+    from pipelines.stores.database import connect
+    from pipelines.stores.decisions import DecisionStore
+
+    with connect(Settings.load()) as connection:
+        store = DecisionStore(connection)
+        found = [store.get(use_case, decision)] if decision else store.recent(use_case, limit=limit)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], default=str, indent=2))
+        return
+    console = Console()
+    for one in reversed(found):
+        console.print(*decision_view(one), sep="\n", end="\n\n")
+    if not found:
+        typer.echo(f"{use_case} has no decision yet: trigger {use_case}_retraining")
+
+
+@app.command()
+def ledger(
+    use_case: UseCaseOption = "fraud",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many entries, newest first.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who served when: every promotion and rollback, state by state."""
+    from rich.console import Console
+
+    from pipelines.render import ledger_table
+    from pipelines.stores.database import connect
+    from pipelines.stores.ledger import Ledger
+
+    with connect(Settings.load()) as connection:
+        entries = Ledger(connection).recent(use_case, limit=limit)
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in entries], default=str, indent=2))
+    elif entries:
+        Console().print(ledger_table(entries))
+    else:
+        typer.echo(f"nothing was promoted in {use_case} yet")
+
+
+def _run_step(
+    name: str,
+    use_case: str,
+    run_id: str,
+    as_of: datetime,
+    trigger: str,
+    requested_by: str | None,
+    params: dict[str, Any],
+) -> tuple[int, dict[str, Any]]:
+    from pipelines.wiring import context
+
+    wired = context(Settings.load(), use_case, run_id, as_of, trigger=trigger, requested_by=requested_by or None, params=params)
+    try:
+        return 0, importlib.import_module(f"pipelines.steps.{name}").run(wired)
+    except StepSkipped as reason:
+        return SKIPPED, {"skipped": str(reason)}
+    finally:
+        wired.close()
+
+
+def _moment(text: str | None) -> datetime:
+    if not text:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SixgateError(f"--as-of {text!r} is not a time: write it as 2026-01-31T12:00:00+00:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise SixgateError(f'--params {text!r} is not JSON ({error}): write an object, as {{"force": true}}') from error
+    if not isinstance(found, dict):
+        raise SixgateError(f'--params {text!r} is not an object: write one, as {{"force": true}}')
+    return found

@@ -55,4 +55,4 @@ class Settings(BaseSettings):
     def load(cls) -> "Settings":
         """Read the environment first, then `sixgate.env` in the home it names."""
         home = cls().home
-        return cls(_env_file=home / ENV_FILE)  # type: ignore[call-arg]
+        return cls(_env_file=home / ENV_FILE)

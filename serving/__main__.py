@@ -1,14 +1,41 @@
-import os
+"""`python -m serving`: one worker on the address that the settings name, until it is told to stop."""
+
+import logging
+import sys
 
 import uvicorn
-from fastapi import FastAPI
 
-app = FastAPI()
+from pipelines.errors import SixgateError
+from pipelines.settings import Settings
+from serving.app import create_app
+from serving.registry import Registry
+
+GRACE = 5  # seconds for requests under way; the shipper has 10 more, and the supervisor waits for 20
 
 
-@app.get("/healthz")
-def h():
-    return {}
+def serve(settings: Settings, registry: Registry | None = None) -> None:
+    """Answer requests until SIGTERM or SIGINT, then finish those under way and ship what is left."""
+    uvicorn.run(
+        create_app(settings, registry),
+        host=settings.host,
+        port=settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+    )
 
 
-uvicorn.run(app, host="127.0.0.1", port=int(os.environ["SIXGATE_API_PORT"]), log_level="warning")
+def main() -> None:
+    """Serve by the settings of this environment; a fault that a person can mend is one line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        serve(Settings.load())
+    except SixgateError as error:
+        sys.exit(f"serving: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -25,17 +25,13 @@ def up() -> None:
 
     console, begun = Console(stderr=True), time.monotonic()
     settings = Settings.load()
-    started = lifecycle.up(
-        settings, say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}")
-    )
+    started = lifecycle.up(settings, say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}"))
     console.print("the stack is up" if started else "the stack is already up")
     print_status(lifecycle.status(settings), console)
 
 
 def down(
-    delete: Annotated[
-        bool, typer.Option("--delete", help="Also remove all data: databases, models, logs, secrets.")
-    ] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Also remove all data: databases, models, logs, secrets.")] = False,
 ) -> None:
     """Stop the stack. Data stays where it is, for the next `up`."""
     from stack import lifecycle

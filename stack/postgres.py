@@ -100,9 +100,7 @@ class Postgres:
                         "restore that file, or remove both to start over without the data"
                     ) from error
                 if time.monotonic() > deadline:
-                    raise StackError(
-                        f"PostgreSQL did not answer on port {self.port} in {seconds:.0f} s: {error}"
-                    ) from error
+                    raise StackError(f"PostgreSQL did not answer on port {self.port} in {seconds:.0f} s: {error}") from error
                 time.sleep(0.1)
 
     def delete(self) -> None:

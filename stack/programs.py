@@ -60,9 +60,7 @@ def environment(home: Home, drawn: Secrets, postgres: Postgres, settings: Settin
         "SIXGATE_HOME": str(home.path),
         **{name: str(value) for name, value in client_environment(drawn, postgres, settings).items()},
         "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve()) if settings.policy_overlay else "",
-        "MLFLOW_BACKEND_STORE_URI": postgres.url(drawn.postgres, "mlflow").replace(
-            "postgresql:", "postgresql+psycopg:"
-        ),
+        "MLFLOW_BACKEND_STORE_URI": postgres.url(drawn.postgres, "mlflow").replace("postgresql:", "postgresql+psycopg:"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
@@ -97,9 +95,7 @@ def airflow_environment(home: Home, drawn: Secrets, postgres: Postgres, settings
         "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in AIRFLOW_USERS.items()),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home.airflow / "passwords.json",
-        "DATABASE__SQL_ALCHEMY_CONN": postgres.url(drawn.postgres, "airflow").replace(
-            "postgresql:", "postgresql+psycopg2:"
-        ),
+        "DATABASE__SQL_ALCHEMY_CONN": postgres.url(drawn.postgres, "airflow").replace("postgresql:", "postgresql+psycopg2:"),
         "API__BASE_URL": settings.airflow_url,
         "API__SECRET_KEY": drawn.airflow_secret,
         "API_AUTH__JWT_SECRET": drawn.airflow_jwt,
@@ -146,8 +142,6 @@ def _airflow_healthy(url: str) -> bool:
     try:
         answer = httpx.get(url, timeout=3)
         parts = answer.json()
-        return all(
-            parts[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor", "triggerer")
-        )
+        return all(parts[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor", "triggerer"))
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return False

@@ -70,9 +70,7 @@ class Supervisor:
             self._call().startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
-                raise StackError(
-                    f"{name} did not start ({fault.faultString}); see {self.home.logs}/{name}.log"
-                ) from fault
+                raise StackError(f"{name} did not start ({fault.faultString}); see {self.home.logs}/{name}.log") from fault
 
     def stop_program(self, name: str) -> None:
         """Stop one program and wait until it is gone."""

@@ -54,9 +54,7 @@ class KnownAnswers(msgspec.Struct, frozen=True):
 
     def matrix(self) -> NDArray[np.float64]:
         """The rows as (n, columns), missing as NaN."""
-        return np.array(
-            [[math.nan if value is None else value for value in row] for row in self.features], dtype=np.float64
-        )
+        return np.array([[math.nan if value is None else value for value in row] for row in self.features], dtype=np.float64)
 
 
 def digest(files: Mapping[str, bytes]) -> str:

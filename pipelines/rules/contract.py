@@ -143,9 +143,7 @@ def _feature(value: Any, file: str, key: str) -> Feature:
     if feature.type == "category" and (not feature.values or len(set(feature.values)) < len(feature.values)):
         raise _fault(file, f"{key}.values", list(feature.values), "must list each category once; add `values: [a, b]`")
     if feature.type != "category" and feature.values:
-        raise _fault(
-            file, f"{key}.values", list(feature.values), "is only for categories; remove it or use `type: category`"
-        )
+        raise _fault(file, f"{key}.values", list(feature.values), "is only for categories; remove it or use `type: category`")
     if feature.type in ("bool", "category") and feature.range:
         raise _fault(file, f"{key}.range", list(feature.range), f"makes no sense for a {feature.type}; remove it")
     return feature
@@ -157,13 +155,9 @@ def _check_names(contract: Contract, file: str) -> None:
     reserved = {contract.label.name, contract.entity_key, contract.event_time, contract.transaction_id}
     for name in contract.columns:
         if name == contract.label.name:
-            raise _fault(
-                file, f"features.{name}", name, "is the label; a model must not see it, remove it from the features"
-            )
+            raise _fault(file, f"features.{name}", name, "is the label; a model must not see it, remove it from the features")
         if name in reserved:
-            raise _fault(
-                file, f"features.{name}", name, "is the entity key, the event time or the id; rename the feature"
-            )
+            raise _fault(file, f"features.{name}", name, "is the entity key, the event time or the id; rename the feature")
         if not name.isidentifier():
             raise _fault(file, f"features.{name}", name, "is not a plain name; use letters, digits and underscores")
         if contract.columns.count(name) > 1:

@@ -17,7 +17,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of the policy in which an unknown key is an error."""
 
 
-class Gates(_Section):
+class Gates(_Section, frozen=True):
     """Thresholds of the six gates; `level` is the nominal one-sided level of the paired evidence."""
 
     f1_improvement: Share
@@ -31,14 +31,14 @@ class Gates(_Section):
     roc_auc: Share
 
 
-class Evaluation(_Section):
+class Evaluation(_Section, frozen=True):
     """Which rows are training data and which are held out, both by event time."""
 
     window: timedelta
     holdout: Share
 
 
-class Training(_Section):
+class Training(_Section, frozen=True):
     """The search for a candidate."""
 
     seed: int
@@ -46,14 +46,14 @@ class Training(_Section):
     threshold_metric: Literal["f1"] = "f1"
 
 
-class Validation(_Section):
+class Validation(_Section, frozen=True):
     """How bad data may be before a run fails."""
 
     quarantine_share: Share
     missing_share: Share
 
 
-class Retraining(_Section):
+class Retraining(_Section, frozen=True):
     """When retraining may start."""
 
     schedule: str
@@ -61,14 +61,14 @@ class Retraining(_Section):
     labels: Count
 
 
-class Severe(_Section):
+class Severe(_Section, frozen=True):
     """Severe means: dataset drift in `k` of the last `n` disjoint steps, the newest included."""
 
     k: Positive
     n: Positive
 
 
-class Drift(_Section):
+class Drift(_Section, frozen=True):
     """How a drift check looks and when it cries."""
 
     schedule: str
@@ -83,20 +83,20 @@ class Drift(_Section):
     severe: Severe
 
 
-class Review(_Section):
+class Review(_Section, frozen=True):
     """Whether a person has to approve, and how long they have."""
 
     when: Literal["never", "always", "on_drift"]
     timeout: timedelta
 
 
-class Promotion(_Section):
+class Promotion(_Section, frozen=True):
     """How long replicas have to acknowledge."""
 
     acknowledge_within: timedelta
 
 
-class Explanation(_Section):
+class Explanation(_Section, frozen=True):
     """Which predictions are explained: all, the flagged ones and a share of the rest, or those asked for."""
 
     schedule: str
@@ -107,14 +107,14 @@ class Explanation(_Section):
     attempts: Positive
 
 
-class Retention(_Section):
+class Retention(_Section, frozen=True):
     """How long rows are kept."""
 
     predictions: timedelta
     metrics: timedelta
 
 
-class Policy(_Section):
+class Policy(_Section, frozen=True):
     """All that people decided about one use case."""
 
     label_maturity: timedelta

@@ -25,8 +25,6 @@ def read(settings: Settings, name: str, *parameters: str | datetime) -> pa.Table
 def matrix(column: pa.ChunkedArray, width: int) -> NDArray[np.float64]:
     """A column of equally long lists as an (n, width) matrix; NULL becomes NaN."""
     values: Any = (
-        pa.concat_arrays([chunk.flatten() for chunk in column.chunks])
-        if column.num_chunks
-        else pa.array([], pa.float64())
+        pa.concat_arrays([chunk.flatten() for chunk in column.chunks]) if column.num_chunks else pa.array([], pa.float64())
     )
     return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64).reshape(-1, width)

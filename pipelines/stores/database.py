@@ -26,4 +26,4 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Connection:
 @lru_cache
 def queries(name: str) -> Any:
     """The named queries of `sql/queries/<name>.sql`."""
-    return aiosql.from_path(ROOT / "sql" / "queries" / f"{name}.sql", "psycopg")
+    return aiosql.from_path(ROOT / "sql" / "queries" / f"{name}.sql", "psycopg", mandatory_parameters=False)

@@ -47,9 +47,7 @@ class DecisionStore:
         """Return one decision by its number."""
         row = queries("decisions").get_by_id(self._connection, use_case=use_case, id=decision_id)
         if row is None:
-            raise EvidenceError(
-                f"{use_case} has no decision {decision_id}: see `sixgate decisions --use-case {use_case}`"
-            )
+            raise EvidenceError(f"{use_case} has no decision {decision_id}: see `sixgate decisions --use-case {use_case}`")
         return Decision(**row)
 
     def newest_approved(self, use_case: str) -> Decision | None:
@@ -58,15 +56,12 @@ class DecisionStore:
 
     def newest_trained(self, use_case: str, *, but_run_id: str) -> Decision | None:
         """Return the last run, other than the one named, that trained a challenger."""
-        return _decision(
-            queries("decisions").newest_trained(self._connection, use_case=use_case, but_run_id=but_run_id)
-        )
+        return _decision(queries("decisions").newest_trained(self._connection, use_case=use_case, but_run_id=but_run_id))
 
     def recent(self, use_case: str, *, limit: int = 20) -> list[Decision]:
         """The newest decisions first."""
         return [
-            Decision(**row)
-            for row in queries("decisions").list_decisions(self._connection, use_case=use_case, limit=limit)
+            Decision(**row) for row in queries("decisions").list_decisions(self._connection, use_case=use_case, limit=limit)
         ]
 
     def set_dataset(

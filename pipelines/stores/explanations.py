@@ -33,9 +33,7 @@ class ExplanationStore:
 
     def assign(self, use_case: str, run_id: str, *, size: int) -> list[dict[str, Any]]:
         """Give every PENDING row a chunk; return rows of chunk, model_version, n."""
-        return list(
-            queries("explanations").assign_chunks(self._connection, use_case=use_case, run_id=run_id, size=size)
-        )
+        return list(queries("explanations").assign_chunks(self._connection, use_case=use_case, run_id=run_id, size=size))
 
     def pending(self, use_case: str, chunk: str) -> tuple[int | None, list[Pending]]:
         """The chunk's model version and the rows of it that still wait."""
@@ -69,10 +67,7 @@ class ExplanationStore:
 
     def counts(self, use_case: str) -> dict[str, int]:
         """How many are in each status."""
-        return {
-            row["status"]: row["n"]
-            for row in queries("explanations").count_by_status(self._connection, use_case=use_case)
-        }
+        return {row["status"]: row["n"] for row in queries("explanations").count_by_status(self._connection, use_case=use_case)}
 
     def importance(self, use_case: str, run_id: str) -> list[dict[str, Any]]:
         """Mean |contribution| per model version and feature over what a run explained, largest first."""

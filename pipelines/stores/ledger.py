@@ -31,10 +31,7 @@ class Ledger:
 
     def recent(self, use_case: str, *, limit: int = 50) -> list[LedgerEntry]:
         """The newest entries first."""
-        return [
-            LedgerEntry(**row)
-            for row in queries("ledger").list_entries(self._connection, use_case=use_case, limit=limit)
-        ]
+        return [LedgerEntry(**row) for row in queries("ledger").list_entries(self._connection, use_case=use_case, limit=limit)]
 
     @contextmanager
     def locked(self, use_case: str) -> Iterator[None]:

@@ -20,9 +20,7 @@ class ModelStore:
     def record_contract(self, contract: Contract) -> None:
         """Keep a contract's body under its hash."""
         body = Jsonb(msgspec.to_builtins(contract))
-        queries("models").record_contract(
-            self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body
-        )
+        queries("models").record_contract(self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body)
 
     def record(self, *, metrics: dict[str, float], **model: Any) -> None:
         """Keep a model version; one per run."""
@@ -32,9 +30,7 @@ class ModelStore:
         """Return a version, or raise EvidenceError."""
         row = queries("models").get_model(self._connection, use_case=use_case, version=version)
         if row is None:
-            raise EvidenceError(
-                f"{use_case} has no model version {version}: see `sixgate ledger --use-case {use_case}`"
-            )
+            raise EvidenceError(f"{use_case} has no model version {version}: see `sixgate ledger --use-case {use_case}`")
         return ModelRecord(**row)
 
     def of_run(self, use_case: str, run_id: str) -> ModelRecord | None:

@@ -44,9 +44,7 @@ class MetricStore:
 
     def record(self, use_case: str, metrics: Sequence[Metric]) -> None:
         """Keep figures; a repeated check writes the same ones again."""
-        queries("monitoring").record_metric(
-            self._connection, [{"use_case": use_case, **asdict(metric)} for metric in metrics]
-        )
+        queries("monitoring").record_metric(self._connection, [{"use_case": use_case, **asdict(metric)} for metric in metrics])
 
     def of_check(self, use_case: str, check_id: str) -> list[Metric]:
         """All figures of one check, newest window first."""
@@ -79,6 +77,4 @@ class AlertStore:
 
     def recent(self, use_case: str, *, limit: int = 20) -> list[Alert]:
         """The newest first."""
-        return [
-            Alert(**row) for row in queries("monitoring").list_alerts(self._connection, use_case=use_case, limit=limit)
-        ]
+        return [Alert(**row) for row in queries("monitoring").list_alerts(self._connection, use_case=use_case, limit=limit)]

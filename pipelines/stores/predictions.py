@@ -1,7 +1,9 @@
 """`prediction_logs`: every answer the server gave."""
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from pipelines.errors import UnknownPrediction
@@ -29,7 +31,7 @@ class PredictionLog:
             cursor.copy(f"COPY staging ({', '.join(COLUMNS)}) FROM STDIN") as copy,
         ):
             for prediction in predictions:
-                copy.write_row([getattr(prediction, name) for name in COLUMNS])
+                copy.write_row([_stored(getattr(prediction, name)) for name in COLUMNS])
         return int(queries("predictions").move_staged(self._connection))
 
     def get(self, use_case: str, prediction_id: UUID) -> Prediction:
@@ -39,7 +41,7 @@ class PredictionLog:
         )
         if row is None:
             raise UnknownPrediction(f"no prediction {prediction_id} of {use_case} is logged")
-        return Prediction(**row)
+        return Prediction(**{**row, "features": [math.nan if value is None else value for value in row["features"]]})
 
     def matured(self, use_case: str, window_start: datetime, matured_before: datetime) -> int:
         """Count labelled predictions whose event time lies in the window."""
@@ -47,6 +49,11 @@ class PredictionLog:
             self._connection, use_case=use_case, window_start=window_start, matured_before=matured_before
         )
         return int(count)
+
+
+def _stored(value: Any) -> Any:
+    """A missing feature is NULL in the table."""
+    return [None if math.isnan(number) else number for number in value] if isinstance(value, list) else value
 
 
 def time_of(prediction_id: UUID) -> datetime:

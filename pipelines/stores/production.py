@@ -1,5 +1,6 @@
 """What MLflow calls Production, over its REST API: light enough for the scoring server, which never imports MLflow."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -23,8 +24,8 @@ class Production:
             return None
         return int(_json(answer)["model_version"]["version"])
 
-    def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
-        """Download a version's serving files: name → content."""
+    def fetch(self, use_case: str, version: int, names: Sequence[str] = FILES) -> dict[str, bytes]:
+        """Download files of a version, by default those that serve: name → content."""
         answer = self._client.get(
             "/api/2.0/mlflow/model-versions/get-download-uri", params={"name": use_case, "version": str(version)}
         )
@@ -32,7 +33,7 @@ class Production:
         scheme, _, path = uri.partition(":/")
         if scheme != "mlflow-artifacts":
             raise ModelRejected(f"{use_case} version {version} lies at {uri}: start MLflow with --serve-artifacts")
-        return {name: self._file(f"{path.strip('/')}/{name}") for name in FILES}
+        return {name: self._file(f"{path.strip('/')}/{name}") for name in names}
 
     def close(self) -> None:
         """Let go of the connections."""

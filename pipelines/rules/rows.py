@@ -1,0 +1,150 @@
+"""Which rows keep the contract: raw columns in, numbers and reasons out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.rules.contract import Contract, Feature
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows of a snapshot that keep the contract, and for every row given the reason why not ('' when it does)."""
+
+    good: pa.Table
+    reasons: NDArray[np.str_]
+
+
+def snapshot_schema(contract: Contract) -> pa.Schema:
+    """Columns of a snapshot and of a baseline: features as numbers, missing as null."""
+    return pa.schema(
+        [
+            ("transaction_id", pa.string()),
+            ("entity_key", pa.string()),
+            ("event_time", TIMESTAMP),
+            ("label", pa.int8()),
+            *((name, pa.float64()) for name in contract.raw),
+        ]
+    )
+
+
+def required(contract: Contract) -> list[str]:
+    """The columns without which a file can't be ingested."""
+    return [contract.event_time, contract.label.name, *contract.raw]
+
+
+def check_rows(table: pa.Table, contract: Contract, *, first_row: int = 0) -> Checked:
+    """Check a table that has the contract's column names; types may be strings, as a CSV's are.
+
+    A row without an id is named after its place in the file, so that the same file gives the same snapshot.
+    """
+    reasons = np.full(len(table), "", dtype=object)
+    columns = {
+        "transaction_id": _text(table, contract.transaction_id, [f"row-{first_row + i}" for i in range(len(table))]),
+        "entity_key": _text(table, contract.entity_key, None),
+        "event_time": _times(table[contract.event_time], contract.event_time, reasons),
+        "label": _label(table[contract.label.name], contract, reasons),
+    }
+    for feature in contract.features:
+        columns[feature.name] = _feature(table[feature.name], feature, reasons)
+    good = pa.table(columns, schema=snapshot_schema(contract)).filter(pa.array(reasons == ""))
+    return Checked(good, reasons.astype(str))
+
+
+def _feature(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]) -> NDArray[np.float64]:
+    values = _numbers(column, feature, reasons)
+    missing = np.isnan(values)
+    if not feature.nullable:
+        _blame(reasons, missing, f"{feature.name}: missing, and the contract does not allow it")
+    _blame(reasons, np.isinf(values), f"{feature.name}: infinite")
+    if feature.range:
+        low, high = feature.range
+        _blame(reasons, (values < low) | (values > high), f"{feature.name}: outside [{low:g}, {high:g}]")
+    if feature.type == "int":
+        _blame(reasons, ~missing & (values != np.round(values)), f"{feature.name}: not a whole number")
+    return values
+
+
+def _numbers(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]) -> NDArray[np.float64]:
+    if feature.type == "category":
+        text = pc.cast(column, pa.string())
+        index = pc.index_in(text, value_set=pa.array(feature.values, pa.string()))
+        unknown = pc.and_(pc.is_valid(text), pc.is_null(index))
+        _blame(reasons, _mask(unknown), f"{feature.name}: not one of {', '.join(feature.values)}")
+        return _as_numpy(index)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return _parsed(column, feature, reasons)
+    values = _as_numpy(column)
+    if feature.type == "bool":
+        _blame(reasons, ~np.isnan(values) & (values != 0) & (values != 1), f"{feature.name}: neither true nor false")
+    return values
+
+
+def _parsed(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]) -> NDArray[np.float64]:
+    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    text = pc.if_else(pc.is_in(pc.utf8_lower(text), pa.array(["", "na", "nan", "null", "none"])), None, text)
+    if feature.type == "bool":
+        lower = pc.utf8_lower(text)
+        true, false = pc.is_in(lower, pa.array(TRUE)), pc.is_in(lower, pa.array(FALSE))
+        bad = pc.and_(pc.is_valid(text), pc.invert(pc.or_(true, false)))
+        _blame(reasons, _mask(bad), f"{feature.name}: neither true nor false")
+        return np.where(_mask(pc.is_valid(text)), _mask(true).astype(float), np.nan)
+    number = pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+    _blame(reasons, _mask(pc.and_(pc.is_valid(text), pc.invert(number))), f"{feature.name}: not a number")
+    return _as_numpy(pc.cast(pc.if_else(number, text, None), pa.float64()))
+
+
+def _label(column: pa.ChunkedArray, contract: Contract, reasons: NDArray[np.object_]) -> pa.Array:
+    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    positive = _mask(pc.is_in(text, pa.array(_spellings(contract.label.positive), pa.string())))
+    _blame(reasons, ~_mask(pc.is_valid(text)), f"{contract.label.name}: the label is missing")
+    return pa.array(positive.astype(np.int8))
+
+
+def _spellings(positive: int | str | bool) -> list[str]:
+    if isinstance(positive, bool) or positive in (0, 1):
+        return ["1", "1.0", "true", "True"] if positive else ["0", "0.0", "false", "False"]
+    return [str(positive)]
+
+
+def _times(column: pa.ChunkedArray, name: str, reasons: NDArray[np.object_]) -> pa.Array:
+    """Times without a zone are UTC."""
+    if pa.types.is_timestamp(column.type):
+        moments = (
+            pc.cast(column, TIMESTAMP) if column.type.tz else pc.assume_timezone(pc.cast(column, pa.timestamp("us")), "UTC")
+        )
+    else:
+        moments = _parsed_times(pc.cast(column, pa.string()))
+    _blame(reasons, _mask(pc.is_null(moments)), f"{name}: not a date and time")
+    return moments
+
+
+def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    plain = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"(T| )(\d{2}:\d{2}:\d{2})(\.\d+)?(Z|\+00:00)?$", r" \2")
+    dated = pc.replace_substring_regex(plain, r"^(\d{4}-\d{2}-\d{2})$", r"\1 00:00:00")
+    return pc.assume_timezone(pc.strptime(dated, format="%Y-%m-%d %H:%M:%S", unit="us", error_is_null=True), "UTC")
+
+
+def _text(table: pa.Table, name: str, otherwise: list[str] | None) -> pa.ChunkedArray | pa.Array:
+    if name in table.column_names:
+        return pc.cast(table[name], pa.string())
+    return pa.nulls(len(table), pa.string()) if otherwise is None else pa.array(otherwise)
+
+
+def _as_numpy(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _mask(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(column, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _blame(reasons: NDArray[np.object_], rows: NDArray[np.bool_], why: str) -> None:
+    """Say why of the rows that nothing was said of yet: the first fault of a row is reported."""
+    reasons[rows & (reasons == "")] = why

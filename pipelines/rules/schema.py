@@ -1,0 +1,44 @@
+"""The contract as a pandera schema, and what its failures say."""
+
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+from pipelines.rules.contract import Contract, Feature
+
+
+def schema(contract: Contract) -> pa.DataFrameSchema:
+    """Build the schema of a frame with the raw features and a `label` column of 0 and 1."""
+    columns = {feature.name: pa.Column(float, _checks(feature), nullable=feature.nullable) for feature in contract.features}
+    return pa.DataFrameSchema({"label": pa.Column("int8", pa.Check.isin([0, 1])), **columns}, strict="filter")
+
+
+def failures(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Check every row and every rule; return all failures (column, check, failure_case, index), empty when there are none."""
+    try:
+        schema(contract).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        return errors.failure_cases[["column", "check", "failure_case", "index"]]
+    return pd.DataFrame(columns=["column", "check", "failure_case", "index"])
+
+
+def summary(found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Failures by column and check with their count and an example, most first."""
+    grouped = found.groupby(["column", "check"], dropna=False)["failure_case"].agg(["size", "first"]).reset_index()
+    ordered = grouped.sort_values("size", ascending=False)
+    return [
+        {"column": row.column, "check": row.check, "rows": int(row.size), "example": str(row.first)}
+        for row in ordered.itertuples(index=False)
+    ]
+
+
+def _checks(feature: Feature) -> list[pa.Check]:
+    if feature.type == "bool":
+        return [pa.Check.isin([0.0, 1.0])]
+    if feature.type == "category":
+        return [pa.Check.isin([float(index) for index in range(len(feature.values))])]
+    checks = [pa.Check.in_range(*feature.range)] if feature.range else []
+    if feature.type == "int":
+        checks.append(pa.Check(lambda values: values == values.round(), name="whole_number"))
+    return checks

@@ -1,0 +1,23 @@
+"""One more proof before the switch: the artefact is what was judged, and its evidence is still what it was."""
+
+import logging
+from typing import Any
+
+from pipelines.errors import EvidenceError
+from pipelines.steps.shadow_evaluate import gather
+from pipelines.wiring import Context
+
+log = logging.getLogger(__name__)
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Fetch the candidate anew (digest, contract, known answers), replay the held-out rows and compare the evidence."""
+    decision = context.decisions.get(context.name, int(context.params["decision_id"]))
+    evidence = gather(context, decision)
+    if evidence.hash != decision.evidence_hash:
+        raise EvidenceError(
+            f"decision {decision.id}: replaying {len(evidence.labels)} rows gives other evidence than the verdict was made on: "
+            "the artefact or the data changed, run the retraining again"
+        )
+    log.info("replayed %s rows: the evidence of decision %s stands", f"{len(evidence.labels):,}", decision.id)
+    return {"decision_id": decision.id, "evidence_hash": evidence.hash}

@@ -1,0 +1,136 @@
+"""Take in labelled history: rows that keep the contract become a snapshot, the others go to quarantine with the reason."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from pipelines.errors import DataError
+from pipelines.rules.contract import Contract
+from pipelines.rules.rows import check_rows, required, snapshot_schema
+from pipelines.stores.artifacts import Artifacts
+
+BATCH_ROWS = 100_000
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of a file; `snapshot` is the id to train on, `reasons` counts the faults."""
+
+    snapshot: str
+    rows: int
+    quarantined: int
+    quarantine: Path | None
+    reasons: dict[str, int]
+
+
+def ingest(file: Path, contract: Contract, artifacts: Artifacts, *, progress: Progress = lambda _: None) -> Ingested:
+    """Read a CSV, CSV.gz or Parquet file in bounded memory; the same file gives the same snapshot."""
+    seen: set[str] = set()
+    reasons: dict[str, int] = {}
+    rows = quarantined = 0
+    with artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot, _Quarantine(artifacts) as quarantine:
+        for table in _batches(file, contract):
+            checked = check_rows(table, contract, first_row=rows + quarantined)
+            good, repeated = _without_repeats(checked.good, seen)
+            why = checked.reasons.copy().astype(object)
+            why[np.flatnonzero(why == "")[repeated]] = "transaction_id: given twice, the first is kept"
+            bad = why != ""
+            snapshot.writer.write_table(good)
+            quarantine.add(table, why, bad)
+            for reason, n in zip(*np.unique(why[bad].astype(str), return_counts=True), strict=True):
+                reasons[str(reason)] = reasons.get(str(reason), 0) + int(n)
+            rows, quarantined = rows + len(good), quarantined + int(bad.sum())
+            progress(rows + quarantined)
+        if not rows:
+            raise DataError(f"{file}: no row keeps the contract; faults by number of rows: {reasons}")
+    return Ingested(snapshot.id, rows, quarantined, quarantine.path, dict(sorted(reasons.items(), key=lambda r: -r[1])))
+
+
+class _Quarantine:
+    """A Parquet file of refused rows as they came, with a `reason` column; made when the first one turns up."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self._folder, self._writer = artifacts.root / "quarantine", None
+        self.path: Path | None = None
+
+    def add(self, table: pa.Table, why: np.ndarray, bad: np.ndarray) -> None:  # type: ignore[type-arg]
+        if not bad.any():
+            return
+        refused = table.filter(pa.array(bad)).append_column("reason", pa.array(why[bad].astype(str)))
+        if self._writer is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.path = self._folder / "ingest.writing"
+            self._writer = pq.ParquetWriter(self.path, refused.schema)
+        self._writer.write_table(refused.cast(self._writer.schema))
+
+    def __enter__(self) -> "_Quarantine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None and self.path is not None:
+            self._writer.close()
+            name = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+            self.path = self.path.replace(self._folder / f"ingest-{name}.parquet")
+
+
+def _batches(file: Path, contract: Contract) -> Iterator[pa.Table]:
+    if not file.exists():
+        raise DataError(f"{file} does not exist: name a .csv, .csv.gz or .parquet file")
+    if file.name.endswith(".parquet"):
+        source = pq.ParquetFile(file)
+        names = _names(source.schema_arrow.names, contract, file)
+        for batch in source.iter_batches(BATCH_ROWS, columns=list(names)):
+            yield pa.Table.from_batches([batch]).rename_columns(list(names.values()))
+    elif file.name.endswith((".csv", ".csv.gz")):
+        yield from _csv_batches(file, contract)
+    else:
+        raise DataError(f"{file}: {file.suffix or 'no ending'!r} is not read here: use .csv, .csv.gz or .parquet")
+
+
+def _csv_batches(file: Path, contract: Contract) -> Iterator[pa.Table]:
+    """Every column as text, so that one bad value costs its row and not the file."""
+    with pa.input_stream(str(file), compression="detect") as head:
+        header = head.read(1 << 16).splitlines()[0].decode("utf-8-sig")
+    given = [name.strip().strip('"') for name in header.split(",")]
+    names = _names(given, contract, file)
+    options = pyarrow.csv.ConvertOptions(
+        column_types={name: pa.string() for name in names}, include_columns=list(names), strings_can_be_null=True
+    )
+    read = pyarrow.csv.ReadOptions(block_size=16 << 20, column_names=given, skip_rows=1)
+    with pyarrow.csv.open_csv(file, read_options=read, convert_options=options) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch]).rename_columns(list(names.values()))
+
+
+def _names(given: list[str], contract: Contract, file: Path) -> dict[str, str]:
+    """Which of the file's columns are which of the contract's; columns the contract does not know are left out."""
+    wanted = {*required(contract), contract.transaction_id, contract.entity_key}
+    names = {name: contract.sources.get(name, name) for name in given}
+    names = {name: target for name, target in names.items() if target in wanted}
+    missing = [name for name in required(contract) if name not in names.values()]
+    if missing:
+        raise DataError(
+            f"{file}: no column for {', '.join(missing)}: rename the file's columns, or add them to `sources:` in the contract; "
+            f"the file has {', '.join(given)}"
+        )
+    return names
+
+
+def _without_repeats(good: pa.Table, seen: set[str]) -> tuple[pa.Table, np.ndarray]:  # type: ignore[type-arg]
+    """Drop rows whose transaction was taken in before; returns them with the positions of the dropped ones."""
+    ids = good["transaction_id"].to_pylist()
+    repeated = []
+    for at, name in enumerate(ids):
+        if name in seen:
+            repeated.append(at)
+        seen.add(name)
+    keep = np.ones(len(ids), bool)
+    keep[repeated] = False
+    return (good.filter(pa.array(keep)) if repeated else good), np.array(repeated, int)

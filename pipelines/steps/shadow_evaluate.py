@@ -1,0 +1,62 @@
+"""Judge the challenger against the champion on the same held-out rows, and write the verdict of six gates."""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pipelines.errors import EvidenceError
+from pipelines.records import Decision
+from pipelines.render import gate_table
+from pipelines.rules.evidence import Evidence
+from pipelines.rules.gates import judge, verdict
+from pipelines.stores.dataset import Frame
+from pipelines.stores.replay import Replay
+from pipelines.wiring import Context
+
+log = logging.getLogger(__name__)
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Gather the evidence, decide, and record the verdict with all it rests on."""
+    decision = context.decisions.of_run(context.name, context.run_id)
+    evidence = gather(context, decision)
+    results = judge(evidence, context.use_case.policy.gates)
+    found, reason = verdict(results)
+    gates = [result.as_dict() for result in results]
+    decision = context.decisions.decide(
+        context.name, context.run_id, verdict=found, reason=reason, gates=gates, evidence_hash=evidence.hash
+    )
+    log.info("decision %s\n%s", decision.id, gate_table(decision))
+    return {"decision_id": decision.id, "verdict": decision.verdict}
+
+
+def gather(context: Context, decision: Decision) -> Evidence:
+    """Score the held-out rows with both models, each flagged at its own stored threshold."""
+    if decision.challenger_version is None or decision.dataset is None:
+        raise EvidenceError(f"decision {decision.id} has no challenger: run its train step first")
+    rows = Frame.of(context.artifacts.load("datasets", decision.dataset["holdout"]), context.use_case.contract)
+    challenger = Replay(context.settings, context.models.get(context.name, decision.challenger_version))
+    scores = challenger.scores(rows.features)
+    evidence = Evidence(
+        labels=rows.labels,
+        challenger_scores=scores,
+        challenger_flags=scores >= challenger.bundle.threshold,
+        predictions=int(decision.dataset["predictions"]),
+    )
+    return _with_champion(context, decision, rows, evidence) if decision.champion_version else evidence
+
+
+def _with_champion(context: Context, decision: Decision, rows: Frame, evidence: Evidence) -> Evidence:
+    """Add what the champion logged; rows that it did not score itself are scored by it now."""
+    version = decision.champion_version
+    assert version is not None
+    scores, thresholds = rows.scores.copy(), rows.thresholds.copy()
+    replayed = rows.versions != version
+    if replayed.any():
+        champion = Replay(context.settings, context.models.get(context.name, version))
+        scores[replayed] = champion.scores(rows.features[replayed])
+        thresholds[replayed] = champion.bundle.threshold
+    log.info("%s of %s rows carry the champion's logged scores", int((~replayed).sum()), len(rows))
+    return replace(evidence, champion_scores=scores, champion_flags=np.asarray(scores >= thresholds))

@@ -1,0 +1,95 @@
+"""Files of the lifecycle: snapshots and datasets named by their content, quarantined rows, reports."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import EvidenceError
+from pipelines.settings import Settings
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The artifact store of one use case."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, settings: Settings, use_case: str) -> "Artifacts":
+        """The store that `settings` names."""
+        return cls(settings.artifact_root / use_case)
+
+    @contextmanager
+    def writing(self, kind: str, schema: pa.Schema) -> Iterator["Writing"]:
+        """Write a Parquet file piece by piece; at the end it gets its content's name, or vanishes if the block raised."""
+        folder = self._folder(kind)
+        handle, name = tempfile.mkstemp(dir=folder, suffix=".writing")
+        os.close(handle)
+        writing = Writing(Path(name), pq.ParquetWriter(name, schema, compression="zstd"))
+        try:
+            yield writing
+            writing.writer.close()
+            writing.id = _digest(writing.path)
+            writing.path.replace(folder / f"{writing.id}.parquet")
+        finally:
+            writing.writer.close()
+            writing.path.unlink(missing_ok=True)
+
+    def save(self, kind: str, table: pa.Table) -> str:
+        """Keep a table; returns the id that its content gives it."""
+        with self.writing(kind, table.schema) as file:
+            file.writer.write_table(table)
+        return file.id
+
+    def load(self, kind: str, id_: str) -> pa.Table:
+        """Read a table by its id; a file whose content changed is refused."""
+        path = self.path(kind, id_)
+        if not path.exists():
+            raise EvidenceError(
+                f"no {kind.rstrip('s')} {id_!r} in {path.parent}: known are {', '.join(self.ids(kind)) or 'none'}"
+            )
+        if _digest(path) != id_:
+            raise EvidenceError(f"{path} is not what was written: restore it, or ingest the file again")
+        return pq.read_table(path)
+
+    def path(self, kind: str, id_: str) -> Path:
+        """Where a table lies."""
+        return self.root / kind / f"{Path(id_).name}.parquet"
+
+    def ids(self, kind: str) -> list[str]:
+        """The tables there are, oldest first."""
+        return [file.stem for file in sorted((self.root / kind).glob("*.parquet"), key=lambda f: f.stat().st_mtime)]
+
+    def report(self, name: str, content: dict[str, Any] | str) -> Path:
+        """Keep a report for people, as JSON or as it is."""
+        path = self._folder("reports") / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2, default=str))
+        return path
+
+    def _folder(self, kind: str) -> Path:
+        folder = self.root / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+@dataclass
+class Writing:
+    """A Parquet file while it is written; `id` is set once it is whole."""
+
+    path: Path
+    writer: pq.ParquetWriter
+    id: str = ""
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

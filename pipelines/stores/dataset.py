@@ -1,0 +1,112 @@
+"""The rows a run trains and judges on, gathered from the log, a snapshot or the reference."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.rules.contract import Contract
+from pipelines.rules.derive import Deriver
+from pipelines.settings import Settings
+from pipelines.stores import bulk
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Rows in order of event time: all columns of the contract, label −1 while unlabelled, and what was logged if it was.
+
+    features (n, columns) · labels (n,) · event_times (n,) UTC · scores, thresholds, versions (n,): NaN and 0 where not logged
+    """
+
+    event_times: NDArray[np.datetime64]
+    transaction_ids: NDArray[np.str_]
+    features: NDArray[np.float64]
+    labels: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    versions: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.bool_]) -> "Frame":
+        """The rows where the mask is true."""
+        return Frame(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def table(self, contract: Contract) -> pa.Table:
+        """As a table with a column per feature, for the artifact store."""
+        return pa.table(
+            {
+                "event_time": self.event_times,
+                "transaction_id": self.transaction_ids.astype(str),
+                "label": self.labels,
+                "score": self.scores,
+                "threshold": self.thresholds,
+                "model_version": self.versions,
+                **{name: self.features[:, at] for at, name in enumerate(contract.columns)},
+            }
+        )
+
+    @classmethod
+    def of(cls, table: pa.Table, contract: Contract) -> "Frame":
+        """Read back what `table` wrote."""
+        return cls(
+            event_times=table["event_time"].to_numpy(),
+            transaction_ids=table["transaction_id"].to_numpy(zero_copy_only=False),
+            features=_matrix(table, contract.columns),
+            labels=table["label"].to_numpy(),
+            scores=table["score"].to_numpy(),
+            thresholds=table["threshold"].to_numpy(),
+            versions=table["model_version"].to_numpy(),
+        )
+
+
+def concatenate(frames: list[Frame]) -> Frame:
+    """Rows of several frames in order of event time."""
+    joined = Frame(*(np.concatenate([getattr(f, name) for f in frames]) for name in Frame.__dataclass_fields__))
+    return joined.take(np.argsort(joined.event_times, kind="stable"))
+
+
+def logged(settings: Settings, contract: Contract, *, since: datetime, matured_before: datetime, as_of: datetime) -> Frame:
+    """Predictions of the window with the labels known at `as_of`; unlabelled ones too."""
+    table = bulk.read(settings, "evidence", contract.use_case, since, matured_before, contract.hash, as_of)
+    return Frame(
+        event_times=_times(table["event_time"]),
+        transaction_ids=table["transaction_id"].to_numpy(zero_copy_only=False),
+        features=bulk.matrix(table["features"], len(contract.columns)),
+        labels=pc.fill_null(table["label"].cast(pa.int8()), -1).to_numpy(),
+        scores=table["score"].to_numpy(),
+        thresholds=table["threshold"].to_numpy(),
+        versions=table["model_version"].cast(pa.int64()).to_numpy(),
+    )
+
+
+def historical(table: pa.Table, contract: Contract) -> Frame:
+    """Rows of a snapshot or a baseline: labelled, never predicted."""
+    table = table.sort_by("event_time")
+    n = len(table)
+    return Frame(
+        event_times=_times(table["event_time"]),
+        transaction_ids=table["transaction_id"].to_numpy(zero_copy_only=False),
+        features=Deriver(contract)(features_of(table, contract)),
+        labels=table["label"].to_numpy(),
+        scores=np.full(n, np.nan),
+        thresholds=np.full(n, np.nan),
+        versions=np.zeros(n, np.int64),
+    )
+
+
+def features_of(table: pa.Table, contract: Contract) -> NDArray[np.float64]:
+    """The raw features of a snapshot (n, raw), missing as NaN."""
+    return _matrix(table, contract.raw)
+
+
+def _matrix(table: pa.Table, names: tuple[str, ...]) -> NDArray[np.float64]:
+    return np.column_stack([table[name].to_numpy(zero_copy_only=False) for name in names]).astype(np.float64, copy=False)
+
+
+def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
+    return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).to_numpy(), dtype="datetime64[us]")

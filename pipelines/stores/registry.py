@@ -1,0 +1,113 @@
+"""The model registry: MLflow, as the training side writes it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+import numpy as np
+import onnx
+import pandas as pd
+from mlflow.models import Model, ModelSignature
+from mlflow.tracking import MlflowClient
+from mlflow.types import Schema, TensorSpec
+
+from pipelines.settings import Settings
+from pipelines.stores.production import ALIAS
+
+CHALLENGER = "staging"
+RUN_TAG = "sixgate.run_id"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Where a model landed."""
+
+    mlflow_run_id: str
+    version: int
+
+
+class Registry:
+    """Models, their runs, and the alias that says which one is Production."""
+
+    def __init__(self, settings: Settings) -> None:
+        mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+        self._client = MlflowClient(settings.mlflow_tracking_uri)
+
+    def find(self, use_case: str, run_id: str) -> Registered | None:
+        """What a lifecycle run has registered already, so that a retried step registers nothing twice."""
+        found = self._client.search_model_versions(f"name = '{use_case}' AND tag.`{RUN_TAG}` = '{run_id}'")
+        return Registered(found[0].run_id, int(found[0].version)) if found else None
+
+    def register(
+        self,
+        use_case: str,
+        run_id: str,
+        *,
+        files: dict[str, bytes],
+        params: dict[str, Any],
+        metrics: dict[str, float],
+        tags: dict[str, str],
+        example: pd.DataFrame,
+        label: str,
+        data_hash: str,
+    ) -> Registered:
+        """Log one MLflow run with its dataset, and register the model it made."""
+        mlflow.set_experiment(use_case)
+        with mlflow.start_run(run_name=run_id, tags={RUN_TAG: run_id, **tags}) as run:
+            mlflow.log_params(params)
+            mlflow.log_metrics(metrics)
+            dataset = mlflow.data.from_pandas(example, targets=label, name=f"{use_case}-{data_hash}", digest=data_hash)
+            mlflow.log_input(dataset, context="training")
+            logged = Model.log(
+                artifact_path=None,
+                name="model",
+                flavor=_Flavor,
+                files=files,
+                signature=_signature(example.drop(columns=[label]).columns.to_list()),
+            )
+        version = self._client.create_model_version(
+            use_case, source=logged.model_uri, run_id=run.info.run_id, model_id=logged.model_id,
+            tags={RUN_TAG: run_id, "stage": "challenger", **tags},
+        )  # fmt: skip
+        return Registered(run.info.run_id, int(version.version))
+
+    def ensure(self, use_case: str) -> None:
+        """Make the registered model if it is not there."""
+        if not self._client.search_registered_models(f"name = '{use_case}'"):
+            self._client.create_registered_model(use_case)
+
+    def point(self, use_case: str, version: int | None, alias: str = ALIAS) -> None:
+        """Move an alias, or with None take it away."""
+        if version is None:
+            self._client.delete_registered_model_alias(use_case, alias)
+        else:
+            self._client.set_registered_model_alias(use_case, alias, str(version))
+
+    def tag(self, use_case: str, version: int, key: str, value: str) -> None:
+        """Set a tag of a model version."""
+        self._client.set_model_version_tag(use_case, str(version), key, value)
+
+
+class _Flavor:
+    """MLflow's ONNX flavor, with the bundle's other files laid beside the graph."""
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: Model, files: dict[str, bytes], signature: ModelSignature, **_: Any) -> None:
+        """Write the model folder: everything that serves or explains, and MLflow's description of it."""
+        mlflow.onnx.save_model(
+            onnx.load_from_string(files["model.onnx"]), path, mlflow_model=mlflow_model, signature=signature,
+            pip_requirements=["onnxruntime", "numpy"],
+        )  # fmt: skip
+        for name, content in files.items():
+            (Path(path) / name).write_bytes(content)
+
+
+def _signature(columns: list[str]) -> ModelSignature:
+    return ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(columns)), "features")]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1,), "score")]),
+    )

@@ -1,0 +1,111 @@
+"""What a step is handed: its names and times, and the stores, opened when first used."""
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipelines.settings import Settings
+from pipelines.stores.database import Connection, connect
+from pipelines.stores.decisions import DecisionStore
+from pipelines.stores.explanations import ExplanationStore
+from pipelines.stores.ledger import Ledger, ReplicaStore
+from pipelines.stores.models import ModelStore
+from pipelines.stores.monitoring import AlertStore, MetricStore, RollupStore
+from pipelines.stores.predictions import PredictionLog
+from pipelines.use_case import UseCase, read_use_case
+
+if TYPE_CHECKING:
+    from pipelines.stores.artifacts import Artifacts
+    from pipelines.stores.registry import Registry
+
+
+@dataclass
+class Context:
+    """One step of one run of one use case; `as_of` is the run's time, the only clock that rules see."""
+
+    settings: Settings
+    use_case: UseCase
+    run_id: str
+    as_of: datetime
+    trigger: str = "manual"
+    requested_by: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The use case's name."""
+        return self.use_case.name
+
+    @cached_property
+    def connection(self) -> Connection:
+        """An autocommit connection: what must be atomic says so with a transaction."""
+        return connect(self.settings, autocommit=True)
+
+    @cached_property
+    def decisions(self) -> DecisionStore:
+        return DecisionStore(self.connection)
+
+    @cached_property
+    def models(self) -> ModelStore:
+        return ModelStore(self.connection)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.connection)
+
+    @cached_property
+    def replicas(self) -> ReplicaStore:
+        return ReplicaStore(self.connection)
+
+    @cached_property
+    def predictions(self) -> PredictionLog:
+        return PredictionLog(self.connection)
+
+    @cached_property
+    def rollups(self) -> RollupStore:
+        return RollupStore(self.connection)
+
+    @cached_property
+    def metrics(self) -> MetricStore:
+        return MetricStore(self.connection)
+
+    @cached_property
+    def alerts(self) -> AlertStore:
+        return AlertStore(self.connection)
+
+    @cached_property
+    def explanations(self) -> ExplanationStore:
+        return ExplanationStore(self.connection)
+
+    @cached_property
+    def artifacts(self) -> "Artifacts":
+        from pipelines.stores.artifacts import Artifacts
+
+        return Artifacts.of(self.settings, self.name)
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from pipelines.stores.registry import Registry
+
+        return Registry(self.settings)
+
+    def close(self) -> None:
+        """Let go of the connection if one was opened."""
+        if "connection" in self.__dict__:
+            self.connection.close()
+
+
+def context(settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any) -> Context:
+    """Wire a step's context for a use case, with the settings' policy overlay."""
+    return Context(settings, read_use_case(settings.reference, use_case, settings.policy_overlay), run_id, as_of, **rest)
+
+
+def git_sha(settings: Settings) -> str | None:
+    """The commit that runs, from `SIXGATE_GIT_SHA` or from git; None when neither knows."""
+    if sha := os.environ.get("SIXGATE_GIT_SHA"):
+        return sha
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None

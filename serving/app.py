@@ -1,0 +1,82 @@
+"""The application: routes for every use case, and the threads beside them for as long as it lives."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from pipelines.settings import Settings
+from pipelines.stores.production import Production
+from serving import openapi, problems
+from serving.cache import ModelCache
+from serving.heartbeat import Heartbeat
+from serving.observe import Observe
+from serving.registry import Registry
+from serving.reload import Reloader
+from serving.routes import explanations, health, labels, model, predict, predictions
+from serving.service import Service
+from serving.shipper import Shipper
+from serving.watch import Watch
+
+REGISTRY_TIMEOUT = 5.0
+USE_CASE_ROUTES = (predict, labels, predictions, explanations, model)
+
+
+def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
+    """Build the server; its threads start and stop with the application. Models come from MLflow unless said otherwise."""
+    service = Service(settings)
+    source = registry or Production(settings.mlflow_tracking_uri, timeout=REGISTRY_TIMEOUT)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        crew = _start(service, source)
+        yield
+        for thread in crew:
+            await run_sync(thread.stop)
+        service.journal.close()
+
+    return build(service, lifespan)
+
+
+def build(service: Service, lifespan: object = None) -> FastAPI:
+    """Put the routes of every use case before `service`; nothing runs beside them."""
+    app: FastAPI = FastAPIOffline(
+        title="Sixgate scoring server",
+        description="Scores with what MLflow calls Production, and follows promotions without dropping a request.",
+        version="0.1.0",
+        lifespan=lifespan,
+    )
+    app.state.use_cases = [scorer.use_case for scorer in service.scorers]
+    for scorer in service.scorers:
+        for module in USE_CASE_ROUTES:
+            app.include_router(module.routes(service, scorer), prefix=f"/v1/{scorer.use_case}", tags=[scorer.contract.title])
+    app.include_router(health.routes(service), tags=["Health"])
+    app.add_middleware(Observe, metrics=service.metrics)
+    problems.install(app)
+    openapi.install(app, service.scorers)
+    return app
+
+
+def _start(service: Service, registry: Registry) -> list[Reloader | Heartbeat | Shipper]:
+    """Start the threads; they are stopped in this order, the shipper last because it drains."""
+    heartbeat = Heartbeat(service.settings, service.replica, service.scorers)
+    watches = [
+        Watch(
+            scorer,
+            registry,
+            ModelCache(service.settings.home / "models" / scorer.use_case),
+            service.metrics,
+            heartbeat.now,
+        )
+        for scorer in service.scorers
+    ]
+    crew: list[Reloader | Heartbeat | Shipper] = [
+        Reloader(service.settings, watches),
+        heartbeat,
+        Shipper(service.settings, service.journal, service.metrics),
+    ]
+    for thread in crew:
+        thread.start()
+    return crew

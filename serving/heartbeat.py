@@ -1,0 +1,65 @@
+"""The heartbeat: says what this replica serves, at once after a change and every 5 s."""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+import psycopg
+
+from pipelines.settings import Settings
+from pipelines.stores.database import connect
+from pipelines.stores.ledger import ReplicaStore
+from serving.scoring import Scorer
+
+BEAT = 5.0
+RETRY = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Heartbeat(threading.Thread):
+    """A thread of its own, so that a registry that hangs does not make this replica look dead."""
+
+    def __init__(self, settings: Settings, replica: str, scorers: Sequence[Scorer]) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._settings, self._replica, self._scorers = settings, replica, scorers
+        self._woken, self._ended = threading.Event(), threading.Event()
+
+    def now(self) -> None:
+        """Report at once: something changed."""
+        self._woken.set()
+
+    def run(self) -> None:
+        """Report until stopped, then be forgotten."""
+        while not self._ended.is_set():
+            try:
+                with connect(self._settings, autocommit=True) as connection:
+                    self._beat(ReplicaStore(connection))
+            except psycopg.Error as error:
+                log.warning("the heartbeat is not heard: %s", " ".join(str(error).split()))
+                self._ended.wait(RETRY)
+
+    def stop(self) -> None:
+        """Say goodbye, so that no promotion waits for this replica."""
+        self._ended.set()
+        self._woken.set()
+        self.join(3)
+
+    def _beat(self, replicas: ReplicaStore) -> None:
+        while not self._ended.is_set():
+            self._woken.clear()
+            for scorer in self._scorers:
+                self._report(replicas, scorer)
+            self._woken.wait(BEAT)
+        replicas.forget(self._replica)
+
+    def _report(self, replicas: ReplicaStore, scorer: Scorer) -> None:
+        model = scorer.model
+        replicas.report(
+            self._replica,
+            scorer.use_case,
+            version=model.served.version if model else None,
+            digest=model.served.digest if model else None,
+            error=scorer.error,
+            loaded_at=model.loaded_at if model else None,
+        )

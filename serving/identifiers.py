@@ -1,0 +1,38 @@
+"""Identifiers that carry their time: uuid v7 (RFC 9562)."""
+
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from pipelines.errors import UnknownPrediction
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_VERSION = 7 << 76
+_VARIANT = 0b10 << 62
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def at(ms: int) -> datetime:
+    """The moment of a count of milliseconds."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def uuid7(ms: int) -> UUID:
+    """Make an id of that millisecond: 48 bits of time, 74 random ones."""
+    noise = secrets.randbits(74)
+    return UUID(int=ms << 80 | _VERSION | (noise >> 62) << 64 | _VARIANT | noise & (1 << 62) - 1)
+
+
+def moment(prediction_id: UUID) -> datetime:
+    """The time in a prediction's id; an id that no replica can have made raises UnknownPrediction."""
+    try:
+        if prediction_id.version == 7:
+            return at(prediction_id.int >> 80)
+    except OverflowError:
+        pass
+    raise UnknownPrediction(f"no prediction has the id {prediction_id}: take the prediction_id from an answer")

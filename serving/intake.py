@@ -1,0 +1,175 @@
+"""From request bodies to numbers: types generated from the contract, and refusals that name field, value and rule."""
+
+import math
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pipelines.errors import UseCaseError
+from pipelines.rules.contract import Contract, Feature
+from serving.problems import Problem
+
+MAX_ROWS = 1000
+EXACT = 2**53  # beyond it whole numbers lose digits as floats
+FLOAT32 = 3.4e38
+YEARS = range(1970, 2262)  # what nanosecond timestamps of the data tools can hold
+# PostgreSQL's text can't hold NUL.
+Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+KEY_RULE = "must be text of 1 to 128 characters without NUL"
+MOMENT_RULE = f"must be an RFC 3339 time with its zone, from {YEARS.start} to {YEARS.stop - 1}"
+_WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+_FIELD = re.compile(r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+
+
+class Transaction(msgspec.Struct, frozen=True, gc=False):
+    """One accepted row: raw features as numbers in the contract's order, NaN where missing."""
+
+    raw: list[float]
+    transaction_id: str | None
+    entity_key: str | None
+    event_time: datetime | None
+
+
+class Intake:
+    """Decoders of one use case's requests."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.row_type = row_type(contract)
+        self.batch_type = batch_type(contract, self.row_type)
+        self._row = msgspec.json.Decoder(self.row_type)
+        self._batch = msgspec.json.Decoder(self.batch_type)
+        self._numbers = [feature.as_number for feature in contract.features]
+        self._rules = {feature.name: rule(feature) for feature in contract.features}
+        self._rules |= {"transaction_id": KEY_RULE, contract.entity_key: KEY_RULE, "event_time": MOMENT_RULE}
+        self._rules["rows"] = f"must be a list of 1 to {MAX_ROWS} rows"
+
+    def one(self, body: bytes) -> Transaction:
+        """Accept one row, or raise a 422 Problem."""
+        return self._accept(_decode(self._row, body, self._rules), None)
+
+    def many(self, body: bytes) -> list[Transaction]:
+        """Accept a batch, or raise a 422 Problem that says which row is at fault."""
+        batch = _decode(self._batch, body, self._rules)
+        return [self._accept(row, index) for index, row in enumerate(batch.rows)]
+
+    def _accept(self, row: msgspec.Struct, index: int | None) -> Transaction:
+        *values, transaction_id, entity_key, event_time = msgspec.structs.astuple(row)
+        if event_time is not None and event_time.year not in YEARS:
+            raise refusal("event_time", event_time, MOMENT_RULE, index)
+        raw = [number(value) for number, value in zip(self._numbers, values, strict=True)]
+        return Transaction(raw, transaction_id, entity_key, event_time)
+
+
+def row_type(contract: Contract) -> type[msgspec.Struct]:
+    """Make the type of one row: the features first, so that a row's tuple starts with them."""
+    own = {"transaction_id", contract.entity_key, "event_time"}
+    if taken := own & set(contract.raw):
+        raise UseCaseError(f"{contract.use_case}: feature {taken.pop()!r} has a name that requests use: rename it")
+    about = f"which {contract.entity_key.removesuffix('_id')} it belongs to"
+    fields: list[Any] = [_field(feature) for feature in contract.features]
+    fields += [
+        ("transaction_id", Annotated[Key | None, Meta(description="the id that its label will name; made when left out")]),
+        (contract.entity_key, Annotated[Key | None, Meta(description=about)]),
+        ("event_time", Annotated[Moment | None, Meta(description="when it happened; now when left out")]),
+    ]  # fmt: skip
+    fields[-3:] = [(name, kind, None) for name, kind in fields[-3:]]
+    return msgspec.defstruct(
+        f"{class_name(contract.use_case)}Transaction", fields, forbid_unknown_fields=True, kw_only=True, gc=False
+    )
+
+
+def batch_type(contract: Contract, row: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Make the type of a batch of rows."""
+    rows = Annotated[list[row], Meta(min_length=1, max_length=MAX_ROWS)]  # type: ignore[valid-type]
+    return msgspec.defstruct(f"{class_name(contract.use_case)}Batch", [("rows", rows)], forbid_unknown_fields=True)
+
+
+def class_name(use_case: str) -> str:
+    """`credit_risk` → `CreditRisk`."""
+    return "".join(part.title() for part in use_case.split("_"))
+
+
+def rule(feature: Feature) -> str:
+    """Say in words what a feature's value must be."""
+    if feature.type == "category":
+        words = f"must be one of {', '.join(feature.values)}"
+    elif feature.type == "bool":
+        words = "must be true or false"
+    else:
+        words = "must be a whole number" if feature.type == "int" else "must be a number"
+        words += f" from {feature.range[0]:.15g} to {feature.range[1]:.15g}" if feature.range else ""
+    return f"{words}, or null" if feature.nullable else words
+
+
+def refusal(field: str, value: Any, words: str, row: int | None = None) -> Problem:
+    """Make the 422 that names field, value and rule, and the row (counted from 0) of a batch."""
+    shown = msgspec.json.encode(value)
+    if len(shown) > 200:
+        value = shown[:200].decode(errors="ignore") + "…"
+        shown = value.encode()
+    place = field if row is None else f"row {row}: {field}"
+    members = {"field": field, "value": value, "rule": words}
+    return Problem(422, f"{place}: {shown.decode()}: {words}", **members, **({} if row is None else {"row": row}))
+
+
+def decode(kind: type[msgspec.Struct], body: bytes, rules: dict[str, str]) -> Any:
+    """Decode a body that is no row, refusing it in the same words."""
+    return _decode(msgspec.json.Decoder(kind), body, rules)
+
+
+def _field(feature: Feature) -> tuple[Any, ...]:
+    kind = _kind(feature)
+    about = Meta(description=feature.description or None)
+    return (feature.name, Annotated[kind | None, about], None) if feature.nullable else (feature.name, Annotated[kind, about])
+
+
+def _kind(feature: Feature) -> Any:
+    if feature.type == "category":
+        return Literal[feature.values]
+    if feature.type == "bool":
+        return bool
+    if feature.type == "int":
+        low, high = feature.range or (-EXACT, EXACT)
+        return Annotated[int, Meta(ge=max(math.ceil(low), -EXACT), le=min(math.floor(high), EXACT))]
+    low, high = feature.range or (-FLOAT32, FLOAT32)
+    return Annotated[float, Meta(ge=float(low), le=float(high))]
+
+
+def _decode(decoder: Any, body: bytes, rules: dict[str, str]) -> Any:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), body, rules) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise refusal("body", None, f"must be JSON: {error}") from error
+
+
+def _explained(message: str, body: bytes, rules: dict[str, str]) -> Problem:
+    """Find the field, the value and the row that a message of msgspec is about; only refused requests pay for this."""
+    found = _WHERE.fullmatch(message)
+    what, path = (found["what"], found["path"] or "") if found else (message, "")
+    parts = [int(index) if index else name for name, index in _PART.findall(path)]
+    row = next((part for part in parts if isinstance(part, int)), None)
+    names = [part for part in parts if isinstance(part, str)]
+    if fault := _FIELD.fullmatch(what):
+        name, known = fault["name"], ", ".join(name for name in rules if name != "rows")
+        if fault["fault"] == "missing required":
+            return refusal(name, None, f"is missing; {rules.get(name, 'it is required')}", row)
+        return refusal(name, _look_up(body, [*parts, name]), f"is not known; known are {known}", row)
+    field = names[-1] if names else "body"
+    return refusal(field, _look_up(body, parts), rules.get(field, what.replace("`", "")), row)
+
+
+def _look_up(body: bytes, parts: list[Any]) -> Any:
+    try:
+        value = msgspec.json.decode(body)
+        for part in parts:
+            value = value[part]
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+        return None
+    return value

@@ -1,0 +1,117 @@
+"""What the API says: the types of its answers and of the bodies that no contract shapes."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from serving.intake import Key, Moment
+
+MAX_LABELS = 10_000
+Risk = Literal["low", "medium", "high"]
+
+
+class Answer(msgspec.Struct, gc=False):
+    """One prediction, as it was answered."""
+
+    transaction_id: str
+    prediction_id: UUID
+    score: float
+    predicted_label: int
+    threshold: float
+    risk: Risk
+    model_version: int
+
+
+class Answers(msgspec.Struct):
+    """The predictions of a batch, in the order of its rows."""
+
+    predictions: list[Answer]
+
+
+class TruthOut(msgspec.Struct):
+    """What became of posted labels: new, changing an earlier one, or already known."""
+
+    accepted: int
+    corrected: int
+    duplicate: int
+
+
+class Truth(msgspec.Struct, forbid_unknown_fields=True):
+    """What a transaction turned out to be."""
+
+    transaction_id: Key
+    label: Annotated[Literal[0, 1], Meta(description="1 for the positive class")]
+    labelled_at: Moment | None = None
+
+
+class Truths(msgspec.Struct, forbid_unknown_fields=True):
+    """Labels as they arrive."""
+
+    labels: Annotated[list[Truth], Meta(min_length=1, max_length=MAX_LABELS)]
+
+
+class PredictionOut(msgspec.Struct):
+    """A prediction as it was logged; `logged` is false while it waits in the journal."""
+
+    prediction_id: UUID
+    transaction_id: str
+    entity_key: str | None
+    event_time: datetime
+    scored_at: datetime
+    score: float
+    predicted_label: int
+    threshold: float
+    model_version: int
+    contract_hash: str
+    replica: str
+    logged: bool
+    features: dict[str, Any]
+
+
+class Contribution(msgspec.Struct):
+    """How far one feature moved the score, in log-odds."""
+
+    feature: str
+    value: Any
+    contribution: float
+    description: str
+
+
+class ExplanationOut(msgspec.Struct, omit_defaults=True):
+    """Why a score is what it is: sigmoid(base_value + sum of contributions) is the score."""
+
+    prediction_id: UUID
+    status: Literal["PENDING", "COMPLETED", "FAILED", "NOT_REQUESTED"]
+    model_version: int | None = None
+    base_value: float | None = None
+    contributions: list[Contribution] | None = None
+    error: str | None = None
+
+
+class ModelOut(msgspec.Struct):
+    """What serves now."""
+
+    use_case: str
+    version: int
+    digest: str
+    kind: str
+    threshold: float
+    contract_hash: str
+    loaded_at: datetime
+    columns: tuple[str, ...]
+
+
+class ProblemOut(msgspec.Struct, omit_defaults=True):
+    """RFC 9457; field, value, rule and row are there when a request is refused for one of them."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    value: Any = None
+    rule: str | None = None
+    row: int | None = None

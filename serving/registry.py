@@ -1,0 +1,40 @@
+"""Where models come from: MLflow, or a folder."""
+
+from pathlib import Path
+from typing import Protocol
+
+from pipelines.errors import ModelRejected
+from pipelines.rules.bundle import FILES
+from pipelines.stores.production import ALIAS
+
+
+class Registry(Protocol):
+    """The registry as a reader; `pipelines.stores.production.Production` is the one on MLflow."""
+
+    def version(self, use_case: str) -> int | None:
+        """The version that is Production, None when none is; httpx.HTTPError or OSError when the registry is away."""
+
+    def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
+        """A version's serving files: name → content."""
+
+
+class FolderRegistry:
+    """`<root>/<use_case>/production` holds a version number, `<root>/<use_case>/<version>/` that version's files."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def version(self, use_case: str) -> int | None:
+        """Read the alias; the root that is not there is a registry that is away."""
+        if not self._root.is_dir():
+            raise FileNotFoundError(f"the folder of models {self._root} is away")
+        alias = self._root / use_case / ALIAS
+        return int(alias.read_text()) if alias.exists() else None
+
+    def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
+        """Read the files."""
+        folder = self._root / use_case / str(version)
+        try:
+            return {name: (folder / name).read_bytes() for name in FILES}
+        except FileNotFoundError as error:
+            raise ModelRejected(f"{use_case} version {version} has no {error.filename}") from error

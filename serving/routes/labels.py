@@ -1,0 +1,59 @@
+"""Ground truth, as it arrives."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipelines.records import Label
+from pipelines.stores.database import connect
+from pipelines.stores.labels import LabelStore
+from serving.intake import KEY_RULE, MOMENT_RULE, YEARS, decode, refusal
+from serving.messages import MAX_LABELS, Truth, TruthOut, Truths
+from serving.openapi import documented
+from serving.scoring import Scorer
+from serving.service import Service, read_body
+
+RULES = {
+    "labels": f"must be a list of 1 to {MAX_LABELS} labels",
+    "transaction_id": KEY_RULE,
+    "label": "must be 0 or 1",
+    "labelled_at": MOMENT_RULE,
+}
+
+
+def routes(service: Service, scorer: Scorer) -> APIRouter:
+    """`/labels`."""
+    router = APIRouter()
+
+    @router.post(
+        "/labels",
+        operation_id=f"{scorer.use_case}_labels",
+        **documented({200: ("what became of the labels", TruthOut)}, 413, 422, 503, body="Truths"),
+    )
+    async def labels(request: Request) -> Response:
+        """Tell what transactions turned out to be; a label that changes an earlier one is kept as its correction."""
+        caller = service.require(request, "label")
+        truths = decode(Truths, await read_body(request), RULES)
+        now = datetime.now(UTC)
+        given = [_label(truth, row, now) for row, truth in enumerate(truths.labels)]
+        receipt = await run_sync(record, service, scorer.use_case, given, caller)
+        return Response(msgspec.json.encode(receipt), media_type="application/json")
+
+    return router
+
+
+def record(service: Service, use_case: str, labels: list[Label], caller: str) -> TruthOut:
+    """Keep labels, and whose key sent them."""
+    with connect(service.settings) as connection:
+        receipt = LabelStore(connection).record(use_case, labels, source=f"api:{caller}")
+    return TruthOut(receipt.accepted, receipt.corrected, receipt.duplicate)
+
+
+def _label(truth: Truth, row: int, now: datetime) -> Label:
+    if truth.labelled_at and truth.labelled_at.year not in YEARS:
+        raise refusal("labelled_at", truth.labelled_at, MOMENT_RULE, row)
+    return Label(transaction_id=truth.transaction_id, label=truth.label, labelled_at=truth.labelled_at or now)

@@ -1,0 +1,36 @@
+"""Predictions, looked up again."""
+
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipelines.stores.database import connect
+from serving.lookup import find, named
+from serving.messages import PredictionOut
+from serving.openapi import documented
+from serving.scoring import Scorer
+from serving.service import Service
+
+
+def routes(service: Service, scorer: Scorer) -> APIRouter:
+    """`/predictions/{prediction_id}`."""
+    router = APIRouter()
+
+    @router.get(
+        "/predictions/{prediction_id}",
+        operation_id=f"{scorer.use_case}_prediction",
+        **documented({200: ("the prediction", PredictionOut)}, 404, 422, 503),
+    )
+    def prediction(prediction_id: UUID, request: Request) -> Response:
+        """Look a prediction up: what was sent, what was answered, by which model."""
+        service.require(request, "read")
+        with connect(service.settings) as connection:
+            found, logged = find(connection, service.journal, scorer.use_case, prediction_id)
+        fields = {name: getattr(found, name) for name in PredictionOut.__struct_fields__ if hasattr(found, name)}
+        answer = PredictionOut(**{**fields, "logged": logged, "features": named(scorer.contract, found)})
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    return router

@@ -1,0 +1,115 @@
+"""The shipper: takes closed segments to `prediction_logs`, and deletes them once they are committed."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import psycopg
+
+from pipelines.records import Prediction
+from pipelines.settings import Settings
+from pipelines.stores.database import Connection, connect
+from pipelines.stores.predictions import PredictionLog
+from serving.journal import Entry, Journal, read_lines
+from serving.metrics import Metrics
+
+BATCH = 20_000
+BEAT = 0.25
+LONGEST_PAUSE = 5.0
+DRAIN = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Shipper(threading.Thread):
+    """A thread with a connection of its own; while the database is away it waits, and the journal grows."""
+
+    def __init__(self, settings: Settings, journal: Journal, metrics: Metrics) -> None:
+        super().__init__(name="shipper", daemon=True)
+        self._settings, self._journal, self._metrics = settings, journal, metrics
+        self._refused = settings.home / "journal" / "refused.jsonl"
+        self._connection: Connection | None = None
+        self._ended = threading.Event()
+        self._pause = BEAT
+
+    def run(self) -> None:
+        """Ship every quarter of a second until stopped, then what is left."""
+        while not self._ended.wait(self._pause):
+            self._turn()
+        self._drain(time.monotonic() + DRAIN)
+        self._disconnect()
+
+    def stop(self) -> None:
+        """Ship what is left, for 10 s at most; the rest is shipped at the next start."""
+        self._ended.set()
+        self.join(DRAIN)
+
+    def _turn(self) -> bool:
+        """Ship all there is; False when the database is away."""
+        try:
+            connection = self._connected()
+            self._journal.rotate()
+            for segment in self._journal.closed():
+                self._ship(connection, segment)
+        except Exception as error:  # whatever it is, answers must go on being kept
+            self._disconnect()
+            self._pause = min(LONGEST_PAUSE, 2 * self._pause)
+            log.warning("shipping waits %.1f s: %s", self._pause, " ".join(str(error).split()))
+            return False
+        self._pause = BEAT
+        return True
+
+    def _drain(self, deadline: float) -> None:
+        while not self._turn() and time.monotonic() + self._pause < deadline:
+            time.sleep(self._pause)
+
+    def _ship(self, connection: Connection, segment: Path) -> None:
+        lines = read_lines(segment)
+        for start in range(0, len(lines), BATCH):
+            self._record(connection, lines[start : start + BATCH])
+        self._journal.delete(segment)
+
+    def _record(self, connection: Connection, lines: Sequence[bytes]) -> None:
+        """Log lines in one transaction; a line that the table refuses is found by halving, and set aside."""
+        try:
+            predictions = [prediction(line) for line in lines]
+            with connection.transaction():
+                logged = PredictionLog(connection).record(predictions)
+        except (psycopg.DataError, psycopg.IntegrityError, msgspec.DecodeError) as error:
+            if len(lines) > 1:
+                self._record(connection, lines[: len(lines) // 2])
+                self._record(connection, lines[len(lines) // 2 :])
+            else:
+                self._set_aside(lines[0], error)
+            return
+        self._metrics.shipped.inc(logged)
+
+    def _set_aside(self, line: bytes, error: Exception) -> None:
+        log.error("an answer can't be logged and is set aside in %s: %s", self._refused, error)
+        with self._refused.open("ab") as file:
+            file.write(line + b"\n")
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(self._settings, autocommit=True)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def prediction(line: bytes) -> Prediction:
+    """Read a line of the journal."""
+    return recalled(msgspec.json.decode(line, type=Entry))
+
+
+def recalled(entry: Entry) -> Prediction:
+    """The prediction that an entry keeps; null is a missing feature."""
+    fields = msgspec.structs.asdict(entry)
+    return Prediction(**{**fields, "features": [math.nan if value is None else value for value in entry.features]})

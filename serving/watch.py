@@ -1,0 +1,154 @@
+"""One use case's way to the model that may serve: prove beside the old one, swap one reference, keep the old on any fault."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from pipelines.errors import SixgateError
+from pipelines.records import LedgerEntry
+from pipelines.rules.ledger import Served
+from pipelines.stores.ledger import Ledger
+from pipelines.stores.monitoring import AlertStore
+from serving.agreement import allowed, disagreement
+from serving.cache import ModelCache
+from serving.metrics import Metrics
+from serving.model import load
+from serving.registry import Registry
+from serving.scoring import Scorer
+
+ALERT = "alias_moved_by_hand"
+SETTLING = 10.0  # seconds in which the alias may lag behind a new ledger row
+FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """What one use case serves, against what alias and ledger say; used by the reloader's thread alone."""
+
+    def __init__(
+        self, scorer: Scorer, registry: Registry, cache: ModelCache, metrics: Metrics, changed: Callable[[], None]
+    ) -> None:
+        self._scorer, self._registry, self._cache = scorer, registry, cache
+        self._use_case, self._metrics, self._changed = scorer.use_case, metrics, changed
+        self._entry: int | None = None
+        self._settled_at = self._retry_at = 0.0
+        self._retry = FIRST_RETRY
+        self._alerted: bool | None = None  # unknown at start: a former life may have left an alert open
+        self.agrees = False
+
+    @property
+    def settling(self) -> bool:
+        """Whether the ledger has just moved and the alias, or this replica, has not followed yet."""
+        return not self.agrees and time.monotonic() < self._settled_at
+
+    def hurry(self) -> None:
+        """A promotion was announced: what failed before may be tried again at once."""
+        self._settled_at = time.monotonic() + SETTLING
+        self._retry_at, self._retry = 0.0, FIRST_RETRY
+
+    def check(self, ledger: Ledger, alerts: AlertStore) -> None:
+        """Ask alias and ledger, and serve what they agree on."""
+        newest = ledger.newest(self._use_case)
+        self._notice(newest)
+        try:
+            alias = self._registry.version(self._use_case)
+        except (httpx.HTTPError, OSError) as error:
+            self.agrees = False
+            self._from_disk([served for served in reversed(allowed(newest).values()) if served])
+            self._fault(f"the model registry is away: {error}")
+            return
+        may = allowed(newest)
+        if alias in may:
+            self._resolve(alerts)
+            self.agrees = self._serve(may[alias]) and self._followed(newest, alias)
+        else:
+            self.agrees = False
+            self._object(alerts, disagreement(self._use_case, newest, alias))
+
+    def without_database(self) -> None:
+        """Nobody can be asked: a replica that serves nothing yet takes what served last, to be confirmed later."""
+        last = self._cache.last()
+        self._from_disk([last] if last else [])
+
+    def _notice(self, newest: LedgerEntry | None) -> None:
+        entry = newest.id if newest else None
+        if entry != self._entry:
+            if self._entry is not None:
+                self.hurry()
+            self._entry = entry
+
+    def _followed(self, newest: LedgerEntry | None, alias: int | None) -> bool:
+        return newest is None or newest.state != "INTENDED" or alias == newest.to_version
+
+    def _serve(self, served: Served | None) -> bool:
+        """Swap to `served` unless it serves already; True when it does now."""
+        current = self._scorer.model
+        if served == (current.served if current else None):
+            self._recovered()
+            return True
+        if served is None:
+            log.warning("%s: nothing is in Production any more, so nothing is served", self._use_case)
+            self._scorer.model = None
+            self._changed()
+            return True
+        if time.monotonic() < self._retry_at:
+            return False
+        try:
+            files = self._cache.get(served) or self._registry.fetch(self._use_case, served.version)
+            self._swap(served, files)
+            self._cache.put(served, files)
+        except (SixgateError, httpx.HTTPError, OSError) as error:
+            return self._failed(f"version {served.version} can't serve: {error}")
+        return True
+
+    def _swap(self, served: Served, files: Mapping[str, bytes]) -> None:
+        model = load(files, served, self._scorer.contract)
+        self._scorer.model = model
+        self._metrics.version.labels(self._use_case).set(served.version)
+        self._scorer.error = None
+        self._retry = FIRST_RETRY
+        log.info("%s: serves version %d (%s…)", self._use_case, served.version, served.digest[:12])
+        self._changed()
+
+    def _from_disk(self, candidates: list[Served]) -> None:
+        """Serve the first candidate that lies here whole, if nothing serves yet."""
+        for served in candidates:
+            if self._scorer.model is None and (files := self._cache.get(served)):
+                try:
+                    self._swap(served, files)
+                except SixgateError as error:
+                    self._fault(f"version {served.version} from disk can't serve: {error}")
+
+    def _failed(self, message: str) -> bool:
+        self._metrics.reload_failures.labels(self._use_case).inc()
+        self._retry_at = time.monotonic() + self._retry
+        self._retry = min(LONGEST_RETRY, 2 * self._retry)
+        self._fault(message)
+        return False
+
+    def _fault(self, message: str) -> None:
+        if self._scorer.error != message:
+            log.warning("%s: %s", self._use_case, message)
+            self._scorer.error = message
+            self._changed()
+
+    def _recovered(self) -> None:
+        if self._scorer.error is not None:
+            self._scorer.error = None
+            self._changed()
+
+    def _object(self, alerts: AlertStore, message: str) -> None:
+        if time.monotonic() < self._settled_at:
+            return
+        self._fault(message)
+        if not self._alerted:
+            alerts.raise_(self._use_case, cause=ALERT, severity="ALERT", message=message)
+            self._alerted = True
+
+    def _resolve(self, alerts: AlertStore) -> None:
+        if self._alerted is not False:
+            alerts.resolve(self._use_case, ALERT)
+            self._alerted = False
