@@ -1,7 +1,6 @@
 """Where things are: one frozen object, built at entry points and passed down; importing it connects to nothing."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,7 +12,9 @@ ENV_FILE = "sixgate.env"
 class Settings(BaseSettings):
     """Every setting, read from `SIXGATE_*`, then from the file that `sixgate up` leaves in `SIXGATE_HOME`."""
 
-    model_config = SettingsConfigDict(env_prefix="SIXGATE_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SIXGATE_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     root: Path = ROOT
     home: Path = ROOT / ".sixgate"
@@ -23,7 +24,6 @@ class Settings(BaseSettings):
     )
     artifacts: Path | None = None
     policy_overlay: Path | None = None
-    runtime: Literal["local", "docker", "kubernetes"] = "local"
     host: str = "127.0.0.1"
     pg_port: int = Field(5433, ge=1, le=65535)
     airflow_port: int = Field(8080, ge=1, le=65535)

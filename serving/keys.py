@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from serving.problems import Problem
 
 Scope = Literal["predict", "label", "read", "admin"]
 HEADER = "X-API-Key"
+FRESH = 1.0  # seconds in which a changed file may go unnoticed; asking the disk on every request costs more than hashing
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ class Keys:
         self._path = path
         self._keys: tuple[Key, ...] = ()
         self._read_at = -1
+        self._fresh_until = 0.0
         if first and not path.exists():
             write(path, [Key("admin", hashed(first), frozenset({"admin"}))])
         self._refresh()
@@ -58,8 +61,11 @@ class Keys:
         return found
 
     def _refresh(self) -> None:
+        if time.monotonic() < self._fresh_until:
+            return
+        self._fresh_until = time.monotonic() + FRESH
         try:
-            changed = os.stat(self._path).st_mtime_ns  # noqa: PTH116 (on every request, and pathlib costs twice)
+            changed = self._path.stat().st_mtime_ns
             if changed != self._read_at:
                 self._read_at = changed
                 self._keys = tuple(msgspec.json.decode(self._path.read_bytes(), type=list[Key]))

@@ -1,5 +1,6 @@
 """Scoring: rows in, answers out, and every answer in the journal before it leaves."""
 
+import math
 from datetime import datetime
 from functools import partial
 
@@ -49,7 +50,7 @@ class Scorer:
             scores = model.score(features)
         else:
             scores = await run_sync(partial(model.score, features))
-        if not np.isfinite(scores).all():
+        if not all(map(math.isfinite, scores)):
             raise DataError("the model has no score for these features: they are beyond what it was trained on")
         entries = self._entries(model, transactions, features.tolist(), scores)
         self._journal.append(entries)
@@ -74,12 +75,12 @@ class Scorer:
         ms: int,
         scored_at: datetime,
     ) -> Entry:
-        threshold = model.bundle.threshold
+        threshold, prediction_id = model.bundle.threshold, uuid7(ms)
         return Entry(
-            uuid7(ms),
+            prediction_id,
             scored_at,
             self.use_case,
-            transaction.transaction_id or uuid7(ms).hex,
+            transaction.transaction_id or prediction_id.hex,
             transaction.entity_key,
             transaction.event_time or scored_at,
             model.served.version,

@@ -9,8 +9,8 @@ from pipelines.wiring import Context
 log = logging.getLogger(__name__)
 
 
-def run(context: Context) -> dict[str, Any]:
-    """Make PENDING rows by the policy and return the chunks' names; the mapped explain tasks take one each."""
+def run(context: Context) -> list[dict[str, Any]]:
+    """Make PENDING rows by the policy and return the chunks; the mapped explain tasks take one each."""
     policy = context.use_case.policy.explanation
     made = context.explanations.plan(
         context.name,
@@ -23,4 +23,4 @@ def run(context: Context) -> dict[str, Any]:
     if not chunks:
         raise StepSkipped("every prediction that the policy asks for is explained")
     log.info("%s predictions are new, %s wait in %s chunks", f"{made:,}", f"{sum(c['n'] for c in chunks):,}", len(chunks))
-    return {"chunks": [chunk["chunk"] for chunk in chunks]}
+    return [{"chunk": chunk["chunk"]} for chunk in chunks]

@@ -1,7 +1,11 @@
 """Scoring. No Pydantic and no database on this way: msgspec in, ONNX Runtime, journal, msgspec out."""
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import msgspec
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,9 +15,17 @@ from serving.scoring import Scorer
 from serving.service import Service, read_body
 
 
+class Direct(APIRoute):
+    """A route whose endpoint takes the request as it is: FastAPI documents it, and resolves nothing for it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the endpoint itself."""
+        return self.endpoint
+
+
 def routes(service: Service, scorer: Scorer) -> APIRouter:
     """`/predict` and `/predict/batch`."""
-    router = APIRouter()
+    router = APIRouter(route_class=Direct)
     encode = msgspec.json.Encoder().encode
     name = scorer.use_case
 

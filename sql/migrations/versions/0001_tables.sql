@@ -55,6 +55,21 @@ BEGIN
     RETURN made;
 END $$;
 
+-- Days go as whole partitions; what the default partition holds of them goes row by row.
+CREATE FUNCTION drop_partitions(before date) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    dropped integer := 0;
+    name    text;
+BEGIN
+    FOR name IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'prediction_logs'::regclass LOOP
+        CONTINUE WHEN name !~ '^prediction_logs_\d{8}$' OR to_date(right(name, 8), 'YYYYMMDD') >= before;
+        EXECUTE format('DROP TABLE %I', name);
+        dropped := dropped + 1;
+    END LOOP;
+    DELETE FROM prediction_logs_default WHERE scored_at < before::timestamp AT TIME ZONE 'UTC';
+    RETURN dropped;
+END $$;
+
 -- Ground truth: late, repeated and corrected. Corrections are kept, the row received last counts.
 CREATE TABLE label_store (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

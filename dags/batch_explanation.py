@@ -1,0 +1,41 @@
+"""Explain logged predictions: SHAP contributions by the very model version that scored them.
+
+Woken by the clock every 15 minutes, or by a person. It wakes nothing; explanations are read over the API.
+"""
+
+from airflow.sdk import DAG, Param
+from sixgate_airflow import DEFAULTS, policies, step
+from sixgate_airflow.step import StepOperator
+
+from pipelines.rules.policy import Policy
+
+PARAMS = {
+    "select": Param(
+        None, type=["null", "string"], enum=[None, "all", "flagged", "requested"], title="Which predictions",
+        description="The policy's choice when left out.",
+    )
+}  # fmt: skip
+
+
+def build(policy: Policy) -> DAG:
+    """Wire the DAG of one use case."""
+    with DAG(
+        f"{policy.use_case}_batch_explanation",
+        schedule=policy.explanation.schedule,
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULTS,
+        params=PARAMS,
+        doc_md=__doc__,
+        tags=[policy.use_case, "explanation"],
+    ) as dag:
+        plan = step("plan", policy)
+        explain = StepOperator.partial(
+            task_id="explain", step_name="explain", use_case=policy.use_case, retries=policy.explanation.attempts - 1
+        ).expand(take=plan.output)  # a list of {chunk: its name}
+        plan >> explain >> step("summarise", policy)
+    return dag
+
+
+for policy in policies():
+    globals()[f"{policy.use_case}_batch_explanation"] = build(policy)

@@ -1,0 +1,50 @@
+"""Keep the databases in shape: partitions ahead of time, rows no longer than the policies keep them, old Airflow runs gone.
+
+Woken daily by the clock; wakes nothing.
+"""
+
+from datetime import timedelta
+
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
+from sixgate_airflow import DEFAULTS, policies
+
+PARTITIONS_AHEAD = 10
+AIRFLOW_DAYS = 90
+
+with DAG(
+    "housekeeping",
+    schedule="30 2 * * *",
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    doc_md=__doc__,
+    tags=["housekeeping"],
+) as dag:
+    keep = list(policies())
+    predictions = max((policy.retention.predictions for policy in keep), default=timedelta(days=400))
+    metrics = max((policy.retention.metrics for policy in keep), default=timedelta(days=400))
+    partitions = SQLExecuteQueryOperator(
+        task_id="partitions",
+        conn_id="sixgate",
+        sql="SELECT ensure_partitions(CURRENT_DATE, %(days)s)",
+        parameters={"days": PARTITIONS_AHEAD},
+    )
+    retention = SQLExecuteQueryOperator(
+        task_id="retention",
+        conn_id="sixgate",
+        sql=[
+            "SELECT drop_partitions(CURRENT_DATE - %(predictions)s)",
+            "DELETE FROM monitoring_metrics WHERE at < CURRENT_DATE - %(metrics)s",
+            "DELETE FROM feature_rollups WHERE bucket < CURRENT_DATE - %(metrics)s",
+        ],
+        parameters={"predictions": predictions.days, "metrics": metrics.days},
+    )
+    clean_airflow = BashOperator(
+        task_id="clean_airflow",
+        bash_command="airflow db clean --yes --skip-archive --clean-before-timestamp "
+        f"'{{{{ (dag_run.run_after - macros.timedelta(days={AIRFLOW_DAYS})).isoformat() }}}}'",
+        append_env=True,
+    )
+    partitions >> retention >> clean_airflow

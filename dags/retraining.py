@@ -1,0 +1,48 @@
+"""Train a challenger and put it before the six gates.
+
+Woken by a weekly cron, by the drift asset, or by a person. An APPROVED verdict emits the candidate asset, which wakes
+`<use_case>_promotion`; a run that stops earlier leaves its reason in the decision. Read it with `sixgate decisions`.
+"""
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+from sixgate_airflow import DEFAULTS, candidate_asset, drift_asset, policies, step
+
+from pipelines.rules.policy import Policy
+
+PARAMS = {
+    "reason": Param("", type="string", title="Reason", description="Why this run: kept with the decision."),
+    "force": Param(False, type="boolean", title="Skip the cooldown", description="Only the cooldown; every gate stays."),
+    "require_review": Param(False, type="boolean", title="Ask for a review", description="A person approves before promotion."),
+    "snapshot": Param(
+        None, type=["null", "string"], title="Snapshot",
+        description="Train and judge on this ingested snapshot (`sixgate ingest` prints its id) instead of logged predictions.",
+    ),
+}  # fmt: skip
+
+
+def build(policy: Policy) -> DAG:
+    """Wire the DAG of one use case."""
+    with DAG(
+        f"{policy.use_case}_retraining",
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable(policy.retraining.schedule, timezone="UTC"), assets=[drift_asset(policy)]
+        ),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULTS,
+        params=PARAMS,
+        doc_md=__doc__,
+        tags=[policy.use_case, "retraining"],
+    ) as dag:
+        (
+            step("check_conditions", policy)
+            >> step("validate_data", policy)
+            >> step("train", policy)
+            >> step("shadow_evaluate", policy)
+            >> step("approve", policy, outlets=[candidate_asset(policy)])  # exits 99, skipped, unless APPROVED
+        )
+    return dag
+
+
+for policy in policies():
+    globals()[f"{policy.use_case}_retraining"] = build(policy)
