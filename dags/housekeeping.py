@@ -43,8 +43,9 @@ with DAG(
     )
     clean_airflow = BashOperator(
         task_id="clean_airflow",
-        bash_command="airflow db clean --yes --skip-archive --clean-before-timestamp "
-        f"'{{{{ (dag_run.run_after - macros.timedelta(days={AIRFLOW_DAYS})).isoformat() }}}}'",
+        # Airflow hides its own database from tasks; this one is handed the address under another name.
+        bash_command="AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=$SIXGATE_AIRFLOW_DATABASE_URL airflow db clean --yes --skip-archive "
+        f"--clean-before-timestamp '{{{{ (dag_run.run_after - macros.timedelta(days={AIRFLOW_DAYS})).isoformat() }}}}'",
         append_env=True,
     )
     partitions >> retention >> clean_airflow

@@ -4,8 +4,6 @@ import logging
 import threading
 from collections.abc import Sequence
 
-import psycopg
-
 from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.ledger import ReplicaStore
@@ -24,6 +22,7 @@ class Heartbeat(threading.Thread):
         super().__init__(name="heartbeat", daemon=True)
         self._settings, self._replica, self._scorers = settings, replica, scorers
         self._woken, self._ended = threading.Event(), threading.Event()
+        self._fault = ""
 
     def now(self) -> None:
         """Report at once: something changed."""
@@ -35,8 +34,8 @@ class Heartbeat(threading.Thread):
             try:
                 with connect(self._settings, autocommit=True) as connection:
                     self._beat(ReplicaStore(connection))
-            except psycopg.Error as error:
-                log.warning("the heartbeat is not heard: %s", " ".join(str(error).split()))
+            except Exception as error:  # a replica that is not heard of is taken for dead
+                self._complain(" ".join(str(error).split()))
                 self._ended.wait(RETRY)
 
     def stop(self) -> None:
@@ -44,6 +43,11 @@ class Heartbeat(threading.Thread):
         self._ended.set()
         self._woken.set()
         self.join(3)
+
+    def _complain(self, fault: str) -> None:
+        if fault != self._fault:
+            log.warning("the heartbeat is not heard: %s", fault)
+            self._fault = fault
 
     def _beat(self, replicas: ReplicaStore) -> None:
         while not self._ended.is_set():

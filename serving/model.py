@@ -13,6 +13,8 @@ from pipelines.rules.bundle import Bundle, KnownAnswers, check_answers, digest, 
 from pipelines.rules.contract import Contract
 from pipelines.rules.ledger import Served
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 class Model:
     """One loaded version; scoring is a pure function of the features."""
@@ -24,8 +26,8 @@ class Model:
 
     def score(self, features: NDArray[np.float64]) -> list[float]:
         """Score (n, columns) features, NaN where missing."""
-        with np.errstate(over="ignore"):  # a derived value beyond float32 is infinite to the model
-            scores = self._session.run(["score"], {"features": features.astype(np.float32)})[0]
+        within = np.clip(features, -LARGEST, LARGEST)  # a derived value may be beyond float32, and infinity times 0 is no score
+        scores = self._session.run(["score"], {"features": within.astype(np.float32)})[0]
         return [float(score) for score in scores]
 
 

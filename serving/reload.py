@@ -51,11 +51,19 @@ class Reloader(threading.Thread):
     def _follow(self, connection: Connection) -> None:
         while not self._ended.is_set():
             for watch in self._watches:
-                watch.check(Ledger(connection), AlertStore(connection))
+                self._check(watch, connection)
             pause = HURRY if any(watch.settling for watch in self._watches) else POLL
             if self._announced(connection, pause):
                 for watch in self._watches:
                     watch.hurry()
+
+    def _check(self, watch: Watch, connection: Connection) -> None:
+        try:
+            watch.check(Ledger(connection), AlertStore(connection))
+        except psycopg.Error:
+            raise
+        except Exception as error:  # one use case's trouble must not keep the others from following
+            watch.fault(f"promotions can't be followed: {error!r}")
 
     def _announced(self, connection: Connection, seconds: float) -> bool:
         until = time.monotonic() + seconds

@@ -64,7 +64,7 @@ class Shipper(threading.Thread):
         return True
 
     def _drain(self, deadline: float) -> None:
-        while not self._turn() and time.monotonic() + self._pause < deadline:
+        while self._journal.size and not self._turn() and time.monotonic() + self._pause < deadline:
             time.sleep(self._pause)
 
     def _ship(self, connection: Connection, segment: Path) -> None:

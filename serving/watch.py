@@ -58,7 +58,7 @@ class Watch:
         except (httpx.HTTPError, OSError) as error:
             self.agrees = False
             self._from_disk([served for served in reversed(allowed(newest).values()) if served])
-            self._fault(f"the model registry is away: {error}")
+            self.fault(f"the model registry is away: {error}")
             return
         may = allowed(newest)
         if alias in may:
@@ -92,6 +92,7 @@ class Watch:
         if served is None:
             log.warning("%s: nothing is in Production any more, so nothing is served", self._use_case)
             self._scorer.model = None
+            self._metrics.version.labels(self._use_case).set(0)
             self._changed()
             return True
         if time.monotonic() < self._retry_at:
@@ -120,16 +121,17 @@ class Watch:
                 try:
                     self._swap(served, files)
                 except SixgateError as error:
-                    self._fault(f"version {served.version} from disk can't serve: {error}")
+                    self.fault(f"version {served.version} from disk can't serve: {error}")
 
     def _failed(self, message: str) -> bool:
         self._metrics.reload_failures.labels(self._use_case).inc()
         self._retry_at = time.monotonic() + self._retry
         self._retry = min(LONGEST_RETRY, 2 * self._retry)
-        self._fault(message)
+        self.fault(message)
         return False
 
-    def _fault(self, message: str) -> None:
+    def fault(self, message: str) -> None:
+        """Report what keeps this replica from following; logged once."""
         if self._scorer.error != message:
             log.warning("%s: %s", self._use_case, message)
             self._scorer.error = message
@@ -143,7 +145,7 @@ class Watch:
     def _object(self, alerts: AlertStore, message: str) -> None:
         if time.monotonic() < self._settled_at:
             return
-        self._fault(message)
+        self.fault(message)
         if not self._alerted:
             alerts.raise_(self._use_case, cause=ALERT, severity="ALERT", message=message)
             self._alerted = True

@@ -25,9 +25,7 @@ class Airflow:
 
     def wait_for_dag(self, dag_id: str, *, seconds: float = 90) -> None:
         """Return once the DAG processor has made the DAG known."""
-        self._until(
-            lambda: self._client.get(f"/api/v2/dags/{dag_id}").status_code == 200, seconds, f"{dag_id} did not turn up"
-        )
+        self._until(lambda: self._client.get(f"/api/v2/dags/{dag_id}").status_code == 200, seconds, f"{dag_id} did not turn up")
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Start a run by hand and return its id."""
@@ -70,9 +68,7 @@ class Airflow:
 
         def there() -> bool:
             found[:] = [
-                run["dag_run_id"]
-                for run in self.runs(dag_id)
-                if run["run_type"] == run_type and run["dag_run_id"] not in known
+                run["dag_run_id"] for run in self.runs(dag_id) if run["run_type"] == run_type and run["dag_run_id"] not in known
             ]
             return bool(found)
 

@@ -1,15 +1,19 @@
 """`sixgate up · down · status · demo · simulate`: attached to the console script by an entry point."""
 
 import json
+import os
 import sys
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.settings import Settings
+from pipelines.errors import SixgateError
+from pipelines.settings import ROOT, Settings
 
 
 def attach(app: typer.Typer) -> None:
@@ -17,6 +21,9 @@ def attach(app: typer.Typer) -> None:
     app.command()(up)
     app.command()(down)
     app.command()(status)
+    app.command()(demo)
+    app.command()(simulate)
+    app.command()(baseline)
 
 
 def up() -> None:
@@ -66,3 +73,92 @@ def print_status(found: dict, console: Console) -> None:  # type: ignore[type-ar
     console.print(table)
     console.print(f"Airflow users and passwords: {found['paths']['airflow_passwords']}", soft_wrap=True)
     console.print(f"API key and connection URLs: {found['paths']['client_environment']}", soft_wrap=True)
+
+
+def demo() -> None:
+    """Tell the whole story on a fresh stack: a model is trained, served, attacked, retrained, swapped and explained.
+
+    Every step is asserted; the exit code is 0 only if each was seen to hold. The stack is left running.
+    """
+    from stack import lifecycle
+
+    overlay = ROOT / "stack" / "policy.demo.yaml"
+    os.environ.setdefault("SIXGATE_POLICY_OVERLAY", str(overlay))
+    settings, console = Settings.load(), Console(width=None if sys.stdout.isatty() else 140)
+    console.print(f"policy overlay: {settings.policy_overlay}\n[dim]{overlay.read_text()}[/]", highlight=False)
+    begun = time.monotonic()
+    lifecycle.up(settings, say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}"))
+    settings = Settings.load()
+
+    from pipelines.render import decision_view, ledger_table
+    from stack.demo import Demo
+
+    told = Demo(settings, console)
+    if told.ledger():
+        raise SixgateError("the demo needs a stack without models, and this one has a ledger: `make clean`, then again")
+    told.run()
+    console.print(
+        "", *decision_view(told.newest_decision()), "", ledger_table(told.ledger()), "", told.story.table(), "", sep="\n"
+    )
+    print_status(lifecycle.status(settings), console)
+
+
+def simulate(
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many transactions.")] = 5000,
+    rate: Annotated[float, typer.Option(min=0, help="Transactions per second; 0 is as fast as it goes.")] = 200,
+    drift: Annotated[list[str] | None, typer.Option(help="covariate, prior, concept or attack; may be repeated.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the simulated world; the baseline's when left out.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=90, help="Whole days up to today from which transactions are drawn.")] = 7,
+    coverage: Annotated[float, typer.Option(min=0, max=1, help="Share of transactions that get a label.")] = 0.6,
+    label_delay: Annotated[float, typer.Option(min=0, help="Seconds from an answer to its label.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, max=1000, help="Transactions per request.")] = 1,
+    in_order: Annotated[bool, typer.Option("--in-order", help="Send by event time instead of in random order.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Send simulated card transactions to the scoring server over HTTP, and post the labels of a part of them."""
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from pipelines.use_case import read_contract
+    from stack.traffic import Plan, Sent, Traffic, draw
+
+    settings = Settings.load()
+    transactions = draw(count, days=days, drift=frozenset(drift or ()), seed=seed, shuffle=not in_order)
+    plan = Plan(rate=rate, batch=batch, coverage=coverage, label_delay=label_delay, tag=f"-{int(time.time()):x}")
+    traffic = Traffic(settings.api_url, settings.api_key, read_contract(settings.reference / "fraud"), transactions, plan)
+    columns = (SpinnerColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("sending", total=len(transactions))
+
+        def show(sent: Sent) -> None:
+            words = f"answered, {sent.labelled:,} labelled, {len(sent.failures):,} failed"
+            progress.update(bar, completed=sent.answered, description=words)
+
+        sent = traffic.run(show)
+    counts = {
+        "answered": sent.answered,
+        "labelled": sent.labelled,
+        "failed": len(sent.failures),
+        "versions": dict(sent.versions),
+    }
+    typer.echo(json.dumps(counts) if as_json else ", ".join(f"{name} {value}" for name, value in counts.items()))
+    if sent.failures:
+        raise SixgateError(f"{len(sent.failures)} requests failed, the first with: {sent.failures[0]}")
+
+
+def baseline(
+    use_case: Annotated[str, typer.Option("--use-case", "-u", help="A folder in reference/.")] = "fraud",
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write into; a new one beside the frozen baseline by default.")
+    ] = None,
+) -> None:
+    """Draw a baseline from the seeded simulator and freeze it, with its profile. The one in use is never overwritten."""
+    from pipelines.use_case import read_contract
+    from stack.baseline import freeze
+
+    folder = Settings.load().reference / use_case
+    target = to or folder / f"baseline-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    if (target / "manifest.json").exists():
+        raise SixgateError(f"{target} holds a baseline already, and baselines are never changed: name another folder with --to")
+    target.mkdir(parents=True, exist_ok=True)
+    manifest = freeze(target, read_contract(folder))
+    typer.echo(f"{manifest.rows:,} rows, sha256 {manifest.name}…: {target}")

@@ -107,6 +107,7 @@ def airflow_environment(home: Home, drawn: Secrets, postgres: Postgres, settings
     return {
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW_CONN_SIXGATE": postgres.url(drawn.postgres),
+        "SIXGATE_AIRFLOW_DATABASE_URL": str(config["DATABASE__SQL_ALCHEMY_CONN"]),
         **{f"AIRFLOW__{key}": str(value) for key, value in config.items()},
     }
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, precision_recall_curve, roc_auc_score
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipelines.rules.bundle import Calibration
 from pipelines.rules.policy import Training
 
 EARLY_STOPPING_ROUNDS = 25
+Kind = Literal["xgboost", "logistic"]
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,20 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, mask: NDArray[np.bool_]) -> "Rows":
+        """The rows where the mask is true."""
+        return Rows(self.features[mask], self.labels[mask])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A fitted model with its calibration and operating threshold, and how it did on the tuning rows."""
 
-    kind: Literal["xgboost", "logistic"]
+    kind: Kind
     model: Any
     calibration: Calibration
     threshold: float
-    params: dict[str, float | int | str]
+    params: dict[str, Any]
     metrics: dict[str, float]
 
     def margin(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -55,12 +60,13 @@ def choose(candidates: list[Candidate]) -> Candidate:
     return max(candidates, key=lambda candidate: candidate.metrics["average_precision"])
 
 
-def fit_all(train: Rows, tune: Rows, training: Training) -> list[Candidate]:
-    """Fit every kind on `train`; calibrate and set the threshold on `tune`, which is later in time."""
-    return [
-        _finish("logistic", _fit_logistic(train, training), tune, {"C": 1.0, "solver": "lbfgs"}),
-        _finish("xgboost", _fit_xgboost(train, tune, training), tune, _xgboost_params(training)),
-    ]
+def fit_all(rows: Rows, tune: int, training: Training) -> list[Candidate]:
+    """Fit every kind on all `rows`; calibrate, set the threshold and judge on those from `tune` on, the newest.
+
+    These are scored by models that saw all older rows and the other half of the newest: when the world has just changed, the
+    newest rows alone show it, and whoever is judged on some of them must have been able to learn from others.
+    """
+    return [_fit(kind, rows, tune, training) for kind in ("logistic", "xgboost")]
 
 
 def sigmoid(margin: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,21 +82,37 @@ def margin(kind: str, model: Any, features: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(booster.inplace_predict(features, predict_type="margin"), dtype=np.float64)
 
 
-def _fit_logistic(train: Rows, training: Training) -> Pipeline:
-    model = make_pipeline(
-        SimpleImputer(strategy="median"),
-        StandardScaler(),
-        LogisticRegression(max_iter=2000, random_state=training.seed),
-    )
-    return model.fit(train.features, train.labels)
+def _fit(kind: Kind, rows: Rows, tune: int, training: Training) -> Candidate:
+    margins = np.empty(len(rows))
+    rounds = []
+    for half in (0, 1):
+        seen, judged = _halves(len(rows), tune, half)
+        model, best = _train(kind, rows.take(seen), training, watch=rows.take(judged))
+        margins[judged] = margin(kind, model, rows.features[judged])
+        rounds.append(best)
+    trees = round(sum(rounds) / 2)
+    final, _ = _train(kind, rows, training, trees=trees)
+    params = {"C": 1.0} if kind == "logistic" else {**_xgboost_params(training), "n_estimators": trees}
+    return _finish(kind, final, margins[tune:], rows.labels[tune:], params)
 
 
-def _fit_xgboost(train: Rows, tune: Rows, training: Training) -> xgboost.XGBClassifier:
-    model = xgboost.XGBClassifier(**_xgboost_params(training))
-    model.fit(train.features, train.labels, eval_set=[(tune.features, tune.labels)], verbose=False)
-    best = int(model.best_iteration) + 1
-    model._Booster = model.get_booster()[:best]  # what follows early stopping would serve, and be explained, for nothing
-    return model
+def _halves(n: int, tune: int, half: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Masks (n,): what one of the two cross-fitted models sees, and the newest rows it is judged on, every other one."""
+    judged = (np.arange(n) >= tune) & (np.arange(n) % 2 == half)
+    return ~judged, judged
+
+
+def _train(
+    kind: Kind, rows: Rows, training: Training, *, watch: Rows | None = None, trees: int | None = None
+) -> tuple[Any, int]:
+    """Fit one model; with rows to watch it stops where they stop gaining. Returns it with its number of trees."""
+    if kind == "logistic":
+        steps = (SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=2000, random_state=training.seed))
+        return make_pipeline(*steps).fit(rows.features, rows.labels), 0
+    params = _xgboost_params(training) | ({"n_estimators": trees} if trees else {})
+    model = xgboost.XGBClassifier(**params, early_stopping_rounds=EARLY_STOPPING_ROUNDS if watch else None)
+    model.fit(rows.features, rows.labels, eval_set=[(watch.features, watch.labels)] if watch else None, verbose=False)
+    return model, int(model.best_iteration) + 1 if watch else model.n_estimators
 
 
 def _xgboost_params(training: Training) -> dict[str, Any]:
@@ -103,21 +125,19 @@ def _xgboost_params(training: Training) -> dict[str, Any]:
         "min_child_weight": 5,
         "tree_method": "hist",
         "eval_metric": "aucpr",
-        "early_stopping_rounds": EARLY_STOPPING_ROUNDS,
         "random_state": training.seed,
         "n_jobs": os.cpu_count() or 1,
     }
 
 
-def _finish(kind: Literal["xgboost", "logistic"], model: Any, tune: Rows, params: dict[str, Any]) -> Candidate:
-    margins = margin(kind, model, tune.features)
-    calibration = _calibrate(margins, tune.labels)
+def _finish(kind: Kind, model: Any, margins: NDArray[np.float64], labels: NDArray[np.int8], params: dict[str, Any]) -> Candidate:
+    calibration = _calibrate(margins, labels)
     scores = sigmoid(calibration.a * margins + calibration.b)
-    threshold, f1 = _best_f1(tune.labels, scores)
+    threshold, f1 = _best_f1(labels, scores)
     metrics = {
-        "average_precision": float(average_precision_score(tune.labels, scores)),
-        "roc_auc": float(roc_auc_score(tune.labels, scores)),
-        "brier": float(brier_score_loss(tune.labels, scores)),
+        "average_precision": float(average_precision_score(labels, scores)),
+        "roc_auc": float(roc_auc_score(labels, scores)),
+        "brier": float(brier_score_loss(labels, scores)),
         "f1": f1,
     }
     return Candidate(kind=kind, model=model, calibration=calibration, threshold=threshold, params=params, metrics=metrics)

@@ -10,7 +10,6 @@ def holdout_cut(event_times: NDArray[np.datetime64], share: float) -> np.datetim
     return ordered[min(int(len(ordered) * (1 - share)), len(ordered) - 1)]
 
 
-def tune_split(n: int, share: float = 0.25) -> tuple[slice, slice]:
-    """Split n rows in order of time into those that fit and the newest `share` that tunes."""
-    cut = int(n * (1 - share))
-    return slice(0, cut), slice(cut, n)
+def tune_cut(n: int, share: float = 0.25) -> int:
+    """The position from which the newest `share` of n rows, in order of time, calibrates and sets the threshold."""
+    return int(n * (1 - share))

@@ -12,7 +12,7 @@ from pipelines.rules.bundle import Bundle, KnownAnswers, digest
 from pipelines.rules.candidates import Candidate, Rows, choose, fit_all
 from pipelines.rules.contract import Contract
 from pipelines.rules.graph import to_onnx
-from pipelines.rules.split import tune_split
+from pipelines.rules.split import tune_cut
 from pipelines.stores.dataset import Frame
 from pipelines.stores.registry import CHALLENGER, Registered
 from pipelines.wiring import Context, git_sha
@@ -36,13 +36,8 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def _decide(context: Context, frame: Frame) -> Candidate:
-    fit, tune = tune_split(len(frame))
-    features = frame.features.astype(np.float32)
-    candidates = fit_all(
-        Rows(features[fit], frame.labels[fit]),
-        Rows(features[tune], frame.labels[tune]),
-        context.use_case.policy.training,
-    )
+    rows = Rows(frame.features.astype(np.float32), frame.labels)
+    candidates = fit_all(rows, tune_cut(len(rows)), context.use_case.policy.training)
     for candidate in candidates:
         log.info("%s on later rows: %s", candidate.kind, {name: round(value, 4) for name, value in candidate.metrics.items()})
     chosen = choose(candidates)

@@ -26,7 +26,11 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         postgres.initialise(password)
         with (home / "postgres.log").open("wb") as log:
             server = subprocess.Popen(
-                postgres.command(), stdout=log, stderr=subprocess.STDOUT, cwd="/", **postgres.process_options()
+                [*postgres.command(), "-c", "fsync=off"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                **postgres.process_options(),
             )
         try:
             yield _migrated(postgres, password, home)

@@ -97,5 +97,3 @@ def _value(feature: Feature) -> Any:
     if feature.type == "category":
         return feature.values[0]
     return False if feature.type == "bool" else int(feature.range[0]) if feature.range else 0
-
-

@@ -1,0 +1,350 @@
+"""The scoring server as a process, on a real PostgreSQL: nothing answered is lost, and promotions are followed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from pipelines.rules.ledger import Served
+from pipelines.settings import ROOT
+from tests.integration.conftest import free_port
+from tests.unit.serving import made
+
+SERVE = """
+import logging, sys
+from pathlib import Path
+from pipelines.settings import Settings
+from serving.__main__ import serve
+from serving.registry import FolderRegistry
+logging.basicConfig(level=logging.INFO)
+serve(Settings.load(), FolderRegistry(Path(sys.argv[1])))
+"""
+NOBODY = "postgresql://nobody:x@127.0.0.1:1/nothing"
+Database = psycopg.Connection[Any]
+
+
+class Server:
+    """One server process at a time, on a home and a folder of models that outlive it."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.home, self.models, self.port = folder / "home", folder / "models", free_port()
+        self.models.mkdir()
+        self._url = database_url
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": "k"}, timeout=10)
+
+    def start(self, *, database_url: str | None = None, ready: bool = True) -> None:
+        environment = {
+            **os.environ,
+            "SIXGATE_HOME": str(self.home),
+            "SIXGATE_DATABASE_URL": database_url or self._url,
+            "SIXGATE_API_PORT": str(self.port),
+            "SIXGATE_API_KEY": "k",
+        }
+        with (self.models.parent / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", SERVE, str(self.models)], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        until(lambda: self.answers("/readyz" if ready else "/healthz"), "the server answers")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        if self._process:
+            self._process.send_signal(number)
+            self._process.wait(20)
+
+    def answers(self, path: str) -> bool:
+        try:
+            return self.client.get(path).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def predict(self, **values: Any) -> dict[str, Any]:
+        answer = self.client.post("/v1/fraud/predict", json=made.row(**values))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    @property
+    def version(self) -> int:
+        return int(self.client.get("/v1/fraud/model").json()["version"])
+
+
+class Traffic:
+    """Clients that ask without a break until they are told to stop, or nobody answers."""
+
+    def __init__(self, server: Server, clients: int = 3) -> None:
+        self._server, self._ended = server, threading.Event()
+        self.answered: list[dict[str, Any]] = []
+        self.refused: list[str] = []
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+
+    def __enter__(self) -> Traffic:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        with httpx.Client(base_url=self._server.client.base_url, headers=self._server.client.headers) as client:
+            while not self._ended.is_set():
+                try:
+                    answer = client.post("/v1/fraud/predict", json=made.row(amount=len(self.answered)))
+                except httpx.TransportError as error:
+                    self.refused.append(repr(error))
+                    return
+                if answer.status_code == 200:
+                    self.answered.append(answer.json())
+                else:
+                    self.refused.append(answer.text)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def server(tmp_path: Path, database_url: str, database: Database) -> Iterator[Server]:
+    """A server that serves version 1, which the ledger names."""
+    made_server = Server(tmp_path, database_url)
+    promote(made_server, database, 1, bias=-2)
+    made_server.start()
+    yield made_server
+    made_server.end(signal.SIGKILL)
+    made_server.client.close()
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def promote(server: Server, database: Database, version: int, *, bias: float, digest: str | None = None) -> Served:
+    """Publish a version and promote it as the promote step does: INTENDED, the alias, DONE."""
+    files = made.files(bias=bias)
+    served = Served(version, digest or made.served(files).digest)
+    made.put(server.models, "fraud", version, files)
+    promotion = uuid4()
+    enter(database, promotion, "INTENDED", served)
+    made.point(server.models, "fraud", version)
+    enter(database, promotion, "DONE", served)
+    return served
+
+
+def enter(database: Database, promotion: UUID, state: str, served: Served, before: Served | None = None) -> None:
+    database.execute(
+        "INSERT INTO promotions (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state,"
+        " actor, reason) VALUES (%s, 'fraud', %s, %s, %s, %s, 'PROMOTE', %s, 'test', 'test')",
+        (promotion, before and before.version, before and before.digest, served.version, served.digest, state),
+    )
+
+
+def logged(database: Database, ids: list[str]) -> int:
+    return int(one(database, "SELECT count(*) FROM prediction_logs WHERE prediction_id = ANY(%s::uuid[])", ids))
+
+
+def one(database: Database, query: str, *parameters: Any) -> Any:
+    row = database.execute(query, parameters).fetchone()
+    return row[0] if row else None
+
+
+def report(server: Server, database: Database, column: str) -> Any:
+    """What the server last said of itself."""
+    return one(
+        database,
+        f"SELECT {column} FROM serving_replicas WHERE use_case = 'fraud' AND replica LIKE %s ORDER BY seen_at DESC LIMIT 1",
+        f"%-{server.port}-%",
+    )
+
+
+def open_alerts(database: Database) -> int:
+    return int(one(database, "SELECT count(*) FROM monitoring_alerts WHERE cause = 'alias_moved_by_hand' AND state = 'OPEN'"))
+
+
+def test_every_answer_is_logged_once_also_after_kill_9_in_a_burst(server, database):
+    with Traffic(server) as traffic:
+        until(lambda: len(traffic.answered) > 300, "a burst is under way")
+        server.end(signal.SIGKILL)
+    ids = [answer["prediction_id"] for answer in traffic.answered]
+    assert len(ids) > 300
+    server.start()
+    after = server.predict()
+    until(lambda: logged(database, [*ids, after["prediction_id"]]) == len(ids) + 1, "all of them are logged")
+    until(lambda: not list((server.home / "journal").glob("*/*.jsonl")), "the journal is shipped and deleted")
+    assert logged(database, ids) == len(set(ids)) == len(ids)
+
+
+def test_a_logged_prediction_is_what_was_answered(server, database):
+    answer = server.predict(transaction_id="whole", customer_id="c-1", amount=70, event_time="2026-01-05T08:00:00+00:00")
+    until(lambda: logged(database, [answer["prediction_id"]]), "it is logged")
+    row = database.execute(
+        "SELECT p.score, p.predicted_label, p.threshold, p.model_version, p.contract_hash, v.amount, v.customer_rush,"
+        " v.event_time, v.entity_key, p.scored_at FROM prediction_logs AS p JOIN fraud_predictions AS v"
+        " USING (prediction_id) WHERE prediction_id = %s",
+        (answer["prediction_id"],),
+    ).fetchone()
+    assert row
+    assert row[:4] == (answer["score"], answer["predicted_label"], answer["threshold"], answer["model_version"])
+    assert row[4:7] == (made.FRAUD.hash, 70.0, 0.0)
+    assert row[7].isoformat() == "2026-01-05T08:00:00+00:00" and row[8] == "c-1"
+    assert row[9].timestamp() * 1000 == pytest.approx(UUID(answer["prediction_id"]).int >> 80)
+
+
+def test_a_promotion_is_followed_under_traffic_without_a_failed_request(server, database):
+    with Traffic(server) as traffic:
+        until(lambda: len(traffic.answered) > 50, "version 1 answers")
+        served = promote(server, database, 2, bias=2)
+        until(lambda: traffic.answered[-1]["model_version"] == 2, "version 2 answers")
+        so_far = len(traffic.answered)
+        until(lambda: len(traffic.answered) > so_far + 50, "and goes on answering")
+    assert traffic.refused == []
+    assert {answer["model_version"] for answer in traffic.answered} == {1, 2}
+    until(lambda: report(server, database, "digest") == served.digest, "it is acknowledged")
+    assert report(server, database, "error") is None
+
+
+def test_an_alias_moved_by_hand_leaves_the_old_model_and_opens_one_alert(server, database):
+    until(lambda: report(server, database, "version") == 1, "version 1 is acknowledged")
+    made.put(server.models, "fraud", 9, made.files(bias=9))
+    made.point(server.models, "fraud", 9)
+    until(lambda: open_alerts(database) == 1, "an alert is open", seconds=30)
+    until(lambda: "version 9" in (report(server, database, "error") or ""), "the replica says why")
+    assert server.version == 1 and server.predict()["model_version"] == 1
+    made.point(server.models, "fraud", 1)
+    until(lambda: open_alerts(database) == 0, "the alert is resolved")
+    until(lambda: report(server, database, "error") is None, "the replica is content")
+
+
+def test_a_model_that_is_not_what_the_ledger_names_does_not_serve(server, database):
+    promote(server, database, 3, bias=3, digest="0" * 64)
+    until(lambda: "digest" in (report(server, database, "error") or ""), "the refusal is reported")
+    assert server.predict()["model_version"] == 1
+    promote(server, database, 4, bias=4)
+    until(lambda: server.version == 4, "a whole version serves")
+    until(lambda: report(server, database, "error") is None, "the refusal is forgotten")
+
+
+def test_a_promotion_taken_back_brings_the_old_model_back(server, database):
+    first = Served(1, made.served(made.files(bias=-2)).digest)
+    files = made.files(bias=5)
+    second, promotion = made.served(files, 5), uuid4()
+    made.put(server.models, "fraud", 5, files)
+    enter(database, promotion, "INTENDED", second, first)
+    made.point(server.models, "fraud", 5)
+    until(lambda: server.version == 5, "version 5 serves")
+    enter(database, promotion, "ROLLED_BACK", second, first)
+    made.point(server.models, "fraud", 1)
+    until(lambda: server.version == 1, "version 1 serves again")
+    assert open_alerts(database) == 0
+
+
+def test_without_registry_and_database_the_last_model_serves_and_answers_are_kept(server, database):
+    until(lambda: report(server, database, "version") == 1, "version 1 is acknowledged")
+    server.end()
+    server.models.rename(server.models.with_name("away"))
+    server.start(database_url=NOBODY)
+    kept = [server.predict()["prediction_id"] for _ in range(5)]
+    known = server.client.get(f"/v1/fraud/predictions/{kept[0]}")
+    assert known.status_code == 503 and int(known.headers["retry-after"]) > 0
+    server.end(signal.SIGKILL)
+    server.start()
+    assert server.version == 1
+    until(lambda: "registry is away" in (report(server, database, "error") or ""), "the replica says what is missing")
+    until(lambda: logged(database, kept) == 5, "what was answered meanwhile is logged")
+    server.models.with_name("away").rename(server.models)
+    until(lambda: report(server, database, "error") is None, "the model is confirmed")
+
+
+def test_connections_that_break_are_made_again(server, database):
+    database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sixgate'")
+    answer = server.predict()
+    until(lambda: logged(database, [answer["prediction_id"]]), "the shipper is back")
+    served = promote(server, database, 6, bias=6)
+    until(lambda: report(server, database, "digest") == served.digest, "reloader and heartbeat are back")
+
+
+def test_a_graceful_stop_ships_all_and_is_not_waited_for(server, database):
+    until(lambda: report(server, database, "version") == 1, "version 1 is acknowledged")
+    ids = [server.predict()["prediction_id"] for _ in range(20)]
+    server.end()
+    assert logged(database, ids) == 20
+    assert report(server, database, "version") is None
+    assert not [path for path in (server.home / "journal").iterdir() if path.is_dir()]
+
+
+def test_labels_are_accepted_once_and_corrections_are_kept(server, database):
+    ids = [uuid4().hex for _ in range(3)]
+
+    def post(*labels: tuple[str, int]) -> dict[str, int]:
+        body = {"labels": [{"transaction_id": name, "label": label} for name, label in labels]}
+        answer = server.client.post("/v1/fraud/labels", json=body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    first = [(ids[0], 1), (ids[1], 0), (ids[2], 0)]
+    assert post(*first) == {"accepted": 3, "corrected": 0, "duplicate": 0}
+    assert post(*first) == {"accepted": 0, "corrected": 0, "duplicate": 3}
+    assert post((ids[1], 1), (ids[2], 0)) == {"accepted": 0, "corrected": 1, "duplicate": 1}
+    count = "SELECT count(*) FROM label_store WHERE transaction_id = ANY(%s)"
+    assert one(database, count, ids) == 4
+    assert one(database, "SELECT label FROM current_labels WHERE transaction_id = %s", ids[1]) == 1
+    assert one(database, "SELECT DISTINCT source FROM label_store WHERE transaction_id = ANY(%s)", ids) == "api:admin"
+
+
+def test_a_prediction_and_its_explanation_can_be_looked_up(server, database):
+    answer = server.predict(amount=12.5)
+    path = f"/v1/fraud/predictions/{answer['prediction_id']}"
+    at_once = server.client.get(path)
+    assert at_once.status_code == 200 and at_once.json()["features"]["amount"] == 12.5
+    until(lambda: server.client.get(path).json()["logged"], "it is logged")
+    assert server.client.get(path).json()["features"] == at_once.json()["features"]
+    assert server.client.get(f"{path}/explanation").json()["status"] == "NOT_REQUESTED"
+
+    asked = server.client.post(f"{path}/explanation")
+    assert (asked.status_code, asked.json()["status"]) == (202, "PENDING")
+    pending = server.client.get(f"{path}/explanation")
+    assert pending.status_code == 202 and int(pending.headers["retry-after"]) > 0
+
+    database.execute(
+        "UPDATE explanations SET status = 'COMPLETED', base_value = -1, contributions = %s::jsonb WHERE prediction_id = %s",
+        ('{"during_night": 0.1, "amount": -0.5, "customer_rush": 0.2}', answer["prediction_id"]),
+    )
+    known = server.client.get(f"{path}/explanation")
+    assert known.status_code == 200 and known.json()["base_value"] == -1
+    contributions = known.json()["contributions"]
+    assert [one["feature"] for one in contributions] == ["amount", "customer_rush", "during_night"]
+    assert (contributions[0]["value"], contributions[0]["contribution"]) == (12.5, -0.5)
+    assert all(one["description"] for one in contributions)
+
+    database.execute(
+        "UPDATE explanations SET status = 'FAILED', error = 'no model' WHERE prediction_id = %s", (answer["prediction_id"],)
+    )
+    failed = server.client.get(f"{path}/explanation")
+    assert failed.status_code == 200 and failed.json()["error"] == "no model"
+
+
+def test_an_unknown_prediction_is_not_found_and_a_fresh_one_is_pending(server):
+    old = f"/v1/fraud/predictions/{UUID(int=7 << 76 | 0b10 << 62)}"
+    assert server.client.get(old).status_code == server.client.get(f"{old}/explanation").status_code == 404
+    fresh = UUID(int=int(time.time() * 1000) << 80 | 7 << 76 | 0b10 << 62)
+    assert "not be shipped yet" in server.client.get(f"/v1/fraud/predictions/{fresh}").json()["detail"]
+    answer = server.client.get(f"/v1/fraud/predictions/{fresh}/explanation")
+    assert (answer.status_code, answer.json()["status"]) == (202, "PENDING")

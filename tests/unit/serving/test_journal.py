@@ -1,0 +1,141 @@
+"""The journal keeps whole answers, whatever ends the process."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pipelines.errors import JournalFull, SixgateError
+from serving.identifiers import uuid7
+from serving.journal import Entry, Journal, read_lines
+from serving.shipper import prediction
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def entry(number: int = 0, use_case: str = "fraud") -> Entry:
+    return Entry(
+        uuid7(number), NOW, use_case, f"t-{number}", None, NOW, 1, "hash", [1.0, math.nan], 0.5, 1, 0.5, "replica"
+    )  # fmt: skip
+
+
+def kept(journal: Journal) -> list[str]:
+    journal.rotate()
+    return [prediction(line).transaction_id for segment in journal.closed() for line in read_lines(segment)]
+
+
+def test_entries_come_back_in_order_and_missing_features_as_nan(tmp_path):
+    journal = Journal(tmp_path, "one")
+    journal.append([entry(1), entry(2)])
+    journal.append([entry(3)])
+    journal.rotate()
+    (segment,) = journal.closed()
+    found = [prediction(line) for line in read_lines(segment)]
+    assert [one.transaction_id for one in found] == ["t-1", "t-2", "t-3"]
+    assert found[0].features[0] == 1.0 and math.isnan(found[0].features[1])
+    assert (found[0].event_time, found[0].prediction_id.version) == (NOW, 7)
+
+
+def test_a_segment_is_closed_by_size(tmp_path):
+    journal = Journal(tmp_path, "one", segment_bytes=1000)
+    for number in range(10):
+        journal.append([entry(number)])
+    assert len(journal.closed()) > 1
+    assert all(segment.stat().st_size <= 1000 for segment in journal.closed())
+    assert kept(journal) == [f"t-{number}" for number in range(10)]
+
+
+def test_rotating_an_empty_journal_leaves_no_segment(tmp_path):
+    journal = Journal(tmp_path, "one")
+    journal.rotate()
+    assert journal.closed() == []
+
+
+def test_a_full_journal_takes_nothing_until_a_segment_is_deleted(tmp_path):
+    size = len(msgspec.json.encode(entry())) + 1
+    journal = Journal(tmp_path, "one", bound_bytes=2 * size)
+    journal.append([entry(1), entry(2)])
+    assert journal.full
+    with pytest.raises(JournalFull, match=f"{2 * size} bytes"):
+        journal.append([entry(3)])
+    assert kept(journal) == ["t-1", "t-2"]
+    journal.delete(journal.closed()[0])
+    assert journal.size == 0
+    journal.append([entry(4)])
+    assert kept(journal) == ["t-4"]
+
+
+def test_an_append_that_the_disk_cuts_short_leaves_no_trace(tmp_path, monkeypatch):
+    journal = Journal(tmp_path, "one")
+    journal.append([entry(1)])
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:10]))
+    with pytest.raises(JournalFull, match="full"):
+        journal.append([entry(2)])
+    monkeypatch.undo()
+    journal.append([entry(3)])
+    assert kept(journal) == ["t-1", "t-3"]
+
+
+def _die_with(folder: Path, tail: bytes) -> None:
+    journal = Journal(folder, "dead")
+    journal.append([entry(1), entry(2)])
+    journal.rotate()
+    journal.append([entry(3)])
+    open_segment = next((folder / "dead").glob("*.open"))
+    with open_segment.open("ab") as file:
+        file.write(tail)
+    os._exit(9)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        pytest.param(b"", id="nothing torn"),
+        pytest.param(b'{"prediction_id":"01', id="half a line"),
+        pytest.param(msgspec.json.encode(entry(4)), id="a line that lacks only its end"),
+    ],
+)
+@pytest.mark.parametrize("heir", [pytest.param("dead", id="same name"), pytest.param("other", id="another replica")])
+def test_what_a_dead_replica_answered_is_adopted_without_the_torn_line(tmp_path, tail, heir):
+    if (child := os.fork()) == 0:
+        _die_with(tmp_path, tail)
+    os.waitpid(child, 0)
+    journal = Journal(tmp_path, heir)
+    assert kept(journal) == ["t-1", "t-2", "t-3"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [heir]
+    journal.append([entry(5)])
+    assert kept(journal)[-1] == "t-5"
+
+
+def test_the_folder_of_a_living_replica_is_left_alone(tmp_path):
+    living = Journal(tmp_path, "living")
+    living.append([entry(1)])
+    other = Journal(tmp_path, "other")
+    assert kept(other) == []
+    assert kept(living) == ["t-1"]
+    with pytest.raises(SixgateError, match="alive"):
+        Journal(tmp_path, "living")
+
+
+def test_an_answer_that_is_not_shipped_yet_is_found(tmp_path):
+    journal = Journal(tmp_path, "one")
+    first, second = entry(1), entry(2)
+    journal.append([first])
+    journal.rotate()
+    journal.append([second])
+    for wanted in (first, second):
+        found = journal.find("fraud", wanted.prediction_id)
+        assert found and found.transaction_id == wanted.transaction_id
+    assert journal.find("credit_risk", first.prediction_id) is None
+    assert journal.find("fraud", uuid7(3)) is None
+
+
+def test_closing_an_empty_journal_removes_its_folder(tmp_path):
+    Journal(tmp_path, "one").close()
+    assert not (tmp_path / "one").exists()
