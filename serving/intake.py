@@ -70,14 +70,12 @@ def row_type(contract: Contract) -> type[msgspec.Struct]:
     own = {"transaction_id", contract.entity_key, "event_time"}
     if taken := own & set(contract.raw):
         raise UseCaseError(f"{contract.use_case}: feature {taken.pop()!r} has a name that requests use: rename it")
-    about = f"which {contract.entity_key.removesuffix('_id')} it belongs to"
     fields: list[Any] = [_field(feature) for feature in contract.features]
     fields += [
-        ("transaction_id", Annotated[Key | None, Meta(description="the id that its label will name; made when left out")]),
-        (contract.entity_key, Annotated[Key | None, Meta(description=about)]),
-        ("event_time", Annotated[Moment | None, Meta(description="when it happened; now when left out")]),
-    ]  # fmt: skip
-    fields[-3:] = [(name, kind, None) for name, kind in fields[-3:]]
+        _optional("transaction_id", Key, "the id that its label will name; made when left out"),
+        _optional(contract.entity_key, Key, f"which {contract.entity_key.removesuffix('_id')} it belongs to"),
+        _optional("event_time", Moment, "when it happened; now when left out"),
+    ]
     return msgspec.defstruct(
         f"{class_name(contract.use_case)}Transaction", fields, forbid_unknown_fields=True, kw_only=True, gc=False
     )
@@ -123,9 +121,13 @@ def decode(kind: type[msgspec.Struct], body: bytes, rules: dict[str, str]) -> An
 
 
 def _field(feature: Feature) -> tuple[Any, ...]:
-    kind = _kind(feature)
-    about = Meta(description=feature.description or None)
-    return (feature.name, Annotated[kind | None, about], None) if feature.nullable else (feature.name, Annotated[kind, about])
+    if feature.nullable:
+        return _optional(feature.name, _kind(feature), feature.description)
+    return feature.name, Annotated[_kind(feature), Meta(description=feature.description)]
+
+
+def _optional(name: str, kind: Any, words: str) -> tuple[Any, ...]:
+    return name, Annotated[kind | None, Meta(description=words)], None
 
 
 def _kind(feature: Feature) -> Any:

@@ -37,6 +37,7 @@ class Watch:
         self._settled_at = self._retry_at = 0.0
         self._retry = FIRST_RETRY
         self._alerted: bool | None = None  # unknown at start: a former life may have left an alert open
+        self._doubt: str | None = None
         self.agrees = False
 
     @property
@@ -50,16 +51,17 @@ class Watch:
         self._retry_at, self._retry = 0.0, FIRST_RETRY
 
     def check(self, ledger: Ledger, alerts: AlertStore) -> None:
-        """Ask alias and ledger, and serve what they agree on."""
-        newest = ledger.newest(self._use_case)
-        self._notice(newest)
+        """Ask alias and ledger, and serve what they agree on.
+
+        The alias is asked first: a promotion writes its row before it moves the alias, so a target seen here has its row.
+        """
         try:
             alias = self._registry.version(self._use_case)
         except (httpx.HTTPError, OSError) as error:
-            self.agrees = False
-            self._from_disk([served for served in reversed(allowed(newest).values()) if served])
-            self.fault(f"the model registry is away: {error}")
+            self._without_registry(ledger.newest(self._use_case), error)
             return
+        newest = ledger.newest(self._use_case)
+        self._notice(newest)
         may = allowed(newest)
         if alias in may:
             self._resolve(alerts)
@@ -72,6 +74,12 @@ class Watch:
         """Nobody can be asked: a replica that serves nothing yet takes what served last, to be confirmed later."""
         last = self._cache.last()
         self._from_disk([last] if last else [])
+
+    def _without_registry(self, newest: LedgerEntry | None, error: Exception) -> None:
+        """The ledger alone says what may serve; what lies here of it does, if nothing serves yet."""
+        self.agrees = False
+        self._from_disk([served for served in reversed(allowed(newest).values()) if served])
+        self.fault(f"the model registry is away: {error}")
 
     def _notice(self, newest: LedgerEntry | None) -> None:
         entry = newest.id if newest else None
@@ -143,7 +151,9 @@ class Watch:
             self._changed()
 
     def _object(self, alerts: AlertStore, message: str) -> None:
-        if time.monotonic() < self._settled_at:
+        """Alert to an alias that the ledger does not name, once it is seen twice and no promotion is under way."""
+        seen, self._doubt = self._doubt, message
+        if seen != message or time.monotonic() < self._settled_at:
             return
         self.fault(message)
         if not self._alerted:
@@ -151,6 +161,7 @@ class Watch:
             self._alerted = True
 
     def _resolve(self, alerts: AlertStore) -> None:
+        self._doubt = None
         if self._alerted is not False:
             alerts.resolve(self._use_case, ALERT)
             self._alerted = False

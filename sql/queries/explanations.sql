@@ -5,7 +5,7 @@ SELECT p.use_case, p.prediction_id, p.scored_at, p.model_version
 FROM prediction_logs AS p
 WHERE p.use_case = :use_case AND p.scored_at >= :since
   AND (:select = 'all' OR (:select = 'flagged'
-       AND (p.predicted_label = 1 OR abs(hashtextextended(p.prediction_id::text, 0)) % 10000 < :sample * 10000)))
+       AND (p.predicted_label = 1 OR mod(abs(hashtextextended(p.prediction_id::text, 0)), 10000) < :sample * 10000)))
   AND NOT EXISTS (SELECT FROM explanations AS e WHERE e.use_case = p.use_case AND e.prediction_id = p.prediction_id)
 ORDER BY p.scored_at LIMIT :limit
 ON CONFLICT DO NOTHING;
@@ -60,5 +60,5 @@ SELECT status, count(*)::int AS n FROM explanations WHERE use_case = :use_case G
 -- Global importance: how much each feature moves scores, by model version, over what a run explained.
 SELECT e.model_version, c.key AS feature, avg(abs(c.value::double precision)) AS importance, count(*)::int AS n
 FROM explanations AS e CROSS JOIN jsonb_each_text(e.contributions) AS c
-WHERE e.use_case = :use_case AND e.chunk LIKE :run_id || '/%' AND e.status = 'COMPLETED'
+WHERE e.use_case = :use_case AND starts_with(e.chunk, :run_id || '/') AND e.status = 'COMPLETED'
 GROUP BY e.model_version, c.key ORDER BY e.model_version, importance DESC;

@@ -1,0 +1,55 @@
+# Sixgate. `make demo` and `make test` need Python 3.11, venv and make, and nothing else.
+PYTHON ?= python3.11
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+.PHONY: demo test check up down clean bench lock help
+
+help: ## Show what there is to make.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
+
+demo: .venv/stack ## Start the stack and tell the whole story; leaves the stack running.
+	@$(BIN)/sixgate demo
+
+up: .venv/stack ## Start the stack.
+	@$(BIN)/sixgate up
+
+down: ## Stop the stack; its data stays.
+	@if [ -x $(BIN)/sixgate ]; then $(BIN)/sixgate down; fi
+
+clean: ## Stop the stack and remove its data.
+	@if [ -x $(BIN)/sixgate ]; then $(BIN)/sixgate down --delete; fi
+
+test: .venv/dev ## Run every test, and report coverage.
+	@./tests/run
+
+check: .venv/dev ## Lint, types, import direction.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: ## Each benchmark is a target of its own: make bench-NAME.
+	@ls benchmarks/*.py 2>/dev/null || echo "no benchmark yet"
+
+lock: .venv/uv ## Resolve requirements/*.in anew into hashed pins.
+	$(BIN)/python requirements/lock.py
+
+.venv/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Sixgate needs Python 3.11: install it, or name it with PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/stack: .venv/uv requirements/stack.txt pyproject.toml
+	@echo "installing the stack's packages …"
+	@$(UV) --no-deps --require-hashes --requirement requirements/stack.txt
+	@$(UV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: .venv/stack requirements/dev.txt
+	@echo "installing what tests and checks need …"
+	@$(UV) --no-deps --require-hashes --requirement requirements/dev.txt
+	@touch $@
