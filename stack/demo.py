@@ -143,9 +143,8 @@ class Demo:
             outcomes = {gate["name"]: gate["outcome"] for gate in decision.gates or []}
             require(decision.trigger == "DRIFT", f"the trigger is {decision.trigger}")
             require(decision.verdict == "APPROVED" and set(outcomes.values()) == {"PASS"}, f"{decision.verdict}: {outcomes}")
-            saw(
-                f"decision {decision.id} {decision.verdict}, {len(outcomes)} of 6 gates passed on {decision.evidence_source} rows"
-            )
+            passed = f"{len(outcomes)} of 6 gates passed on {decision.evidence_source} rows"
+            saw(f"decision {decision.id} {decision.verdict}, {passed}")
 
     def asset_wakes_promotion(self, known: set[str]) -> int:
         """The candidate asset starts promotion."""
@@ -210,11 +209,11 @@ class Demo:
 
     def wait_for_version(self, version: int | None) -> int:
         """Wait until the server says it serves a version."""
-        deadline, found = time.monotonic() + 20, None
-        while found != version or found is None:
+        deadline, found = time.monotonic() + 20, -1
+        while found != version:
             require(time.monotonic() < deadline, f"the server serves {found} and not version {version}")
             answer = self.http.get("/model")
-            found = answer.json()["version"] if answer.status_code == 200 else None
+            found = int(answer.json()["version"]) if answer.status_code == 200 else -1
             time.sleep(0.1)
         return found
 

@@ -107,8 +107,9 @@ def _train(
 ) -> tuple[Any, int]:
     """Fit one model; with rows to watch it stops where they stop gaining. Returns it with its number of trees."""
     if kind == "logistic":
-        steps = (SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=2000, random_state=training.seed))
-        return make_pipeline(*steps).fit(rows.features, rows.labels), 0
+        regression = LogisticRegression(max_iter=2000, random_state=training.seed)
+        model = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), regression)
+        return model.fit(rows.features, rows.labels), 0
     params = _xgboost_params(training) | ({"n_estimators": trees} if trees else {})
     model = xgboost.XGBClassifier(**params, early_stopping_rounds=EARLY_STOPPING_ROUNDS if watch else None)
     model.fit(rows.features, rows.labels, eval_set=[(watch.features, watch.labels)] if watch else None, verbose=False)
@@ -130,7 +131,9 @@ def _xgboost_params(training: Training) -> dict[str, Any]:
     }
 
 
-def _finish(kind: Kind, model: Any, margins: NDArray[np.float64], labels: NDArray[np.int8], params: dict[str, Any]) -> Candidate:
+def _finish(
+    kind: Kind, model: Any, margins: NDArray[np.float64], labels: NDArray[np.int8], params: dict[str, Any]
+) -> Candidate:
     calibration = _calibrate(margins, labels)
     scores = sigmoid(calibration.a * margins + calibration.b)
     threshold, f1 = _best_f1(labels, scores)

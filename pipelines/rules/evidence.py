@@ -63,4 +63,4 @@ def f1_scores(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _f1(tp: NDArray[np.int64], fp: NDArray[np.int64], fn: NDArray[np.int64]) -> NDArray[np.float64]:
-    return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+    return np.asarray(2 * tp / np.maximum(2 * tp + fp + fn, 1), dtype=np.float64)

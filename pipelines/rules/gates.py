@@ -193,7 +193,7 @@ GATES: tuple[Callable[[Evidence, Gates], GateResult], ...] = (
 
 def _gain(counts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     champion, challenger = f1_scores(counts)
-    return (challenger - champion) / np.maximum(champion, F1_FLOOR)
+    return np.asarray((challenger - champion) / np.maximum(champion, F1_FLOOR))
 
 
 def _bootstrap(counts: np.ndarray[Any, Any], *, level: float, resamples: int) -> tuple[float, float]:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxmltools
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxmltools.convert.common.data_types import FloatTensorType
 
@@ -29,7 +28,11 @@ def to_onnx(candidate: Candidate, columns: int) -> bytes:
         helper.make_node("Sigmoid", ["calibrated"], ["column"]),
         helper.make_node("Reshape", ["column", "flat"], ["score"]),
     ]
-    weights += [_tensor("a", np.float32([a])), _tensor("b", np.float32([b])), _tensor("flat", np.array([-1], np.int64))]
+    weights += [
+        _tensor("a", np.array([a], np.float32)),
+        _tensor("b", np.array([b], np.float32)),
+        _tensor("flat", np.array([-1], np.int64)),
+    ]
     graph = helper.make_graph(
         nodes,
         "sixgate",
@@ -74,10 +77,10 @@ def _linear(candidate: Candidate, columns: int) -> tuple[list[Any], list[Any]]:
     weights = [
         _tensor("medians", imputer.statistics_.astype(np.float32).reshape(1, columns)),
         _tensor("slope", slope.astype(np.float32).reshape(columns, 1)),
-        _tensor("intercept", np.float32([intercept])),
+        _tensor("intercept", np.array([intercept], np.float32)),
     ]
     return nodes, weights
 
 
-def _tensor(name: str, value: NDArray[Any]) -> Any:
+def _tensor(name: str, value: Any) -> Any:
     return numpy_helper.from_array(np.asarray(value), name)

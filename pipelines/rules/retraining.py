@@ -25,8 +25,9 @@ def why_not(conditions: Conditions, policy: Policy) -> str | None:
     """
     last, cooldown = conditions.last_trained, policy.retraining.cooldown
     if conditions.has_champion and last and not conditions.forced and conditions.as_of < last + cooldown:
-        return f"cooldown: the last retraining was opened {last:%Y-%m-%d %H:%M} UTC, the next may start {last + cooldown:%Y-%m-%d %H:%M} UTC"
-    wanted = policy.retraining.labels
-    if conditions.has_champion and not conditions.snapshot and conditions.matured_labels < wanted:
-        return f"labels: {conditions.matured_labels} matured labels in the window, {wanted - conditions.matured_labels} more are needed"
+        opened, again = f"{last:%Y-%m-%d %H:%M} UTC", f"{last + cooldown:%Y-%m-%d %H:%M} UTC"
+        return f"cooldown: the last retraining was opened {opened}, the next may start {again}"
+    there, wanted = conditions.matured_labels, policy.retraining.labels
+    if conditions.has_champion and not conditions.snapshot and there < wanted:
+        return f"labels: {there} matured labels in the window, {wanted - there} more are needed"
     return None

@@ -19,7 +19,7 @@ def failures(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     try:
         schema(contract).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as errors:
-        return errors.failure_cases[["column", "check", "failure_case", "index"]]
+        return pd.DataFrame(errors.failure_cases[["column", "check", "failure_case", "index"]])
     return pd.DataFrame(columns=["column", "check", "failure_case", "index"])
 
 
@@ -28,8 +28,8 @@ def summary(found: pd.DataFrame) -> list[dict[str, Any]]:
     grouped = found.groupby(["column", "check"], dropna=False)["failure_case"].agg(["size", "first"]).reset_index()
     ordered = grouped.sort_values("size", ascending=False)
     return [
-        {"column": row.column, "check": row.check, "rows": int(row.size), "example": str(row.first)}
-        for row in ordered.itertuples(index=False)
+        {"column": column, "check": check, "rows": int(size), "example": str(first)}
+        for column, check, size, first in ordered.to_numpy().tolist()
     ]
 
 

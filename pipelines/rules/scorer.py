@@ -4,6 +4,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 
 class Scorer:
     """One model's graph, loaded; a call is thread-safe. One thread, so that sums are made in one order: a replay is exact."""
@@ -16,6 +18,7 @@ class Scorer:
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrated scores (n,) of features (n, columns), missing as NaN."""
-        (scores,) = self._session.run(["score"], {"features": features.astype(np.float32)})
+        """Calibrated scores (n,) of features (n, columns), missing as NaN; what float32 can't hold is clipped to its range."""
+        narrow = np.clip(features, -FLOAT32_MAX, FLOAT32_MAX).astype(np.float32)
+        (scores,) = self._session.run(["score"], {"features": narrow})
         return np.asarray(scores, dtype=np.float64)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 def holdout_cut(event_times: NDArray[np.datetime64], share: float) -> np.datetime64:
     """The moment from which the newest `share` of the rows is held out."""
     ordered = np.sort(event_times)
-    return ordered[min(int(len(ordered) * (1 - share)), len(ordered) - 1)]
+    cut: np.datetime64 = ordered[min(int(len(ordered) * (1 - share)), len(ordered) - 1)]
+    return cut
 
 
 def tune_cut(n: int, share: float = 0.25) -> int:

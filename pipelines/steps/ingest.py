@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.rules.contract import Contract
@@ -57,10 +58,11 @@ class _Quarantine:
     """A Parquet file of refused rows as they came, with a `reason` column; made when the first one turns up."""
 
     def __init__(self, artifacts: Artifacts) -> None:
-        self._folder, self._writer = artifacts.root / "quarantine", None
+        self._folder = artifacts.root / "quarantine"
+        self._writer: pq.ParquetWriter | None = None
         self.path: Path | None = None
 
-    def add(self, table: pa.Table, why: np.ndarray, bad: np.ndarray) -> None:  # type: ignore[type-arg]
+    def add(self, table: pa.Table, why: NDArray[np.object_], bad: NDArray[np.bool_]) -> None:
         if not bad.any():
             return
         refused = table.filter(pa.array(bad)).append_column("reason", pa.array(why[bad].astype(str)))
@@ -117,13 +119,13 @@ def _names(given: list[str], contract: Contract, file: Path) -> dict[str, str]:
     missing = [name for name in required(contract) if name not in names.values()]
     if missing:
         raise DataError(
-            f"{file}: no column for {', '.join(missing)}: rename the file's columns, or add them to `sources:` in the contract; "
+            f"{file}: no column for {', '.join(missing)}: rename the file's columns, or add them to the contract's `sources:`; "
             f"the file has {', '.join(given)}"
         )
     return names
 
 
-def _without_repeats(good: pa.Table, seen: set[str]) -> tuple[pa.Table, np.ndarray]:  # type: ignore[type-arg]
+def _without_repeats(good: pa.Table, seen: set[str]) -> tuple[pa.Table, NDArray[np.int64]]:
     """Drop rows whose transaction was taken in before; returns them with the positions of the dropped ones."""
     ids = good["transaction_id"].to_pylist()
     repeated = []

@@ -45,10 +45,9 @@ def describe(window: WindowDrift) -> str:
     if not window.features:
         return f"{window.n} predictions in the window: too few to measure"
     lines = [f"{window.n:,} predictions, {len(window.drifted)} of {len(window.features)} features drifted"]
-    lines += [
-        f"  {'drifted' if f.drifted else '       '}  {f.feature:28} PSI {f.psi:.4f}, no drift would show {f.expected:.4f}, p {f.p_value:.2g}"
-        for f in sorted(window.features, key=lambda f: f.psi, reverse=True)
-    ]
+    for f in sorted(window.features, key=lambda f: f.psi, reverse=True):
+        mark = "drifted" if f.drifted else ""
+        lines.append(f"  {mark:7}  {f.feature:28} PSI {f.psi:.4f}, no drift would show {f.expected:.4f}, p {f.p_value:.2g}")
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """Count the predictions that are new since the last check into the baseline's bins."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def run(context: Context) -> dict[str, Any]:
 
 def count(
     table: pa.Table, columns: tuple[str, ...], profiles: dict[str, Profile], *, step_seconds: float
-) -> dict[str, list[Any]]:
+) -> Mapping[str, Sequence[Any]]:
     """Counts by time bucket, model version, feature and bin, as the columns that the store takes."""
     features = bulk.matrix(table["features"], len(columns))
     micros = table["scored_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()

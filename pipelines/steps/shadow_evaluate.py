@@ -37,7 +37,9 @@ def gather(context: Context, decision: Decision) -> Evidence:
     if decision.challenger_version is None or decision.dataset is None:
         raise EvidenceError(f"decision {decision.id} has no challenger: run its train step first")
     rows = Frame.of(context.artifacts.load("datasets", decision.dataset["holdout"]), context.use_case.contract)
-    challenger = Replay(context.settings, context.models.get(context.name, decision.challenger_version))
+    challenger = Replay(
+        context.settings, context.models.get(context.name, decision.challenger_version), context.use_case.contract
+    )
     scores = challenger.scores(rows.features)
     evidence = Evidence(
         labels=rows.labels,
@@ -55,7 +57,7 @@ def _with_champion(context: Context, decision: Decision, rows: Frame, evidence: 
     scores, thresholds = rows.scores.copy(), rows.thresholds.copy()
     replayed = rows.versions != version
     if replayed.any():
-        champion = Replay(context.settings, context.models.get(context.name, version))
+        champion = Replay(context.settings, context.models.get(context.name, version), context.use_case.contract)
         scores[replayed] = champion.scores(rows.features[replayed])
         thresholds[replayed] = champion.bundle.threshold
     log.info("%s of %s rows carry the champion's logged scores", int((~replayed).sum()), len(rows))

@@ -32,8 +32,8 @@ class Frame:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[np.bool_]) -> "Frame":
-        """The rows where the mask is true."""
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Frame":
+        """The rows where a mask is true, or at some positions in their order."""
         return Frame(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def table(self, contract: Contract) -> pa.Table:
@@ -67,7 +67,7 @@ class Frame:
 def concatenate(frames: list[Frame]) -> Frame:
     """Rows of several frames in order of event time."""
     joined = Frame(*(np.concatenate([getattr(f, name) for f in frames]) for name in Frame.__dataclass_fields__))
-    return joined.take(np.argsort(joined.event_times, kind="stable"))
+    return joined.take(np.argsort(joined.event_times, kind="stable").astype(np.int64))
 
 
 def logged(settings: Settings, contract: Contract, *, since: datetime, matured_before: datetime, as_of: datetime) -> Frame:

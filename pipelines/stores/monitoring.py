@@ -1,6 +1,6 @@
 """`feature_rollups`, `monitoring_metrics` and `monitoring_alerts`: what drift checks count, find and say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ class RollupStore:
         begin = monitoring.read_watermark(self._connection, use_case=use_case)
         return str(begin), str(monitoring.settled_xid(self._connection))
 
-    def add(self, use_case: str, baseline: str, counts: dict[str, Sequence[Any]], *, watermark: str) -> None:
+    def add(self, use_case: str, baseline: str, counts: Mapping[str, Sequence[Any]], *, watermark: str) -> None:
         """Add counts (columns versions, features, buckets, bins, counts) and move the watermark, in one transaction."""
         if len(counts["counts"]):
             queries("monitoring").add_counts(self._connection, use_case=use_case, baseline=baseline, **counts)

@@ -14,7 +14,7 @@ from pipelines.rules.policy import Policy
 SKIPPED = 99
 
 
-class StepOperator(BaseOperator, BranchMixIn):
+class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow is not typed here
     """Run `sixgate step NAME`; its last line is the XCom, exit code 99 skips with the reason it gives.
 
     `take` adds to the run's params what is only known at run time: {param: Jinja template}. With `branch`, the result's

@@ -38,7 +38,7 @@ def without(bundle: bytes, **changes: object) -> bytes:
         pytest.param(made.files(wrong_by=0.01), "known answers differ", id="wrong answers"),
         pytest.param(spoilt("known_answers.json", b'{"features":[],"scores":[]}'), "known answers", id="no answers"),
         pytest.param(spoilt("known_answers.json", b"x"), "known answers can't be tried", id="unreadable answers"),
-        pytest.param(spoilt("model.onnx", b"x"), "model.onnx can't be loaded", id="no graph"),
+        pytest.param(spoilt("model.onnx", b"x"), "can't be tried", id="no graph"),
         pytest.param(
             spoilt("bundle.json", without(made.files()["bundle.json"], contract_hash="x")), "contract hash", id="contract"
         ),
