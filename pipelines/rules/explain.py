@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import shap
 import xgboost
 from numpy.typing import NDArray
 
@@ -56,6 +55,8 @@ def add_up(values: NDArray[np.float64], base: float, scores: NDArray[np.float64]
 
 
 def _trees(content: bytes, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    import shap  # 3 s that a training run, which only packs the file, does not spend
+
     explainer: Any = shap.TreeExplainer(xgboost.Booster(model_file=bytearray(content)))
     values = explainer.shap_values(features.astype(np.float32))
     return np.asarray(values, dtype=np.float64), float(np.ravel(explainer.expected_value)[-1])
@@ -65,5 +66,7 @@ def _linear(content: bytes, features: NDArray[np.float64]) -> tuple[NDArray[np.f
     model = msgspec.json.decode(content, type=Linear)
     slopes, means = np.asarray(model.slopes), np.asarray(model.means)
     filled = np.where(np.isnan(features), np.asarray(model.medians), features)
+    import shap
+
     explainer: Any = shap.LinearExplainer((slopes, model.intercept), means.reshape(1, -1))
     return np.asarray(explainer.shap_values(filled), dtype=np.float64), float(np.ravel(explainer.expected_value)[-1])

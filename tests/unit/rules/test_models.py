@@ -1,0 +1,120 @@
+"""Candidates, their graph, their explanation and their proof: one number, four ways."""
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipelines.errors import ModelRejected
+from pipelines.rules import explain
+from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
+from pipelines.rules.candidates import Candidate, Rows, choose, fit_all
+from pipelines.rules.contract import Contract
+from pipelines.rules.graph import to_onnx
+from pipelines.rules.policy import Training
+from pipelines.rules.proof import prove
+from pipelines.rules.scorer import Scorer
+from pipelines.settings import ROOT
+from pipelines.use_case import read_contract
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return read_contract(ROOT / "reference" / "fraud")
+
+
+@pytest.fixture(scope="module")
+def features(contract: Contract) -> NDArray[np.float32]:
+    values = np.random.default_rng(0).normal(size=(4000, len(contract.columns))).astype(np.float32)
+    values[np.random.default_rng(1).random(values.shape) < 0.03] = np.nan
+    return values
+
+
+@pytest.fixture(scope="module")
+def candidates(features: NDArray[np.float32]) -> dict[str, Candidate]:
+    seen = np.nan_to_num(features)
+    truth = 2 * seen[:, 0] + seen[:, 1] * seen[:, 2] + np.random.default_rng(2).normal(size=len(seen)) > 2
+    fitted = fit_all(Rows(features, truth.astype(np.int8)), 3000, Training(seed=1, trees=60))
+    return {candidate.kind: candidate for candidate in fitted}
+
+
+def files(candidate: Candidate, features: NDArray[np.float32], contract: Contract) -> dict[str, bytes]:
+    bundle = Bundle(
+        use_case="fraud", contract_hash=contract.hash, columns=contract.columns, kind=candidate.kind,
+        calibration=candidate.calibration, threshold=candidate.threshold,
+    )  # fmt: skip
+    known = KnownAnswers.of(features[:8].astype(np.float64), candidate.score(features[:8]))
+    return {
+        "model.onnx": to_onnx(candidate, len(contract.columns)),
+        "bundle.json": msgspec.json.encode(bundle),
+        "known_answers.json": msgspec.json.encode(known),
+    }
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "logistic"])
+def test_the_graph_scores_as_the_library_does(
+    kind: str, candidates: dict[str, Candidate], features: NDArray[np.float32]
+) -> None:
+    graph = to_onnx(candidates[kind], features.shape[1])
+    assert np.abs(Scorer(graph)(features.astype(np.float64)) - candidates[kind].score(features)).max() < 1e-5
+    assert to_onnx(candidates[kind], features.shape[1]) == graph
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "logistic"])
+@pytest.mark.parametrize("calibration", [Calibration(), Calibration(a=0.7, b=-0.4)], ids=["as it is", "calibrated"])
+def test_contributions_add_up_to_the_score(
+    kind: str, calibration: Calibration, candidates: dict[str, Candidate], features: NDArray[np.float32]
+) -> None:
+    candidate = candidates[kind]
+    name, content = explain.explainer_file(candidate)
+    rows = features[:200].astype(np.float64)
+    values, base = explain.contributions(kind, content, calibration, rows)
+    scores = 1 / (1 + np.exp(-(calibration.a * candidate.margin(features[:200]) + calibration.b)))
+    assert name == explain.FILES[kind]
+    assert values.shape == rows.shape
+    assert explain.add_up(values, base, scores).all()
+    assert not explain.add_up(values, base, scores + 1e-3).any()
+
+
+def test_the_better_candidate_on_later_rows_is_chosen(candidates: dict[str, Candidate]) -> None:
+    chosen = choose(list(candidates.values()))
+    assert chosen.metrics["average_precision"] == max(c.metrics["average_precision"] for c in candidates.values())
+    assert 0 < chosen.threshold < 1
+
+
+def test_the_same_rows_and_seed_give_the_same_digest(features: NDArray[np.float32], contract: Contract) -> None:
+    labels = (np.nan_to_num(features[:, 0]) > 1).astype(np.int8)
+    made = [
+        digest(files(fit_all(Rows(features, labels), 3000, Training(seed=1, trees=20))[1], features, contract))
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("broken", "content", "words"),
+    [
+        pytest.param("model.onnx", b"not a graph", "changed", id="another graph has another digest"),
+        pytest.param("known_answers.json", b'{"features": [], "scores": []}', "changed", id="so have other answers"),
+    ],
+)
+def test_files_that_are_not_what_was_registered_are_refused(
+    broken: str, content: bytes, words: str, candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    whole = files(candidates["xgboost"], features, contract)
+    with pytest.raises(ModelRejected, match=words):
+        prove({**whole, broken: content}, contract, version=1, named=digest(whole))
+
+
+def test_a_model_whose_known_answers_do_not_hold_is_refused(
+    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    whole = files(candidates["xgboost"], features, contract)
+    other = {**whole, "known_answers.json": files(candidates["logistic"], features, contract)["known_answers.json"]}
+    with pytest.raises(ModelRejected, match="known answers differ"):
+        prove(other, contract, version=1, named=digest(other))
+
+
+def test_a_model_without_a_file_is_refused() -> None:
+    with pytest.raises(ModelRejected, match=r"has no bundle\.json, known_answers\.json"):
+        digest({"model.onnx": b""})

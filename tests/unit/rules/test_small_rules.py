@@ -1,0 +1,145 @@
+"""Derivation, retraining conditions, promotion, the ledger, the split, the pandera schema."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.records import Decision, LedgerEntry
+from pipelines.rules.derive import Deriver
+from pipelines.rules.ledger import Served, champion, may_serve
+from pipelines.rules.promotion import promotion_id, why_refused
+from pipelines.rules.retraining import Conditions, why_not
+from pipelines.rules.schema import failures, summary
+from pipelines.rules.split import holdout_cut
+from pipelines.settings import ROOT
+from pipelines.use_case import read_contract, read_policy
+
+FOLDER = ROOT / "reference" / "fraud"
+CONTRACT, POLICY = read_contract(FOLDER), read_policy(FOLDER)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+finite = st.floats(0, 1e6) | st.just(float("nan"))
+
+
+@given(st.lists(st.lists(finite, min_size=15, max_size=15), min_size=1, max_size=20))
+@settings(max_examples=50, deadline=None)
+def test_one_row_derives_as_a_million_do(rows: list[list[float]]) -> None:
+    derive, matrix = Deriver(CONTRACT), np.array(rows)
+    together = derive(matrix)
+    alone = np.vstack([derive(row.reshape(1, -1)) for row in matrix])
+    assert together.shape == (len(rows), len(CONTRACT.columns))
+    assert np.array_equal(together, alone, equal_nan=True)
+    assert not np.isinf(together[:, 15:]).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({}, None, id="enough labels and no cooldown"),
+        pytest.param({"last_trained": NOW - timedelta(days=6)}, "cooldown", id="six days after the last"),
+        pytest.param({"last_trained": NOW - timedelta(days=7)}, None, id="seven days after the last"),
+        pytest.param({"last_trained": NOW - timedelta(days=6), "forced": True}, None, id="force skips the cooldown"),
+        pytest.param({"matured_labels": 199}, "1 more are needed", id="one label too few"),
+        pytest.param({"matured_labels": 199, "forced": True}, "1 more are needed", id="force does not skip labels"),
+        pytest.param({"matured_labels": 0, "snapshot": "abc"}, None, id="a snapshot needs no logged labels"),
+        pytest.param(
+            {"matured_labels": 0, "has_champion": False, "last_trained": NOW}, None, id="a first model may always start"
+        ),
+    ],
+)
+def test_retraining_conditions(changes: dict[str, Any], words: str | None) -> None:
+    given: dict[str, Any] = {
+        "as_of": NOW, "has_champion": True, "last_trained": None, "matured_labels": 200, "forced": False, "snapshot": None,
+    }  # fmt: skip
+    reason = why_not(Conditions(**{**given, **changes}), POLICY)
+    assert (reason is None) if words is None else (reason is not None and words in reason)
+
+
+def decision(**changes: Any) -> Decision:
+    fields: dict[str, Any] = dict.fromkeys(Decision.__dataclass_fields__)
+    return Decision(
+        **{
+            **fields,
+            "id": 7,
+            "use_case": "fraud",
+            "verdict": "APPROVED",
+            "champion_version": 1,
+            "evidence_hash": "h",
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "now", "newest", "evidence", "words"),
+    [
+        pytest.param({}, 1, 7, "h", None, id="nothing changed"),
+        pytest.param({"verdict": "REJECTED"}, 1, 7, "h", "not APPROVED", id="rejected"),
+        pytest.param({"verdict": None}, 1, 7, "h", "not there yet", id="undecided"),
+        pytest.param({"verdict": "SUPERSEDED"}, 1, 8, "h", "superseded: decision 8", id="superseded"),
+        pytest.param({}, 1, 8, "h", "superseded: decision 8", id="a newer one was approved"),
+        pytest.param({}, 2, 7, "h", "the champion is version 2", id="another champion"),
+        pytest.param({}, None, 7, "h", "the champion is version None", id="the champion is gone"),
+        pytest.param({}, 1, 7, "other", "the evidence is not", id="other evidence"),
+    ],
+)
+def test_compare_and_swap(changes: dict[str, Any], now: int | None, newest: int, evidence: str, words: str | None) -> None:
+    served = Served(now, "d") if now else None
+    refused = why_refused(decision(**changes), champion=served, newest_approved=newest, evidence_hash=evidence)
+    assert (refused is None) if words is None else (refused is not None and words in refused)
+
+
+def entry(state: str, *, before: int | None = 1, after: int = 2) -> LedgerEntry:
+    return LedgerEntry(
+        id=1, promotion_id=uuid.UUID(int=1), use_case="fraud", from_version=before, from_digest=before and f"d{before}",
+        to_version=after, to_digest=f"d{after}", action="PROMOTE", state=state, actor="a", reason="r", decision_id=7,
+        evidence_hash="h", at=NOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("newest", "served"),
+    [
+        pytest.param(None, None, id="nothing was ever promoted"),
+        pytest.param(entry("INTENDED"), Served(2, "d2"), id="an intention may be served, so that it can be acknowledged"),
+        pytest.param(entry("DONE"), Served(2, "d2"), id="done"),
+        pytest.param(entry("ROLLED_BACK"), Served(1, "d1"), id="taken back"),
+        pytest.param(entry("ROLLED_BACK", before=None), None, id="taken back to nothing"),
+    ],
+)
+def test_what_may_be_served(newest: LedgerEntry | None, served: Served | None) -> None:
+    assert may_serve(newest) == served
+
+
+def test_the_champion_is_the_newest_settled_entry() -> None:
+    assert champion([entry("INTENDED", before=2, after=3), entry("REFUSED", after=4), entry("DONE")]) == Served(2, "d2")
+    assert champion([entry("INTENDED")]) is None
+
+
+def test_a_promotion_is_named_by_its_decision() -> None:
+    assert promotion_id("fraud", 7) == promotion_id("fraud", 7)
+    assert promotion_id("fraud", 7) != promotion_id("loan", 7)
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=200), st.floats(0.05, 0.95))
+def test_the_cut_keeps_time_in_order_and_holds_something_out(moments: list[int], share: float) -> None:
+    times = np.array(moments, dtype="datetime64[us]")
+    cut = holdout_cut(times, share)
+    assert (times >= cut).any()
+    assert times[times < cut].size == 0 or times[times < cut].max() < times[times >= cut].min()
+
+
+def test_pandera_reports_every_failure_with_its_count() -> None:
+    frame = pd.DataFrame({name: [0.0, 0.0, 0.0] for name in CONTRACT.raw}).assign(label=np.array([0, 1, 0], np.int8))
+    assert failures(frame, CONTRACT).empty
+    frame.loc[0, "amount"] = -1
+    frame.loc[1, "during_night"] = 0.5
+    frame.loc[2, "amount"] = np.nan
+    found = {(row["column"], row["rows"]) for row in summary(failures(frame, CONTRACT))}
+    assert found == {("amount", 1), ("during_night", 1)}
+    assert set(failures(frame, CONTRACT)["index"]) == {0, 1, 2}
