@@ -1,6 +1,6 @@
 """Keep the databases in shape: partitions ahead of time, rows no longer than the policies keep them, old Airflow runs gone.
 
-Woken daily by the clock; wakes nothing.
+Woken by the clock once a day; wakes nothing.
 """
 
 from datetime import timedelta

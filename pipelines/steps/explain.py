@@ -31,10 +31,9 @@ def run(context: Context) -> dict[str, Any]:
 def _explainer(context: Context, version: int) -> Any:
     """Fetch what explains a version; returns a function from features to contributions and base value."""
     model = context.models.get(context.name, version)
-    production = Production(context.settings.mlflow_tracking_uri, timeout=60)
-    files = production.fetch(context.name, version)
-    content = production.fetch(context.name, version, (FILES[model.kind],))[FILES[model.kind]]
-    production.close()
+    with Production(context.settings.mlflow_tracking_uri, timeout=60) as production:
+        files = production.fetch(context.name, version)
+        content = production.fetch(context.name, version, (FILES[model.kind],))[FILES[model.kind]]
     bundle = read_bundle(files, use_case=context.name, contract_hash=model.contract_hash)
     return lambda features: contributions(bundle.kind, content, bundle.calibration, features)
 

@@ -39,6 +39,12 @@ class Production:
         """Let go of the connections."""
         self._client.close()
 
+    def __enter__(self) -> "Production":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _file(self, path: str) -> bytes:
         answer = self._client.get(f"/api/2.0/mlflow-artifacts/artifacts/{path}")
         answer.raise_for_status()

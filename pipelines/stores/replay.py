@@ -14,9 +14,8 @@ class Replay:
     """A model version, fetched from the registry and proven."""
 
     def __init__(self, settings: Settings, model: ModelRecord, contract: Contract) -> None:
-        production = Production(settings.mlflow_tracking_uri, timeout=60)
-        files = production.fetch(model.use_case, model.version)
-        production.close()
+        with Production(settings.mlflow_tracking_uri, timeout=60) as production:
+            files = production.fetch(model.use_case, model.version)
         self.bundle, self._scorer = prove(files, contract, version=model.version, named=model.digest)
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ import pytest
 
 from pipelines.rules.ledger import Served
 from pipelines.settings import ROOT
-from tests.integration.conftest import free_port
+from tests.conftest import free_port
 from tests.unit.serving import made
 
 SERVE = """

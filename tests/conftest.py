@@ -1,16 +1,19 @@
-"""A real PostgreSQL of the tests' own, with the schema in it."""
+"""Real services of the tests' own: PostgreSQL with the schema in it, and an MLflow server."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pipelines.settings import ROOT
@@ -38,6 +41,35 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             _end(server)
     finally:
         postgres.delete()
+
+
+@pytest.fixture(scope="session")
+def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow server that nobody else uses."""
+    home, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    command = [
+        str(Path(sys.executable).parent / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{home}/mlflow.db",
+        "--serve-artifacts", "--artifacts-destination", str(home / "files"),
+    ]  # fmt: skip
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (home / "mlflow.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+    try:
+        yield _answering(f"http://127.0.0.1:{port}", server)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def _answering(uri: str, server: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{uri}/health", timeout=2).status_code == 200:
+                return uri
+        time.sleep(0.2)
+    raise RuntimeError("MLflow did not answer within 90 s")
 
 
 def free_port() -> int:

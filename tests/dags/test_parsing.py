@@ -1,0 +1,110 @@
+"""DAG files are wiring: they parse without error, light and fast, and say what they are."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.settings import ROOT
+
+HEAVY = {
+    "pandas",
+    "numpy",
+    "sklearn",
+    "xgboost",
+    "mlflow",
+    "shap",
+    "evidently",
+    "pandera",
+    "psycopg",
+    "pydantic_settings",
+    "pyarrow",
+}
+PARSE = """
+import importlib.util, json, sys, time
+import airflow.providers.common.sql.operators.sql, airflow.providers.standard.hooks.subprocess
+import airflow.providers.standard.operators.bash, airflow.providers.standard.operators.hitl
+from airflow.sdk import (DAG, Asset, AssetOrTimeSchedule, BaseOperator, BranchMixIn, Context, CronTriggerTimetable, Param,
+                         TriggerRule)
+before = set(sys.modules)
+begun = time.process_time()
+spec = importlib.util.spec_from_file_location("dag_file", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+seconds = time.process_time() - begun
+dags = {
+    dag.dag_id: {
+        "tasks": [task.task_id for task in dag.topological_sort()], "doc": dag.doc_md, "catchup": dag.catchup,
+        "start_date": str(dag.start_date), "params": {name: param.schema for name, param in dag.params.items()},
+    }
+    for dag in vars(module).values() if isinstance(dag, DAG)
+}
+print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - before), "dags": dags}, default=str))
+"""
+FILES = sorted((ROOT / "dags").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a fresh interpreter finds in each file."""
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    }
+
+    def parse(file: Path) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-c", PARSE, str(file)], capture_output=True, text=True, env=environment, cwd=ROOT
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return {file.stem: parse(file) for file in FILES}
+
+
+@pytest.mark.parametrize("name", [file.stem for file in FILES])
+def test_a_file_is_light_and_documented(name: str, parsed: dict[str, Any]) -> None:
+    found = parsed[name]
+    assert found["dags"]
+    assert not HEAVY & {module.split(".")[0] for module in found["modules"]}
+    assert found["seconds"] < 0.2  # of processor time, beyond airflow's own import
+    for dag in found["dags"].values():
+        assert "woken by" in dag["doc"].lower()
+        assert "wakes" in dag["doc"].lower()
+        assert dag["catchup"] is False
+        assert dag["start_date"] == "None"  # with one, unpausing would fire the last interval at once
+
+
+@pytest.mark.parametrize(
+    ("name", "dag_id", "tasks"),
+    [
+        ("retraining", "fraud_retraining", ["check_conditions", "validate_data", "train", "shadow_evaluate", "approve"]),
+        ("promotion", "fraud_promotion", ["needs_review", "review", "final_validation", "promote"]),
+        ("drift_detection", "fraud_drift_detection", ["roll_up", "measure", "alert", "wake_retraining"]),
+        ("batch_explanation", "fraud_batch_explanation", ["plan", "explain", "summarise"]),
+        ("housekeeping", "housekeeping", ["partitions", "retention", "clean_airflow"]),
+    ],
+)
+def test_a_dag_has_the_designs_tasks_in_their_order(name: str, dag_id: str, tasks: list[str], parsed: dict[str, Any]) -> None:
+    assert parsed[name]["dags"][dag_id]["tasks"] == tasks
+
+
+def test_retraining_takes_typed_params(parsed: dict[str, Any]) -> None:
+    params = parsed["retraining"]["dags"]["fraud_retraining"]["params"]
+    assert {name: schema["type"] for name, schema in params.items()} == {
+        "reason": "string", "force": "boolean", "require_review": "boolean", "snapshot": ["null", "string"],
+    }  # fmt: skip
+
+
+def test_no_dag_file_has_the_name_of_a_package() -> None:
+    for file in FILES:
+        code = (
+            f"import importlib.util, sys; sys.path = [p for p in sys.path if p]; print(importlib.util.find_spec('{file.stem}'))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+        assert done.stdout.strip() == "None"

@@ -1,0 +1,131 @@
+"""The whole system, for real: the story, a browser, a crash, and nothing left behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from rich.console import Console
+
+from pipelines.settings import Settings
+from stack import child, lifecycle
+from stack.airflow import Airflow
+from stack.demo import Demo
+from stack.home import home_of
+
+pytestmark = pytest.mark.timeout(600)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def sixgate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "pipelines", *arguments], capture_output=True, text=True, timeout=240)
+
+
+def test_the_story_holds_step_by_step(stack: Settings) -> None:
+    demo = Demo(stack, Console())
+    demo.run()
+    assert len(demo.story.steps) == 9
+    decision = demo.newest_decision()
+    assert (decision.trigger, decision.verdict, len(decision.gates or [])) == ("DRIFT", "APPROVED", 6)
+    log = demo.airflow.log("fraud_retraining", decision.run_id, "shadow_evaluate")
+    assert "f1_improvement" in log
+    assert "verdict: APPROVED" in log
+
+
+def test_people_read_decisions_ledger_and_status_on_the_command_line(stack: Settings) -> None:
+    decisions = json.loads(sixgate("decisions", "--json").stdout)
+    assert {"name", "outcome", "observed", "threshold", "low", "high", "reason"} <= set(decisions[0]["gates"][0])
+    assert "f1_improvement" in sixgate("decisions").stdout
+    assert [entry["state"] for entry in json.loads(sixgate("ledger", "--json").stdout)][:2] == ["DONE", "INTENDED"]
+    status = json.loads(sixgate("status", "--json").stdout)
+    assert status["up"] is True
+    assert set(status["health"]) == {"airflow", "mlflow", "server"}
+    again = sixgate("demo")
+    assert (again.returncode, "make clean" in again.stderr) == (1, True)
+
+
+def test_simulated_traffic_is_answered_at_the_wanted_rate(stack: Settings) -> None:
+    done = sixgate("simulate", "--count", "200", "--rate", "100", "--drift", "attack", "--json")
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert (counts["answered"], counts["failed"]) == (200, 0)
+    assert counts["labelled"] > 50
+
+
+def test_a_second_up_says_that_all_is_up(stack: Settings) -> None:
+    done = sixgate("up")
+    assert done.returncode == 0
+    assert "the stack is already up" in done.stderr
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: Settings, tmp_path: Path) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    passwords = json.loads((stack.home / "airflow" / "passwords.json").read_text())
+    decision = json.loads(sixgate("decisions", "--json").stdout)[0]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"])
+        page = browser.new_page(viewport={"width": 1500, "height": 1000}, base_url=stack.airflow_url)
+        page.goto("/")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", passwords["admin"])
+        page.click("button[type=submit]")
+        page.goto("/dags/fraud_retraining")
+        page.get_by_role("button", name="Trigger").first.click()
+        for title in ("Reason", "Skip the cooldown", "Ask for a review", "Snapshot"):
+            expect(page.get_by_text(title, exact=True).first).to_be_visible(timeout=20_000)
+        page.screenshot(path=str(tmp_path / "trigger.png"))
+        page.goto(f"/dags/fraud_retraining/runs/{decision['run_id']}/tasks/shadow_evaluate")
+        expect(page.get_by_text("f1_improvement").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("verdict: APPROVED").first).to_be_visible(timeout=20_000)
+        page.screenshot(path=str(tmp_path / "gates.png"))
+        browser.close()
+
+
+def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack: Settings) -> None:
+    home = home_of(stack)
+    before = lifecycle.status(stack)["processes"]
+    os.kill(before["server"]["pid"], signal.SIGKILL)
+    until(lambda: lifecycle.status(stack)["processes"]["server"]["pid"] not in (0, before["server"]["pid"]))
+    until(lambda: httpx.get(f"{stack.api_url}/readyz").status_code == 200)
+    os.kill(int((home.run / "supervisord.pid").read_text()), signal.SIGKILL)
+    assert lifecycle.up(stack, say=print)
+    assert lifecycle.status(stack)["up"] is True
+    answer = httpx.get(f"{stack.api_url}/v1/fraud/model", headers={"X-API-Key": stack.api_key})
+    assert answer.json()["version"] >= 2
+
+
+def test_a_reviewer_may_sign_in_and_a_stranger_may_not(stack: Settings) -> None:
+    assert Airflow(stack, "reviewer").runs("fraud_retraining")
+    assert httpx.get(f"{stack.airflow_url}/api/v2/dags").status_code == 401
+    assert httpx.post(f"{stack.api_url}/v1/fraud/predict", json={}).status_code == 401
+
+
+def test_down_leaves_no_process_and_up_would_find_the_data(stack: Settings) -> None:
+    family = child.descendants(home_of(stack).run)
+    assert len(family) > 7
+    assert lifecycle.down(stack) == len(family)
+    assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert lifecycle.status(stack)["up"] is False
+    assert lifecycle.down(stack) == 0
+
+
+def until(holds: object, seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if holds():  # type: ignore[operator]
+                return
+        except httpx.HTTPError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

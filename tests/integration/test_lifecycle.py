@@ -1,0 +1,337 @@
+"""The lifecycle's steps on a real database and a real registry: trained, gated, promoted, drifted, retrained, explained."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import psycopg
+import pytest
+
+from pipelines.errors import DataError, EvidenceError, PromotionRefused, StepSkipped, UnknownPrediction
+from pipelines.records import Label, Prediction
+from pipelines.rules.derive import Deriver
+from pipelines.settings import ROOT, Settings
+from pipelines.stores.dataset import features_of
+from pipelines.stores.labels import LabelStore
+from pipelines.stores.predictions import PredictionLog, time_of
+from pipelines.stores.production import Production
+from pipelines.stores.replay import Replay
+from pipelines.wiring import Context, context
+from stack.baseline import SEED, as_snapshot
+from stack.world import World, simulate
+
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
+        home=tmp_path_factory.mktemp("home"), database_url=database_url, mlflow_tracking_uri=mlflow_uri,
+        policy_overlay=ROOT / "stack" / "policy.demo.yaml",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(settings: Settings) -> Run:
+    """Run steps in their order, as a DAG would; returns the last one's result."""
+
+    def run(run_id: str, *steps: str, as_of: datetime | None = None, trigger: str = "manual", **params: Any) -> Any:
+        result = None
+        for step in steps:
+            wired = context(settings, "fraud", run_id, as_of or datetime.now(UTC), trigger=trigger, params=params)
+            try:
+                result = import_module(f"pipelines.steps.{step}").run(wired)
+            finally:
+                wired.close()
+        return result
+
+    return run
+
+
+@pytest.fixture
+def wired(settings: Settings) -> Iterator[Context]:
+    found = context(settings, "fraud", "looking", datetime.now(UTC))
+    yield found
+    found.close()
+
+
+RETRAIN = ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve")
+PROMOTE = ("final_validation", "promote")
+
+
+@pytest.fixture(scope="module")
+def first(run: Run) -> dict[str, Any]:
+    """The first model: trained on the reference, approved, promoted."""
+    approved = run("first", *RETRAIN)
+    run("first-promotion", *PROMOTE, decision_id=approved["decision_id"])
+    return dict(approved)
+
+
+@pytest.fixture(scope="module")
+def traffic(settings: Settings, first: dict[str, Any]) -> list[Prediction]:
+    """A quiet and an attacked week, answered by the champion and logged; two thirds get labels."""
+    wired = context(settings, "fraud", "traffic", datetime.now(UTC))
+    world = World(
+        seed=SEED, start=TODAY - timedelta(days=14), days=14, drift=frozenset({"attack"}), drift_from=TODAY - timedelta(days=7)
+    )
+    transactions = simulate(world)
+    turn = np.datetime64((TODAY - timedelta(days=7)).replace(tzinfo=None))
+    order = np.random.default_rng(5)
+    before = order.permutation(np.flatnonzero(transactions.event_time < turn))[:2500]
+    after = order.permutation(np.flatnonzero(transactions.event_time >= turn))[:3500]
+    now = datetime.now(UTC)
+    predictions = []
+    for rows, scored in ((before, now - timedelta(minutes=5)), (after, now - timedelta(seconds=1))):
+        predictions += answered(wired, as_snapshot(transactions.take(rows), wired.use_case.contract), scored)
+    with wired.connection.transaction():
+        assert PredictionLog(wired.connection).record(predictions) == len(predictions)
+    labels = dict(zip(transactions.transaction_id.tolist(), transactions.label.tolist(), strict=True))
+    known = [Label(transaction_id=p.transaction_id, label=labels[p.transaction_id], labelled_at=now) for p in predictions]
+    receipt = LabelStore(wired.connection).record("fraud", known[::3] + known[1::3], source="test")
+    assert receipt.accepted == len(known[::3]) + len(known[1::3])
+    wired.close()
+    return predictions
+
+
+def answered(wired: Context, table: Any, scored_at: datetime) -> list[Prediction]:
+    """What the server would have logged for these rows."""
+    contract, model = wired.use_case.contract, wired.models.get("fraud", 1)
+    features = Deriver(contract)(features_of(table, contract))
+    scores = Replay(wired.settings, model, contract).scores(features)
+    moment = scored_at.replace(microsecond=scored_at.microsecond // 1000 * 1000)
+    millis = int(moment.timestamp() * 1000)
+    return [
+        Prediction(
+            prediction_id=UUID(int=(millis << 80) | (7 << 76) | (2 << 62) | (hash(row["transaction_id"]) & (2**60 - 1))),
+            scored_at=moment, use_case="fraud", transaction_id=row["transaction_id"], entity_key=row["entity_key"],
+            event_time=row["event_time"], model_version=1, contract_hash=contract.hash, features=features[at].tolist(),
+            score=float(scores[at]), predicted_label=int(scores[at] >= model.threshold), threshold=model.threshold,
+            replica="test",
+        )
+        for at, row in enumerate(table.to_pylist())
+    ]  # fmt: skip
+
+
+def in_production(wired: Context) -> int | None:
+    with Production(wired.settings.mlflow_tracking_uri) as production:
+        return production.version("fraud")
+
+
+def test_the_first_model_is_judged_by_three_gates_and_promoted(wired: Context, first: dict[str, Any]) -> None:
+    decision = wired.decisions.get("fraud", first["decision_id"])
+    outcomes = {gate["name"]: gate["outcome"] for gate in decision.gates or []}
+    assert (decision.verdict, decision.evidence_source, decision.trigger) == ("APPROVED", "REFERENCE", "MANUAL")
+    assert outcomes == {
+        "f1_improvement": "NOT_APPLICABLE", "brier": "NOT_APPLICABLE", "samples": "PASS", "label_coverage": "NOT_APPLICABLE",
+        "recall": "PASS", "roc_auc": "PASS",
+    }  # fmt: skip
+    assert [entry.state for entry in reversed(wired.ledger.recent("fraud"))][:2] == ["INTENDED", "DONE"]
+    assert in_production(wired) == 1
+
+
+def test_a_repeated_step_changes_nothing(wired: Context, run: Run, first: dict[str, Any]) -> None:
+    before = asdict(wired.decisions.of_run("fraud", "first"))
+    entries = len(wired.ledger.recent("fraud"))
+    assert run("first", "train")["version"] == 1
+    run("first", "shadow_evaluate")
+    assert run("first-promotion", "promote", decision_id=first["decision_id"])["state"] == "DONE"
+    assert asdict(wired.decisions.of_run("fraud", "first")) == before
+    assert len(wired.ledger.recent("fraud")) == entries
+
+
+def test_a_registered_model_carries_its_run_dataset_signature_and_files(settings: Settings, first: dict[str, Any]) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    client = mlflow.MlflowClient()
+    version = client.get_model_version("fraud", "1")
+    logged = client.get_run(version.run_id)
+    assert logged.data.metrics.keys() >= {"average_precision", "roc_auc", "brier", "f1"}
+    assert logged.inputs.dataset_inputs
+    assert version.tags.keys() >= {"contract_hash", "digest", "threshold", "git_sha", "stage"}
+    model = mlflow.pyfunc.load_model("models:/fraud/1")
+    assert model.metadata.signature is not None
+    score = model.predict(np.zeros((2, 18), np.float32))
+    assert np.asarray(list(score.values()) if isinstance(score, dict) else score).size == 2
+
+
+def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
+    wired: Context, run: Run, first: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines.steps import promote
+
+    decision = wired.decisions.get("fraud", first["decision_id"])
+    with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+        wired.connection.execute("DELETE FROM promotions WHERE use_case = 'fraud'")
+    monkeypatch.setattr(promote, "promotion_id", lambda use_case, number: UUID(int=number))
+    monkeypatch.setattr(promote, "why_refused", lambda *_, **__: None)
+    monkeypatch.setattr(promote, "_wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", "promote", decision_id=decision.id)
+    states = [entry.state for entry in wired.ledger.of(UUID(int=decision.id))]
+    assert states == ["INTENDED"]
+    monkeypatch.setattr(promote, "_wait", lambda *_: "acknowledged")
+    run("cut", "promote", decision_id=decision.id)
+    assert [entry.state for entry in wired.ledger.of(UUID(int=decision.id))] == ["INTENDED", "DONE"]
+    assert in_production(wired) == decision.challenger_version
+
+
+def test_logged_predictions_are_found_by_id_once_and_again(wired: Context, traffic: list[Prediction]) -> None:
+    with wired.connection.transaction():
+        assert wired.predictions.record(traffic[:10]) == 0
+    found = wired.predictions.get("fraud", traffic[0].prediction_id)
+    assert (found.score, found.scored_at) == (traffic[0].score, time_of(found.prediction_id))
+    with pytest.raises(UnknownPrediction):
+        wired.predictions.get("fraud", UUID(int=7 << 76))
+    named = wired.connection.execute(
+        "SELECT amount, amount_to_mean_30d FROM fraud_predictions WHERE prediction_id = %s", (found.prediction_id,)
+    ).fetchone()
+    assert named == {"amount": found.features[0], "amount_to_mean_30d": found.features[15]}
+
+
+def test_labels_are_idempotent_and_corrections_are_kept(wired: Context) -> None:
+    now = datetime.now(UTC)
+    label = Label(transaction_id="corrected", label=0, labelled_at=now)
+    changed = Label(transaction_id="corrected", label=1, labelled_at=now)
+    store = LabelStore(wired.connection)
+    receipts = [asdict(store.record("other", [one], source="test")) for one in (label, label, changed)]
+    assert receipts == [
+        {"accepted": 1, "corrected": 0, "duplicate": 0},
+        {"accepted": 0, "corrected": 0, "duplicate": 1},
+        {"accepted": 0, "corrected": 1, "duplicate": 0},
+    ]
+    rows = wired.connection.execute("SELECT label FROM current_labels WHERE use_case = 'other'").fetchall()
+    history = wired.connection.execute("SELECT label FROM label_store WHERE use_case = 'other' ORDER BY id").fetchall()
+    assert ([row["label"] for row in rows], [row["label"] for row in history]) == ([1], [0, 1])
+
+
+def test_drift_is_counted_once_and_the_attack_is_severe_while_the_week_before_is_quiet(
+    wired: Context, run: Run, traffic: list[Prediction]
+) -> None:
+    assert run("check", "roll_up")["rows"] == len(traffic)
+    assert run("check", "roll_up")["rows"] == 0
+    quiet = max(p.scored_at for p in traffic[:2500]) + timedelta(seconds=6)
+    assert run("quiet", "measure", "alert", as_of=quiet)["severity"] is None
+    with pytest.raises(StepSkipped):
+        run("quiet", "wake_retraining", as_of=quiet)
+    attacked = max(p.scored_at for p in traffic) + timedelta(seconds=5)
+    found = run("attacked", "measure", "alert", as_of=attacked)
+    assert found["severity"] == "ALERT"  # all of it falls into one step, and severe needs two
+    figures = {(m.feature, m.metric): m for m in wired.metrics.of_check("fraud", "attacked")}
+    assert figures["amount", "psi"].value > figures["amount", "psi"].expected
+    assert run("nothing", "measure", "alert", as_of=quiet - timedelta(days=1))["severity"] is None
+    assert not [alert for alert in wired.alerts.recent("fraud") if alert.state == "OPEN"]
+
+
+def test_a_challenger_that_learned_the_attack_beats_the_champion_and_is_promoted(
+    wired: Context, run: Run, traffic: list[Prediction]
+) -> None:
+    approved = run("second", *RETRAIN, trigger="asset_triggered")
+    decision = wired.decisions.get("fraud", approved["decision_id"])
+    assert (decision.trigger, decision.evidence_source, decision.champion_version) == ("DRIFT", "LOGGED", 1)
+    assert {gate["outcome"] for gate in decision.gates or []} == {"PASS"}
+    rows = wired.connection.execute(
+        "SELECT gate, outcome FROM gate_decisions WHERE decision_id = %s", (decision.id,)
+    ).fetchall()
+    assert len(rows) == 6
+    review = run("second-promotion", "needs_review")
+    assert (review["decision_id"], review["next"]) == (decision.id, "final_validation")
+    done = run("second-promotion", *PROMOTE, decision_id=decision.id, evidence_hash=decision.evidence_hash)
+    assert done["version"] == decision.challenger_version
+    served = wired.connection.execute("SELECT version FROM what_served('fraud', now())").fetchone()
+    assert served == {"version": decision.challenger_version}
+
+
+def test_an_equal_challenger_is_kept_out_and_an_old_decision_is_not_carried_out(
+    wired: Context, run: Run, traffic: list[Prediction], first: dict[str, Any]
+) -> None:
+    with pytest.raises(StepSkipped, match="REJECTED: f1_improvement"):
+        run("third", *RETRAIN)
+    with pytest.raises(StepSkipped):
+        run("third", "approve")
+    rejected = wired.decisions.of_run("fraud", "third")
+    with pytest.raises(PromotionRefused, match=r"superseded|not APPROVED"):
+        run("third-promotion", "promote", decision_id=rejected.id)
+    assert wired.ledger.recent("fraud")[0].state == "REFUSED"
+    assert (newest := wired.ledger.newest("fraud")) is not None
+    assert newest.state == "DONE"
+
+
+def test_final_validation_notices_evidence_that_changed(wired: Context, run: Run, first: dict[str, Any]) -> None:
+    wired.connection.execute("UPDATE retraining_decisions SET evidence_hash = 'other' WHERE id = %s", (first["decision_id"],))
+    with pytest.raises(EvidenceError, match="other evidence"):
+        run("changed", "final_validation", decision_id=first["decision_id"])
+
+
+def test_flagged_predictions_are_explained_by_the_version_that_scored_them_and_a_poisoned_row_fails_alone(
+    wired: Context, run: Run, traffic: list[Prediction]
+) -> None:
+    poisoned = next(p for p in traffic if p.predicted_label)
+    wired.connection.execute(
+        "UPDATE prediction_logs SET score = 0.123 WHERE prediction_id = %s AND scored_at = %s",
+        (poisoned.prediction_id, poisoned.scored_at),
+    )
+    for attempt in range(3):
+        chunks = run(f"explain-{attempt}", "plan")
+        results = [run(f"explain-{attempt}", "explain", **chunk) for chunk in chunks]
+        assert sum(result["failed"] for result in results) == 1
+    with pytest.raises(StepSkipped, match="is explained"):
+        run("explain-9", "plan")
+    failed = wired.explanations.get("fraud", poisoned.prediction_id)
+    assert failed is not None
+    assert (failed.status, failed.attempts) == ("FAILED", 3)
+    assert "do not add up" in str(failed.error)
+    flagged = [p for p in traffic if p.predicted_label and p.prediction_id != poisoned.prediction_id]
+    found = wired.explanations.get("fraud", flagged[0].prediction_id)
+    assert found is not None
+    assert found.contributions is not None
+    assert found.base_value is not None
+    margin = found.base_value + sum(found.contributions.values())
+    assert 1 / (1 + np.exp(-margin)) == pytest.approx(flagged[0].score, abs=1e-5)
+    assert run("explain-0", "summarise")["counts"]["COMPLETED"] >= len(flagged)
+    again = wired.explanations.request(poisoned)
+    assert (again.status, again.attempts) == ("PENDING", 0)
+
+
+def test_a_run_on_a_snapshot_judges_both_models_on_it(wired: Context, run: Run, first: dict[str, Any]) -> None:
+    world = World(seed=99, start=TODAY - timedelta(days=20), days=10, customers=600, terminals=200)
+    snapshot = wired.artifacts.save("snapshots", as_snapshot(simulate(world), wired.use_case.contract))
+    run("snapshot", *RETRAIN[:4], snapshot=snapshot)
+    decision = wired.decisions.of_run("fraud", "snapshot")
+    assert (decision.evidence_source, len(decision.gates or [])) == ("INGESTED", 6)
+    assert "NOT_APPLICABLE" not in {gate["outcome"] for gate in decision.gates or []}
+
+
+def test_a_run_with_too_many_broken_rows_ends_with_its_reason(wired: Context, run: Run, first: dict[str, Any]) -> None:
+    world = World(seed=98, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
+    table = as_snapshot(simulate(world), wired.use_case.contract)
+    broken = table.set_column(table.column_names.index("amount"), "amount", [[-1.0] * len(table)])
+    snapshot = wired.artifacts.save("snapshots", broken)
+    with pytest.raises(DataError, match="break the contract"):
+        run("broken", "check_conditions", "validate_data", snapshot=snapshot)
+    decision = wired.decisions.of_run("fraud", "broken")
+    assert decision.verdict == "REJECTED"
+    (report,) = Path(wired.artifacts.root, "reports").glob("validation-broken.json")
+    assert json.loads(report.read_text())["bad_rows"] == len(table)
+
+
+def test_an_unknown_snapshot_decision_or_run_is_named(wired: Context, run: Run) -> None:
+    with pytest.raises(EvidenceError, match="no snapshot 'gone'"):
+        run("gone", "check_conditions", "validate_data", snapshot="gone")
+    with pytest.raises(EvidenceError, match="has no decision 999"):
+        run("x", "final_validation", decision_id=999)
+    with pytest.raises(EvidenceError, match="run its check_conditions step first"):
+        run("never", "train")
+
+
+def test_partitions_are_made_ahead_and_dropped_when_old(wired: Context) -> None:
+    assert wired.connection.execute("SELECT ensure_partitions('2020-01-01', 3) AS n").fetchone() == {"n": 3}
+    assert wired.connection.execute("SELECT ensure_partitions('2020-01-01', 3) AS n").fetchone() == {"n": 0}
+    assert wired.connection.execute("SELECT drop_partitions('2020-01-03') AS n").fetchone() == {"n": 2}

@@ -1,0 +1,98 @@
+"""The state folder: secrets written once and for the owner only; what is half-made or in the way gets one clear line."""
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines.errors import StackError
+from pipelines.settings import Settings
+from stack import child, lifecycle
+from stack.home import Home
+from stack.supervisor import Supervisor
+from tests.conftest import free_port
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_secrets_are_drawn_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    first = home.secrets()
+    assert home.secrets() == first
+    assert stat.S_IMODE(home.secrets_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
+    assert len({first.postgres, first.airflow_admin, first.airflow_reviewer, first.airflow_viewer, first.api_key}) == 5
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"postgres": "x"}'], ids=["empty", "cut off", "not an object", "half of it"])
+def test_a_half_made_home_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    home.secrets_file.write_text(text)
+    with pytest.raises(StackError, match=r"secrets\.json is not what `sixgate up` wrote .* start over"):
+        home.secrets()
+
+
+def test_a_home_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StackError, match="point SIXGATE_HOME at a folder that can"):
+        Home(tmp_path / "file" / "home").prepare()
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 99, 1))
+    with pytest.raises(StackError, match="free some space"):
+        Home(tmp_path).prepare()
+
+
+def test_a_taken_port_is_named_with_its_variable(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = Settings(
+            home=tmp_path, pg_port=port, airflow_port=free_port(), mlflow_port=free_port(), api_port=free_port()
+        )
+        with pytest.raises(StackError, match=rf"port {port} is taken .* SIXGATE_PG_PORT"):
+            lifecycle._require_free_ports(settings)
+
+
+def test_down_and_status_of_a_stack_that_never_was(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "none")
+    assert lifecycle.down(settings) == 0
+    assert lifecycle.status(settings)["up"] is False
+    lifecycle.delete(settings)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_long_home_still_gets_a_socket(tmp_path: Path) -> None:
+    home = Home(tmp_path / ("long" * 30))
+    home.prepare()
+    assert len(os.fsencode(Supervisor(home)._socket)) < 108
+
+
+def test_noted_processes_and_their_children_are_found_and_ended(tmp_path: Path) -> None:
+    note = tmp_path / "sleeper.pid"
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    parent = subprocess.Popen([sys.executable, "-m", "stack.child", str(note), sys.executable, "-c", code])
+    while len(child.descendants(tmp_path)) < 2:
+        assert parent.poll() is None
+    family = child.descendants(tmp_path)
+    assert child.end_all(tmp_path) == 2
+    parent.wait(10)
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
+    assert not list(tmp_path.glob("*.pid"))
+
+
+def test_a_note_whose_id_belongs_to_another_process_now_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "other.pid").write_text(f"{os.getpid()} 12345.0")
+    (tmp_path / "broken.pid").write_text("what")
+    assert child.end_all(tmp_path) == 0

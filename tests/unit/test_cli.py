@@ -1,0 +1,70 @@
+"""The command line: help worth reading, one clear line for a mistake, the exit codes that Airflow reads."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import cli
+from pipelines.errors import SixgateError, StepSkipped
+from stack.cli import attach
+
+attach(cli.app)
+COMMANDS = ("up", "down", "status", "demo", "step", "simulate", "ingest", "decisions", "ledger", "baseline")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str) -> None:
+    done = CliRunner().invoke(cli.app, [command, "--help"])
+    assert done.exit_code == 0
+    assert len(done.output.split()) > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["step", "trane"], "there is no step 'trane': use one of", id="unknown step"),
+        pytest.param(["step", "train", "--params", "{"], "is not JSON", id="params that are not JSON"),
+        pytest.param(["step", "train", "--params", "[]"], "is not an object", id="params that are a list"),
+        pytest.param(["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"),
+        pytest.param(["step", "train", "--use-case", "cats"], "known are fraud", id="unknown use case"),
+        pytest.param(["ingest", "nothing.csv"], "does not exist", id="no such file"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
+    done = CliRunner().invoke(cli.app, arguments)
+    assert isinstance(done.exception, SixgateError)
+    assert words in str(done.exception)
+
+
+def test_the_console_script_prints_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "pipelines", "step", "trane"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sixgate: there is no step 'trane'")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_skipped_step_exits_99_and_its_last_line_is_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from pipelines.steps import approve
+
+    def skip(_: object) -> None:
+        raise StepSkipped("there is nothing to do")
+
+    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
+    monkeypatch.setattr(approve, "run", skip)
+    done = CliRunner().invoke(cli.app, ["step", "approve"])
+    assert done.exit_code == 99
+    assert json.loads(done.stdout.splitlines()[-1]) == {"skipped": "there is nothing to do"}
+
+
+def test_a_result_is_the_last_line_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from pipelines.steps import approve
+
+    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
+    monkeypatch.setattr(approve, "run", lambda context: {"run": context.run_id, "params": context.params})
+    done = CliRunner().invoke(cli.app, ["step", "approve", "--run-id", "r", "--params", '{"force": true}'])
+    assert (done.exit_code, json.loads(done.stdout.splitlines()[-1])) == (0, {"run": "r", "params": {"force": True}})

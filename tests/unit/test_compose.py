@@ -1,0 +1,155 @@
+"""The compose file and its .env, read without Docker."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.airflow.yml").read_text()
+SERVICES = yaml.safe_load(TEXT)["services"]
+VOLUMES = yaml.safe_load(TEXT)["volumes"]
+EXAMPLE = (ROOT / ".env.example").read_text()
+VARIABLE = re.compile(r"\$\{(\w+)")
+NAME = re.compile(r"^#?([A-Z]\w*)=", re.MULTILINE)
+SECRET_NAME = re.compile(r"PASSWORD|SECRET|KEY|TOKEN|URL|URI|CONN|DATABASE")
+REQUIRED = re.compile(r"\$\{\w+:\?run docker/make-env first\}")
+LITERAL_CREDENTIALS = re.compile(r"://[^/@\s]*:(?!\$\{)[^/@\s]*@")
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def environment(name: str) -> dict[str, str]:
+    return SERVICES[name].get("environment", {})
+
+
+@every_service
+def test_a_service_says_how_it_is_or_is_waited_for_until_it_has_ended_well(name):
+    service = SERVICES[name]
+    if service["restart"] == "no":
+        waiting = [other for other in SERVICES.values() if name in other.get("depends_on", {})]
+        assert waiting
+        assert {other["depends_on"][name]["condition"] for other in waiting} == {"service_completed_successfully"}
+    else:
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
+@every_service
+def test_a_service_is_published_on_this_machine_only_and_by_a_sixgate_variable(name):
+    for port in SERVICES[name].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{SIXGATE_[A-Z]+_PORT:-\d+\}:\d+", port)
+
+
+@every_service
+def test_a_service_waits_for_others_by_condition_and_for_nobody_unknown(name):
+    for other, wait in SERVICES[name].get("depends_on", {}).items():
+        assert other in SERVICES
+        assert set(wait) == {"condition"}
+
+
+@every_service
+def test_a_service_keeps_its_data_in_named_volumes(name):
+    for volume in SERVICES[name].get("volumes", []):
+        source, _, rest = volume.partition(":")
+        assert source in VOLUMES or rest.endswith(":ro")
+
+
+@every_service
+def test_a_service_of_our_image_has_no_privileges(name):
+    service = SERVICES[name]
+    if "build" in service:
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@every_service
+def test_a_secret_comes_from_the_environment_and_has_no_default(name):
+    for key, value in environment(name).items():
+        if re.search(r"PASSWORD|SECRET|KEY", key):
+            assert REQUIRED.fullmatch(value), key
+        elif SECRET_NAME.search(key):
+            assert not LITERAL_CREDENTIALS.search(value), key
+
+
+@every_service
+def test_a_service_of_our_image_phones_nobody(name):
+    if "build" not in SERVICES[name]:
+        return
+    assert environment(name)["DO_NOT_TRACK"] == "1"
+    assert environment(name)["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    if name == "init" or name.startswith("airflow"):
+        assert environment(name)["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
+
+
+def test_the_scoring_server_is_given_neither_airflows_nor_mlflows_database():
+    given = " ".join(environment("server").values())
+    assert "AIRFLOW" not in given
+    assert "MLFLOW_DB" not in given
+
+
+def test_env_example_names_every_variable_and_no_other():
+    arguments = SERVICES["init"]["build"]["args"]
+    ours = {"COMPOSE_PROJECT_NAME", "COMPOSE_FILE"}
+    assert set(NAME.findall(EXAMPLE)) == set(VARIABLE.findall(TEXT)) | set(arguments) | ours
+
+
+def test_env_example_holds_no_secret():
+    assert dict(re.findall(r"^(\w*(?:PASSWORD|SECRET|KEY)\w*)=(.*)$", EXAMPLE, re.MULTILINE)).values()
+    assert not re.search(r"^\w*(PASSWORD|SECRET|KEY)\w*=.", EXAMPLE, re.MULTILINE)
+
+
+def test_no_file_names_a_registry():
+    for file in (ROOT / "docker").iterdir():
+        assert not re.search(r"https?://(?!127\.0\.0\.1)|(?:^|\s)[\w-]+\.[\w.-]+/[\w./-]+:[\w.]+", file.read_text()), file
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with nothing but what `make-env` needs."""
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "make-env").write_text((ROOT / "docker" / "make-env").read_text())
+    (tmp_path / ".env.example").write_text(EXAMPLE)
+    return tmp_path
+
+
+def make_env(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", str(checkout / "docker" / "make-env")], capture_output=True, text=True)
+
+
+def values(file: Path) -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)=(.*)$", file.read_text(), re.MULTILINE))
+
+
+def test_make_env_draws_every_secret_and_each_differs(checkout):
+    assert make_env(checkout).returncode == 0
+    example, made = values(checkout / ".env.example"), values(checkout / ".env")
+    drawn = [made[name] for name, value in example.items() if not value]
+    assert made.keys() == example.keys()
+    assert {name: made[name] for name, value in example.items() if value} == {n: v for n, v in example.items() if v}
+    assert len(set(drawn)) == len(drawn)
+    assert all(re.fullmatch(r"[\w-]{43}=|[\w-]{64}", secret) for secret in drawn)
+    assert re.fullmatch(r"[\w-]{43}=", made["AIRFLOW_FERNET_KEY"])
+
+
+def test_make_env_writes_for_its_owner_only_and_leaves_nothing_beside_it(checkout):
+    old = os.umask(0)
+    try:
+        make_env(checkout)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((checkout / ".env").stat().st_mode) == 0o600
+    assert sorted(file.name for file in checkout.iterdir()) == [".env", ".env.example", "docker"]
+
+
+def test_make_env_never_overwrites(checkout):
+    (checkout / ".env").write_text("MINE=1\n")
+    done = make_env(checkout)
+    assert done.returncode == 1
+    assert "never overwritten" in done.stderr
+    assert (checkout / ".env").read_text() == "MINE=1\n"
