@@ -105,9 +105,7 @@ def decisions(
     as_json: JsonOption = False,
 ) -> None:
     """Show gate decisions: each gate with value, threshold, interval and outcome, and the verdict with its reason."""
-    from rich.console import Console
-
-    from pipelines.render import decision_view
+    from pipelines.render import console, decision_view
     from pipelines.stores.database import connect
     from pipelines.stores.decisions import DecisionStore
 
@@ -117,9 +115,8 @@ def decisions(
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], default=str, indent=2))
         return
-    console = Console()
     for one in reversed(found):
-        console.print(*decision_view(one), sep="\n", end="\n\n")
+        console().print(*decision_view(one), sep="\n", end="\n\n")
     if not found:
         typer.echo(f"{use_case} has no decision yet: trigger {use_case}_retraining")
 
@@ -131,9 +128,7 @@ def ledger(
     as_json: JsonOption = False,
 ) -> None:
     """Show who served when: every promotion and rollback, state by state."""
-    from rich.console import Console
-
-    from pipelines.render import ledger_table
+    from pipelines.render import console, ledger_table
     from pipelines.stores.database import connect
     from pipelines.stores.ledger import Ledger
 
@@ -142,7 +137,7 @@ def ledger(
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries], default=str, indent=2))
     elif entries:
-        Console().print(ledger_table(entries))
+        console().print(ledger_table(entries))
     else:
         typer.echo(f"nothing was promoted in {use_case} yet")
 

@@ -1,6 +1,7 @@
 """Tables for terminals and logs."""
 
 import io
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -9,15 +10,22 @@ from rich.text import Text
 
 from pipelines.records import Decision, LedgerEntry
 
+WIDE = 180
 STYLES = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow", "NOT_APPLICABLE": "dim"}
 
 
 def gate_table(decision: Decision) -> str:
     """A decision's gates and verdict as plain text, for logs."""
-    console = Console(file=io.StringIO(), width=140, no_color=True)
+    text = io.StringIO()
+    console = Console(file=text, width=WIDE, no_color=True)
     for part in decision_view(decision):
         console.print(part)
-    return str(console.file.getvalue())  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def console() -> Console:
+    """As wide as the terminal; wide enough not to wrap where there is none."""
+    return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def decision_view(decision: Decision) -> list[Table | Text]:

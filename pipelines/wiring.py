@@ -107,5 +107,8 @@ def git_sha(settings: Settings) -> str | None:
     """The commit that runs, from `SIXGATE_GIT_SHA` or from git; None when neither knows."""
     if sha := os.environ.get("SIXGATE_GIT_SHA"):
         return sha
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True)
+    except OSError:  # no git here
+        return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -23,6 +23,10 @@ class Airflow:
         answer.raise_for_status()
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
     def wait_for_dag(self, dag_id: str, *, seconds: float = 90) -> None:
         """Return once the DAG processor has made the DAG known."""
         self._until(lambda: self._client.get(f"/api/v2/dags/{dag_id}").status_code == 200, seconds, f"{dag_id} did not turn up")

@@ -1,5 +1,6 @@
 """`sixgate up · down · status · demo · simulate`: attached to the console script by an entry point."""
 
+import contextlib
 import json
 import os
 import sys
@@ -93,10 +94,10 @@ def demo() -> None:
     from pipelines.render import decision_view, ledger_table
     from stack.demo import Demo
 
-    told = Demo(settings, console)
-    if told.ledger():
-        raise SixgateError("the demo needs a stack without models, and this one has a ledger: `make clean`, then again")
-    told.run()
+    with contextlib.closing(Demo(settings, console)) as told:
+        if told.ledger():
+            raise SixgateError("the demo needs a stack without models, and this one has a ledger: `make clean`, then again")
+        told.run()
     console.print(
         "", *decision_view(told.newest_decision()), "", ledger_table(told.ledger()), "", told.story.table(), "", sep="\n"
     )

@@ -72,6 +72,11 @@ class Demo:
         self.tag = f"-{int(time.time()):x}"
         self.quiet, self.attack = two_weeks(datetime.now(UTC))
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.airflow.close()
+        self.http.close()
+
     def run(self) -> None:
         """Tell the story; the first step that does not hold ends it with StackError."""
         first = self.first_model()

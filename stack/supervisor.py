@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,8 @@ class Supervisor:
     def running(self) -> bool:
         """Whether a supervisor of this home answers."""
         try:
-            self._call().getState()
+            with self._calling() as supervisor:
+                supervisor.getState()
             return True
         except (OSError, xmlrpc.client.Error):
             return False
@@ -60,14 +63,16 @@ class Supervisor:
     def states(self) -> dict[str, dict[str, Any]]:
         """Name → supervisor's own account of each process; empty when it does not run."""
         try:
-            return {info["name"]: info for info in self._call().getAllProcessInfo()}
+            with self._calling() as supervisor:
+                return {info["name"]: info for info in supervisor.getAllProcessInfo()}
         except (OSError, xmlrpc.client.Error):
             return {}
 
     def start_program(self, name: str) -> None:
         """Start one program unless it runs."""
         try:
-            self._call().startProcess(name, False)
+            with self._calling() as supervisor:
+                supervisor.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise StackError(f"{name} did not start ({fault.faultString}); see {self.home.logs}/{name}.log") from fault
@@ -75,19 +80,24 @@ class Supervisor:
     def stop_program(self, name: str) -> None:
         """Stop one program and wait until it is gone."""
         try:
-            self._call().stopProcess(name, True)
+            with self._calling() as supervisor:
+                supervisor.stopProcess(name, True)
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise StackError(f"{name} did not stop: {fault.faultString}") from fault
 
     def shut_down(self) -> None:
         """End supervisord itself."""
-        if self.running():
-            self._call().shutdown()
+        with self._calling() as supervisor:
+            supervisor.shutdown()
 
-    def _call(self) -> Any:
+    @contextmanager
+    def _calling(self) -> Iterator[Any]:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        try:
+            yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        finally:
+            transport.close()
 
     def _write(self, programs: list[Program]) -> None:
         config = configparser.RawConfigParser()

@@ -15,15 +15,20 @@ from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
 STEP, WINDOW = "step_drift_share", "drift_share"
+PROXIES = ("positive_rate", "score_mean", "score_sd", "score_entropy")
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write the figures of this check: PSI for each feature of the window, and the drifted share of each step."""
+    """Write the figures of this check: PSI per feature and proxies of the window, and the drifted share of each step."""
     drift = context.use_case.policy.drift
     manifest = read_manifest(context.use_case.folder, context.use_case.contract)
     end = floor(context.as_of, drift.step)
     window = _window(context, manifest, end - drift.window, end)
-    metrics = [*_features(context, window, end), _share(context, WINDOW, window, end - drift.window, end)]
+    metrics = [
+        *_features(context, window, end),
+        *_proxies(context, end),
+        _share(context, WINDOW, window, end - drift.window, end),
+    ]
     for index in range(drift.severe.n):
         until = end - index * drift.step
         step = _window(context, manifest, until - drift.step, until)
@@ -69,6 +74,19 @@ def _features(context: Context, window: WindowDrift, end: datetime) -> list[Metr
             value=f.psi, expected=f.expected, threshold=drift.psi, p_value=f.p_value, n=f.n,
         )
         for f in window.features
+    ]  # fmt: skip
+
+
+def _proxies(context: Context, end: datetime) -> list[Metric]:
+    """Positive rate, score mean, spread and entropy per model version: what moves before labels come."""
+    start = end - context.use_case.policy.drift.window
+    return [
+        Metric(
+            check_id=context.run_id, window_start=start, window_end=end, model_version=row["model_version"], metric=name,
+            value=row[name], n=row["n"],
+        )
+        for row in context.metrics.proxies(context.name, start, end)
+        for name in PROXIES
     ]  # fmt: skip
 
 

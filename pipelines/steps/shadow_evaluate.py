@@ -28,7 +28,7 @@ def run(context: Context) -> dict[str, Any]:
     decision = context.decisions.decide(
         context.name, context.run_id, verdict=found, reason=reason, gates=gates, evidence_hash=evidence.hash
     )
-    log.info("decision %s\n%s", decision.id, gate_table(decision))
+    log.info("%s", gate_table(decision))
     return {"decision_id": decision.id, "verdict": decision.verdict}
 
 

@@ -37,7 +37,7 @@ class RollupStore:
 
 
 class MetricStore:
-    """The figures of drift checks."""
+    """The figures of drift checks, and what the prediction log alone says of a window."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -45,6 +45,13 @@ class MetricStore:
     def record(self, use_case: str, metrics: Sequence[Metric]) -> None:
         """Keep figures; a repeated check writes the same ones again."""
         queries("monitoring").record_metric(self._connection, [{"use_case": use_case, **asdict(metric)} for metric in metrics])
+
+    def proxies(self, use_case: str, window_start: datetime, window_end: datetime) -> list[dict[str, Any]]:
+        """Per model version: n, positive_rate, score_mean, score_sd and score_entropy (bits) of a window's predictions."""
+        rows = queries("monitoring").proxy_metrics(
+            self._connection, use_case=use_case, window_start=window_start, window_end=window_end
+        )
+        return list(rows)
 
     def of_check(self, use_case: str, check_id: str) -> list[Metric]:
         """All figures of one check, newest window first."""

@@ -59,3 +59,13 @@ WHERE use_case = :use_case AND cause = :cause AND state <> 'RESOLVED';
 
 -- name: list_alerts
 SELECT * FROM monitoring_alerts WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
+
+-- name: proxy_metrics
+-- How predictions behave while labels are away: per model version, with the mean binary entropy of the scores in bits.
+SELECT model_version, count(*) AS n, avg(predicted_label)::double precision AS positive_rate, avg(score) AS score_mean,
+       coalesce(stddev_samp(score), 0) AS score_sd,
+       avg(CASE WHEN score > 0 AND score < 1 THEN -(score * ln(score) + (1 - score) * ln(1 - score)) / ln(2) ELSE 0 END)
+           AS score_entropy
+FROM prediction_logs
+WHERE use_case = :use_case AND scored_at >= :window_start AND scored_at < :window_end
+GROUP BY model_version;

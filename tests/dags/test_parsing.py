@@ -97,7 +97,7 @@ def test_a_dag_has_the_designs_tasks_in_their_order(name: str, dag_id: str, task
 def test_retraining_takes_typed_params(parsed: dict[str, Any]) -> None:
     params = parsed["retraining"]["dags"]["fraud_retraining"]["params"]
     assert {name: schema["type"] for name, schema in params.items()} == {
-        "reason": "string", "force": "boolean", "require_review": "boolean", "snapshot": ["null", "string"],
+        "reason": ["null", "string"], "force": "boolean", "require_review": "boolean", "snapshot": ["null", "string"],
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The whole system, for real: the story, a browser, a crash, and nothing left behind."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -29,12 +30,12 @@ def sixgate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_story_holds_step_by_step(stack: Settings) -> None:
-    demo = Demo(stack, Console())
-    demo.run()
-    assert len(demo.story.steps) == 9
-    decision = demo.newest_decision()
-    assert (decision.trigger, decision.verdict, len(decision.gates or [])) == ("DRIFT", "APPROVED", 6)
-    log = demo.airflow.log("fraud_retraining", decision.run_id, "shadow_evaluate")
+    with contextlib.closing(Demo(stack, Console())) as demo:
+        demo.run()
+        assert len(demo.story.steps) == 9
+        decision = demo.newest_decision()
+        assert (decision.trigger, decision.verdict, len(decision.gates or [])) == ("DRIFT", "APPROVED", 6)
+        log = demo.airflow.log("fraud_retraining", decision.run_id, "shadow_evaluate")
     assert "f1_improvement" in log
     assert "verdict: APPROVED" in log
 
@@ -80,14 +81,23 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: 
         page.click("button[type=submit]")
         page.goto("/dags/fraud_retraining")
         page.get_by_role("button", name="Trigger").first.click()
+        form = page.get_by_role("dialog")
         for title in ("Reason", "Skip the cooldown", "Ask for a review", "Snapshot"):
-            expect(page.get_by_text(title, exact=True).first).to_be_visible(timeout=20_000)
+            expect(form.get_by_text(title).first).to_be_visible(timeout=20_000)
+        form.get_by_role("textbox").nth(0).fill("asked for in a browser")
         page.screenshot(path=str(tmp_path / "trigger.png"))
+        form.get_by_role("button", name="Trigger").click()
+        expect(form).to_be_hidden(timeout=20_000)
         page.goto(f"/dags/fraud_retraining/runs/{decision['run_id']}/tasks/shadow_evaluate")
         expect(page.get_by_text("f1_improvement").first).to_be_visible(timeout=20_000)
         expect(page.get_by_text("verdict: APPROVED").first).to_be_visible(timeout=20_000)
         page.screenshot(path=str(tmp_path / "gates.png"))
         browser.close()
+    with contextlib.closing(Airflow(stack)) as airflow:
+        airflow.finish("fraud_retraining", airflow.runs("fraud_retraining")[0]["dag_run_id"])
+    asked = json.loads(sixgate("decisions", "--json").stdout)[0]
+    assert (asked["trigger"], asked["requested_by"], asked["request_reason"]) == ("MANUAL", "admin", "asked for in a browser")
+    assert asked["verdict"] in ("APPROVED", "REJECTED")
 
 
 def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack: Settings) -> None:
@@ -104,7 +114,8 @@ def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack:
 
 
 def test_a_reviewer_may_sign_in_and_a_stranger_may_not(stack: Settings) -> None:
-    assert Airflow(stack, "reviewer").runs("fraud_retraining")
+    with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
+        assert reviewer.runs("fraud_retraining")
     assert httpx.get(f"{stack.airflow_url}/api/v2/dags").status_code == 401
     assert httpx.post(f"{stack.api_url}/v1/fraud/predict", json={}).status_code == 401
 

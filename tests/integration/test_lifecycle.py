@@ -226,6 +226,8 @@ def test_drift_is_counted_once_and_the_attack_is_severe_while_the_week_before_is
     assert found["severity"] == "ALERT"  # all of it falls into one step, and severe needs two
     figures = {(m.feature, m.metric): m for m in wired.metrics.of_check("fraud", "attacked")}
     assert figures["amount", "psi"].value > figures["amount", "psi"].expected
+    assert 0 < figures["", "positive_rate"].value < figures["", "score_entropy"].value < 1
+    assert figures["", "score_mean"].n == len(traffic[2500:])
     assert run("nothing", "measure", "alert", as_of=quiet - timedelta(days=1))["severity"] is None
     assert not [alert for alert in wired.alerts.recent("fraud") if alert.state == "OPEN"]
 

@@ -6,6 +6,9 @@ import os
 import re
 import stat
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ TEXT = (ROOT / "docker-compose.airflow.yml").read_text()
 SERVICES = yaml.safe_load(TEXT)["services"]
 VOLUMES = yaml.safe_load(TEXT)["volumes"]
 EXAMPLE = (ROOT / ".env.example").read_text()
+DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)")
 NAME = re.compile(r"^#?([A-Z]\w*)=", re.MULTILINE)
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|KEY|TOKEN|URL|URI|CONN|DATABASE")
@@ -153,3 +157,58 @@ def test_make_env_never_overwrites(checkout):
     assert done.returncode == 1
     assert "never overwritten" in done.stderr
     assert (checkout / ".env").read_text() == "MINE=1\n"
+
+
+def test_the_image_installs_by_the_same_uv_as_the_makefile_and_by_hash():
+    version = re.search(r"^UV_VERSION := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert version
+    assert f"uv=={version[1]} " in DOCKERFILE
+    assert "--no-deps --require-hashes" in DOCKERFILE
+
+
+def test_the_image_runs_as_an_unprivileged_user():
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["sixgate"]
+
+
+def test_the_image_gets_what_runs_and_no_state_and_no_secret():
+    ignore = (ROOT / ".dockerignore").read_text().split("\n")
+    let_in = {line[1:] for line in ignore if line.startswith("!")}
+    assert "*" in ignore
+    assert let_in >= {"dags", "pipelines", "plugins", "reference", "serving", "sql", "stack", "pyproject.toml", "README.md"}
+    assert not any(line.startswith((".", "tests")) for line in let_in)
+
+
+@pytest.fixture
+def airflow_health():
+    """An address that answers as Airflow's API server would: its scheduler is well and its triggerer is not."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/health" else 503)
+            self.end_headers()
+            self.wfile.write(b'{"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}')
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "parts", "fault"),
+    [
+        pytest.param("/health", [], "", id="an answer is enough when no part is named"),
+        pytest.param("/health", ["scheduler"], "", id="a healthy part"),
+        pytest.param("/health", ["scheduler", "triggerer"], "triggerer is unhealthy", id="one part is not well"),
+        pytest.param("/health", ["dag_processor"], "dag_processor is not there", id="a part nobody has heard of"),
+        pytest.param("/away", [], "503", id="an error is not health"),
+    ],
+)
+def test_the_health_check_exits_0_only_when_all_is_well(airflow_health, path, parts, fault):
+    command = [sys.executable, "-IS", str(ROOT / "docker" / "healthcheck.py"), airflow_health + path, *parts]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode == 0) == (not fault)
+    assert fault in done.stderr
