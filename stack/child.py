@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+MARK = "SIXGATE_INSTANCE"
+
 
 def note(path: Path) -> None:
     """Write this process's id and start time, which together name it even when ids are used again."""
@@ -40,6 +42,18 @@ def descendants(folder: Path) -> list[psutil.Process]:
     """Every noted process that lives, and all their descendants."""
     found = [process for file in folder.glob("*.pid") if (process := _noted(file))]
     return list({*found, *(child for process in found for child in _children(process))})
+
+
+def strays(instance: str) -> list[psutil.Process]:
+    """Every process that carries a stack's mark in its environment: a task's own process may outlive whoever started it."""
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _mark(process) == instance]
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

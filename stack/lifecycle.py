@@ -51,9 +51,11 @@ def up(settings: Settings, *, say: Say, seconds: float = 240) -> bool:
             return False
         say("a supervisor runs but not everything is well: starting what is missing")
     else:
+        strays = child.strays(stack.secrets.instance)
         left = child.end_all(stack.home.run)
-        if left:
-            say(f"ended {left} processes that a crash had left behind")
+        child.end(strays)
+        if left or strays:
+            say(f"ended {max(left, len(strays))} processes that a crash had left behind")
         _require_free_ports(settings)
         if stack.postgres.initialise(stack.secrets.postgres):
             say(f"made a PostgreSQL cluster in {stack.postgres.data}")
@@ -79,9 +81,10 @@ def down(settings: Settings) -> int:
         supervisor.stop_program("postgres")
         supervisor.shut_down()
         _until(lambda: not supervisor.running(), seconds=15)
-    child.end(before)
+    strays = child.strays(home.secrets().instance)  # whatever was started after the first look
+    child.end([*before, *strays])
     child.end_all(home.run)
-    return len(before)
+    return len({*before, *strays})
 
 
 def status(settings: Settings) -> dict[str, Any]:

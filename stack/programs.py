@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from pipelines.settings import Settings
+from stack.child import MARK
 from stack.home import Home, Secrets, write_private
 from stack.postgres import Postgres
 
@@ -58,6 +59,7 @@ def environment(home: Home, drawn: Secrets, postgres: Postgres, settings: Settin
         **os.environ,
         "PATH": f"{bin_folder}:{os.environ.get('PATH', '')}",
         "SIXGATE_HOME": str(home.path),
+        MARK: drawn.instance,
         **{name: str(value) for name, value in client_environment(drawn, postgres, settings).items()},
         "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve()) if settings.policy_overlay else "",
         "MLFLOW_BACKEND_STORE_URI": postgres.url(drawn.postgres, "mlflow").replace("postgresql:", "postgresql+psycopg:"),
