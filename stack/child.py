@@ -51,9 +51,10 @@ def strays(instance: str) -> list[psutil.Process]:
 
 def _mark(process: psutil.Process) -> str | None:
     try:
-        return process.environ().get(MARK)
+        mark: str | None = process.environ().get(MARK)
     except (psutil.Error, OSError):
         return None
+    return mark
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
