@@ -30,11 +30,19 @@ def console() -> Console:
 
 def decision_view(decision: Decision) -> list[Table | Text]:
     """A decision for people: who against whom, each gate with value, threshold, interval and outcome, the verdict."""
-    champion = f"champion version {decision.champion_version}" if decision.champion_version else "no champion"
-    head = Text(
-        f"decision {decision.id} · {decision.use_case} · {decision.trigger} · challenger version "
-        f"{decision.challenger_version or '-'} against {champion} · evidence {decision.evidence_source or '-'}"
-    )
+    parts = [
+        f"decision {decision.id}",
+        decision.use_case,
+        decision.trigger,
+        f"opened {decision.opened_at:%Y-%m-%d %H:%M:%S} UTC",
+    ]
+    if decision.challenger_version:
+        champion = f"champion version {decision.champion_version}" if decision.champion_version else "no champion"
+        parts += [
+            f"challenger version {decision.challenger_version} against {champion}",
+            f"evidence {decision.evidence_source}",
+        ]
+    head = Text(" · ".join(parts))
     table = Table("gate", "outcome", "value", "threshold", "interval", "in words", box=None, pad_edge=False)
     for gate in decision.gates or []:
         outcome = Text(gate["outcome"], style=STYLES.get(gate["outcome"], ""))
@@ -44,7 +52,7 @@ def decision_view(decision: Decision) -> list[Table | Text]:
             gate["name"], outcome, _number(gate.get("observed")), _number(gate["threshold"]), interval, gate["reason"]
         )
     end = Text(f"verdict: {decision.verdict or 'undecided'} ({decision.reason or 'the run has not decided yet'})")
-    return [head, table, end]
+    return [head, table, end] if decision.gates else [head, end]
 
 
 def _number(value: Any) -> str:

@@ -11,19 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stack.world import (
-    DRIFTS,
-    FEATURES,
-    PAYMENT,
-    SURGE,
-    WINDOW_DAYS,
-    Rows,
-    Scenario,
-    Transactions,
-    World,
-    describe,
-    simulate,
-)
+from pipelines.errors import DataError
+from stack.features import FEATURES, PAYMENT, WINDOW_DAYS, Rows, Scenario, describe
+from stack.world import DRIFTS, SURGE, Transactions, World, simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DRIFT_WEEK = 4
@@ -257,5 +247,5 @@ def test_drifts_combine() -> None:
     ],
 )
 def test_an_impossible_world_says_what_is_wrong(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(DataError, match=message):
         replace(VILLAGE, **change)
