@@ -10,19 +10,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
 from pipelines.settings import ROOT
 from stack.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a migrated database that nobody else uses; server and data are gone afterwards."""
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, str]]:
+    """A server that nobody else uses, with its password; server and data are gone afterwards."""
     home, password = tmp_path_factory.mktemp("postgres"), secrets.token_urlsafe(16)
     postgres = Postgres.embedded(home, instance=f"test-{secrets.token_hex(8)}", port=free_port())
     try:
@@ -36,14 +38,38 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 **postgres.process_options(),
             )
         try:
-            yield _migrated(postgres, password, home)
+            postgres.wait(password)
+            yield postgres, password
         finally:
             _end(server)
     finally:
         postgres.delete()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def new_database(postgres: tuple[Postgres, str]) -> Callable[[], str]:
+    """Make an empty database and return its URL."""
+    server, password = postgres
+
+    def new_database() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        with psycopg.connect(server.url(password, "postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return server.url(password, name)
+
+    return new_database
+
+
+@pytest.fixture(scope="module")
+def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated database of this module's own."""
+    url = new_database()
+    environment = {**os.environ, "SIXGATE_DATABASE_URL": url, "SIXGATE_HOME": str(tmp_path_factory.mktemp("home"))}
+    subprocess.run([sys.executable, "-m", "pipelines.stores.schema"], cwd=ROOT, env=environment, check=True)
+    return url
+
+
+@pytest.fixture(scope="module")
 def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server that nobody else uses."""
     home, port = tmp_path_factory.mktemp("mlflow"), free_port()
@@ -77,15 +103,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _migrated(postgres: Postgres, password: str, home: Path) -> str:
-    postgres.wait(password)
-    postgres.create_databases(password)
-    url = postgres.url(password)
-    environment = {**os.environ, "SIXGATE_DATABASE_URL": url, "SIXGATE_HOME": str(home)}
-    subprocess.run([sys.executable, "-m", "pipelines.stores.schema"], cwd=ROOT, env=environment, check=True)
-    return url
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

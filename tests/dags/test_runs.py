@@ -16,10 +16,12 @@ Test = Callable[..., dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def run_dag(database_url: str, mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Test:
+def run_dag(
+    database_url: str, new_database: Callable[[], str], mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory
+) -> Test:
     """Run a DAG in an interpreter of its own; returns task → state."""
     home = tmp_path_factory.mktemp("airflow")
-    airflow_database = database_url.removesuffix("sixgate").replace("postgresql:", "postgresql+psycopg2:") + "airflow"
+    airflow_database = new_database().replace("postgresql:", "postgresql+psycopg2:")
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),
