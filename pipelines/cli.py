@@ -18,7 +18,7 @@ import typer
 from pipelines.errors import SixgateError, StepSkipped
 from pipelines.settings import Settings
 
-SKIPPED = 99
+SKIPPED, REFUSED = 99, 2
 STEPS = (
     "check_conditions", "validate_data", "train", "shadow_evaluate", "approve",
     "needs_review", "final_validation", "promote",
@@ -39,7 +39,7 @@ def main() -> None:
         app()
     except SixgateError as error:
         typer.echo(f"sixgate: {error}", err=True)
-        sys.exit(1)
+        sys.exit(REFUSED)
 
 
 @app.command()
@@ -54,7 +54,8 @@ def step(
 ) -> None:
     """Run one step of the lifecycle, as Airflow's tasks do. The last line printed is its result, as JSON.
 
-    Exit codes: 0 done, 99 skipped with a reason, anything else failed with one line that says what to do.
+    Exit codes: 0 done, 99 skipped with a reason, 2 refused with one line that says what to do (trying again would not
+    help), anything else failed.
     """
     if name not in STEPS:
         raise SixgateError(f"there is no step {name!r}: use one of {', '.join(STEPS)}")

@@ -34,6 +34,8 @@ def _promote(context: Context, decision: Decision) -> dict[str, Any]:
     entry = _entry(context, decision, target)
     if before is None:
         _intend(context, decision, entry)
+    if before == "DONE" and champion(context.ledger.recent(context.name)) != target:
+        return {"version": target.version, "state": "DONE", "note": "another model was promoted since"}
     context.registry.point(context.name, target.version)
     if before == "DONE":
         return {"version": target.version, "state": "DONE"}

@@ -7,15 +7,15 @@ from typing import Any
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import BaseOperator, BranchMixIn, Context
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from pipelines.rules.policy import Policy
 
-SKIPPED = 99
+SKIPPED, REFUSED = 99, 2
 
 
 class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow is not typed here
-    """Run `sixgate step NAME`; its last line is the XCom, exit code 99 skips with the reason it gives.
+    """Run `sixgate step NAME`; its last line is the XCom. Exit code 99 skips, and 2 fails for good, with the reason it gives.
 
     `take` adds to the run's params what is only known at run time: {param: Jinja template}. With `branch`, the result's
     `next` names the task that follows, and the others are skipped.
@@ -46,6 +46,8 @@ class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow 
         command = [sys.executable, "-m", "pipelines", "step", self.step_name, *self.arguments, "--params", params]
         self._hook = SubprocessHook()
         done = self._hook.run_command(command)
+        if done.exit_code == REFUSED:
+            raise AirflowFailException(done.output)
         if done.exit_code not in (0, SKIPPED):
             raise AirflowException(f"step {self.step_name} failed with exit code {done.exit_code}: {done.output}")
         result = self._result(done.output)

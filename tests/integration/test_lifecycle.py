@@ -262,7 +262,10 @@ def test_an_equal_challenger_is_kept_out_and_an_old_decision_is_not_carried_out(
     with pytest.raises(PromotionRefused, match=r"superseded|not APPROVED"):
         run("third-promotion", "promote", decision_id=rejected.id)
     assert wired.ledger.recent("fraud")[0].state == "REFUSED"
+    again = run("first-promotion", "promote", decision_id=first["decision_id"])
+    assert again["note"] == "another model was promoted since"
     assert (newest := wired.ledger.newest("fraud")) is not None
+    assert in_production(wired) == newest.to_version
     assert newest.state == "DONE"
 
 

@@ -43,7 +43,7 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, monkeypat
 
 def test_the_console_script_prints_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "pipelines", "step", "trane"], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("sixgate: there is no step 'trane'")
     assert "Traceback" not in done.stderr
 
