@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pipelines.rules.contract import Contract, Feature
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+TIME = (
+    r"^(?P<date>\d{4}-\d{2}-\d{2})(?:[T ](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2})?(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}:?\d{2})?$"
+)
 TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
 
@@ -101,16 +104,17 @@ def _parsed(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.objec
 
 
 def _label(column: pa.ChunkedArray, contract: Contract, reasons: NDArray[np.object_]) -> pa.Array:
-    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    positive = _mask(pc.is_in(text, pa.array(_spellings(contract.label.positive), pa.string())))
-    _blame(reasons, ~_mask(pc.is_valid(text)), f"{contract.label.name}: the label is missing")
+    """1 for the positive class; where that is 1 or true, whatever is neither 1, 0 nor their other spellings is a fault."""
+    name, text = contract.label.name, pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(column, pa.string())))
+    text = pc.if_else(pc.equal(text, ""), None, text)
+    binary = contract.label.positive in (0, 1, True, False)
+    wanted = (TRUE if contract.label.positive else FALSE) if binary else (str(contract.label.positive).lower(),)
+    positive = _mask(pc.is_in(text, pa.array(wanted, pa.string())))
+    _blame(reasons, ~_mask(pc.is_valid(text)), f"{name}: the label is missing")
+    if binary:
+        known = _mask(pc.is_in(text, pa.array((*TRUE, *FALSE), pa.string())))
+        _blame(reasons, ~known, f"{name}: neither positive nor negative")
     return pa.array(positive.astype(np.int8))
-
-
-def _spellings(positive: int | str | bool) -> list[str]:
-    if isinstance(positive, bool) or positive in (0, 1):
-        return ["1", "1.0", "true", "True"] if positive else ["0", "0.0", "false", "False"]
-    return [str(positive)]
 
 
 def _times(column: pa.ChunkedArray, name: str, reasons: NDArray[np.object_]) -> pa.Array:
@@ -126,9 +130,23 @@ def _times(column: pa.ChunkedArray, name: str, reasons: NDArray[np.object_]) -> 
 
 
 def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    plain = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"(T| )(\d{2}:\d{2}:\d{2})(\.\d+)?(Z|\+00:00)?$", r" \2")
-    dated = pc.replace_substring_regex(plain, r"^(\d{4}-\d{2}-\d{2})$", r"\1 00:00:00")
-    return pc.assume_timezone(pc.strptime(dated, format="%Y-%m-%d %H:%M:%S", unit="us", error_is_null=True), "UTC")
+    """ISO 8601 with a blank or a T; seconds, their fraction, the time of day and the zone may be left out."""
+    parts = pc.extract_regex(pc.utf8_trim_whitespace(text), TIME)
+    date, clock, seconds, zone = (pc.struct_field(parts, [name]) for name in ("date", "clock", "seconds", "zone"))
+    clock = pc.if_else(pc.equal(clock, ""), "00:00", clock)
+    seconds = pc.if_else(pc.equal(seconds, ""), ":00", seconds)
+    moments = pc.strptime(
+        pc.binary_join_element_wise(pc.binary_join_element_wise(date, clock, " "), seconds, ""),
+        format="%Y-%m-%d %H:%M:%S", unit="us", error_is_null=True,
+    )  # fmt: skip
+    east = {name: _minutes_east(name or "") for name in pc.unique(zone).to_pylist()}
+    minutes = np.array([east[name] for name in zone.to_pylist()], dtype="timedelta64[m]")
+    return pc.assume_timezone(pc.subtract(moments, pa.array(minutes.astype("timedelta64[us]"))), "UTC")
+
+
+def _minutes_east(zone: str) -> int:
+    digits = zone[1:].replace(":", "")
+    return (1 if zone[0] == "+" else -1) * (60 * int(digits[:2]) + int(digits[2:])) if digits else 0
 
 
 def _text(table: pa.Table, name: str, otherwise: list[str] | None) -> pa.ChunkedArray | pa.Array:

@@ -47,6 +47,11 @@ def take_in(tmp_path: Path, contract: Contract) -> Callable[[list[str]], Ingeste
         pytest.param("t2,c1,2026-01-01 10:00:00,0,5,1,z,2", "grade: not one of a, b", id="unknown category"),
         pytest.param("t2,c1,2026-01-01 10:00:00,0,5,1,a,1.5", "dependents: not a whole number", id="a half for an int"),
         pytest.param("t2,c1,yesterday,0,5,1,a,2", "event_time: not a date and time", id="not a time"),
+        pytest.param("t2,c1,2026-13-01 10:00:00,0,5,1,a,2", "event_time: not a date and time", id="a month that is none"),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,7,5,1,a,2", "defaulted: neither positive nor negative", id="a label that is none"
+        ),
+        pytest.param("t2,c1,2026-01-01 10:00:00,0", "the row has 4 columns, the header 8", id="a row that is cut off"),
         pytest.param("t2,c1,2026-01-01 10:00:00,,5,1,a,2", "defaulted: the label is missing", id="no label"),
         pytest.param("t1,c1,2026-01-01 10:00:00,1,5,1,a,2", "transaction_id: given twice, the first is kept", id="twice"),
     ],
@@ -75,6 +80,28 @@ def test_numbers_come_out_as_numbers_and_what_is_missing_as_null(
     assert row["event_time"].isoformat() == "2026-01-01T10:00:00+00:00"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-01-01", "2026-01-01T00:00:00"),
+        ("2026-01-01 10:00", "2026-01-01T10:00:00"),
+        ("2026-01-01T10:00:00.25Z", "2026-01-01T10:00:00"),
+        ("2026-01-01 10:00:00+02:00", "2026-01-01T08:00:00"),
+        ("2026-01-01T10:00:00-0530", "2026-01-01T15:30:00"),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_times_are_read_with_their_zone_and_are_utc_without(
+    take_in: Callable[[list[str]], Ingested], tmp_path: Path, contract: Contract, written: str, meant: str, delimiter: str
+) -> None:
+    file = tmp_path / "history.csv"
+    text = "\n".join([HEADER, f"t9,c9,{written},TRUE,1000,yes,b,", ""])
+    file.write_text(text.replace(",", delimiter))
+    found = ingest(file, contract, Artifacts(tmp_path / "artifacts"))
+    (row,) = Artifacts(tmp_path / "artifacts").load("snapshots", found.snapshot).to_pylist()
+    assert (row["event_time"].isoformat(), row["label"], row["employed"]) == (f"{meant}+00:00", 1, 1.0)
+
+
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
 def test_csv_compressed_csv_and_parquet_give_the_same_rows(contract: Contract, tmp_path: Path, ending: str) -> None:
     table = pa.table(
@@ -96,6 +123,9 @@ def test_csv_compressed_csv_and_parquet_give_the_same_rows(contract: Contract, t
     ("name", "text", "words"),
     [
         pytest.param("absent.csv", None, "does not exist", id="no such file"),
+        pytest.param("history.csv", "", "is empty", id="an empty file"),
+        pytest.param("history.csv.gz", "no gzip", "can't be read as its ending says", id="not gzip"),
+        pytest.param("history.parquet", "no parquet", "can't be read as its ending says", id="not parquet"),
         pytest.param("history.xlsx", "", r"'\.xlsx' is not read here", id="another format"),
         pytest.param("history.csv", "a,b\n1,2\n", "no column for event_time, defaulted", id="columns missing"),
         pytest.param("history.csv", f"{HEADER}\nt,c,no,0,5,1,a,2\n", "no row keeps the contract", id="nothing good"),
