@@ -18,7 +18,7 @@ PARAMS = {
 }
 DECISION = "{{ ti.xcom_pull(task_ids='needs_review')['decision_id'] }}"
 EVIDENCE = "{{ ti.xcom_pull(task_ids='needs_review')['evidence_hash'] }}"
-CARD = "```\n{{ ti.xcom_pull(task_ids='needs_review')['card'] }}\n```"
+CARD = "{{ ti.xcom_pull(task_ids='needs_review')['card'] }}"
 
 
 def build(policy: Policy) -> DAG:

@@ -23,6 +23,13 @@ def gate_table(decision: Decision) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
+def gate_card(decision: Decision) -> str:
+    """A decision as Markdown, for the page on which a person approves or rejects it."""
+    lines = ["| gate | outcome | value | threshold | interval | in words |", "|---|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(_cells(gate))} |" for gate in decision.gates or []]
+    return "\n".join([f"**{_head(decision)}**", "", *lines, "", _end(decision)])
+
+
 def console() -> Console:
     """As wide as the terminal; wide enough not to wrap where there is none."""
     return Console(width=None if sys.stdout.isatty() else WIDE)
@@ -30,29 +37,33 @@ def console() -> Console:
 
 def decision_view(decision: Decision) -> list[Table | Text]:
     """A decision for people: who against whom, each gate with value, threshold, interval and outcome, the verdict."""
-    parts = [
-        f"decision {decision.id}",
-        decision.use_case,
-        decision.trigger,
-        f"opened {decision.opened_at:%Y-%m-%d %H:%M:%S} UTC",
-    ]
-    if decision.challenger_version:
-        champion = f"champion version {decision.champion_version}" if decision.champion_version else "no champion"
-        parts += [
-            f"challenger version {decision.challenger_version} against {champion}",
-            f"evidence {decision.evidence_source}",
-        ]
-    head = Text(" · ".join(parts))
     table = Table("gate", "outcome", "value", "threshold", "interval", "in words", box=None, pad_edge=False)
     for gate in decision.gates or []:
-        outcome = Text(gate["outcome"], style=STYLES.get(gate["outcome"], ""))
-        low, high = _number(gate.get("low")), _number(gate.get("high"))
-        interval = f"{low} … {high}" if low != "-" or high != "-" else "-"
-        table.add_row(
-            gate["name"], outcome, _number(gate.get("observed")), _number(gate["threshold"]), interval, gate["reason"]
-        )
-    end = Text(f"verdict: {decision.verdict or 'undecided'} ({decision.reason or 'the run has not decided yet'})")
+        name, outcome, *rest = _cells(gate)
+        table.add_row(name, Text(outcome, style=STYLES.get(outcome, "")), *rest)
+    head, end = Text(_head(decision)), Text(_end(decision))
     return [head, table, end] if decision.gates else [head, end]
+
+
+def _head(decision: Decision) -> str:
+    opened = f"opened {decision.opened_at:%Y-%m-%d %H:%M:%S} UTC"
+    parts = [f"decision {decision.id}", decision.use_case, decision.trigger, opened]
+    if decision.challenger_version:
+        champion = f"champion version {decision.champion_version}" if decision.champion_version else "no champion"
+        parts.append(f"challenger version {decision.challenger_version} against {champion}")
+        parts.append(f"evidence {decision.evidence_source}")
+    return " · ".join(parts)
+
+
+def _end(decision: Decision) -> str:
+    return f"verdict: {decision.verdict or 'undecided'} ({decision.reason or 'the run has not decided yet'})"
+
+
+def _cells(gate: dict[str, Any]) -> list[str]:
+    """Name, outcome, value, threshold, interval and reason of a gate, as text."""
+    low, high = _number(gate.get("low")), _number(gate.get("high"))
+    interval = f"{low} … {high}" if low != "-" or high != "-" else "-"
+    return [gate["name"], gate["outcome"], _number(gate.get("observed")), _number(gate["threshold"]), interval, gate["reason"]]
 
 
 def _number(value: Any) -> str:

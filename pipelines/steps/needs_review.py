@@ -4,7 +4,7 @@ from typing import Any
 
 from pipelines.errors import StepSkipped
 from pipelines.records import Decision
-from pipelines.render import gate_table
+from pipelines.render import gate_card
 from pipelines.rules.policy import Review
 from pipelines.wiring import Context
 
@@ -20,7 +20,7 @@ def run(context: Context) -> dict[str, Any]:
         "decision_id": decision.id,
         "evidence_hash": decision.evidence_hash,
         "next": "review" if review else "final_validation",
-        "card": gate_table(decision),
+        "card": gate_card(decision),
     }
 
 
