@@ -19,6 +19,9 @@ from pipelines.errors import SixgateError, StepSkipped
 from pipelines.settings import Settings
 
 SKIPPED, REFUSED = 99, 2
+# By name, because importing psycopg, httpx and pydantic for their errors would slow every command: a service that does not
+# answer, which may be tried again, or a setting that can't be read.
+AWAY = ("OperationalError", "ConnectionTimeout", "ConnectError", "ConnectTimeout", "ReadTimeout", "ValidationError")
 STEPS = (
     "check_conditions", "validate_data", "train", "shadow_evaluate", "approve",
     "needs_review", "final_validation", "promote",
@@ -40,6 +43,12 @@ def main() -> None:
     except SixgateError as error:
         typer.echo(f"sixgate: {error}", err=True)
         sys.exit(REFUSED)
+    except Exception as error:
+        if type(error).__name__ not in AWAY:
+            raise
+        words = " ".join(str(error).split())
+        typer.echo(f"sixgate: {words}: see `sixgate status`, and the SIXGATE_ settings in use", err=True)
+        sys.exit(1)
 
 
 @app.command()
@@ -112,7 +121,7 @@ def decisions(
 
     with connect(Settings.load()) as connection:
         store = DecisionStore(connection)
-        found = [store.get(use_case, decision)] if decision else store.recent(use_case, limit=limit)
+        found = [store.get(use_case, decision)] if decision is not None else store.recent(use_case, limit=limit)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], default=str, indent=2))
         return

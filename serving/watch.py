@@ -68,6 +68,7 @@ class Watch:
             self.agrees = self._serve(may[alias]) and self._followed(newest, alias)
         else:
             self.agrees = False
+            self._from_disk(_newest_first(may))
             self._object(alerts, disagreement(self._use_case, newest, alias))
 
     def without_database(self) -> None:
@@ -78,7 +79,7 @@ class Watch:
     def _without_registry(self, newest: LedgerEntry | None, error: Exception) -> None:
         """The ledger alone says what may serve; what lies here of it does, if nothing serves yet."""
         self.agrees = False
-        self._from_disk([served for served in reversed(allowed(newest).values()) if served])
+        self._from_disk(_newest_first(allowed(newest)))
         self.fault(f"the model registry is away: {error}")
 
     def _notice(self, newest: LedgerEntry | None) -> None:
@@ -165,3 +166,8 @@ class Watch:
         if self._alerted is not False:
             alerts.resolve(self._use_case, ALERT)
             self._alerted = False
+
+
+def _newest_first(may: Mapping[int | None, Served | None]) -> list[Served]:
+    """What the ledger allows, a promotion's target before its source."""
+    return [served for served in reversed(list(may.values())) if served]

@@ -73,6 +73,8 @@ def print_status(found: dict, console: Console) -> None:  # type: ignore[type-ar
         table.add_row(name, address, {True: "[green]healthy", False: "[red]not answering", None: ""}[health])
     console.print(table)
     console.print(f"Airflow users and passwords: {found['paths']['airflow_passwords']}", soft_wrap=True)
+    if overlay := found["policy_overlay"]:
+        console.print(f"policy overlay, in force until `up` is given another: {overlay}", soft_wrap=True)
     console.print(f"API key and connection URLs: {found['paths']['client_environment']}", soft_wrap=True)
 
 
@@ -82,13 +84,17 @@ def demo() -> None:
     Every step is asserted; the exit code is 0 only if each was seen to hold. The stack is left running.
     """
     from stack import lifecycle
+    from stack.home import home_of
 
     overlay = ROOT / "stack" / "policy.demo.yaml"
     os.environ.setdefault("SIXGATE_POLICY_OVERLAY", str(overlay))
     settings, console = Settings.load(), Console(width=None if sys.stdout.isatty() else 140)
-    console.print(f"policy overlay: {settings.policy_overlay}\n[dim]{overlay.read_text()}[/]", highlight=False)
+    shown = settings.policy_overlay or overlay
+    console.print(f"policy overlay: {shown}\n[dim]{shown.read_text()}[/]", highlight=False)
     begun = time.monotonic()
-    lifecycle.up(settings, say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}"))
+    started = lifecycle.up(settings, say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}"))
+    if not started and f"SIXGATE_POLICY_OVERLAY={settings.policy_overlay}" not in home_of(settings).env_file.read_text():
+        raise SixgateError("the stack runs under another policy, with windows too long for the story: `make down`, then again")
     settings = Settings.load()
 
     from pipelines.render import decision_view, ledger_table

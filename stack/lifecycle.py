@@ -96,6 +96,7 @@ def status(settings: Settings) -> dict[str, Any]:
     return {
         "up": up_now and all(checks.values()),
         "health": checks,
+        "policy_overlay": str(settings.policy_overlay) if settings.policy_overlay else None,
         "processes": {name: {"state": info["statename"], "pid": info["pid"]} for name, info in supervised.items()},
         "addresses": {
             "airflow": settings.airflow_url,

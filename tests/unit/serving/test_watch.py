@@ -90,6 +90,18 @@ def test_an_alias_that_the_ledger_does_not_name_is_alerted_to_when_seen_twice(wo
     assert world.check() == 1 and world.alerts == [] and world.scorer.error is None
 
 
+def test_a_restart_under_an_alias_moved_by_hand_serves_what_the_ledger_names_from_disk(world, bare):
+    made.point(world.root, "fraud", 1)
+    world.ledger(1, "DONE", SERVED[1])
+    assert world.check() == 1
+    made.point(world.root, "fraud", 9)
+    world.scorer.model = None
+    world.watch = Watch(
+        world.scorer, FolderRegistry(world.root), ModelCache(bare.settings.home / "models"), bare.metrics, lambda: None
+    )
+    assert world.check() == 1 and len(world.alerts) == 1
+
+
 def test_an_alias_that_lags_behind_a_new_row_is_waited_for(world):
     made.point(world.root, "fraud", 1)
     world.ledger(1, "DONE", SERVED[1])
