@@ -101,6 +101,10 @@ class Traffic:
             work = iter(range(0, len(self._rows), self._plan.batch))
             begun = time.monotonic()
             await asyncio.gather(*(self._worker(client, work, begun, progress) for _ in range(self._plan.concurrency)))
+            while self._due and not self._stopped:  # labels come when they are due, also after the last transaction
+                await asyncio.sleep(min(BACKLOG_SECONDS, max(0.0, self._due[0][0] - time.monotonic())))
+                await self._post_labels(client)
+                progress(self.sent)
             await self._post_labels(client, all_of_them=True)
             progress(self.sent)
 
