@@ -79,6 +79,9 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: 
         page.fill("input[name=username]", "admin")
         page.fill("input[name=password]", passwords["admin"])
         page.click("button[type=submit]")
+        expect(page.get_by_role("link", name="Dags").first).to_be_visible(
+            timeout=60_000
+        )  # going on earlier would lose the session
         page.goto("/dags/fraud_retraining")
         page.get_by_role("button", name="Trigger").first.click()
         form = page.get_by_role("dialog")
