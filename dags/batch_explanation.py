@@ -4,8 +4,7 @@ Woken by the clock every 15 minutes, or by a person. It wakes nothing; explanati
 """
 
 from airflow.sdk import DAG, Param
-from sixgate_airflow import DEFAULTS, policies, step
-from sixgate_airflow.step import StepOperator
+from sixgate_airflow import DEFAULTS, StepOperator, policies, step
 
 from pipelines.rules.policy import Policy
 

@@ -5,9 +5,8 @@ the database. A newer approved candidate supersedes an older one, whose promotio
 may wait side by side.
 """
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, TriggerRule
-from sixgate_airflow import DEFAULTS, candidate_asset, policies, step
+from sixgate_airflow import DEFAULTS, ReviewOperator, candidate_asset, policies, step
 
 from pipelines.rules.policy import Policy
 
@@ -34,14 +33,17 @@ def build(policy: Policy) -> DAG:
         tags=[policy.use_case, "promotion"],
     ) as dag:
         needs_review = step("needs_review", policy, branch=True)
-        review = ApprovalOperator(
+        review = ReviewOperator(
             task_id="review",
+            use_case=policy.use_case,
             subject=f"Promote decision {DECISION} of {policy.use_case}?",
             body=CARD,
+            params={"comment": Param("", type="string", maxLength=2000, title="Comment", description="Kept with the answer.")},
             defaults="Reject",  # silence must not approve, and without a default it would fail
             response_timeout=policy.review.timeout,
             ignore_downstream_trigger_rules=True,  # a rejection skips everything, whatever trigger rules say
             execution_timeout=None,
+            take={"decision_id": DECISION},
         )
         final_validation = step(
             "final_validation", policy, take={"decision_id": DECISION}, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS

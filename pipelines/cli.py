@@ -3,7 +3,6 @@
 Commands read the stack's addresses from the environment, then from `sixgate.env` in SIXGATE_HOME.
 """
 
-import importlib
 import json
 import logging
 import sys
@@ -17,17 +16,12 @@ import typer
 
 from pipelines.errors import SixgateError, StepSkipped
 from pipelines.settings import Settings
+from pipelines.steps import STEPS, perform
 
 SKIPPED, REFUSED = 99, 2
 # By name, because importing psycopg, httpx and pydantic for their errors would slow every command: a service that does not
 # answer, which may be tried again, or a setting that can't be read.
 AWAY = ("OperationalError", "ConnectionTimeout", "ConnectError", "ConnectTimeout", "ReadTimeout", "ValidationError")
-STEPS = (
-    "check_conditions", "validate_data", "train", "shadow_evaluate", "approve",
-    "needs_review", "final_validation", "promote",
-    "roll_up", "measure", "alert", "wake_retraining",
-    "plan", "explain", "summarise",
-)  # fmt: skip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 UseCaseOption = Annotated[str, typer.Option("--use-case", "-u", help="A folder in reference/.")]
@@ -88,9 +82,10 @@ def ingest(
 
     from pipelines.steps.ingest import ingest as take_in
     from pipelines.stores.artifacts import Artifacts
-    from pipelines.use_case import read_contract
+    from pipelines.use_case import read_contract, require_name
 
     settings = Settings.load()
+    require_name(settings.reference, use_case)
     with Console(stderr=True).status("reading …") as status:
         found = take_in(
             file, read_contract(settings.reference / use_case), Artifacts.of(settings, use_case),
@@ -118,8 +113,11 @@ def decisions(
     from pipelines.render import console, decision_view
     from pipelines.stores.database import connect
     from pipelines.stores.decisions import DecisionStore
+    from pipelines.use_case import require_name
 
-    with connect(Settings.load()) as connection:
+    settings = Settings.load()
+    require_name(settings.reference, use_case)
+    with connect(settings) as connection:
         store = DecisionStore(connection)
         found = [store.get(use_case, decision)] if decision is not None else store.recent(use_case, limit=limit)
     if as_json:
@@ -141,8 +139,11 @@ def ledger(
     from pipelines.render import console, ledger_table
     from pipelines.stores.database import connect
     from pipelines.stores.ledger import Ledger
+    from pipelines.use_case import require_name
 
-    with connect(Settings.load()) as connection:
+    settings = Settings.load()
+    require_name(settings.reference, use_case)
+    with connect(settings) as connection:
         entries = Ledger(connection).recent(use_case, limit=limit)
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries], default=str, indent=2))
@@ -165,11 +166,9 @@ def _run_step(
 
     wired = context(Settings.load(), use_case, run_id, as_of, trigger=trigger, requested_by=requested_by or None, params=params)
     try:
-        return 0, importlib.import_module(f"pipelines.steps.{name}").run(wired)
+        return 0, perform(name, wired)
     except StepSkipped as reason:
         return SKIPPED, {"skipped": str(reason)}
-    finally:
-        wired.close()
 
 
 def _moment(text: str | None) -> datetime:

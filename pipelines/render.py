@@ -52,11 +52,20 @@ def _head(decision: Decision) -> str:
         champion = f"champion version {decision.champion_version}" if decision.champion_version else "no champion"
         parts.append(f"challenger version {decision.challenger_version} against {champion}")
         parts.append(f"evidence {decision.evidence_source}")
+    if decision.requested_by:
+        parts.append(f"asked for by {decision.requested_by}")
+    if decision.request_reason:
+        parts.append(f"because: {decision.request_reason}")
     return " · ".join(parts)
 
 
 def _end(decision: Decision) -> str:
-    return f"verdict: {decision.verdict or 'undecided'} ({decision.reason or 'the run has not decided yet'})"
+    verdict = f"verdict: {decision.verdict or 'none'} ({decision.reason or 'the run has not decided yet'})"
+    return f"{verdict}\n{_review(decision)}" if decision.reviewer else verdict
+
+
+def _review(decision: Decision) -> str:
+    return f"reviewed by {decision.reviewer}" + (f": {decision.review_comment}" if decision.review_comment else "")
 
 
 def _cells(gate: dict[str, Any]) -> list[str]:

@@ -1,15 +1,17 @@
 """A use case is a folder; this reads it. Light: it is imported where Airflow parses DAGs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.contract import Contract, parse_contract
 from pipelines.rules.policy import Policy, overlay, parse_policy
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,8 @@ class UseCase:
 
 def read_use_case(reference: Path, name: str, over: Path | None = None) -> UseCase:
     """Read and check one use case; a fault raises UseCaseError naming file, key, value and remedy."""
+    require_name(reference, name)
     folder = reference / name
-    if not folder.is_dir():
-        known = ", ".join(names(reference)) or "none"
-        raise UseCaseError(f"use case {name!r} has no folder {folder}: known are {known}")
     return UseCase(name, folder, read_contract(folder), read_policy(folder, over), over)
 
 
@@ -42,15 +42,30 @@ def read_policy(folder: Path, over: Path | None = None) -> Policy:
     """Read `policy.yaml` with the overlay laid over it."""
     file = folder / "policy.yaml"
     document, source = _yaml(file), f"{folder.name}/{file.name}"
+    if over and not over.is_file():
+        raise UseCaseError(f"SIXGATE_POLICY_OVERLAY: {over} is no file: name one, or unset it")
     if over:
         document, source = overlay(document, _yaml(over)), f"{source} under {over.name}"
     return parse_policy(document, use_case=folder.name, file=source)
 
 
-def read_policies(reference: Path, over: Path | None = None) -> Iterator[Policy]:
-    """Every use case's policy, for DAG files."""
+def read_each(reference: Path, read: Callable[[Path], T]) -> tuple[list[T], dict[str, UseCaseError]]:
+    """Read every use case's folder by itself: what could be read, and the fault of each that could not, by its name."""
+    good: list[T] = []
+    faults: dict[str, UseCaseError] = {}
     for name in names(reference):
-        yield read_policy(reference / name, over)
+        try:
+            good.append(read(reference / name))
+        except UseCaseError as fault:
+            faults[name] = fault
+    return good, faults
+
+
+def require_name(reference: Path, name: str) -> None:
+    """Raise UseCaseError, with the names there are, unless `name` is a use case."""
+    if name not in names(reference):
+        known = ", ".join(names(reference)) or "none"
+        raise UseCaseError(f"there is no use case {name!r}, a folder of {reference} with a contract.yaml: known are {known}")
 
 
 def names(reference: Path) -> list[str]:
@@ -58,10 +73,21 @@ def names(reference: Path) -> list[str]:
     return sorted(folder.parent.name for folder in reference.glob("*/contract.yaml"))
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """A key given twice is an error: YAML would keep the last one, and say nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for at, key in enumerate(keys):
+            if key in keys[:at]:
+                raise yaml.MarkedYAMLError(problem=f"{key!r} is given twice", problem_mark=node.value[at][0].start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _yaml(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text())
+        return yaml.load(file.read_text(), Loader=_OnceLoader)  # noqa: S506  # a SafeLoader
     except FileNotFoundError as error:
         raise UseCaseError(f"{file} is missing: every use case needs one") from error
-    except yaml.YAMLError as error:
-        raise UseCaseError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:  # TypeError: a key that can't be one, as [a]: 1
+        raise UseCaseError(f"{file} is not YAML as it is read here: {' '.join(str(error).split())}") from error

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import SixgateError
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.decisions import DecisionStore
@@ -38,6 +39,21 @@ class Context:
     def name(self) -> str:
         """The use case's name."""
         return self.use_case.name
+
+    def number(self, param: str) -> int:
+        """A param that the step can't do without, as a whole number."""
+        try:
+            return int(self.params[param])
+        except (KeyError, TypeError, ValueError) as error:
+            given = self.params.get(param)
+            raise SixgateError(f"param {param!r} is {given!r}, not a number: pass --params '{{\"{param}\": 1}}'") from error
+
+    def text(self, param: str) -> str:
+        """A param that the step can't do without, as text."""
+        given = self.params.get(param)
+        if not isinstance(given, str) or not given:
+            raise SixgateError(f'param {param!r} is {given!r}, not a text: pass --params \'{{"{param}": "…"}}\'')
+        return given
 
     @cached_property
     def connection(self) -> Connection:

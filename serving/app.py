@@ -1,5 +1,6 @@
 """The application: routes for every use case, and the threads beside them for as long as it lives."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,6 +23,8 @@ from serving.watch import Watch
 
 REGISTRY_TIMEOUT = 5.0
 USE_CASE_ROUTES = (predict, labels, predictions, explanations, model)
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
@@ -46,12 +49,16 @@ def build(service: Service, lifespan: object = None) -> FastAPI:
         title="Sixgate scoring server",
         description="Scores with what MLflow calls Production, and follows promotions without dropping a request.",
         version="0.1.0",
+        redoc_url=None,  # its page would load a picture from outside
         lifespan=lifespan,
     )
     app.state.use_cases = [scorer.use_case for scorer in service.scorers]
     for scorer in service.scorers:
         for module in USE_CASE_ROUTES:
             app.include_router(module.routes(service, scorer), prefix=f"/v1/{scorer.use_case}", tags=[scorer.contract.title])
+    for name, fault in service.faults.items():
+        log.error("%s is not served: %s", name, fault)
+        app.include_router(health.unusable(name, fault), prefix=f"/v1/{name}")
     app.include_router(health.routes(service), tags=["Health"])
     app.add_middleware(Observe, metrics=service.metrics)
     problems.install(app)

@@ -1,7 +1,6 @@
 """From request bodies to numbers: types generated from the contract, and refusals that name field, value and rule."""
 
 import math
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ from msgspec import Meta
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.contract import Contract, Feature
+from pipelines.rules.misfit import misfit
 from serving.problems import Problem
 
 MAX_ROWS = 1000
@@ -21,9 +21,6 @@ Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
 Moment = Annotated[datetime, Meta(tz=True)]
 KEY_RULE = "must be text of 1 to 128 characters without NUL"
 MOMENT_RULE = f"must be an RFC 3339 time with its zone, from {YEARS.start} to {YEARS.stop - 1}"
-_WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
-_FIELD = re.compile(r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
-_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +89,18 @@ def class_name(use_case: str) -> str:
     return "".join(part.title() for part in use_case.split("_"))
 
 
+def example(contract: Contract) -> dict[str, Any]:
+    """A row that is accepted, for the API's page."""
+    row: dict[str, Any] = {}
+    for feature in contract.features:
+        low, high = feature.range or (0, 1)
+        inside = min(max(1.0, low), high)
+        row[feature.name] = {"category": next(iter(feature.values), ""), "bool": False, "float": inside}.get(
+            feature.type, math.floor(inside)
+        )
+    return {"transaction_id": "t-1", contract.entity_key: "c-1", **row}
+
+
 def rule(feature: Feature) -> str:
     """Say in words what a feature's value must be."""
     if feature.type == "category":
@@ -146,32 +155,21 @@ def _decode(decoder: Any, body: bytes, rules: dict[str, str]) -> Any:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), body, rules) from error
+        raise _explained(error, body, rules) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise refusal("body", None, f"must be JSON: {error}") from error
+        raise refusal("body", None, f"must be JSON, which knows neither NaN nor Infinity: {error}") from error
 
 
-def _explained(message: str, body: bytes, rules: dict[str, str]) -> Problem:
-    """Find the field, the value and the row that a message of msgspec is about; only refused requests pay for this."""
-    found = _WHERE.fullmatch(message)
-    what, path = (found["what"], found["path"] or "") if found else (message, "")
-    parts = [int(index) if index else name for name, index in _PART.findall(path)]
-    row = next((part for part in parts if isinstance(part, int)), None)
-    names = [part for part in parts if isinstance(part, str)]
-    if fault := _FIELD.fullmatch(what):
-        name, known = fault["name"], ", ".join(name for name in rules if name != "rows")
-        if fault["fault"] == "missing required":
-            return refusal(name, None, f"is missing; {rules.get(name, 'it is required')}", row)
-        return refusal(name, _look_up(body, [*parts, name]), f"is not known; known are {known}", row)
-    field = names[-1] if names else "body"
-    return refusal(field, _look_up(body, parts), rules.get(field, what.replace("`", "")), row)
-
-
-def _look_up(body: bytes, parts: list[Any]) -> Any:
-    try:
-        value = msgspec.json.decode(body)
-        for part in parts:
-            value = value[part]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-        return None
-    return value
+def _explained(error: msgspec.ValidationError, body: bytes, rules: dict[str, str]) -> Problem:
+    """Name the field, the value and the row; only refused requests pay for this."""
+    wrong = misfit(error)
+    row = next((part for part in wrong.path if isinstance(part, int)), None)
+    field = next((part for part in reversed(wrong.path) if isinstance(part, str)), "body")
+    value = wrong.value(msgspec.json.decode(body))
+    if wrong.fault == "missing":
+        return refusal(field, None, f"is missing; {rules.get(field, 'it is required')}", row)
+    if wrong.fault == "unknown":
+        return refusal(field, value, f"is not known; known are {', '.join(name for name in rules if name != 'rows')}", row)
+    if field == "rows" and isinstance(value, list):
+        return refusal(field, f"{len(value):,} rows", rules[field])
+    return refusal(field, value, rules.get(field, wrong.rule), row)

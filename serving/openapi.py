@@ -36,9 +36,9 @@ def install(app: FastAPI, scorers: Sequence[Scorer]) -> None:
 
 
 def documented(
-    answers: Mapping[int, tuple[str, type[msgspec.Struct]]], *problems: int, body: str | None = None
+    answers: Mapping[int, tuple[str, type[msgspec.Struct]]], *problems: int, body: str | None = None, example: Any = None
 ) -> dict[str, Any]:
-    """Arguments for a route: what it answers, how it refuses, and the name of its body's schema."""
+    """Arguments for a route: what it answers, how it refuses, and the name of its body's schema with an example of it."""
     responses: dict[int | str, dict[str, Any]] = {
         status: {"description": words, "content": _content(kind.__name__)} for status, (words, kind) in answers.items()
     }
@@ -46,7 +46,8 @@ def documented(
         responses[status] = {"description": PROBLEMS[status], "content": _content("ProblemOut", MEDIA_TYPE)}
     extra: dict[str, Any] = {"security": [{HEADER: []}]}
     if body:
-        extra["requestBody"] = {"required": True, "content": _content(body)}
+        content = {kind: {**given, "example": example} for kind, given in _content(body).items()}
+        extra["requestBody"] = {"required": True, "content": content}
     return {"responses": responses, "openapi_extra": extra, "response_model": None}
 
 

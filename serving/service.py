@@ -3,11 +3,13 @@
 import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 from starlette.requests import Request
 
+from pipelines.errors import UseCaseError
 from pipelines.settings import Settings
-from pipelines.use_case import names, read_contract
+from pipelines.use_case import read_contract, read_each
 from serving.journal import Journal
 from serving.keys import HEADER, Keys, Scope
 from serving.metrics import Metrics
@@ -27,10 +29,12 @@ class Service:
         self.keys = Keys(settings.home / "api_keys.json", settings.api_key)
         self.journal = Journal(settings.home / "journal", self.replica)
         self.metrics.journal.set_function(lambda: self.journal.size)
-        self.scorers: Sequence[Scorer] = [
-            Scorer(read_contract(settings.reference / name), self.journal, self.replica, self.metrics)
-            for name in names(settings.reference)
-        ]
+        self.scorers: Sequence[Scorer]
+        self.faults: dict[str, UseCaseError]
+        self.scorers, self.faults = read_each(settings.reference, self._scorer)
+
+    def _scorer(self, folder: Path) -> Scorer:
+        return Scorer(read_contract(folder), self.journal, self.replica, self.metrics)
 
     def require(self, request: Request, scope: Scope) -> str:
         """Return the name of who asks; 401 or 403 when they may not."""

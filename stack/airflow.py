@@ -56,6 +56,13 @@ class Airflow:
         lines = self._get(path, full_content=True)["content"]
         return "\n".join(line["event"] if isinstance(line, dict) else str(line) for line in lines)
 
+    def answer(self, dag_id: str, run_id: str, task_id: str, choice: str, comment: str = "") -> None:
+        """Answer a task that waits for a person."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        answer = self._client.patch(path, json={"chosen_options": [choice], "params_input": {"comment": comment}})
+        if answer.status_code != 200:
+            raise StackError(f"{dag_id} {run_id} {task_id} took no answer: {answer.text}")
+
     def finish(self, dag_id: str, run_id: str, *, seconds: float = 180) -> dict[str, str]:
         """Wait until a run has ended well and return its tasks' states; a failed one raises with the tasks that did."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"

@@ -36,8 +36,14 @@ def as_snapshot(transactions: Transactions, contract: Contract) -> pa.Table:
 
 
 def freeze(folder: Path, contract: Contract) -> Manifest:
-    """Write `baseline.parquet` and `manifest.json` of a use case."""
+    """Write `baseline.parquet` and `manifest.json` of the simulated use case."""
     source: dict[str, str | int | float] = {
         "simulator": "stack.world", "seed": SEED, "start": WORLD.start.date().isoformat(), "days": WORLD.days,
     }  # fmt: skip
     return write_baseline(folder, contract, draw(contract), source)
+
+
+def freeze_snapshot(folder: Path, contract: Contract, table: pa.Table, snapshot: str) -> Manifest:
+    """The same of ingested history: at most ROWS rows of it, drawn by a fixed seed, in their order."""
+    chosen = np.sort(np.random.default_rng(SEED).choice(len(table), min(ROWS, len(table)), replace=False))
+    return write_baseline(folder, contract, table.take(chosen), {"snapshot": snapshot, "seed": SEED})

@@ -46,9 +46,10 @@ def down(
 
     settings = Settings.load()
     ended = lifecycle.down(settings)
-    if delete:
-        lifecycle.delete(settings)
     typer.echo(f"stopped {ended} processes" if ended else "nothing was running", err=True)
+    if delete:
+        gone = lifecycle.delete(settings)
+        typer.echo(f"removed the data in {settings.home}" if gone else f"there is no data in {settings.home}", err=True)
 
 
 def status(
@@ -60,6 +61,8 @@ def status(
     found = lifecycle.status(Settings.load())
     if as_json:
         typer.echo(json.dumps(found, indent=2))
+    elif not found["processes"]:
+        typer.echo(f"no stack runs in {found['paths']['home']}: `sixgate up` starts one")
     else:
         print_status(found, Console())
     sys.exit(0 if found["up"] else 1)
@@ -100,7 +103,7 @@ def demo() -> None:
     from pipelines.render import decision_view, ledger_table
     from stack.demo import Demo
 
-    with contextlib.closing(Demo(settings, console)) as told:
+    with contextlib.closing(Demo(settings, console, begun)) as told:
         if told.ledger():
             raise SixgateError("the demo needs a stack without models, and this one has a ledger: `make clean`, then again")
         told.run()
@@ -154,18 +157,34 @@ def simulate(
 
 def baseline(
     use_case: Annotated[str, typer.Option("--use-case", "-u", help="A folder in reference/.")] = "fraud",
+    snapshot: Annotated[
+        str | None, typer.Option("--from", help="An ingested snapshot to draw from; the seeded simulator (fraud only) else.")
+    ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="Folder to write into; a new one beside the frozen baseline by default.")
+        Path | None,
+        typer.Option(help="Folder to write into; when left out, the use case's own, or a new one beside its baseline."),
     ] = None,
 ) -> None:
-    """Draw a baseline from the seeded simulator and freeze it, with its profile. The one in use is never overwritten."""
-    from pipelines.use_case import read_contract
-    from stack.baseline import freeze
+    """Freeze a sample and its profile as the baseline that drift is measured against. The one in use is never overwritten."""
+    from pipelines.stores.artifacts import Artifacts
+    from pipelines.use_case import read_contract, require_name
+    from stack.baseline import freeze, freeze_snapshot
 
-    folder = Settings.load().reference / use_case
-    target = to or folder / f"baseline-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    settings = Settings.load()
+    require_name(settings.reference, use_case)
+    folder = settings.reference / use_case
+    contract = read_contract(folder)
+    target = to or (folder / f"baseline-{datetime.now(UTC):%Y%m%d-%H%M%S}" if (folder / "manifest.json").exists() else folder)
     if (target / "manifest.json").exists():
         raise SixgateError(f"{target} holds a baseline already, and baselines are never changed: name another folder with --to")
+    if snapshot is None and use_case != "fraud":
+        raise SixgateError(
+            f"only fraud has a simulator: `sixgate ingest FILE -u {use_case}`, then name its snapshot with --from"
+        )
     target.mkdir(parents=True, exist_ok=True)
-    manifest = freeze(target, read_contract(folder))
+    if snapshot is None:
+        manifest = freeze(target, contract)
+    else:
+        table = Artifacts.of(settings, use_case).load("snapshots", snapshot)
+        manifest = freeze_snapshot(target, contract, table, snapshot)
     typer.echo(f"{manifest.rows:,} rows, sha256 {manifest.name}…: {target}")

@@ -38,7 +38,7 @@ class Story:
     """What happened so far, a row per step."""
 
     console: Console
-    begun: float = field(default_factory=time.monotonic)
+    begun: float
     steps: list[tuple[str, str, float]] = field(default_factory=list)
 
     @contextmanager
@@ -61,8 +61,8 @@ class Story:
 class Demo:
     """The parts that the story talks to."""
 
-    def __init__(self, settings: Settings, console: Console) -> None:
-        self.settings, self.story = settings, Story(console)
+    def __init__(self, settings: Settings, console: Console, begun: float | None = None) -> None:
+        self.settings, self.story = settings, Story(console, begun or time.monotonic())
         self.contract: Contract = read_contract(settings.reference / USE_CASE)
         self.policy = read_policy(settings.reference / USE_CASE, settings.policy_overlay)
         self.airflow = Airflow(settings)

@@ -187,9 +187,11 @@ def _until(done: Callable[[], bool], *, seconds: float) -> None:
         time.sleep(0.1)
 
 
-def delete(settings: Settings) -> None:
-    """Remove the databases, models, logs and secrets of this home."""
+def delete(settings: Settings) -> bool:
+    """Remove the databases, models, logs and secrets of this home; False when it has none."""
     home = home_of(settings)
-    if home.secrets_file.exists():
-        Stack.of(settings).postgres.delete()
-        shutil.rmtree(home.path)
+    if not home.secrets_file.exists():
+        return False
+    Stack.of(settings).postgres.delete()
+    shutil.rmtree(home.path)
+    return True

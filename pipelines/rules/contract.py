@@ -3,22 +3,20 @@
 One source for the pandera schema, the API's request model, the simulator, the drift columns and the model's input order.
 """
 
-import ast
 import hashlib
+import math
 from collections.abc import Mapping
+from keyword import iskeyword
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from pipelines.errors import UseCaseError
+from pipelines.rules.expression import BadExpression, Formula, read_formula
+from pipelines.rules.misfit import misfit
 
-T = TypeVar("T")
-FUNCTIONS = frozenset({"where", "log", "log1p", "exp", "expm1", "sqrt", "abs", "floor", "ceil"})
+T = TypeVar("T", bound=msgspec.Struct)
 TYPES = ("float", "int", "bool", "category")
-NODES = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant, ast.operator,
-    ast.unaryop, ast.cmpop,
-)  # fmt: skip
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +75,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     def columns(self) -> tuple[str, ...]:
         """Names of all features: raw, then derived."""
         return (*self.raw, *(derived.name for derived in self.derived))
+
+    def formula(self, derived: Derived) -> Formula:
+        """A derived feature's expression, checked."""
+        return read_formula(derived.expression, [feature.name for feature in self.features if feature.type != "category"])
 
     @property
     def hash(self) -> str:
@@ -138,6 +140,8 @@ def _feature(value: Any, file: str, key: str) -> Feature:
     if given.get("type") not in TYPES:
         raise _fault(file, f"{key}.type", given.get("type"), f"is not a type; use one of {', '.join(TYPES)}")
     feature = _convert(given, Feature, file, key)
+    if feature.range and not all(map(math.isfinite, feature.range)):
+        raise _fault(file, f"{key}.range", list(feature.range), "is not finite; write two numbers, or leave the range out")
     if feature.range and feature.range[0] >= feature.range[1]:
         raise _fault(file, f"{key}.range", list(feature.range), "is upside down; write [lowest, highest]")
     if feature.type == "category" and (not feature.values or len(set(feature.values)) < len(feature.values)):
@@ -158,8 +162,13 @@ def _check_names(contract: Contract, file: str) -> None:
             raise _fault(file, f"features.{name}", name, "is the label; a model must not see it, remove it from the features")
         if name in reserved:
             raise _fault(file, f"features.{name}", name, "is the entity key, the event time or the id; rename the feature")
-        if not name.isidentifier():
-            raise _fault(file, f"features.{name}", name, "is not a plain name; use letters, digits and underscores")
+        if not (name.isascii() and name.isidentifier()) or iskeyword(name):
+            raise _fault(
+                file,
+                f"features.{name}",
+                name,
+                "is not a plain name; use letters, digits and underscores, and no word of Python",
+            )
         if contract.columns.count(name) > 1:
             raise _fault(file, f"derived.{name}", name, "is already a raw feature; give the derived one another name")
     targets = set(contract.raw) | reserved
@@ -174,29 +183,18 @@ def _check_names(contract: Contract, file: str) -> None:
 
 
 def _check_expression(derived: Derived, contract: Contract, file: str) -> None:
-    key = f"derived.{derived.name}.expression"
     try:
-        tree = ast.parse(derived.expression, mode="eval")
-    except SyntaxError as error:
-        raise _fault(file, key, derived.expression, f"can't be read ({error.msg}); write it as a formula") from error
-    numbers = {feature.name for feature in contract.features if feature.type != "category"}
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    for node in ast.walk(tree):
-        if not isinstance(node, NODES) or (isinstance(node, ast.Call) and not isinstance(node.func, ast.Name)):
-            raise _fault(
-                file, key, derived.expression, f"uses {type(node).__name__}; only arithmetic, comparison and functions"
-            )
-        if isinstance(node, ast.Name) and node.id not in numbers | called:
-            raise _fault(file, key, node.id, f"is no numeric raw feature; known are {', '.join(sorted(numbers))}")
-        if isinstance(node, ast.Constant) and (isinstance(node.value, bool) or not isinstance(node.value, int | float)):
-            raise _fault(file, key, node.value, "is not a number; only numbers may stand in an expression")
-    for name in called - FUNCTIONS:
-        raise _fault(file, key, name, f"is not a function here; known are {', '.join(sorted(FUNCTIONS))}")
+        contract.formula(derived)
+    except BadExpression as error:
+        raise _fault(file, f"derived.{derived.name}.expression", error.part, error.remedy) from error
 
 
 def _mapping(value: Any, file: str, key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise _fault(file, key, value, "must be a mapping of names to settings")
+    for name in value:
+        if not isinstance(name, str):
+            raise _fault(file, key, name, "is not a name; put it in quotes, or start it with a letter")
     return value
 
 
@@ -211,7 +209,11 @@ def _convert(value: Any, kind: type[T], file: str, key: str) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise _fault(file, key, value, f"does not fit: {error}") from error
+        wrong = misfit(error)
+        where = ".".join([key, *map(str, wrong.path)])
+        known = ", ".join(name for name in kind.__struct_fields__ if name != "name" or kind is Label)
+        remedy = {"missing": "is missing; add it", "unknown": f"is no setting; known are {known}", "rule": wrong.rule}
+        raise _fault(file, where, wrong.value(value), remedy[wrong.fault]) from error
 
 
 def _fault(file: str, key: str, value: Any, remedy: str) -> UseCaseError:

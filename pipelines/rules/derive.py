@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.rules.contract import Contract
+from pipelines.rules.expression import Formula
 
 numexpr.set_num_threads(1)  # one row must not wait for a pool, and steps run side by side
 
@@ -15,7 +16,7 @@ class Deriver:
     def __init__(self, contract: Contract) -> None:
         position = {name: index for index, name in enumerate(contract.raw)}
         self._raw, self._width = len(contract.raw), len(contract.columns)
-        self._steps = [_compiled(derived.expression, position) for derived in contract.derived]
+        self._steps = [_compiled(contract.formula(derived), position) for derived in contract.derived]
 
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Append the derived columns: (n, raw) → (n, raw + derived); a result that is not finite is missing (NaN)."""
@@ -27,7 +28,6 @@ class Deriver:
         return columns
 
 
-def _compiled(expression: str, position: dict[str, int]) -> tuple["numexpr.NumExpr", list[int]]:
-    names = sorted(set(numexpr.necompiler.getExprNames(expression, {})[0]), key=position.__getitem__)
-    compiled = numexpr.NumExpr(expression, signature=[(name, np.float64) for name in names])
-    return compiled, [position[name] for name in names]
+def _compiled(formula: Formula, position: dict[str, int]) -> tuple["numexpr.NumExpr", list[int]]:
+    compiled = numexpr.NumExpr(formula.text, signature=[(name, np.float64) for name in formula.inputs])
+    return compiled, [position[name] for name in formula.inputs]

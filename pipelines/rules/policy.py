@@ -1,13 +1,15 @@
 """The policy of a use case: every threshold and schedule, as data that is stored with each decision made by it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from pipelines.errors import UseCaseError
+from pipelines.rules.misfit import misfit
 
+Inside = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -21,7 +23,7 @@ class Gates(_Section, frozen=True):
     """Thresholds of the six gates; `level` is the nominal one-sided level of the paired evidence."""
 
     f1_improvement: Share
-    level: Share
+    level: Inside
     resamples: Positive
     brier_degradation: Share
     samples: Positive
@@ -35,13 +37,13 @@ class Evaluation(_Section, frozen=True):
     """Which rows are training data and which are held out, both by event time."""
 
     window: timedelta
-    holdout: Share
+    holdout: Inside
 
 
 class Training(_Section, frozen=True):
     """The search for a candidate."""
 
-    seed: int
+    seed: Count
     trees: Positive
     threshold_metric: Literal["f1"] = "f1"
 
@@ -75,8 +77,8 @@ class Drift(_Section, frozen=True):
     window: timedelta
     step: timedelta
     rows: Positive
-    psi: float
-    level: Share
+    psi: Annotated[float, msgspec.Meta(ge=0)]
+    level: Inside
     inspect_share: Share
     warning_features: Count
     dataset_share: Share
@@ -132,12 +134,47 @@ class Policy(_Section, frozen=True):
 
 
 def parse_policy(document: Any, *, use_case: str, file: str) -> Policy:
-    """Check a policy's document and return it; a fault raises UseCaseError naming file, key and rule."""
+    """Check a policy's document and return it; a fault raises UseCaseError naming file, key, value and rule."""
     try:
-        return msgspec.structs.replace(msgspec.convert(document, Policy), use_case=use_case)
+        policy = msgspec.convert(document, Policy)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        raise UseCaseError(f"{file}: {where.strip('`.') or 'the file'}: {what}") from error
+        wrong = misfit(error)
+        remedy = {"missing": "is missing: every policy needs it", "unknown": "is no setting: check its spelling"}
+        key = ".".join(map(str, wrong.path)) or "the file"
+        raise UseCaseError(f"{file}: {key}: {wrong.value(document)!r} {remedy.get(wrong.fault, wrong.rule)}") from error
+    for key, value, rule in _contradictions(policy):
+        raise UseCaseError(f"{file}: {key}: {value} {rule}")
+    return msgspec.structs.replace(policy, use_case=use_case)
+
+
+def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
+    """What fits its type and still can't work: key, value and rule."""
+    drift, nothing = policy.drift, timedelta(0)
+    longer_than_nothing = {
+        "evaluation.window": policy.evaluation.window,
+        "drift.window": drift.window,
+        "drift.step": drift.step,
+        "review.timeout": policy.review.timeout,
+        "promotion.acknowledge_within": policy.promotion.acknowledge_within,
+        "retention.predictions": policy.retention.predictions,
+        "retention.metrics": policy.retention.metrics,
+    }
+    for key, duration in longer_than_nothing.items():
+        if duration <= nothing:
+            yield key, duration, "must be longer than nothing"
+    for key, duration in {"label_maturity": policy.label_maturity, "retraining.cooldown": policy.retraining.cooldown}.items():
+        if duration < nothing:
+            yield key, duration, "must not be negative"
+    if drift.step > drift.window:
+        yield "drift.step", drift.step, f"must not be longer than the window, {drift.window}"
+    if drift.severe.k > drift.severe.n:
+        yield "drift.severe.k", drift.severe.k, f"must not be more than n, {drift.severe.n}: it would never be severe"
+    if policy.retention.predictions < policy.evaluation.window:
+        yield (
+            "retention.predictions",
+            policy.retention.predictions,
+            (f"must not be shorter than evaluation.window, {policy.evaluation.window}: retraining reads that far back"),
+        )
 
 
 def overlay(document: Any, over: Any) -> Any:

@@ -11,7 +11,8 @@ from pipelines.rules.contract import Contract, Feature
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 TIME = (
-    r"^(?P<date>\d{4}-\d{2}-\d{2})(?:[T ](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2})?(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}:?\d{2})?$"
+    r"^(?P<date>\d{4}-\d{2}-\d{2})(?:[T ](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2})?(?P<fraction>\.\d+)?)?"
+    r"(?P<zone>Z|[+-]\d{2}:?\d{2})?$"
 )
 TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
@@ -121,7 +122,9 @@ def _times(column: pa.ChunkedArray, name: str, reasons: NDArray[np.object_]) -> 
     """Times without a zone are UTC."""
     if pa.types.is_timestamp(column.type):
         moments = (
-            pc.cast(column, TIMESTAMP) if column.type.tz else pc.assume_timezone(pc.cast(column, pa.timestamp("us")), "UTC")
+            pc.cast(column, TIMESTAMP, safe=False)  # beyond microseconds nothing is kept
+            if column.type.tz
+            else pc.assume_timezone(pc.cast(column, pa.timestamp("us"), safe=False), "UTC")
         )
     else:
         moments = _parsed_times(pc.cast(column, pa.string()))
@@ -132,13 +135,16 @@ def _times(column: pa.ChunkedArray, name: str, reasons: NDArray[np.object_]) -> 
 def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """ISO 8601 with a blank or a T; seconds, their fraction, the time of day and the zone may be left out."""
     parts = pc.extract_regex(pc.utf8_trim_whitespace(text), TIME)
-    date, clock, seconds, zone = (pc.struct_field(parts, [name]) for name in ("date", "clock", "seconds", "zone"))
+    names = ("date", "clock", "seconds", "fraction", "zone")
+    date, clock, seconds, fraction, zone = (pc.struct_field(parts, [name]) for name in names)
     clock = pc.if_else(pc.equal(clock, ""), "00:00", clock)
     seconds = pc.if_else(pc.equal(seconds, ""), ":00", seconds)
     moments = pc.strptime(
         pc.binary_join_element_wise(pc.binary_join_element_wise(date, clock, " "), seconds, ""),
         format="%Y-%m-%d %H:%M:%S", unit="us", error_is_null=True,
     )  # fmt: skip
+    micros = pc.utf8_rpad(pc.utf8_slice_codeunits(fraction, 1, 7), 6, "0")
+    moments = pc.add(moments, pc.cast(pc.cast(micros, pa.int64()), pa.duration("us")))
     east = {name: _minutes_east(name or "") for name in pc.unique(zone).to_pylist()}
     minutes = np.array([east[name] for name in zone.to_pylist()], dtype="timedelta64[m]")
     return pc.assume_timezone(pc.subtract(moments, pa.array(minutes.astype("timedelta64[us]"))), "UTC")

@@ -17,7 +17,7 @@ BATCH = 1000
 
 def run(context: Context) -> dict[str, Any]:
     """Write COMPLETED rows in bulk; a row that does not add up fails by itself, and a repeated step finds less to do."""
-    chunk = str(context.params["chunk"])
+    chunk = context.text("chunk")
     version, rows = context.explanations.pending(context.name, chunk)
     done = 0
     if version is not None:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 def run(context: Context) -> dict[str, Any]:
     """Fetch the candidate anew (digest, contract, known answers), replay the held-out rows and compare the evidence."""
-    decision = context.decisions.get(context.name, int(context.params["decision_id"]))
+    decision = context.decisions.get(context.name, context.number("decision_id"))
     evidence = gather(context, decision)
     if evidence.hash != decision.evidence_hash:
         raise EvidenceError(

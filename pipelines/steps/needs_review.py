@@ -6,15 +6,18 @@ from pipelines.errors import StepSkipped
 from pipelines.records import Decision
 from pipelines.render import gate_card
 from pipelines.rules.policy import Review
+from pipelines.rules.promotion import promotion_id, state_of
 from pipelines.wiring import Context
 
 
 def run(context: Context) -> dict[str, Any]:
     """Name the decision and the task that follows: review, or straight on to final_validation."""
-    wanted = context.params.get("decision_id")
-    decision = context.decisions.get(context.name, int(wanted)) if wanted else context.decisions.newest_approved(context.name)
+    decision = _wanted(context)
     if decision is None:
         raise StepSkipped("no decision is APPROVED: there is nothing to promote")
+    entries = context.ledger.of(promotion_id(context.name, decision.id))
+    if state_of(entries) in ("REFUSED", "ROLLED_BACK"):
+        raise StepSkipped(f"decision {decision.id} was {entries[-1].state} before: {entries[-1].reason}")
     review = needs_review(decision, context.use_case.policy.review)
     return {
         "decision_id": decision.id,
@@ -22,6 +25,12 @@ def run(context: Context) -> dict[str, Any]:
         "next": "review" if review else "final_validation",
         "card": gate_card(decision),
     }
+
+
+def _wanted(context: Context) -> Decision | None:
+    if context.params.get("decision_id") is None:
+        return context.decisions.newest_approved(context.name)
+    return context.decisions.get(context.name, context.number("decision_id"))
 
 
 def needs_review(decision: Decision, review: Review) -> bool:

@@ -18,9 +18,17 @@ ERROR_GRACE = 5.0  # seconds in which a replica may still report what it could n
 
 def run(context: Context) -> dict[str, Any]:
     """INTENDED, then the alias, then DONE; re-run after a crash it goes on where it stopped."""
-    decision = context.decisions.get(context.name, int(context.params["decision_id"]))
+    decision = context.decisions.get(context.name, context.number("decision_id"))
     with context.ledger.locked(context.name):
         return _promote(context, decision)
+
+
+def refuse(context: Context, decision: Decision, *, actor: str, reason: str) -> None:
+    """Write down that a candidate will not be promoted; one that was stays so."""
+    with context.ledger.locked(context.name):
+        if state_of(context.ledger.of(promotion_id(context.name, decision.id))) is None:
+            entry = _entry(context, decision, _target(context, decision))
+            context.ledger.write("REFUSED", **{**entry, "actor": actor}, reason=reason)
 
 
 def _promote(context: Context, decision: Decision) -> dict[str, Any]:
@@ -64,7 +72,7 @@ def _entry(context: Context, decision: Decision, target: Served) -> dict[str, An
         "to_version": target.version,
         "to_digest": target.digest,
         "action": "PROMOTE",
-        "actor": context.requested_by or f"{context.name}_promotion",
+        "actor": decision.reviewer or context.requested_by or f"{context.name}_promotion",
         "decision_id": decision.id,
         "evidence_hash": decision.evidence_hash,
     }
@@ -102,7 +110,11 @@ def _wait(context: Context, target: Served, entry: dict[str, Any]) -> str:
         live = context.replicas.live(context.name)
         behind = [replica for replica in live if replica.digest != target.digest]
         if not behind:
-            return f"acknowledged by {len(live)} replicas" if live else "no live replica: served from the next start on"
+            return (
+                f"acknowledged by {len(live)} replica{'s' * (len(live) > 1)}"
+                if live
+                else "no live replica: served from the next start on"
+            )
         waited = time.monotonic() - begun
         if waited > within or (waited > ERROR_GRACE and any(replica.error for replica in behind)):
             _take_back(context, entry, behind)

@@ -91,6 +91,10 @@ class DecisionStore:
             queries("decisions").supersede_older(self._connection, use_case=use_case, id=decision.id)
         return decision
 
+    def note_failure(self, use_case: str, run_id: str, reason: str) -> None:
+        """Keep why a run ended without a verdict; a retry may still come to one."""
+        queries("decisions").note_failure(self._connection, use_case=use_case, run_id=run_id, reason=reason)
+
     def record_review(self, use_case: str, decision_id: int, *, reviewer: str, comment: str) -> None:
         """Keep who answered the review and what they said."""
         queries("decisions").record_review(

@@ -13,7 +13,7 @@ from pipelines.errors import SixgateError
 from pipelines.rules.contract import Contract
 from pipelines.settings import Settings
 from pipelines.stores.database import connect
-from pipelines.use_case import names, read_contract
+from pipelines.use_case import read_contract, read_each
 
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = 2, 10
 
@@ -31,8 +31,11 @@ def migrate(settings: Settings) -> None:
     with connect(settings) as connection:
         first = datetime.now(UTC).date() - timedelta(days=PARTITIONS_BEHIND)
         connection.execute("SELECT ensure_partitions(%s, %s)", (first, PARTITIONS_BEHIND + PARTITIONS_AHEAD + 1))
-        for name in names(settings.reference):
-            create_view(connection, read_contract(settings.reference / name))
+        contracts, faults = read_each(settings.reference, read_contract)
+        for contract in contracts:
+            create_view(connection, contract)
+        for fault in faults.values():
+            print(f"no view of predictions: {fault}", file=sys.stderr)
 
 
 def create_view(connection: psycopg.Connection[dict[str, object]], contract: Contract) -> None:

@@ -1,7 +1,7 @@
-"""What Sixgate's DAGs are made of: policies, assets and the operator that runs a step."""
+"""What Sixgate's DAGs are made of: policies, assets and the operators that run a step."""
 
 from sixgate_airflow.assets import candidate_asset, drift_asset
-from sixgate_airflow.defaults import DEFAULTS, policies
-from sixgate_airflow.step import step
+from sixgate_airflow.defaults import DEFAULTS, faults, policies
+from sixgate_airflow.step import ReviewOperator, StepOperator, step
 
-__all__ = ["DEFAULTS", "candidate_asset", "drift_asset", "policies", "step"]
+__all__ = ["DEFAULTS", "ReviewOperator", "StepOperator", "candidate_asset", "drift_asset", "faults", "policies", "step"]

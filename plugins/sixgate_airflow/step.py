@@ -1,4 +1,4 @@
-"""The operator that runs one step of the lifecycle as a process of its own: Airflow orchestrates, it does not compute."""
+"""The operators that run one step of the lifecycle as a process of its own: Airflow orchestrates, it does not compute."""
 
 import json
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator, BranchMixIn, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
@@ -21,38 +22,20 @@ class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow 
     `next` names the task that follows, and the others are skipped.
     """
 
-    template_fields: Sequence[str] = ("arguments", "take")
+    template_fields: Sequence[str] = ("take",)
     ui_color = "#e8f1fb"
 
     def __init__(
         self, *, step_name: str, use_case: str, take: dict[str, str] | None = None, branch: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.step_name = step_name
         self.take = take or {}
         self.branch = branch
-        self.arguments = [
-            "--use-case", use_case,
-            "--run-id", "{{ run_id }}",
-            "--as-of", "{{ dag_run.run_after.isoformat() }}",
-            "--trigger", "{{ dag_run.run_type.value }}",
-            "--requested-by", "{{ dag_run.triggering_user_name or '' }}",
-        ]  # fmt: skip
-        self._hook: SubprocessHook | None = None
+        self.process = StepProcess(step_name, use_case)
 
     def execute(self, context: Context) -> Any:
         """Run the step and return its result."""
-        params = json.dumps({**context["params"], **self.take}, default=str)
-        command = [sys.executable, "-m", "pipelines", "step", self.step_name, *self.arguments, "--params", params]
-        self._hook = SubprocessHook()
-        done = self._hook.run_command(command)
-        if done.exit_code == REFUSED:
-            raise AirflowFailException(done.output)
-        if done.exit_code not in (0, SKIPPED):
-            raise AirflowException(f"step {self.step_name} failed with exit code {done.exit_code}: {done.output}")
-        result = self._result(done.output)
-        if done.exit_code == SKIPPED:
-            raise AirflowSkipException(result.get("skipped", "nothing to do"))
+        result = self.process.run(context, self.take)
         if self.branch:
             context["ti"].xcom_push(key="return_value", value=result)  # branching ends the task by raising
             self.do_branch(context, result["next"])
@@ -60,6 +43,72 @@ class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow 
 
     def on_kill(self) -> None:
         """Pass a kill on to the process and its children."""
+        self.process.stop()
+
+
+class ReviewOperator(ApprovalOperator):  # type: ignore[misc]
+    """Ask a person to approve a decision, and record the answer whatever it is: who gave it, and the form's `comment`."""
+
+    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "take")
+
+    def __init__(self, *, use_case: str, take: dict[str, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.take = take
+        self.process = StepProcess("review", use_case)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Record the answer, then go on or skip."""
+        if "error" not in event:
+            person = event.get("responded_by_user")
+            answer = {
+                "approved": event["chosen_options"] == [self.APPROVE],
+                "reviewer": person["name"] if person else None,
+                "comment": (event.get("params_input") or {}).get("comment", ""),
+            }
+            self.process.run(context, {**self.take, **answer})
+        return super().execute_complete(context, event)
+
+    def on_kill(self) -> None:
+        """Pass a kill on to the process and its children."""
+        self.process.stop()
+
+
+class StepProcess:
+    """`sixgate step NAME` as a process of its own, told which run it belongs to."""
+
+    def __init__(self, name: str, use_case: str) -> None:
+        self.name, self.use_case = name, use_case
+        self._hook: SubprocessHook | None = None
+
+    def run(self, context: Context, take: dict[str, Any]) -> Any:
+        """Run it with the run's params and what is taken beside them; returns its result, or ends the task as it ended."""
+        self._hook = SubprocessHook()
+        done = self._hook.run_command(self.command(context, take))
+        if done.exit_code == REFUSED:
+            raise AirflowFailException(done.output)
+        if done.exit_code not in (0, SKIPPED):
+            raise AirflowException(f"step {self.name} failed with exit code {done.exit_code}: {done.output}")
+        result = self._result(done.output)
+        if done.exit_code == SKIPPED:
+            raise AirflowSkipException(result.get("skipped", "nothing to do"))
+        return result
+
+    def command(self, context: Context, take: dict[str, Any]) -> list[str]:
+        """The command line; params go as one JSON object."""
+        run = context["dag_run"]
+        params = json.dumps({**context["params"], **take}, default=str)
+        return [
+            sys.executable, "-m", "pipelines", "step", self.name,
+            "--use-case", self.use_case,
+            "--run-id", context["run_id"],
+            "--as-of", run.run_after.isoformat(),
+            "--trigger", run.run_type.value,
+            "--requested-by", getattr(run, "triggering_user_name", None) or "",
+            "--params", params,
+        ]  # fmt: skip
+
+    def stop(self) -> None:
+        """End the process and its children, if there are any."""
         if self._hook:
             self._hook.send_sigterm()
 
@@ -67,7 +116,7 @@ class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow 
         try:
             return json.loads(line)
         except ValueError as error:
-            raise AirflowException(f"step {self.step_name} ended without a result; its last line was {line!r}") from error
+            raise AirflowException(f"step {self.name} ended without a result; its last line was {line!r}") from error
 
 
 def step(name: str, policy: Policy, **kwargs: Any) -> StepOperator:

@@ -35,6 +35,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     @router.get(
         path,
         operation_id=f"{use_case}_explanation",
+        summary="Why it was scored so",
         **documented(pending | {200: ("completed, failed, or not requested", ExplanationOut)}, 404, 422, 503),
     )
     def explanation(prediction_id: UUID, request: Request) -> Response:
@@ -52,14 +53,19 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
             return _answer(ExplanationOut(prediction_id, "NOT_REQUESTED" if logged else "PENDING"))
         return _answer(explained(contract, prediction, known))
 
-    @router.post(path, operation_id=f"{use_case}_explain", **documented(pending, 404, 422, 503), status_code=202)
+    @router.post(
+        path,
+        operation_id=f"{use_case}_ask_for_explanation",
+        summary="Ask for an explanation",
+        **documented(pending | {200: ("it is there already", ExplanationOut)}, 404, 422, 503),
+    )
     def ask(prediction_id: UUID, request: Request) -> Response:
         """Ask for an explanation; one that failed is tried again, one that is known stays as it is."""
         service.require(request, "read")
         with connect(settings) as connection:
             prediction, _ = find(connection, journal, use_case, prediction_id)
             known = ExplanationStore(connection).request(prediction)
-        return _answer(explained(contract, prediction, known), status=202)
+        return _answer(explained(contract, prediction, known))
 
     return router
 
@@ -81,7 +87,7 @@ def explained(contract: Contract, prediction: Prediction, known: Explanation) ->
     )
 
 
-def _answer(body: ExplanationOut, status: int | None = None) -> Response:
-    code = status or (202 if body.status == "PENDING" else 200)
+def _answer(body: ExplanationOut) -> Response:
+    code = 202 if body.status == "PENDING" else 200
     headers = {"Retry-After": str(ASK_AGAIN)} if body.status == "PENDING" else None
     return Response(msgspec.json.encode(body), code, headers, media_type="application/json")

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from serving.problems import document
+from pipelines.errors import UseCaseError
+from serving.problems import Problem, document
 from serving.service import Service
 
 
@@ -12,25 +13,41 @@ def routes(service: Service) -> APIRouter:
     """`/healthz`, `/readyz` and `/metrics`."""
     router = APIRouter()
 
-    @router.get("/healthz")
+    @router.get("/healthz", summary="Is the process alive")
     async def healthz() -> Response:
         """Always 200: the process answers."""
         return JSONResponse({"status": "alive", "replica": service.replica})
 
-    @router.get("/readyz", responses={503: {"description": "no model is loaded, or the journal is full"}})
+    @router.get(
+        "/readyz",
+        summary="May traffic be sent here",
+        responses={503: {"description": "no model is loaded, or the journal is full"}},
+    )
     async def readyz() -> Response:
-        """200 once a model is loaded and the journal accepts; use cases without a model are listed either way."""
+        """200 once a model is loaded and the journal accepts; use cases that can't be served are listed either way."""
         models = {scorer.use_case: scorer.model.served.version for scorer in service.scorers if scorer.model}
         missing = [scorer.use_case for scorer in service.scorers if scorer.model is None]
+        lacks = {"without_model": missing, "faults": {name: str(fault) for name, fault in service.faults.items()}}
         if service.journal.full:
             return document(503, "the journal is full: it accepts answers again once they are shipped")
         if not models:
-            return document(503, f"no model is loaded for {', '.join(missing)}", {"without_model": missing})
-        return JSONResponse({"status": "ready", "models": models, "without_model": missing})
+            return document(503, f"no model is loaded for {', '.join(missing) or 'any use case'}", lacks)
+        return JSONResponse({"status": "ready", "models": models, **lacks})
 
-    @router.get("/metrics")
+    @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
     async def metrics() -> Response:
-        """Figures for Prometheus."""
+        """In Prometheus' text format."""
         return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def unusable(use_case: str, fault: UseCaseError) -> APIRouter:
+    """What answers in place of a use case whose contract can't be used; the others are served."""
+    router = APIRouter()
+
+    @router.api_route("/{path:path}", methods=["GET", "POST"], include_in_schema=False)
+    async def refuse(path: str) -> Response:
+        raise Problem(503, f"{use_case} can't be served: {fault}")
 
     return router

@@ -17,6 +17,7 @@ from serving.openapi import documented
 from serving.scoring import Scorer
 from serving.service import Service, read_body
 
+EXAMPLE = {"labels": [{"transaction_id": "t-1", "label": 1}]}
 RULES = {
     "labels": f"must be a list of 1 to {MAX_LABELS} labels",
     "transaction_id": KEY_RULE,
@@ -32,7 +33,8 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     @router.post(
         "/labels",
         operation_id=f"{scorer.use_case}_labels",
-        **documented({200: ("what became of the labels", TruthOut)}, 413, 422, 503, body="Truths"),
+        summary="Post labels",
+        **documented({200: ("what became of the labels", TruthOut)}, 413, 422, 503, body="Truths", example=EXAMPLE),
     )
     async def labels(request: Request) -> Response:
         """Tell what transactions turned out to be; a label that changes an earlier one is kept as its correction."""

@@ -16,7 +16,10 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     router = APIRouter()
 
     @router.get(
-        "/model", operation_id=f"{scorer.use_case}_model", **documented({200: ("the model that serves", ModelOut)}, 503)
+        "/model",
+        operation_id=f"{scorer.use_case}_model",
+        summary="What serves",
+        **documented({200: ("the model that serves", ModelOut)}, 503),
     )
     async def model(request: Request) -> Response:
         """Say which model serves on this replica, and since when."""

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.intake import example
 from serving.messages import Answer, Answers
 from serving.openapi import batch_name, documented, row_name
 from serving.scoring import Scorer
@@ -27,12 +28,13 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     """`/predict` and `/predict/batch`."""
     router = APIRouter(route_class=Direct)
     encode = msgspec.json.Encoder().encode
-    name = scorer.use_case
+    name, row = scorer.use_case, example(scorer.contract)
 
     @router.post(
         "/predict",
         operation_id=f"{name}_predict",
-        **documented({200: ("the prediction", Answer)}, 413, 422, 503, body=row_name(name)),
+        summary="Score one row",
+        **documented({200: ("the prediction", Answer)}, 413, 422, 503, body=row_name(name), example=row),
     )
     async def predict(request: Request) -> Response:
         """Score one row."""
@@ -44,7 +46,15 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     @router.post(
         "/predict/batch",
         operation_id=f"{name}_predict_batch",
-        **documented({200: ("the predictions, in the rows' order", Answers)}, 413, 422, 503, body=batch_name(name)),
+        summary="Score up to 1,000 rows",
+        **documented(
+            {200: ("the predictions, in the rows' order", Answers)},
+            413,
+            422,
+            503,
+            body=batch_name(name),
+            example={"rows": [row]},
+        ),
     )
     async def predict_batch(request: Request) -> Response:
         """Score up to 1,000 rows at once; one bad row refuses them all."""

@@ -22,6 +22,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     @router.get(
         "/predictions/{prediction_id}",
         operation_id=f"{scorer.use_case}_prediction",
+        summary="Look a prediction up",
         **documented({200: ("the prediction", PredictionOut)}, 404, 422, 503),
     )
     def prediction(prediction_id: UUID, request: Request) -> Response:

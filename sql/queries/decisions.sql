@@ -41,6 +41,10 @@ UPDATE retraining_decisions
 SET verdict = :verdict, reason = :reason, gates = :gates, evidence_hash = :evidence_hash, decided_at = now()
 WHERE use_case = :use_case AND run_id = :run_id AND verdict IS NULL;
 
+-- name: note_failure!
+-- A step failed, so the run has no verdict: the reason says why, until a retry comes to one.
+UPDATE retraining_decisions SET reason = :reason WHERE use_case = :use_case AND run_id = :run_id AND verdict IS NULL;
+
 -- name: supersede_older!
 -- Only the newest approved candidate may be promoted; what was promoted already stays approved.
 UPDATE retraining_decisions AS d SET verdict = 'SUPERSEDED', reason = 'a newer candidate was approved: decision ' || :id

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize("name", [file.stem for file in FILES])
 def test_a_file_is_light_and_documented(name: str, parsed: dict[str, Any]) -> None:
     found = parsed[name]
-    assert found["dags"]
+    assert bool(found["dags"]) == (name != "use_cases")  # that one shows faults, and there are none
     assert not HEAVY & {module.split(".")[0] for module in found["modules"]}
     assert found["seconds"] < 0.2  # of processor time, beyond airflow's own import
     for dag in found["dags"].values():
@@ -92,6 +93,24 @@ def test_a_file_is_light_and_documented(name: str, parsed: dict[str, Any]) -> No
 )
 def test_a_dag_has_the_designs_tasks_in_their_order(name: str, dag_id: str, tasks: list[str], parsed: dict[str, Any]) -> None:
     assert parsed[name]["dags"][dag_id]["tasks"] == tasks
+
+
+def test_a_broken_use_case_shows_its_fault_and_leaves_the_others_their_dags(tmp_path: Path) -> None:
+    for folder in ("dags", "plugins"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference/fraud")
+    shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference/loans")
+    policy = tmp_path / "reference/loans/policy.yaml"
+    policy.write_text(policy.read_text().replace("*/15 * * * *", "75 * * * *"))
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONPATH": f"{tmp_path / 'plugins'}:{ROOT}"}
+
+    def parse(name: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", PARSE, str(tmp_path / f"dags/{name}.py")]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+
+    assert list(json.loads(parse("retraining").stdout.splitlines()[-1])["dags"]) == ["fraud_retraining"]
+    said = parse("use_cases").stderr.splitlines()[-1]
+    assert "loans/policy.yaml: explanation.schedule: '75 * * * *' is no cron expression" in said
 
 
 def test_retraining_takes_typed_params(parsed: dict[str, Any]) -> None:

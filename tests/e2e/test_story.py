@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -16,10 +17,14 @@ import pytest
 from rich.console import Console
 
 from pipelines.settings import Settings
+from pipelines.stores.artifacts import Artifacts
+from pipelines.use_case import read_contract
 from stack import child, lifecycle
 from stack.airflow import Airflow
+from stack.baseline import as_snapshot
 from stack.demo import Demo
 from stack.home import home_of
+from stack.world import World, simulate
 
 pytestmark = pytest.mark.timeout(600)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -101,6 +106,31 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: 
     asked = json.loads(sixgate("decisions", "--json").stdout)[0]
     assert (asked["trigger"], asked["requested_by"], asked["request_reason"]) == ("MANUAL", "admin", "asked for in a browser")
     assert asked["verdict"] in ("APPROVED", "REJECTED")
+
+
+def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and_why(stack: Settings) -> None:
+    contract = read_contract(stack.reference / "fraud")
+    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=20)
+    world = World(seed=99, start=start, days=14, customers=1500, drift=frozenset({"concept"}), drift_from=start)
+    snapshot = Artifacts.of(stack, "fraud").save("snapshots", as_snapshot(simulate(world), contract))
+    with contextlib.closing(Airflow(stack)) as airflow:
+        known = {run["dag_run_id"] for run in airflow.runs("fraud_promotion")}
+        airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining", {"snapshot": snapshot, "require_review": True}))
+        run = airflow.next_run("fraud_promotion", run_type="asset_triggered", known=known)
+        until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
+        time.sleep(2)  # an answer within the same scheduler loop would be asked for again by Airflow
+    with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
+        reviewer.answer("fraud_promotion", run, "review", "Reject", "not on a Friday")
+        tasks = reviewer.finish("fraud_promotion", run)
+    assert tasks == {"needs_review": "success", "review": "success", "final_validation": "skipped", "promote": "skipped"}
+    decision = json.loads(sixgate("decisions", "--json").stdout)[0]
+    assert (decision["verdict"], decision["reviewer"], decision["review_comment"]) == (
+        "APPROVED",
+        "reviewer",
+        "not on a Friday",
+    )
+    entry = json.loads(sixgate("ledger", "--json").stdout)[0]
+    assert (entry["state"], entry["actor"], entry["reason"]) == ("REFUSED", "reviewer", "rejected by reviewer: not on a Friday")
 
 
 def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack: Settings) -> None:

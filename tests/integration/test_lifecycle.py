@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,10 +12,11 @@ import numpy as np
 import psycopg
 import pytest
 
-from pipelines.errors import DataError, EvidenceError, PromotionRefused, StepSkipped, UnknownPrediction
+from pipelines.errors import DataError, EvidenceError, PromotionRefused, SixgateError, StepSkipped, UnknownPrediction
 from pipelines.records import Label, Prediction
 from pipelines.rules.derive import Deriver
 from pipelines.settings import ROOT, Settings
+from pipelines.steps import perform
 from pipelines.stores.dataset import features_of
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
@@ -46,10 +46,7 @@ def run(settings: Settings) -> Run:
         result = None
         for step in steps:
             wired = context(settings, "fraud", run_id, as_of or datetime.now(UTC), trigger=trigger, params=params)
-            try:
-                result = import_module(f"pipelines.steps.{step}").run(wired)
-            finally:
-                wired.close()
+            result = perform(step, wired)
         return result
 
     return run
@@ -245,10 +242,14 @@ def test_a_challenger_that_learned_the_attack_beats_the_champion_and_is_promoted
     assert len(rows) == 6
     review = run("second-promotion", "needs_review")
     assert (review["decision_id"], review["next"]) == (decision.id, "final_validation")
+    run("second-promotion", "review", decision_id=decision.id, approved=True, reviewer="ana", comment="the attack is real")
     done = run("second-promotion", *PROMOTE, decision_id=decision.id, evidence_hash=decision.evidence_hash)
     assert done["version"] == decision.challenger_version
     served = wired.connection.execute("SELECT version FROM what_served('fraud', now())").fetchone()
     assert served == {"version": decision.challenger_version}
+    assert [(e.state, e.actor) for e in wired.ledger.recent("fraud")][:2] == [("DONE", "ana"), ("INTENDED", "ana")]
+    reviewed = wired.decisions.get("fraud", decision.id)
+    assert (reviewed.reviewer, reviewed.review_comment) == ("ana", "the attack is real")
 
 
 def test_an_equal_challenger_is_kept_out_and_an_old_decision_is_not_carried_out(
@@ -314,6 +315,22 @@ def test_a_run_on_a_snapshot_judges_both_models_on_it(wired: Context, run: Run, 
     assert "NOT_APPLICABLE" not in {gate["outcome"] for gate in decision.gates or []}
 
 
+def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(wired: Context, run: Run) -> None:
+    decision = wired.decisions.of_run("fraud", "snapshot")
+    wired.connection.execute("UPDATE retraining_decisions SET verdict = 'APPROVED' WHERE id = %s", (decision.id,))
+    serving = in_production(wired)
+    run("rejection", "review", decision_id=decision.id, approved=False, reviewer="ana", comment="not on a Friday")
+    refused = wired.ledger.recent("fraud")[0]
+    assert (refused.state, refused.actor, refused.reason) == ("REFUSED", "ana", "rejected by ana: not on a Friday")
+    with pytest.raises(StepSkipped, match="was REFUSED before: rejected by ana"):
+        run("again", "needs_review", decision_id=decision.id)
+    with pytest.raises(PromotionRefused, match="REFUSED already"):
+        run("again", "promote", decision_id=decision.id)
+    run("silence", "review", decision_id=decision.id, approved=False, reviewer=None)
+    assert wired.decisions.get("fraud", decision.id).review_comment == "no answer in time"
+    assert in_production(wired) == serving
+
+
 def test_a_run_with_too_many_broken_rows_ends_with_its_reason(wired: Context, run: Run, first: dict[str, Any]) -> None:
     world = World(seed=98, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
     table = as_snapshot(simulate(world), wired.use_case.contract)
@@ -330,6 +347,12 @@ def test_a_run_with_too_many_broken_rows_ends_with_its_reason(wired: Context, ru
 def test_an_unknown_snapshot_decision_or_run_is_named(wired: Context, run: Run) -> None:
     with pytest.raises(EvidenceError, match="no snapshot 'gone'"):
         run("gone", "check_conditions", "validate_data", snapshot="gone")
+    undecided = wired.decisions.of_run("fraud", "gone")
+    assert (undecided.verdict, str(undecided.reason)[:36]) == (None, "validate_data failed: no snapshot 'g")
+    with pytest.raises(SixgateError, match="param 'decision_id' is 'abc', not a number"):
+        run("x", "promote", decision_id="abc")
+    with pytest.raises(SixgateError, match="param 'chunk' is None, not a text"):
+        run("x", "explain")
     with pytest.raises(EvidenceError, match="has no decision 999"):
         run("x", "final_validation", decision_id=999)
     with pytest.raises(EvidenceError, match="run its check_conditions step first"):

@@ -32,6 +32,9 @@ def test_every_command_says_what_it_does(command: str) -> None:
         pytest.param(["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"),
         pytest.param(["step", "train", "--use-case", "cats"], "known are fraud", id="unknown use case"),
         pytest.param(["ingest", "nothing.csv"], "does not exist", id="no such file"),
+        pytest.param(["decisions", "-u", "cats"], "there is no use case 'cats'", id="decisions of no use case"),
+        pytest.param(["ledger", "-u", "../fraud"], "there is no use case '../fraud'", id="a way out of the folder"),
+        pytest.param(["baseline", "--from", "gone"], "no snapshot 'gone'", id="a baseline of nothing"),
     ],
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -47,4 +47,4 @@ def test_a_decision_shows_who_against_whom_each_gate_and_the_verdict(render: Any
 
 def test_a_first_model_has_no_champion_and_an_open_run_no_verdict() -> None:
     assert "against no champion" in gate_table(decision(challenger_version=1, gates=[GATE]))
-    assert gate_table(decision()).endswith("verdict: undecided (the run has not decided yet)")
+    assert gate_table(decision()).endswith("verdict: none (the run has not decided yet)")

@@ -30,7 +30,7 @@ sources: {Salary: salary}
 def parse(**changes: Any) -> Contract:
     document = yaml.safe_load(GOOD)
     for key, value in changes.items():
-        document[key] = {**document[key], **value} if isinstance(value, dict) else value
+        document[key] = {**(document[key] if key != "label" else {}), **value} if isinstance(value, dict) else value
     return parse_contract(document, use_case="loan", file=FILE)
 
 
@@ -67,7 +67,7 @@ def test_columns_are_raw_features_then_derived_ones_in_order() -> None:
             {"features": {"x": {"type": "bool", "range": [0, 1]}}}, "features.x.range", "[0.0, 1.0]", "remove", id="bool"
         ),
         pytest.param(
-            {"features": {"x": {"type": "int", "colour": 1}}}, "features.x", "colour", "does not fit", id="unknown setting"
+            {"features": {"x": {"type": "int", "colour": 1}}}, "features.x.colour", "1", "no setting", id="unknown setting"
         ),
         pytest.param(
             {"features": {"customer_id": {"type": "int"}}}, "features.customer_id", "'customer_id'", "rename", id="key"
@@ -86,11 +86,19 @@ def test_columns_are_raw_features_then_derived_ones_in_order() -> None:
         pytest.param(
             {"derived": {"x": {"expression": "salary.real"}}}, "derived.x.expression", "salary.real", "only", id="attribute"
         ),
-        pytest.param({"derived": {"x": {"expression": "'a'"}}}, "derived.x.expression", "'a'", "only numbers", id="text"),
+        pytest.param(
+            {"derived": {"x": {"expression": "'a'"}}}, "derived.x.expression", "'a'", "only finite numbers", id="text"
+        ),
         pytest.param(
             {"derived": {"x": {"expression": "grade + 1"}}}, "derived.x.expression", "'grade'", "numeric", id="category"
         ),
         pytest.param({"sources": {"Wage": "wage"}}, "sources.Wage", "'wage'", "known are", id="source of nothing"),
+        pytest.param({"features": {"class": {"type": "int"}}}, "features.class", "'class'", "plain name", id="word of Python"),
+        pytest.param({"features": {1: {"type": "int"}}}, "features", "1", "is not a name", id="a number as name"),
+        pytest.param(
+            {"features": {"x": {"type": "float", "range": [0, float("nan")]}}}, "features.x.range", "nan", "finite", id="NaN"
+        ),
+        pytest.param({"label": {"positive": 2}}, "label.name", "None", "is missing", id="label without name"),
         pytest.param({"title": ""}, "title", "''", "every contract needs it", id="no title"),
         pytest.param({"colour": "red"}, "colour", "'red'", "known are", id="unknown key"),
     ],

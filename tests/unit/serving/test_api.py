@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from pipelines.errors import JournalFull
 from pipelines.rules.derive import Deriver
+from pipelines.settings import ROOT, Settings
 from serving.journal import read_lines
 from serving.keys import Key, hashed, write
-from serving.service import BODY_LIMIT
+from serving.model import load
+from serving.service import BODY_LIMIT, Service
 from serving.shipper import prediction
 from tests.unit.serving import made
 
@@ -155,3 +158,30 @@ def test_the_docs_page_loads_nothing_from_outside(service, ask):
     assert "https://" not in page and "http://" not in page
     script = page.split('<script src="')[1].split('"')[0]
     assert ask(service, "GET", script, key=None).status_code == 200
+
+
+def test_the_pages_examples_are_accepted(service, ask):
+    page = ask(service, "GET", "/openapi.json").json()
+    for path in (PREDICT, BATCH):
+        example = page["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        assert ask(service, "POST", path, json=example).status_code == 200
+
+
+def test_a_batch_that_is_too_long_is_refused_with_its_length_and_not_its_rows(service, ask):
+    answer = ask(service, "POST", BATCH, json={"rows": [made.row()] * 1001})
+    assert (answer.status_code, answer.json()["value"]) == (422, "1,001 rows")
+
+
+def test_a_use_case_with_a_broken_contract_is_refused_and_the_others_are_served(tmp_path, ask):
+    shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference/fraud")
+    (tmp_path / "reference/loans").mkdir()
+    (tmp_path / "reference/loans/contract.yaml").write_text("title: Loans\n")
+    service = Service(Settings(root=tmp_path, home=tmp_path / "home", api_key="secret"))
+    files = made.files()
+    service.scorers[0].model = load(files, made.served(files), service.scorers[0].contract)
+    assert ask(service, "POST", PREDICT, json=made.row()).status_code == 200
+    refused = ask(service, "POST", "/v1/loans/predict", json={})
+    assert (refused.status_code, "loans/contract.yaml" in refused.json()["detail"]) == (503, True)
+    ready = ask(service, "GET", "/readyz")
+    assert (ready.status_code, list(ready.json()["faults"])) == (200, ["loans"])
+    service.journal.close()

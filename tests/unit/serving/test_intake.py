@@ -109,7 +109,7 @@ def test_a_refused_batch_also_names_the_row(changes, field, value, words):
         pytest.param(b"{", "body", "must be JSON", id="half a document"),
         pytest.param(b'{"debt": NaN}', "body", "must be JSON", id="NaN is no JSON"),
         pytest.param(b'{"transaction_id": "\xed\xa0\x80"}', "body", "must be JSON", id="no UTF-8"),
-        pytest.param(b"[]", "body", "Expected object, got array", id="a list"),
+        pytest.param(b"[]", "body", "must be object, and is array", id="a list"),
         pytest.param(b"{}", "debt", "is missing; must be a number", id="an empty row"),
     ],
 )

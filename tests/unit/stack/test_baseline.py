@@ -1,6 +1,9 @@
 """The frozen baseline is what the seeded simulator draws."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -10,7 +13,7 @@ from pipelines.settings import ROOT
 from pipelines.stores.baseline import read_baseline, read_manifest
 from pipelines.stores.dataset import features_of
 from pipelines.use_case import read_contract
-from stack.baseline import draw, freeze
+from stack.baseline import ROWS, draw, freeze, freeze_snapshot
 
 FOLDER = ROOT / "reference" / "fraud"
 
@@ -31,8 +34,18 @@ def test_the_profile_counts_every_row_of_the_baseline() -> None:
     assert {profile.total for profile in manifest.profiles.values()} == {manifest.rows}
 
 
-def test_a_new_baseline_is_written_beside_the_old_one(tmp_path: object) -> None:
+def test_a_new_baseline_is_written_beside_the_old_one(tmp_path: Path) -> None:
     contract = read_contract(FOLDER)
-    manifest = freeze(tmp_path, contract)  # type: ignore[arg-type]
+    manifest = freeze(tmp_path, contract)
     assert np.isclose(manifest.rows, 30_000)
-    assert read_manifest(tmp_path, contract) == manifest  # type: ignore[arg-type]
+    assert read_manifest(tmp_path, contract) == manifest
+
+
+def test_a_baseline_is_drawn_from_ingested_history(tmp_path: Path) -> None:
+    contract = read_contract(FOLDER)
+    history = pa.concat_tables([draw(contract)] * 2)
+    manifest = freeze_snapshot(tmp_path, contract, history, "0123456789abcdef")
+    assert (manifest.rows, manifest.source["snapshot"]) == (ROWS, "0123456789abcdef")
+    assert read_baseline(tmp_path, contract).schema == history.schema
+    few = freeze_snapshot(tmp_path, contract, history.slice(0, 500), "fedcba9876543210")
+    assert few.rows == 500

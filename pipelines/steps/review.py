@@ -1,0 +1,23 @@
+"""Record what a person answered about a candidate; a rejection, or silence, refuses its promotion in the ledger."""
+
+import logging
+from typing import Any
+
+from pipelines.steps.promote import refuse
+from pipelines.wiring import Context
+
+log = logging.getLogger(__name__)
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Keep reviewer and comment with the decision; params: decision_id, approved, reviewer (None for silence), comment."""
+    decision = context.decisions.get(context.name, context.number("decision_id"))
+    approved, given = bool(context.params.get("approved")), context.params.get("reviewer")
+    reviewer = str(given or "nobody")
+    comment = str(context.params.get("comment") or ("" if given else "no answer in time"))
+    context.decisions.record_review(context.name, decision.id, reviewer=reviewer, comment=comment)
+    words = f"{'approved' if approved else 'rejected'} by {reviewer}" + (f": {comment}" if comment else "")
+    log.info("decision %s was %s", decision.id, words)
+    if not approved:
+        refuse(context, decision, actor=reviewer, reason=words)
+    return {"decision_id": decision.id, "approved": approved, "reviewer": reviewer}

@@ -1,0 +1,85 @@
+"""Whatever expression is accepted also computes, in doubles; what numexpr would stumble over is refused with the remedy."""
+
+import warnings
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.rules.contract import Derived
+from pipelines.rules.derive import Deriver
+from pipelines.rules.expression import FUNCTIONS, BadExpression, read_formula
+from pipelines.settings import ROOT
+from pipelines.use_case import read_contract
+
+CONTRACT = read_contract(ROOT / "reference" / "fraud")
+NUMBERS = [feature.name for feature in CONTRACT.features if feature.type != "category"]
+ROWS = np.vstack([np.zeros(len(CONTRACT.raw)), np.linspace(0.5, 3, len(CONTRACT.raw)), np.full(len(CONTRACT.raw), -2.0)])
+
+leaves = st.one_of(st.sampled_from(NUMBERS), st.integers(-3, 2**40).map(str), st.floats(0, 9).map(repr))
+
+
+def grow(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Larger expressions from smaller ones, sound or not."""
+    operators = st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "&", "|", "@"])
+    call = st.builds(
+        lambda name, given: f"{name}({', '.join(given)})", st.sampled_from(sorted(FUNCTIONS)), st.lists(parts, max_size=3)
+    )
+    return st.one_of(
+        st.builds(lambda a, op, b: f"({a} {op} {b})", parts, operators, parts),
+        st.builds(lambda a: f"-({a})", parts),
+        st.builds(lambda a, b, c: f"where({a} > {b}, {b}, {c})", parts, parts, parts),
+        st.builds(lambda a, b, c: f"({a} < {b} < {c})", parts, parts, parts),
+        call,
+    )
+
+
+@given(st.recursive(leaves, grow, max_leaves=8))
+def test_what_is_accepted_computes(expression: str) -> None:
+    try:
+        read_formula(expression, NUMBERS)
+    except BadExpression:
+        return
+    contract = msgspec.structs.replace(CONTRACT, derived=(Derived(expression=expression, name="made"),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        together = Deriver(contract)(ROWS)
+        alone = np.vstack([Deriver(contract)(row[None]) for row in ROWS])
+    np.testing.assert_array_equal(together, alone)
+    assert not np.isinf(together).any()
+
+
+def test_whole_numbers_do_not_overflow() -> None:
+    contract = msgspec.structs.replace(
+        CONTRACT, derived=(Derived(expression=f"where({NUMBERS[0]} > -9, 2000000000, 1) * 4", name="made"),)
+    )
+    assert Deriver(contract)(ROWS)[0, -1] == 8e9
+
+
+@pytest.mark.parametrize(
+    ("expression", "remedy"),
+    [
+        ("where(a)", "it takes 3"),
+        ("a // 2", "only arithmetic"),
+        ("a @ b", "only arithmetic"),
+        ("0 < a < 1", r"\\(a < b\\) &"),
+        ("where(a, 1, 0)", "compare it"),
+        ("log(a > 1)", "make it a number"),
+        ("a and b", "only arithmetic"),
+        ("1 / 0 * a", "correct the constants"),
+        ("a / (1 - 1)", "divides by zero"),
+        ("log(2) * a", "write its value"),
+        ("3 + 4", "names no feature"),
+        ("a * 1e999", "finite"),
+        ("log(a, b=1)", "only arithmetic"),
+        ("__import__('os')", "is not a function"),
+        ("a.b", "only arithmetic"),
+        ("(" * 300 + "a" + ")" * 300, "can't be read"),
+        ("a + " * 400 + "a", "longer than"),
+    ],
+)
+def test_what_can_not_be_computed_is_refused_with_what_to_do(expression: str, remedy: str) -> None:
+    with pytest.raises(BadExpression, match=remedy.replace("\\\\", "\\")):
+        read_formula(expression, ["a", "b"])
