@@ -130,7 +130,8 @@ def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and
         "not on a Friday",
     )
     entry = json.loads(sixgate("ledger", "--json").stdout)[0]
-    assert (entry["state"], entry["actor"], entry["reason"]) == ("REFUSED", "reviewer", "rejected by reviewer: not on a Friday")
+    kept = entry["state"], entry["actor"], entry["reason"]
+    assert kept == ("REFUSED", "reviewer", "rejected by reviewer: not on a Friday")
 
 
 def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack: Settings) -> None:
