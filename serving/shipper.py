@@ -4,7 +4,6 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,10 +13,9 @@ from pipelines.records import Prediction
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.predictions import PredictionLog
-from serving.journal import Entry, Journal, read_lines
+from serving.journal import Entry, Journal, whole_lines
 from serving.metrics import Metrics
 
-BATCH = 20_000
 BEAT = 0.25
 LONGEST_PAUSE = 5.0
 DRAIN = 10.0
@@ -68,30 +66,29 @@ class Shipper(threading.Thread):
             time.sleep(self._pause)
 
     def _ship(self, connection: Connection, segment: Path) -> None:
-        lines = read_lines(segment)
-        for start in range(0, len(lines), BATCH):
-            self._record(connection, lines[start : start + BATCH])
+        self._record(connection, whole_lines(segment))
         self._journal.delete(segment)
 
-    def _record(self, connection: Connection, lines: Sequence[bytes]) -> None:
+    def _record(self, connection: Connection, lines: bytes) -> None:
         """Log lines in one transaction; a line that the table refuses is found by halving, and set aside."""
         try:
-            predictions = [prediction(line) for line in lines]
             with connection.transaction():
-                logged = PredictionLog(connection).record(predictions)
-        except (psycopg.DataError, psycopg.IntegrityError, msgspec.DecodeError) as error:
-            if len(lines) > 1:
-                self._record(connection, lines[: len(lines) // 2])
-                self._record(connection, lines[len(lines) // 2 :])
+                logged = PredictionLog(connection).record(lines)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if lines.count(b"\n") > 1:
+                middle = lines.find(b"\n", len(lines) // 2)
+                middle = (middle if 0 <= middle < len(lines) - 1 else lines.find(b"\n")) + 1
+                self._record(connection, lines[:middle])
+                self._record(connection, lines[middle:])
             else:
-                self._set_aside(lines[0], error)
+                self._set_aside(lines, error)
             return
         self._metrics.shipped.inc(logged)
 
     def _set_aside(self, line: bytes, error: Exception) -> None:
         log.error("an answer can't be logged and is set aside in %s: %s", self._refused, error)
         with self._refused.open("ab") as file:
-            file.write(line + b"\n")
+            file.write(line)
 
     def _connected(self) -> Connection:
         if self._connection is None:

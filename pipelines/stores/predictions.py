@@ -1,19 +1,15 @@
 """`prediction_logs`: every answer the server gave."""
 
 import math
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from pipelines.errors import UnknownPrediction
 from pipelines.records import Prediction
 from pipelines.stores.database import Connection, queries
 
-COLUMNS = (
-    "scored_at", "prediction_id", "use_case", "transaction_id", "entity_key", "event_time", "model_version", "contract_hash",
-    "features", "score", "predicted_label", "threshold", "replica",
-)  # fmt: skip
+# JSON writes control characters as escapes, so these two never stand in a line, and it travels as it is.
+COPY = r"COPY staged_lines FROM STDIN WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -23,15 +19,14 @@ class PredictionLog:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def record(self, predictions: Iterable[Prediction]) -> int:
-        """Log a batch in the caller's transaction; rows that are there already are left alone. Returns how many are new."""
+    def record(self, lines: bytes) -> int:
+        """Log lines of JSON, whose keys are the table's columns, in the caller's transaction; returns how many are new.
+
+        PostgreSQL reads them itself. Rows that are there already are left alone.
+        """
         queries("predictions").make_staging(self._connection)
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(f"COPY staging ({', '.join(COLUMNS)}) FROM STDIN") as copy,
-        ):
-            for prediction in predictions:
-                copy.write_row([_stored(getattr(prediction, name)) for name in COLUMNS])
+        with self._connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.write(lines)
         return int(queries("predictions").move_staged(self._connection))
 
     def get(self, use_case: str, prediction_id: UUID) -> Prediction:
@@ -49,11 +44,6 @@ class PredictionLog:
             self._connection, use_case=use_case, window_start=window_start, matured_before=matured_before
         )
         return int(count)
-
-
-def _stored(value: Any) -> Any:
-    """A missing feature is NULL in the table."""
-    return [None if math.isnan(number) else number for number in value] if isinstance(value, list) else value
 
 
 def time_of(prediction_id: UUID) -> datetime:

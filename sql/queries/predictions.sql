@@ -6,12 +6,17 @@ FROM prediction_logs
 WHERE use_case = :use_case AND prediction_id = :prediction_id AND scored_at = :scored_at;
 
 -- name: make_staging!
--- COPY can't ignore rows that are there already, so a batch lands here first.
-CREATE TEMPORARY TABLE IF NOT EXISTS staging (LIKE prediction_logs INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;
+-- COPY can't ignore rows that are there already, so a batch of the journal's lines lands here first.
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_lines (line json NOT NULL) ON COMMIT DELETE ROWS;
 
 -- name: move_staged!
 -- A batch that is shipped twice is logged once.
-INSERT INTO prediction_logs SELECT * FROM staging ON CONFLICT DO NOTHING;
+INSERT INTO prediction_logs (scored_at, prediction_id, use_case, transaction_id, entity_key, event_time, model_version,
+                             contract_hash, features, score, predicted_label, threshold, replica)
+SELECT p.scored_at, p.prediction_id, p.use_case, p.transaction_id, p.entity_key, p.event_time, p.model_version,
+       p.contract_hash, p.features, p.score, p.predicted_label, p.threshold, p.replica
+FROM staged_lines, json_populate_record(NULL::prediction_logs, line) AS p
+ON CONFLICT DO NOTHING;
 
 -- name: count_matured$
 -- Labelled and matured predictions in a window; what a retraining waits for.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 import psycopg
 import pytest
@@ -88,13 +89,18 @@ def traffic(settings: Settings, first: dict[str, Any]) -> list[Prediction]:
     for rows, scored in ((before, now - timedelta(minutes=5)), (after, now - timedelta(seconds=1))):
         predictions += answered(wired, as_snapshot(transactions.take(rows), wired.use_case.contract), scored)
     with wired.connection.transaction():
-        assert PredictionLog(wired.connection).record(predictions) == len(predictions)
+        assert PredictionLog(wired.connection).record(as_lines(predictions)) == len(predictions)
     labels = dict(zip(transactions.transaction_id.tolist(), transactions.label.tolist(), strict=True))
     known = [Label(transaction_id=p.transaction_id, label=labels[p.transaction_id], labelled_at=now) for p in predictions]
     receipt = LabelStore(wired.connection).record("fraud", known[::3] + known[1::3], source="test")
     assert receipt.accepted == len(known[::3]) + len(known[1::3])
     wired.close()
     return predictions
+
+
+def as_lines(predictions: list[Prediction]) -> bytes:
+    """As the scoring server's journal keeps them."""
+    return msgspec.json.Encoder().encode_lines(predictions)
 
 
 def answered(wired: Context, table: Any, scored_at: datetime) -> list[Prediction]:
@@ -182,7 +188,7 @@ def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
 
 def test_logged_predictions_are_found_by_id_once_and_again(wired: Context, traffic: list[Prediction]) -> None:
     with wired.connection.transaction():
-        assert wired.predictions.record(traffic[:10]) == 0
+        assert wired.predictions.record(as_lines(traffic[:10])) == 0
     found = wired.predictions.get("fraud", traffic[0].prediction_id)
     assert (found.score, found.scored_at) == (traffic[0].score, time_of(found.prediction_id))
     with pytest.raises(UnknownPrediction):

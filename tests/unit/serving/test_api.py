@@ -11,7 +11,7 @@ import pytest
 from pipelines.errors import JournalFull
 from pipelines.rules.derive import Deriver
 from pipelines.settings import ROOT, Settings
-from serving.journal import read_lines
+from serving.journal import whole_lines
 from serving.keys import Key, hashed, write
 from serving.model import load
 from serving.service import BODY_LIMIT, Service
@@ -23,7 +23,7 @@ PREDICT, BATCH = "/v1/fraud/predict", "/v1/fraud/predict/batch"
 
 def journaled(service):
     service.journal.rotate()
-    return [prediction(line) for segment in service.journal.closed() for line in read_lines(segment)]
+    return [prediction(line) for segment in service.journal.closed() for line in whole_lines(segment).splitlines()]
 
 
 def test_a_prediction_is_answered_and_journaled(service, ask):

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.errors import JournalFull, SixgateError
 from serving.identifiers import uuid7
-from serving.journal import Entry, Journal, read_lines
+from serving.journal import Entry, Journal, whole_lines
 from serving.shipper import prediction
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -26,7 +26,7 @@ def entry(number: int = 0, use_case: str = "fraud") -> Entry:
 
 def kept(journal: Journal) -> list[str]:
     journal.rotate()
-    return [prediction(line).transaction_id for segment in journal.closed() for line in read_lines(segment)]
+    return [prediction(line).transaction_id for segment in journal.closed() for line in whole_lines(segment).splitlines()]
 
 
 def test_entries_come_back_in_order_and_missing_features_as_nan(tmp_path):
@@ -35,7 +35,7 @@ def test_entries_come_back_in_order_and_missing_features_as_nan(tmp_path):
     journal.append([entry(3)])
     journal.rotate()
     (segment,) = journal.closed()
-    found = [prediction(line) for line in read_lines(segment)]
+    found = [prediction(line) for line in whole_lines(segment).splitlines()]
     assert [one.transaction_id for one in found] == ["t-1", "t-2", "t-3"]
     assert found[0].features[0] == 1.0 and math.isnan(found[0].features[1])
     assert (found[0].event_time, found[0].prediction_id.version) == (NOW, 7)
@@ -45,6 +45,7 @@ def test_a_segment_is_closed_by_size(tmp_path):
     journal = Journal(tmp_path, "one", segment_bytes=1000)
     for number in range(10):
         journal.append([entry(number)])
+    journal.sync()
     assert len(journal.closed()) > 1
     assert all(segment.stat().st_size <= 1000 for segment in journal.closed())
     assert kept(journal) == [f"t-{number}" for number in range(10)]
@@ -60,12 +61,13 @@ def test_a_full_journal_takes_nothing_until_a_segment_is_deleted(tmp_path):
     size = len(msgspec.json.encode(entry())) + 1
     journal = Journal(tmp_path, "one", bound_bytes=2 * size)
     journal.append([entry(1), entry(2)])
-    assert journal.full
+    assert not journal.full
     with pytest.raises(JournalFull, match=f"{2 * size} bytes"):
         journal.append([entry(3)])
+    assert journal.full
     assert kept(journal) == ["t-1", "t-2"]
     journal.delete(journal.closed()[0])
-    assert journal.size == 0
+    assert (journal.size, journal.full) == (0, False)
     journal.append([entry(4)])
     assert kept(journal) == ["t-4"]
 

@@ -1,0 +1,67 @@
+"""The model of the benchmarks: 30 features, 300 trees of depth 6, as a use case of its own and as the peers' files."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
+from pipelines.rules.candidates import Candidate
+from pipelines.rules.graph import to_onnx
+from pipelines.rules.ledger import Served
+from pipelines.use_case import read_contract
+
+USE_CASE, TREES, DEPTH, ROWS = "bench", 300, 6, 20_000
+FEATURES = tuple(f"f{index:02d}" for index in range(30))
+
+
+def write_contract(reference: Path) -> None:
+    """Thirty floats, none of them derived."""
+    folder = reference / USE_CASE
+    folder.mkdir(parents=True, exist_ok=True)
+    features = {name: {"type": "float", "range": [-100, 100]} for name in FEATURES}
+    contract = {
+        "title": "Benchmark", "entity_key": "entity", "event_time": "at", "transaction_id": "transaction_id",
+        "label": {"name": "label"}, "features": features,
+    }  # fmt: skip
+    (folder / "contract.yaml").write_text(json.dumps(contract))  # JSON is YAML
+
+
+def draw(rows: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Features (rows, 30), and labels that depend on some of them."""
+    random = np.random.default_rng(seed)
+    features = random.normal(size=(rows, len(FEATURES))).astype(np.float32)
+    margin = features[:, :10] @ random.normal(size=10) + features[:, 10] * features[:, 11] - 2
+    return features, (random.random(rows) < 1 / (1 + np.exp(-margin))).astype(np.int8)
+
+
+def fit(seed: int) -> xgboost.XGBClassifier:
+    """The model itself."""
+    features, labels = draw(ROWS, seed)
+    return xgboost.XGBClassifier(n_estimators=TREES, max_depth=DEPTH, learning_rate=0.1, n_jobs=2, random_state=seed).fit(
+        features, labels
+    )
+
+
+def write_version(models: Path, reference: Path, model: xgboost.XGBClassifier, version: int) -> Served:
+    """Lay a version out as the registry's folder; returns what the ledger has to name."""
+    contract = read_contract(reference / USE_CASE)
+    candidate = Candidate(kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={})
+    known = draw(32, version)[0]
+    bundle = Bundle(
+        use_case=USE_CASE, contract_hash=contract.hash, columns=contract.columns, kind="xgboost", calibration=Calibration(),
+        threshold=0.5,
+    )  # fmt: skip
+    files = {
+        "model.onnx": to_onnx(candidate, len(FEATURES)),
+        "bundle.json": msgspec.json.encode(bundle),
+        "known_answers.json": msgspec.json.encode(KnownAnswers.of(known.astype(np.float64), candidate.score(known))),
+    }
+    folder = models / USE_CASE / str(version)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return Served(version, digest(files))
