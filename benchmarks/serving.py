@@ -33,7 +33,7 @@ from pipelines.stores.ledger import Ledger
 from stack.postgres import Postgres
 
 KEY = "benchmark"
-UVICORN = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning", "--no-access-log"]
+UVICORN = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning", "--no-access-log", "--no-proxy-headers"]
 SERVE = """
 import logging, sys
 from pathlib import Path
@@ -44,6 +44,10 @@ logging.basicConfig(level=logging.WARNING)
 serve(Settings.load(), FolderRegistry(Path(sys.argv[1])))
 """
 CONSOLE = Console(stderr=True)
+# Whichever server is measured has the first processor to itself; load generator and database share the others.
+ALL = sorted(os.sched_getaffinity(0))
+YIELD = ["chrt", "--idle", "0"] if shutil.which("chrt") else []
+PIN = ["taskset", "-c", str(ALL[0])] if len(ALL) > 1 and shutil.which("taskset") else []
 
 
 @dataclass
@@ -70,7 +74,7 @@ class Target:
                 concurrency=concurrency,
                 seconds=seconds,
                 rate=rate,
-            )  # fmt: skip
+            )
         )
         if found.failed or not found.answered:
             raise SystemExit(f"{self.name}: {found.failed} requests failed: {found.statuses}")
@@ -116,7 +120,8 @@ class Bench:
         postgres = Postgres.embedded(self.folder, instance=f"bench-{secrets.token_hex(6)}", port=port)
         self._ended.callback(postgres.delete)
         postgres.initialise(password)
-        self.start([*postgres.command()], cwd="/", stop=signal.SIGINT, **postgres.process_options())
+        # The load generator shares processors with the database, and must not wait for it.
+        self.start([*YIELD, *postgres.command()], cwd="/", stop=signal.SIGINT, **postgres.process_options())
         postgres.wait(password)
         self.settings = Settings(
             root=self.folder, home=self.home, database_url=postgres.url(password, "postgres"), api_key=KEY, api_port=free_port()
@@ -128,10 +133,19 @@ class Bench:
         """Write the ledger's row, then move the alias, as a promotion does."""
         with connect(self.settings, autocommit=True) as connection:
             Ledger(connection).write(
-                "DONE", promotion_id=uuid4(), use_case=bench_model.USE_CASE, from_version=None, from_digest=None,
-                to_version=served.version, to_digest=served.digest, action="PROMOTE", actor="benchmark", reason="benchmark",
-                decision_id=None, evidence_hash=None,
-            )  # fmt: skip
+                "DONE",
+                promotion_id=uuid4(),
+                use_case=bench_model.USE_CASE,
+                from_version=None,
+                from_digest=None,
+                to_version=served.version,
+                to_digest=served.digest,
+                action="PROMOTE",
+                actor="benchmark",
+                reason="benchmark",
+                decision_id=None,
+                evidence_hash=None,
+            )
         alias = self.models / bench_model.USE_CASE / "production"
         new = alias.with_suffix(".new")
         new.write_text(str(served.version))
@@ -157,7 +171,7 @@ class Bench:
         """One of `benchmarks.peers`, on the same uvicorn, loop and flags."""
         port = free_port()
         command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers:{name}", "--host", "127.0.0.1", "--port", str(port)]
-        process = self.start([*command, *UVICORN], cwd=ROOT)
+        process = self.start([*PIN, *command, *UVICORN], cwd=ROOT)
         wait(port)
         return Target(name, port, path, self.body, process, {})
 
@@ -171,9 +185,10 @@ class Bench:
             "SIXGATE_DATABASE_URL": settings.database_url,
             "SIXGATE_API_PORT": str(settings.api_port),
             "SIXGATE_API_KEY": KEY,
+            "SIXGATE_RATE_LIMIT": "1000000/second",  # counted, and never reached
         }
         begun = time.monotonic()
-        process = self.start([sys.executable, "-c", SERVE, str(self.models)], cwd=ROOT, env=environment)
+        process = self.start([*PIN, sys.executable, "-c", SERVE, str(self.models)], cwd=ROOT, env=environment)
         wait(settings.api_port, "/readyz")
         ready = time.monotonic() - begun
         path = f"/v1/{bench_model.USE_CASE}/predict"
@@ -229,6 +244,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5, help="in which every server is asked once")
     arguments = parser.parse_args()
+    if PIN:
+        os.sched_setaffinity(0, ALL[1:])
     figures: dict[str, float] = {}
     with workspace() as folder, Bench(folder) as bench:
         echo, noop = bench.peer("echo"), bench.peer("noop")

@@ -1,6 +1,7 @@
 """Where things are: one frozen object, built at entry points and passed down; importing it connects to nothing."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,9 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(5000, ge=1, le=65535)
     api_port: int = Field(8000, ge=1, le=65535)
     api_key: str = ""
+    rate_limit: str = "50000/second"
+    journal_sync: Literal["interval", "always", "never"] = "interval"
+    journal_bytes: int = Field(2**30, ge=2**20)
 
     @property
     def reference(self) -> Path:

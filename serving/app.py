@@ -12,22 +12,24 @@ from pipelines.settings import Settings
 from pipelines.stores.production import Production
 from serving import openapi, problems
 from serving.cache import ModelCache
+from serving.front import Front
 from serving.heartbeat import Heartbeat
-from serving.observe import Observe
 from serving.registry import Registry
 from serving.reload import Reloader
+from serving.requests import AccessLog
 from serving.routes import explanations, health, labels, model, predict, predictions
 from serving.service import Service
-from serving.shipper import Shipper
+from serving.shipper import Shipper, Syncer
 from serving.watch import Watch
 
 REGISTRY_TIMEOUT = 5.0
+Worker = Reloader | Heartbeat | Syncer | Shipper | AccessLog
 USE_CASE_ROUTES = (predict, labels, predictions, explanations, model)
 
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
+def create_app(settings: Settings, registry: Registry | None = None) -> Front:
     """Build the server; its threads start and stop with the application. Models come from MLflow unless said otherwise."""
     service = Service(settings)
     source = registry or Production(settings.mlflow_tracking_uri, timeout=REGISTRY_TIMEOUT)
@@ -43,7 +45,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
     return build(service, lifespan)
 
 
-def build(service: Service, lifespan: object = None) -> FastAPI:
+def build(service: Service, lifespan: object = None) -> Front:
     """Put the routes of every use case before `service`; nothing runs beside them."""
     app: FastAPI = FastAPIOffline(
         title="Sixgate scoring server",
@@ -60,14 +62,13 @@ def build(service: Service, lifespan: object = None) -> FastAPI:
         log.error("%s is not served: %s", name, fault)
         app.include_router(health.unusable(name, fault), prefix=f"/v1/{name}")
     app.include_router(health.routes(service), tags=["Health"])
-    app.add_middleware(Observe, metrics=service.metrics)
     problems.install(app)
     openapi.install(app, service.scorers)
-    return app
+    return Front(app, service.requests, app.routes)
 
 
-def _start(service: Service, registry: Registry) -> list[Reloader | Heartbeat | Shipper]:
-    """Start the threads; they are stopped in this order, the shipper last because it drains."""
+def _start(service: Service, registry: Registry) -> list[Worker]:
+    """Start the threads; they are stopped in this order, the shipper late because it drains."""
     heartbeat = Heartbeat(service.settings, service.replica, service.scorers)
     watches = [
         Watch(
@@ -79,10 +80,12 @@ def _start(service: Service, registry: Registry) -> list[Reloader | Heartbeat | 
         )
         for scorer in service.scorers
     ]
-    crew: list[Reloader | Heartbeat | Shipper] = [
+    crew: list[Worker] = [
         Reloader(service.settings, watches),
         heartbeat,
+        Syncer(service.journal),
         Shipper(service.settings, service.journal, service.metrics),
+        service.access,
     ]
     for thread in crew:
         thread.start()

@@ -8,8 +8,6 @@ from uuid import UUID
 from pipelines.errors import UnknownPrediction
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_VERSION = 7 << 76
-_VARIANT = 0b10 << 62
 _noise = random.Random().getrandbits  # noqa: S311 (seeded by the system; ids have to differ, not to be secret)
 
 
@@ -23,10 +21,12 @@ def at(ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=ms)
 
 
-def uuid7(ms: int) -> UUID:
-    """Make an id of that millisecond: 48 bits of time, 74 random ones."""
+def uuid7(ms: int) -> str:
+    """Make an id of that millisecond, as text: 48 bits of time, 74 random ones."""
     noise = _noise(74)
-    return UUID(int=ms << 80 | _VERSION | (noise >> 62) << 64 | _VARIANT | noise & (1 << 62) - 1)
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031  # the fastest way
+        ms >> 16, ms & 0xFFFF, noise >> 62, 0x8000 | noise >> 48 & 0x3FFF, noise & 0xFFFFFFFFFFFF,
+    )  # fmt: skip
 
 
 def moment(prediction_id: UUID) -> datetime:

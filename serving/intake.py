@@ -1,6 +1,7 @@
 """From request bodies to numbers: types generated from the contract, and refusals that name field, value and rule."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -24,9 +25,9 @@ MOMENT_RULE = f"must be an RFC 3339 time with its zone, from {YEARS.start} to {Y
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):
-    """One accepted row: raw features as numbers in the contract's order, NaN where missing."""
+    """One accepted row: raw features as numbers in the contract's order, None where missing."""
 
-    raw: list[float]
+    raw: Sequence[float | None]
     transaction_id: str | None
     entity_key: str | None
     event_time: datetime | None
@@ -40,26 +41,35 @@ class Intake:
         self.batch_type = batch_type(contract, self.row_type)
         self._row = msgspec.json.Decoder(self.row_type)
         self._batch = msgspec.json.Decoder(self.batch_type)
-        self._numbers = [feature.as_number for feature in contract.features]
+        self._categories = [(at, f.values.index) for at, f in enumerate(contract.features) if f.type == "category"]
         self._rules = {feature.name: rule(feature) for feature in contract.features}
         self._rules |= {"transaction_id": KEY_RULE, contract.entity_key: KEY_RULE, "event_time": MOMENT_RULE}
         self._rules["rows"] = f"must be a list of 1 to {MAX_ROWS} rows"
 
     def one(self, body: bytes) -> Transaction:
         """Accept one row, or raise a 422 Problem."""
-        return self._accept(_decode(self._row, body, self._rules), None)
+        return self._accept(decode(self._row, body, self._rules), None)
 
     def many(self, body: bytes) -> list[Transaction]:
         """Accept a batch, or raise a 422 Problem that says which row is at fault."""
-        batch = _decode(self._batch, body, self._rules)
+        batch = decode(self._batch, body, self._rules)
         return [self._accept(row, index) for index, row in enumerate(batch.rows)]
 
     def _accept(self, row: msgspec.Struct, index: int | None) -> Transaction:
-        *values, transaction_id, entity_key, event_time = msgspec.structs.astuple(row)
+        values = msgspec.structs.astuple(row)
+        transaction_id, entity_key, event_time = values[-3:]
         if event_time is not None and event_time.year not in YEARS:
             raise refusal("event_time", event_time, MOMENT_RULE, index)
-        raw = [number(value) for number, value in zip(self._numbers, values, strict=True)]
+        raw: Sequence[float | None] = values[:-3]
+        if self._categories:
+            raw = self._with_indexes(list(raw))
         return Transaction(raw, transaction_id, entity_key, event_time)
+
+    def _with_indexes(self, values: list[Any]) -> list[float | None]:
+        for at, index in self._categories:
+            if values[at] is not None:
+                values[at] = index(values[at])
+        return values
 
 
 def row_type(contract: Contract) -> type[msgspec.Struct]:
@@ -124,9 +134,12 @@ def refusal(field: str, value: Any, words: str, row: int | None = None) -> Probl
     return Problem(422, f"{place}: {shown.decode()}: {words}", **members, **({} if row is None else {"row": row}))
 
 
-def decode(kind: type[msgspec.Struct], body: bytes, rules: dict[str, str]) -> Any:
-    """Decode a body that is no row, refusing it in the same words."""
-    return _decode(msgspec.json.Decoder(kind), body, rules)
+def decode(decoder: Any, body: bytes, rules: dict[str, str]) -> Any:
+    """Decode a body, or raise the 422 Problem that says what is wrong with it."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _fault(error, body, rules) from error
 
 
 def _field(feature: Feature) -> tuple[Any, ...]:
@@ -151,13 +164,10 @@ def _kind(feature: Feature) -> Any:
     return Annotated[float, Meta(ge=float(low), le=float(high))]
 
 
-def _decode(decoder: Any, body: bytes, rules: dict[str, str]) -> Any:
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise _explained(error, body, rules) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise refusal("body", None, f"must be JSON, which knows neither NaN nor Infinity: {error}") from error
+def _fault(error: Exception, body: bytes, rules: dict[str, str]) -> Problem:
+    if isinstance(error, msgspec.ValidationError):
+        return _explained(error, body, rules)
+    return refusal("body", None, f"must be JSON, which knows neither NaN nor Infinity: {error}")
 
 
 def _explained(error: msgspec.ValidationError, body: bytes, rules: dict[str, str]) -> Problem:

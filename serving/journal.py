@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One line: a prediction as it was answered; a missing feature (NaN) travels as null."""
 
-    prediction_id: UUID
+    prediction_id: str
     scored_at: datetime
     use_case: str
     transaction_id: str
@@ -120,7 +120,7 @@ class Journal:
             self._bytes += len(lines)
 
     def sync(self) -> None:
-        """Make what was appended before this call outlive a power cut; a disk that can't makes the journal refuse."""
+        """Make what was appended before this call outlive a power cut; raises JournalFull, and refuses on, where it can't."""
         with self._syncing:
             with self._mutex:
                 segment, retired, self._retired = self._open, self._retired, []
@@ -132,7 +132,7 @@ class Journal:
                 self._fault = None
             except OSError as error:
                 self._fault = f"the journal {self._own} can't be synced ({error.strerror}): look after its disk"
-                log.error(self._fault)
+                raise JournalFull(self._fault) from error
 
     def rotate(self) -> None:
         """Close the segment that is written, if there is anything in it."""
@@ -146,17 +146,19 @@ class Journal:
 
     def delete(self, segment: Path) -> None:
         """Let go of a segment whose lines are logged."""
+        size = segment.stat().st_size
+        segment.unlink()
         with self._mutex:
-            self._bytes -= segment.stat().st_size
+            self._bytes -= size
             self._refusing = False
-            segment.unlink()
 
     def find(self, use_case: str, prediction_id: UUID) -> Entry | None:
         """Return an answer that is not shipped yet; newest segments are looked through first."""
-        needle = str(prediction_id).encode()
+        wanted = str(prediction_id)
+        needle = wanted.encode()
         for segment in reversed(_segments(self._own)):
             for line in _lines(segment):
-                if needle in line and (entry := msgspec.json.decode(line, type=Entry)).prediction_id == prediction_id:
+                if needle in line and (entry := msgspec.json.decode(line, type=Entry)).prediction_id == wanted:
                     return entry if entry.use_case == use_case else None
         return None
 
@@ -256,11 +258,11 @@ def _segments(folder: Path) -> list[Path]:
 
 
 def _begun(segment: Path) -> float:
-    """When a segment was begun: the time in its first line's id."""
+    """When a segment was begun: when its first line was scored."""
     with segment.open("rb") as file:
         first = file.readline(4096)
     try:
-        return (msgspec.json.decode(first, type=Entry).prediction_id.int >> 80) / 1000
+        return msgspec.json.decode(first, type=Entry).scored_at.timestamp()
     except msgspec.DecodeError:  # torn, or not written yet
         return segment.stat().st_mtime
 

@@ -12,7 +12,7 @@ import msgspec
 
 from serving.problems import Problem
 
-Scope = Literal["predict", "label", "read", "admin"]
+KeyScope = Literal["predict", "label", "read", "admin"]
 HEADER = "X-API-Key"
 FRESH = 1.0  # seconds in which a changed file may go unnoticed; asking the disk on every request costs more than hashing
 
@@ -24,7 +24,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     sha256: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[KeyScope]
 
 
 class Keys:
@@ -41,15 +41,15 @@ class Keys:
         if not self._keys:
             log.warning("%s holds no keys: every request is refused until it does", path)
 
-    def require(self, given: str | None, scope: Scope) -> str:
+    def require(self, given: bytes | None, scope: KeyScope) -> str:
         """Return the name of whose key it is; 401 without a key, 403 for an unknown one or one without the scope."""
         if not given:
             raise Problem(401, f"send your key in the header {HEADER}")
         self._refresh()
-        found = self._find(hashed(given))
+        found = self._find(hashlib.sha256(given).hexdigest())
         if found is None:
             raise Problem(403, "this key is not known here")
-        if not found.scopes & {scope, "admin"}:
+        if scope not in found.scopes and "admin" not in found.scopes:
             raise Problem(403, f"the key {found.name!r} lacks the scope {scope!r}")
         return found.name
 

@@ -17,7 +17,7 @@ class Answer(msgspec.Struct, gc=False):
     """One prediction, as it was answered."""
 
     transaction_id: str
-    prediction_id: UUID
+    prediction_id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     score: float
     predicted_label: int
     threshold: float

@@ -1,8 +1,9 @@
 """What Prometheus reads at /metrics."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+from prometheus_client.registry import Collector
 
-BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+from serving.journal import Journal
 
 
 class Metrics:
@@ -14,11 +15,8 @@ class Metrics:
         self.predictions = Counter(
             "sixgate_predictions", "Answered predictions", ["use_case", "predicted_label"], registry=registry
         )
-        self.latency = Histogram(
-            "sixgate_request_seconds", "From request to answer", ["route"], buckets=BUCKETS, registry=registry
-        )
-        self.responses = Counter("sixgate_responses", "Answers by status", ["status"], registry=registry)
         self.journal = Gauge("sixgate_journal_bytes", "Answers that wait to be shipped", registry=registry)
+        self.lag = Gauge("sixgate_journal_lag_seconds", "Age of the oldest answer that waits", registry=registry)
         self.shipped = Counter("sixgate_shipped_rows", "Answers that reached prediction_logs", registry=registry)
         self.version = Gauge("sixgate_model_version", "The version that serves", ["use_case"], registry=registry)
         self.reload_failures = Counter(
@@ -27,6 +25,15 @@ class Metrics:
             ["use_case"],
             registry=registry,
         )
+
+    def watch(self, journal: Journal) -> None:
+        """Show a journal's bytes and lag as they are when somebody asks."""
+        self.journal.set_function(lambda: journal.size)
+        self.lag.set_function(journal.lag)
+
+    def add(self, collector: Collector) -> None:
+        """Show what somebody else counts, too."""
+        self._registry.register(collector)
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""

@@ -20,6 +20,7 @@ PROBLEMS = {
     404: "there is no such thing",
     413: "the body is too large",
     422: "a value breaks its rule; field, value and rule are named",
+    429: "the key asked for too much; Retry-After says when to come back",
     503: "not possible now; Retry-After says when to ask again",
 }
 

@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 class Problem(SixgateError):
     """A refusal with its HTTP status; `members` are what a client may act on beside the words."""
 
-    def __init__(self, status: int, detail: str, **members: Any) -> None:
+    def __init__(self, status: int, detail: str, *, retry_after: int | None = None, **members: Any) -> None:
         super().__init__(detail)
         self.status, self.members = status, members
+        self.headers = None if retry_after is None else {"Retry-After": str(retry_after)}
 
 
 def document(
@@ -50,20 +51,30 @@ def document(
     return Response(msgspec.json.encode(body), status, extra, media_type=MEDIA_TYPE)
 
 
+def refusal(error: Exception) -> Response:
+    """The answer to a request that ended in an error; what nobody foresaw is a 500, and the log says more."""
+    if isinstance(error, Problem):
+        return document(error.status, str(error), error.members, error.headers)
+    for kind, status in STATUS.items():
+        if isinstance(error, kind):
+            return document(status, str(error))
+    if isinstance(error, psycopg.OperationalError):
+        log.warning("the database is away: %s", " ".join(str(error).split()))
+        return document(503, "the database is away: predictions go on, this has to wait")
+    log.error("an error of the server's own", exc_info=error)
+    return document(500, "an error of the server's own; its log says more")
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
-    app.add_exception_handler(SixgateError, _ours)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _parameter)
-    app.add_exception_handler(psycopg.OperationalError, _database)
-    app.add_exception_handler(Exception, _bug)
+    for kind in (SixgateError, psycopg.OperationalError, Exception):
+        app.add_exception_handler(kind, _refused)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    if isinstance(error, Problem):
-        return document(error.status, str(error), error.members)
-    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
-    return document(status, str(error))
+async def _refused(request: Request, error: Exception) -> Response:
+    return refusal(error)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -82,12 +93,3 @@ async def _parameter(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     field, value, rule = str(first["loc"][-1]), first.get("input"), first["msg"]
     return document(422, f"{field}: {value!r}: {rule}", {"field": field, "value": value, "rule": rule})
-
-
-async def _database(request: Request, error: Exception) -> Response:
-    log.warning("the database is away: %s", " ".join(str(error).split()))
-    return document(503, "the database is away: predictions go on, this has to wait")
-
-
-async def _bug(request: Request, error: Exception) -> Response:
-    return document(500, "an error of the server's own; its log says more")

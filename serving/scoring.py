@@ -1,16 +1,19 @@
 """Scoring: rows in, answers out, and every answer in the journal before it leaves."""
 
+import asyncio
 import math
 from datetime import datetime
 from functools import partial
 
 import numpy as np
 from anyio.to_thread import run_sync
+from numpy.typing import NDArray
 from prometheus_client import Counter
 
 from pipelines.errors import DataError
 from pipelines.rules.contract import Contract
 from pipelines.rules.derive import Deriver
+from serving.commit import Commit
 from serving.identifiers import at, now_ms, uuid7
 from serving.intake import Intake, Transaction
 from serving.journal import Entry, Journal
@@ -20,6 +23,8 @@ from serving.model import Model
 from serving.problems import Problem
 
 LARGE = 64  # from so many rows on, scoring leaves the event loop to others
+
+Waiting = list[tuple[Transaction, "asyncio.Future[Answer]"]]
 
 
 class Scorer:
@@ -34,6 +39,9 @@ class Scorer:
         self._journal, self._replica = journal, replica
         self._derive = Deriver(contract)
         self._counted: tuple[Counter, Counter] = tuple(metrics.predictions.labels(self.use_case, label) for label in (0, 1))  # type: ignore[assignment]
+        self._waiting: Waiting = []
+        self._commit = Commit(journal.sync)
+        self._settling: set[asyncio.Task[None]] = set()
 
     def serving(self) -> Model:
         """The model that serves, or a 503 Problem that says why none does."""
@@ -42,48 +50,110 @@ class Scorer:
             raise Problem(503, f"{self.use_case} has no model to serve: {why}")
         return self.model
 
-    async def answer(self, transactions: list[Transaction]) -> list[Answer]:
-        """Score the rows in one call, journal the answers, and return them in order."""
+    def one(self, transaction: Transaction) -> "asyncio.Future[Answer]":
+        """Score a row together with all that arrive meanwhile: one call, one write.
+
+        The sockets are looked at once more before: together, rows share what a call costs, and find the trees in the cache.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(loop.call_soon, self._together)
+        self._waiting.append((transaction, answer))
+        return answer
+
+    async def many(self, transactions: list[Transaction]) -> list[Answer]:
+        """Score the rows of one request, journal the answers, and return them in order."""
         model = self.serving()
-        features = self._derive(np.array([transaction.raw for transaction in transactions]))
+        features = self._features(transactions)
         if len(transactions) < LARGE:
             scores = model.score(features)
         else:
             scores = await run_sync(partial(model.score, features))
         if not all(map(math.isfinite, scores)):
-            raise DataError("the model has no score for these features: they are beyond what it was trained on")
-        entries = self._entries(model, transactions, features.tolist(), scores)
-        self._journal.append(entries)
-        return [self._answer(entry) for entry in entries]
+            raise _no_score()
+        answers = self._keep(model, transactions, features.tolist(), scores)
+        if self._journal.sync_mode == "always":
+            await self._commit.wait()
+        return answers
 
-    def _entries(
+    def _together(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        try:
+            answers = self._score([transaction for transaction, _ in waiting])
+        except Exception as error:
+            _refuse(waiting, error)
+            return
+        if self._journal.sync_mode == "always":
+            task = asyncio.ensure_future(self._settle_synced(waiting, answers))
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+        else:
+            _settle(waiting, answers)
+
+    def _score(self, transactions: list[Transaction]) -> list[Answer | None]:
+        """Answers in order; None for a row that the model has no score for."""
+        model = self.serving()
+        features = self._features(transactions)
+        scores = model.score(features)
+        if all(map(math.isfinite, scores)):
+            return list(self._keep(model, transactions, features.tolist(), scores))
+        good = [index for index, score in enumerate(scores) if math.isfinite(score)]
+        kept = iter(
+            self._keep(model, [transactions[i] for i in good], [features[i].tolist() for i in good], [scores[i] for i in good])
+        )
+        return [next(kept) if math.isfinite(score) else None for score in scores]
+
+    def _features(self, transactions: list[Transaction]) -> NDArray[np.float64]:
+        return self._derive(np.array([transaction.raw for transaction in transactions], dtype=np.float64))
+
+    async def _settle_synced(self, waiting: Waiting, answers: list[Answer | None]) -> None:
+        try:
+            await self._commit.wait()
+        except Exception as error:
+            _refuse(waiting, error)
+        else:
+            _settle(waiting, answers)
+
+    def _keep(
         self, model: Model, transactions: list[Transaction], features: list[list[float | None]], scores: list[float]
-    ) -> list[Entry]:
+    ) -> list[Answer]:
+        """Journal the answers, then hand them out."""
         ms = now_ms()
         scored_at = at(ms)
-        return [
-            self._entry(model, transaction, row, score, ms, scored_at)
+        threshold, version = model.bundle.threshold, model.served.version
+        entries = [
+            self._entry(transaction, row, score, ms, scored_at, threshold, version)
             for transaction, row, score in zip(transactions, features, scores, strict=True)
+        ]
+        self._journal.append(entries)
+        flagged = sum(entry.predicted_label for entry in entries)
+        self._counted[1].inc(flagged)
+        self._counted[0].inc(len(entries) - flagged)
+        return [
+            Answer(e.transaction_id, e.prediction_id, e.score, e.predicted_label, threshold, risk(e.score, threshold), version)
+            for e in entries
         ]
 
     def _entry(
         self,
-        model: Model,
         transaction: Transaction,
         row: list[float | None],
         score: float,
         ms: int,
         scored_at: datetime,
+        threshold: float,
+        version: int,
     ) -> Entry:
-        threshold, prediction_id = model.bundle.threshold, uuid7(ms)
+        prediction_id = uuid7(ms)
         return Entry(
             prediction_id,
             scored_at,
             self.use_case,
-            transaction.transaction_id or prediction_id.hex,
+            transaction.transaction_id or prediction_id.replace("-", ""),
             transaction.entity_key,
             transaction.event_time or scored_at,
-            model.served.version,
+            version,
             self.hash,
             row,
             score,
@@ -92,21 +162,29 @@ class Scorer:
             self._replica,
         )
 
-    def _answer(self, entry: Entry) -> Answer:
-        self._counted[entry.predicted_label].inc()
-        return Answer(
-            entry.transaction_id,
-            entry.prediction_id,
-            entry.score,
-            entry.predicted_label,
-            entry.threshold,
-            risk(entry.score, entry.threshold),
-            entry.model_version,
-        )
-
 
 def risk(score: float, threshold: float) -> Risk:
     """Put a score into words, relative to the threshold: high from it on, medium from half of it."""
     if score >= threshold:
         return "high"
     return "medium" if score >= threshold / 2 else "low"
+
+
+def _settle(waiting: Waiting, answers: list[Answer | None]) -> None:
+    for (_, future), answer in zip(waiting, answers, strict=True):
+        if future.done():  # whoever asked has gone away
+            continue
+        if answer is None:
+            future.set_exception(_no_score())
+        else:
+            future.set_result(answer)
+
+
+def _refuse(waiting: Waiting, error: Exception) -> None:
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(error)
+
+
+def _no_score() -> DataError:
+    return DataError("the model has no score for these features: they are beyond what it was trained on")

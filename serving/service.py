@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from pipelines.errors import UseCaseError
 from pipelines.settings import Settings
 from pipelines.use_case import read_contract, read_each
 from serving.journal import Journal
-from serving.keys import HEADER, Keys, Scope
+from serving.keys import Keys, KeyScope
 from serving.metrics import Metrics
 from serving.problems import Problem
+from serving.rate import Rate
+from serving.requests import AccessLog, Requests
 from serving.scoring import Scorer
 
 BODY_LIMIT = 2 * 2**20
@@ -27,8 +30,14 @@ class Service:
         self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
         self.metrics = Metrics()
         self.keys = Keys(settings.home / "api_keys.json", settings.api_key)
-        self.journal = Journal(settings.home / "journal", self.replica)
-        self.metrics.journal.set_function(lambda: self.journal.size)
+        self.rate = Rate(settings.rate_limit)
+        self.journal = Journal(
+            settings.home / "journal", self.replica, sync=settings.journal_sync, bound_bytes=settings.journal_bytes
+        )
+        self.metrics.watch(self.journal)
+        self.access = AccessLog()
+        self.requests = Requests(self.access)
+        self.metrics.add(self.requests)
         self.scorers: Sequence[Scorer]
         self.faults: dict[str, UseCaseError]
         self.scorers, self.faults = read_each(settings.reference, self._scorer)
@@ -36,25 +45,31 @@ class Service:
     def _scorer(self, folder: Path) -> Scorer:
         return Scorer(read_contract(folder), self.journal, self.replica, self.metrics)
 
-    def require(self, request: Request, scope: Scope) -> str:
+    def require(self, request: Request, scope: KeyScope) -> str:
         """Return the name of who asks; 401 or 403 when they may not."""
-        return self.keys.require(request.headers.get(HEADER), scope)
+        return self.admit(request.scope, scope)
+
+    def admit(self, request: Scope, scope: KeyScope, rows: int = 0) -> str:
+        """The same for an ASGI scope; 429 when they asked for too many rows."""
+        caller = request["caller"] = self.keys.require(request["api_key"], scope)
+        if rows:
+            self.rate.take(caller, rows)
+        return caller
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(scope: Scope, receive: Receive) -> bytes:
     """Read a body of at most 2 MB, or raise a 413 Problem without reading on."""
-    declared = request.headers.get("content-length")
-    if declared is not None:
-        if int(declared) > BODY_LIMIT:
+    declared = scope["length"]
+    if declared is not None and int(declared) > BODY_LIMIT:
+        raise _too_large()
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_LIMIT:
             raise _too_large()
-        return await request.body()
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > BODY_LIMIT:
-            raise _too_large()
-        parts.append(part)
-    return b"".join(parts)
+    return body
 
 
 def _too_large() -> Problem:

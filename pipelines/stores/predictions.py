@@ -1,6 +1,7 @@
 """`prediction_logs`: every answer the server gave."""
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,14 +20,15 @@ class PredictionLog:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def record(self, lines: bytes) -> int:
+    def record(self, lines: Iterable[bytes]) -> int:
         """Log lines of JSON, whose keys are the table's columns, in the caller's transaction; returns how many are new.
 
-        PostgreSQL reads them itself. Rows that are there already are left alone.
+        They come in pieces that may end anywhere. PostgreSQL reads them itself; rows that are there already are left alone.
         """
         queries("predictions").make_staging(self._connection)
         with self._connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.write(lines)
+            for piece in lines:
+                copy.write(piece)
         return int(queries("predictions").move_staged(self._connection))
 
     def get(self, use_case: str, prediction_id: UUID) -> Prediction:

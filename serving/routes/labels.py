@@ -18,6 +18,7 @@ from serving.scoring import Scorer
 from serving.service import Service, read_body
 
 EXAMPLE = {"labels": [{"transaction_id": "t-1", "label": 1}]}
+TRUTHS = msgspec.json.Decoder(Truths)
 RULES = {
     "labels": f"must be a list of 1 to {MAX_LABELS} labels",
     "transaction_id": KEY_RULE,
@@ -39,7 +40,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     async def labels(request: Request) -> Response:
         """Tell what transactions turned out to be; a label that changes an earlier one is kept as its correction."""
         caller = service.require(request, "label")
-        truths = decode(Truths, await read_body(request), RULES)
+        truths = decode(TRUTHS, await read_body(request.scope, request.receive), RULES)
         now = datetime.now(UTC)
         given = [_label(truth, row, now) for row, truth in enumerate(truths.labels)]
         receipt = await run_sync(record, service, scorer.use_case, given, caller)

@@ -1,14 +1,10 @@
 """Scoring. No Pydantic and no database on this way: msgspec in, ONNX Runtime, journal, msgspec out."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 import msgspec
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope
 
+from serving.front import Hot
 from serving.intake import example
 from serving.messages import Answer, Answers
 from serving.openapi import batch_name, documented, row_name
@@ -16,51 +12,39 @@ from serving.scoring import Scorer
 from serving.service import Service, read_body
 
 
-class Direct(APIRoute):
-    """A route whose endpoint takes the request as it is: FastAPI documents it, and resolves nothing for it."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the endpoint itself."""
-        return self.endpoint
-
-
 def routes(service: Service, scorer: Scorer) -> APIRouter:
     """`/predict` and `/predict/batch`."""
-    router = APIRouter(route_class=Direct)
+    router = APIRouter()
     encode = msgspec.json.Encoder().encode
     name, row = scorer.use_case, example(scorer.contract)
 
-    @router.post(
+    async def predict(scope: Scope, receive: Receive) -> bytes:
+        service.admit(scope, "predict", rows=1)
+        return encode(await scorer.one(scorer.intake.one(await read_body(scope, receive))))
+
+    async def predict_batch(scope: Scope, receive: Receive) -> bytes:
+        caller = service.admit(scope, "predict")
+        transactions = scorer.intake.many(await read_body(scope, receive))
+        service.rate.take(caller, len(transactions))
+        return encode(Answers(await scorer.many(transactions)))
+
+    router.add_api_route(
         "/predict",
+        Hot(predict, "Score one row."),
+        methods=["POST"],
         operation_id=f"{name}_predict",
         summary="Score one row",
-        **documented({200: ("the prediction", Answer)}, 413, 422, 503, body=row_name(name), example=row),
+        **documented({200: ("the prediction", Answer)}, 413, 422, 429, 503, body=row_name(name), example=row),
     )
-    async def predict(request: Request) -> Response:
-        """Score one row."""
-        service.require(request, "predict")
-        transaction = scorer.intake.one(await read_body(request))
-        answers = await scorer.answer([transaction])
-        return Response(encode(answers[0]), media_type="application/json")
-
-    @router.post(
+    router.add_api_route(
         "/predict/batch",
+        Hot(predict_batch, "Score up to 1,000 rows at once; one bad row refuses them all."),
+        methods=["POST"],
         operation_id=f"{name}_predict_batch",
         summary="Score up to 1,000 rows",
         **documented(
-            {200: ("the predictions, in the rows' order", Answers)},
-            413,
-            422,
-            503,
-            body=batch_name(name),
+            {200: ("the predictions, in the rows' order", Answers)}, 413, 422, 429, 503, body=batch_name(name),
             example={"rows": [row]},
         ),
-    )
-    async def predict_batch(request: Request) -> Response:
-        """Score up to 1,000 rows at once; one bad row refuses them all."""
-        service.require(request, "predict")
-        transactions = scorer.intake.many(await read_body(request))
-        answers = await scorer.answer(transactions)
-        return Response(encode(Answers(answers)), media_type="application/json")
-
+    )  # fmt: skip
     return router

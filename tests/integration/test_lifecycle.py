@@ -98,9 +98,9 @@ def traffic(settings: Settings, first: dict[str, Any]) -> list[Prediction]:
     return predictions
 
 
-def as_lines(predictions: list[Prediction]) -> bytes:
+def as_lines(predictions: list[Prediction]) -> list[bytes]:
     """As the scoring server's journal keeps them."""
-    return msgspec.json.Encoder().encode_lines(predictions)
+    return [msgspec.json.Encoder().encode_lines(predictions)]
 
 
 def answered(wired: Context, table: Any, scored_at: datetime) -> list[Prediction]:

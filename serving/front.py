@@ -1,0 +1,102 @@
+"""What every request passes first: it gets an id, is timed, counted and logged. Plain ASGI, because every step counts here.
+
+The hot paths are answered right here, past the framework's router and middleware; FastAPI documents them all the same.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.problems import refusal
+from serving.requests import Requests
+
+HEADER_ID = b"x-request-id"
+Answering = Callable[[Scope, Receive], Awaitable[bytes]]
+JSON = (b"content-type", b"application/json")
+_SOUND_ID = re.compile(rb"[!-~]{1,128}")
+
+
+class Hot:
+    """An endpoint that FastAPI documents, and whose answers `Front` asks for without FastAPI."""
+
+    def __init__(self, answer: Answering, doc: str) -> None:
+        self.answer, self.__doc__ = answer, doc
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer as any other endpoint does."""
+        return Response(await self.answer(request.scope, request.receive), media_type="application/json")
+
+
+class Front:
+    """The outermost application."""
+
+    def __init__(self, app: ASGIApp, requests: Requests, routes: Iterable[BaseRoute]) -> None:
+        self._app, self._requests = app, requests
+        self._hot: Mapping[str, Answering] = {
+            route.path: route.endpoint.answer
+            for route in routes
+            if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
+        }
+        self._made, self._boot = 0, f"{time.time_ns():x}-"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on and watch."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        request_id = scope["request_id"] = self._read(scope)
+        hot = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
+        if hot is None:
+            await self._pass_on(scope, receive, send, begun)
+            return
+        headers = [JSON, (HEADER_ID, request_id)]
+        try:
+            body, status = await hot(scope, receive), 200
+        except Exception as error:
+            refused = refusal(error)
+            body, status, headers = bytes(refused.body), refused.status_code, [*refused.raw_headers[1:], headers[1]]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        self._requests.note(scope, scope["path"], status, begun)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), (HEADER_ID, scope["request_id"])]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            self._requests.note(scope, getattr(scope.get("route"), "path", "other"), status, begun)
+
+    def _read(self, scope: Scope) -> bytes:
+        """Take what is needed of the headers: the API key and the length into the scope; returns the request's id."""
+        given: Any = None
+        key: bytes | None = None
+        length: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"x-api-key":
+                key = value
+            elif name == HEADER_ID:
+                given = value
+            elif name == b"content-length":
+                length = value
+        scope["api_key"], scope["length"] = key, length
+        if given is not None and _SOUND_ID.fullmatch(given):
+            return bytes(given)
+        self._made += 1
+        return f"{self._boot}{self._made:x}".encode()
