@@ -6,7 +6,6 @@ The hot paths are answered right here, past the framework's router and middlewar
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -62,7 +61,8 @@ class Front:
             body, status = await hot(scope, receive), 200
         except Exception as error:
             refused = refusal(error)
-            body, status, headers = bytes(refused.body), refused.status_code, [*refused.raw_headers[1:], headers[1]]
+            body, status = bytes(refused.body), refused.status_code
+            headers = [*(pair for pair in refused.raw_headers if pair[0] != b"content-length"), headers[1]]
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -85,7 +85,7 @@ class Front:
 
     def _read(self, scope: Scope) -> bytes:
         """Take what is needed of the headers: the API key and the length into the scope; returns the request's id."""
-        given: Any = None
+        given: bytes | None = None
         key: bytes | None = None
         length: bytes | None = None
         for name, value in scope["headers"]:
@@ -97,6 +97,6 @@ class Front:
                 length = value
         scope["api_key"], scope["length"] = key, length
         if given is not None and _SOUND_ID.fullmatch(given):
-            return bytes(given)
+            return given
         self._made += 1
         return f"{self._boot}{self._made:x}".encode()

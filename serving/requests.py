@@ -6,6 +6,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
@@ -27,55 +28,55 @@ class Line(msgspec.Struct, gc=False):
     method: str
     path: str
     status: int
-    ms: float
+    seconds: float
     caller: str | None
     level: str = "info"
     logger: str = "access"
 
 
+class Route:
+    """What happened on one route: how often by time and by status, and for how many seconds in all."""
+
+    __slots__ = ("counts", "seconds", "statuses")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.statuses: dict[int, int] = {}
+        self.seconds = 0.0
+
+
 class Requests(Collector):
-    """Counts by route and status; plain numbers, turned into Prometheus' families only when somebody asks."""
+    """Plain numbers, turned into Prometheus' families only when somebody asks."""
 
     def __init__(self, access: "AccessLog") -> None:
         self._access = access
-        self._spent: dict[str, tuple[list[int], list[float]]] = {}
-        self._ended: dict[tuple[str, int], int] = {}
+        self._routes: dict[str, Route] = {}
 
-    def note(self, scope: Scope, route: str, status: int, begun: float) -> None:
+    def note(self, scope: Scope, path: str, status: int, begun: float) -> None:
         """Keep one request that was answered just now."""
         seconds = time.perf_counter() - begun
-        spent = self._spent.get(route)
-        if spent is None:
-            spent = self._spent.setdefault(route, ([0] * (len(BUCKETS) + 1), [0.0]))
-        spent[0][bisect_left(BUCKETS, seconds)] += 1
-        spent[1][0] += seconds
-        ended = (route, status)
-        self._ended[ended] = self._ended.get(ended, 0) + 1
+        route = self._routes.get(path)
+        if route is None:
+            route = self._routes.setdefault(path, Route())
+        route.counts[bisect_left(BUCKETS, seconds)] += 1
+        route.seconds += seconds
+        route.statuses[status] = route.statuses.get(status, 0) + 1
         self._access.lines.append(
             Line(
-                time.time(),
-                scope["request_id"].decode(),
-                scope["method"],
-                scope["path"],
-                status,
-                round(1000 * seconds, 3),
-                scope.get("caller"),
+                time.time(), scope["request_id"].decode(), scope["method"], scope["path"], status, seconds, scope.get("caller")
             )
         )
 
     def collect(self) -> Iterator[Metric]:
         """Histogram by route, counter by route and status."""
         spent = HistogramMetricFamily("sixgate_request_seconds", "From request to answer", labels=["route"])
-        for route, (counts, total) in list(self._spent.items()):
-            below, buckets = 0, []
-            for bound, count in zip([*map(str, BUCKETS), "+Inf"], list(counts), strict=True):
-                below += count
-                buckets.append((bound, below))
-            spent.add_metric([route], buckets, sum_value=total[0])
-        yield spent
         ended = CounterMetricFamily("sixgate_requests", "Answers by route and status", labels=["route", "status"])
-        for (route, status), count in list(self._ended.items()):
-            ended.add_metric([route, str(status)], count)
+        for path, route in list(self._routes.items()):
+            below = list(accumulate(route.counts))
+            spent.add_metric([path], list(zip([*map(str, BUCKETS), "+Inf"], below, strict=True)), sum_value=route.seconds)
+            for status, count in list(route.statuses.items()):
+                ended.add_metric([path, str(status)], count)
+        yield spent
         yield ended
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -24,7 +26,14 @@ from serving.problems import Problem
 
 LARGE = 64  # from so many rows on, scoring leaves the event loop to others
 
-Waiting = list[tuple[Transaction, "asyncio.Future[Answer]"]]
+
+@dataclass
+class Batch:
+    """Rows that arrived together, and the answers they wait for: None where the model has no score."""
+
+    done: asyncio.Future[None]
+    rows: list[Transaction] = field(default_factory=list)
+    answers: Sequence[Answer | None] = ()
 
 
 class Scorer:
@@ -39,7 +48,7 @@ class Scorer:
         self._journal, self._replica = journal, replica
         self._derive = Deriver(contract)
         self._counted: tuple[Counter, Counter] = tuple(metrics.predictions.labels(self.use_case, label) for label in (0, 1))  # type: ignore[assignment]
-        self._waiting: Waiting = []
+        self._batch: Batch | None = None
         self._commit = Commit(journal.sync)
         self._settling: set[asyncio.Task[None]] = set()
 
@@ -50,16 +59,22 @@ class Scorer:
             raise Problem(503, f"{self.use_case} has no model to serve: {why}")
         return self.model
 
-    def one(self, transaction: Transaction) -> "asyncio.Future[Answer]":
+    async def one(self, transaction: Transaction) -> Answer:
         """Score a row together with all that arrive meanwhile: one call, one write.
 
         The sockets are looked at once more before: together, rows share what a call costs, and find the trees in the cache.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
-        if not self._waiting:
+        batch = self._batch
+        if batch is None:
+            loop = asyncio.get_running_loop()  # a system call, so not for every row
+            batch = self._batch = Batch(loop.create_future())
             loop.call_soon(loop.call_soon, self._together)
-        self._waiting.append((transaction, answer))
+        place = len(batch.rows)
+        batch.rows.append(transaction)
+        await batch.done
+        answer = batch.answers[place]
+        if answer is None:
+            raise _no_score()
         return answer
 
     async def many(self, transactions: list[Transaction]) -> list[Answer]:
@@ -78,26 +93,27 @@ class Scorer:
         return answers
 
     def _together(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        batch, self._batch = self._batch, None
+        assert batch is not None
         try:
-            answers = self._score([transaction for transaction, _ in waiting])
+            batch.answers = self._score(batch.rows)
         except Exception as error:
-            _refuse(waiting, error)
+            batch.done.set_exception(error)
             return
         if self._journal.sync_mode == "always":
-            task = asyncio.ensure_future(self._settle_synced(waiting, answers))
+            task = asyncio.ensure_future(self._settle_synced(batch))
             self._settling.add(task)
             task.add_done_callback(self._settling.discard)
         else:
-            _settle(waiting, answers)
+            batch.done.set_result(None)
 
-    def _score(self, transactions: list[Transaction]) -> list[Answer | None]:
+    def _score(self, transactions: list[Transaction]) -> Sequence[Answer | None]:
         """Answers in order; None for a row that the model has no score for."""
         model = self.serving()
         features = self._features(transactions)
         scores = model.score(features)
         if all(map(math.isfinite, scores)):
-            return list(self._keep(model, transactions, features.tolist(), scores))
+            return self._keep(model, transactions, features.tolist(), scores)
         good = [index for index, score in enumerate(scores) if math.isfinite(score)]
         kept = iter(
             self._keep(model, [transactions[i] for i in good], [features[i].tolist() for i in good], [scores[i] for i in good])
@@ -107,13 +123,13 @@ class Scorer:
     def _features(self, transactions: list[Transaction]) -> NDArray[np.float64]:
         return self._derive(np.array([transaction.raw for transaction in transactions], dtype=np.float64))
 
-    async def _settle_synced(self, waiting: Waiting, answers: list[Answer | None]) -> None:
+    async def _settle_synced(self, batch: Batch) -> None:
         try:
             await self._commit.wait()
         except Exception as error:
-            _refuse(waiting, error)
+            batch.done.set_exception(error)
         else:
-            _settle(waiting, answers)
+            batch.done.set_result(None)
 
     def _keep(
         self, model: Model, transactions: list[Transaction], features: list[list[float | None]], scores: list[float]
@@ -168,22 +184,6 @@ def risk(score: float, threshold: float) -> Risk:
     if score >= threshold:
         return "high"
     return "medium" if score >= threshold / 2 else "low"
-
-
-def _settle(waiting: Waiting, answers: list[Answer | None]) -> None:
-    for (_, future), answer in zip(waiting, answers, strict=True):
-        if future.done():  # whoever asked has gone away
-            continue
-        if answer is None:
-            future.set_exception(_no_score())
-        else:
-            future.set_result(answer)
-
-
-def _refuse(waiting: Waiting, error: Exception) -> None:
-    for _, future in waiting:
-        if not future.done():
-            future.set_exception(error)
 
 
 def _no_score() -> DataError:

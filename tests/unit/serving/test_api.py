@@ -128,7 +128,7 @@ def test_figures_count_predictions_by_label_and_requests_by_route(service, ask):
     text = ask(service, "GET", "/metrics", key=None).text
     assert 'sixgate_predictions_total{predicted_label="1",use_case="fraud"} 1.0' in text
     assert f'sixgate_request_seconds_count{{route="{PREDICT}"}} 2.0' in text
-    assert 'sixgate_responses_total{status="422"} 1.0' in text
+    assert f'sixgate_requests_total{{route="{PREDICT}",status="422"}} 1.0' in text
     assert "sixgate_journal_bytes" in text
 
 

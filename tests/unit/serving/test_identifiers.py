@@ -13,7 +13,7 @@ from serving.identifiers import at, moment, now_ms, uuid7
 
 def test_an_id_says_when_it_was_made_to_the_millisecond():
     ms = now_ms()
-    made = uuid7(ms)
+    made = UUID(uuid7(ms))
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
     assert time_of(made) == moment(made) == at(ms)
 

@@ -28,9 +28,9 @@ def path(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("given", "scope", "name"),
     [
-        pytest.param("p", "predict", "shop", id="its own scope"),
-        pytest.param("l", "read", "back office", id="one of several scopes"),
-        pytest.param("a", "label", "owner", id="admin implies all"),
+        pytest.param(b"p", "predict", "shop", id="its own scope"),
+        pytest.param(b"l", "read", "back office", id="one of several scopes"),
+        pytest.param(b"a", "label", "owner", id="admin implies all"),
     ],
 )
 def test_a_key_with_the_scope_is_let_in_by_name(path, given, scope, name):
@@ -41,10 +41,10 @@ def test_a_key_with_the_scope_is_let_in_by_name(path, given, scope, name):
     ("given", "scope", "status"),
     [
         pytest.param(None, "predict", 401, id="no key"),
-        pytest.param("", "predict", 401, id="an empty key"),
-        pytest.param("x", "predict", 403, id="a wrong key"),
-        pytest.param("p", "label", 403, id="a wrong scope"),
-        pytest.param("l", "admin", 403, id="no admin"),
+        pytest.param(b"", "predict", 401, id="an empty key"),
+        pytest.param(b"x", "predict", 403, id="a wrong key"),
+        pytest.param(b"p", "label", 403, id="a wrong scope"),
+        pytest.param(b"l", "admin", 403, id="no admin"),
     ],
 )
 def test_others_are_refused(path, given, scope, status):
@@ -55,21 +55,21 @@ def test_others_are_refused(path, given, scope, status):
 
 def test_the_first_key_is_written_once_for_the_owner_only_and_never_in_the_clear(tmp_path):
     path = tmp_path / "api_keys.json"
-    assert Keys(path, "secret").require("secret", "label") == "admin"
+    assert Keys(path, "secret").require(b"secret", "label") == "admin"
     assert path.stat().st_mode & 0o777 == 0o600
     assert "secret" not in path.read_text()
     Keys(path, "another")
     with pytest.raises(Problem):
-        Keys(path).require("another", "read")
+        Keys(path).require(b"another", "read")
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_former_keys(path):
     held = Keys(path)
     write(path, [Key("new", hashed("n"), frozenset({"predict"}))])
     os.utime(path, ns=(1, 1))
-    assert held.require("n", "predict") == "new"
+    assert held.require(b"n", "predict") == "new"
     with pytest.raises(Problem):
-        held.require("p", "predict")
+        held.require(b"p", "predict")
     path.write_text("[")
     os.utime(path, ns=(2, 2))
-    assert held.require("n", "predict") == "new"
+    assert held.require(b"n", "predict") == "new"
