@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: demo test check up down clean bench lock help
+.PHONY: demo test check up down clean bench bench-serving lock help
 
 help: ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
@@ -31,7 +31,10 @@ check: .venv/dev ## Lint, types, import direction.
 	$(BIN)/lint-imports
 
 bench: ## Each benchmark is a target of its own: make bench-NAME.
-	@ls benchmarks/*.py 2>/dev/null || echo "no benchmark yet"
+	@echo "make bench-serving   the scoring server beside the limit of its framework, mlflow models serve and MLServer"
+
+bench-serving: .venv/dev
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 lock: .venv/uv ## Resolve requirements/*.in anew into hashed pins.
 	$(BIN)/python requirements/lock.py

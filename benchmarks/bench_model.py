@@ -8,6 +8,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from benchmarks.peers import FEATURES
 from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
 from pipelines.rules.candidates import Candidate
 from pipelines.rules.graph import to_onnx
@@ -15,7 +16,6 @@ from pipelines.rules.ledger import Served
 from pipelines.use_case import read_contract
 
 USE_CASE, TREES, DEPTH, ROWS = "bench", 300, 6, 20_000
-FEATURES = tuple(f"f{index:02d}" for index in range(30))
 
 
 def write_contract(reference: Path) -> None:

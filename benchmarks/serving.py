@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -12,9 +13,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -62,23 +65,26 @@ class Target:
     headers: dict[str, str]
 
     def ask(
-        self, *, concurrency: int = 16, seconds: float, rate: float = 0.0, body: str | None = None, path: str = ""
+        self, *, seconds: float, concurrency: int = 16, rate: float = 0.0, body: str = "", path: str = "", strict: bool = True
     ) -> Result:
-        """Drive it, and insist that nothing failed."""
-        found = run(
-            Job(
-                port=self.port,
-                path=path or self.path,
-                body=body or self.body,
-                headers=self.headers,
-                concurrency=concurrency,
-                seconds=seconds,
-                rate=rate,
-            )
+        """Drive it; with `strict`, nothing may fail."""
+        job = Job(
+            port=self.port,
+            path=path or self.path,
+            body=body or self.body,
+            headers=self.headers,
+            concurrency=concurrency,
+            seconds=seconds,
+            rate=rate,
         )
-        if found.failed or not found.answered:
+        found = run(job)
+        if strict and (found.failed or not found.answered):
             raise SystemExit(f"{self.name}: {found.failed} requests failed: {found.statuses}")
         return found
+
+    def address(self, path: str) -> str:
+        """One of the scoring server's other addresses."""
+        return f"http://127.0.0.1:{self.port}{self.path.removesuffix('/predict')}{path}"
 
 
 class Bench:
@@ -157,11 +163,15 @@ class Bench:
         child = subprocess.Popen(command, stdout=log, stderr=log, **options)  # type: ignore[call-overload]
 
         def end() -> None:
+            family = psutil.Process(child.pid).children(recursive=True) if child.poll() is None else []
             child.send_signal(stop)
             try:
                 child.wait(20)
             except subprocess.TimeoutExpired:
                 child.kill()
+            for left in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    left.kill()
             log.close()
 
         self._ended.callback(end)
@@ -174,6 +184,53 @@ class Bench:
         process = self.start([*PIN, *command, *UVICORN], cwd=ROOT)
         wait(port)
         return Target(name, port, path, self.body, process, {})
+
+    def mlflow(self) -> Target:
+        """`mlflow models serve` with the same booster, from an environment of its own."""
+        binaries = self._environment("mlflow", "mlflow==3.17.2", "xgboost==3.2.0", "pandas<3")
+        self.model.save_model(self.folder / "booster.json")
+        save = (
+            "import mlflow.xgboost, sys, xgboost; model = xgboost.XGBClassifier(); model.load_model(sys.argv[1]);"
+            " mlflow.xgboost.save_model(model, sys.argv[2], pip_requirements=['xgboost'])"
+        )
+        there = self.folder / "mlflow-model"
+        subprocess.run([binaries / "python", "-c", save, self.folder / "booster.json", there], check=True, capture_output=True)
+        port = free_port()
+        command = [*PIN, str(binaries / "mlflow"), "models", "serve", "-m", str(there), "-p", str(port), "-h", "127.0.0.1"]
+        environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        process = self.start([*command, "--env-manager", "local"], env=environment, start_new_session=True)
+        wait(port, "/ping")
+        body = json.dumps({"dataframe_split": {"columns": list(self.row), "data": [list(self.row.values())]}})
+        return Target("mlflow", port, "/invocations", body, process, {})
+
+    def mlserver(self) -> Target:
+        """MLServer with the same booster and its default settings."""
+        binaries = self._environment("mlserver", "mlserver==1.7.1", "mlserver-xgboost==1.7.1", "xgboost==3.2.0", "uvloop<0.22")
+        there = self.folder / "mlserver-model"
+        there.mkdir()
+        self.model.save_model(there / "booster.json")
+        port, *others = (free_port() for _ in range(3))
+        ports = dict(zip(("http_port", "grpc_port", "metrics_port"), (port, *others), strict=True))
+        (there / "settings.json").write_text(json.dumps({**ports, "host": "127.0.0.1"}))
+        implementation = "mlserver_xgboost.XGBoostModel"
+        model = {"name": "bench", "implementation": implementation, "parameters": {"uri": "./booster.json"}}
+        (there / "model-settings.json").write_text(json.dumps(model))
+        process = self.start([*PIN, str(binaries / "mlserver"), "start", str(there)], cwd=there, start_new_session=True)
+        wait(port, "/v2/models/bench/ready")
+        rows = {"name": "rows", "shape": [1, len(self.row)], "datatype": "FP32", "data": list(self.row.values())}
+        return Target("mlserver", port, "/v2/models/bench/infer", json.dumps({"inputs": [rows]}), process, {})
+
+    def _environment(self, name: str, *packages: str) -> Path:
+        """A virtual environment with the packages, kept for the next run; returns where its programs are."""
+        key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+        there = Settings.load().home / "bench" / "peers" / f"{name}-{key}"
+        uv = str(Path(sys.executable).parent / "uv")
+        if not (there / "whole").exists():
+            CONSOLE.print(f"[dim]installing {', '.join(packages)} …[/]")
+            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, there], check=True)
+            subprocess.run([uv, "pip", "install", "--quiet", "--python", there / "bin" / "python", *packages], check=True)
+            (there / "whole").touch()
+        return there / "bin"
 
     def ours(self) -> tuple[Target, float]:
         """The scoring server, and how many seconds it took from its start until it was ready."""
@@ -238,53 +295,87 @@ def workspace() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def swaps(bench: Bench, ours: Target, count: int) -> tuple[int, dict[str, float]]:
+    """Promote back and forth under load; returns the failures, and what memory and handles grew by."""
+    found: list[Result] = []
+    asking = threading.Thread(target=lambda: found.append(ours.ask(seconds=count * 0.06 + 2, strict=False)))
+    before = ours.process.memory_info().rss, ours.process.num_fds()
+    asking.start()
+    for number in range(count):
+        target = bench.versions[(number + 1) % 2]
+        bench.promote(target)
+        deadline = time.monotonic() + 10
+        while httpx.get(ours.address("/model"), headers=ours.headers).json()["version"] != target.version:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"swap {number + 1}: version {target.version} did not serve within 10 s")
+    asking.join()
+    after = ours.process.memory_info().rss, ours.process.num_fds()
+    growth = {"swap_rss_growth_mb": (after[0] - before[0]) / 1e6, "swap_handles_growth": float(after[1] - before[1])}
+    return found[0].failed, growth
+
+
 def main() -> None:
     """Measure, print the table, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5, help="in which every server is asked once")
+    parser.add_argument("--swaps", type=int, default=500, help="promotions under load")
+    parser.add_argument("--no-peers", action="store_true", help="leave `mlflow models serve` and MLServer out")
     arguments = parser.parse_args()
     if PIN:
         os.sched_setaffinity(0, ALL[1:])
-    figures: dict[str, float] = {}
     with workspace() as folder, Bench(folder) as bench:
-        echo, noop = bench.peer("echo"), bench.peer("noop")
-        ours, figures["ready_s"] = bench.ours()
-        targets = [echo, noop, ours]
-        for target in targets:
-            target.ask(seconds=1.0)
-        table = Table("server", "concurrency", "requests/s", "p50 ms", "p99 ms", box=None)
-        results = {}
-        for concurrency in (1, 16, 64):
-            found = interleaved(
-                targets, arguments.rounds, lambda t, c=concurrency: t.ask(concurrency=c, seconds=arguments.seconds)
-            )  # type: ignore[misc]
-            results[concurrency] = found
-            for name, rounds in found.items():
-                cells = (statistics.median(getattr(r, of) for r in rounds) for of in ("per_second", "p50", "p99"))
-                rate, p50, p99 = cells
-                table.add_row(name, str(concurrency), f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}")
-        sixteen = results[16]
-        figures["ratio_noop"] = ratio(sixteen["sixgate"], sixteen["noop"])
-        figures["ratio_echo"] = ratio(sixteen["sixgate"], sixteen["echo"])
-        figures["ratio_noop_c1"] = ratio(results[1]["sixgate"], results[1]["noop"])
-        rate = 0.6 * statistics.median(r.per_second for r in sixteen["noop"])
-        paced = interleaved(
-            [noop, ours], arguments.rounds, lambda t: t.ask(concurrency=64, seconds=arguments.seconds, rate=rate)
-        )
-        figures["p99_ratio_noop"] = ratio(paced["sixgate"], paced["noop"], "p99")
-        for name, rounds in paced.items():
-            p50, p99 = (statistics.median(getattr(r, of) for r in rounds) for of in ("p50", "p99"))
-            table.add_row(name, "paced", f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}")
-        batch = json.dumps({"rows": [bench.row] * 1000})
-        several = [ours.ask(concurrency=1, seconds=arguments.seconds, body=batch, path=f"{ours.path}/batch") for _ in range(3)]
-        figures["batch_rows_per_s"] = 1000 * statistics.median(result.per_second for result in several)
-        figures["rss_mb"] = ours.process.memory_info().rss / 1e6
-        Console().print(table)
+        table, figures = measure(bench, arguments)
+    Console().print(table)
     Console().print_json(data={name: round(value, 3) for name, value in figures.items()})
     out = Settings.load().home / "bench"
     out.mkdir(parents=True, exist_ok=True)
     (out / "serving.json").write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
+
+
+def measure(bench: Bench, arguments: argparse.Namespace) -> tuple[Table, dict[str, float]]:
+    """All figures of one run, and the table for people."""
+    seconds, rounds = arguments.seconds, arguments.rounds
+    table = Table("server", "concurrency", "requests/s", "p50 ms", "p99 ms", "RSS MB", box=None)
+    echo, noop = bench.peer("echo"), bench.peer("noop")
+    ours, ready = bench.ours()
+    figures = {"ready_s": ready}
+    for target in (echo, noop, ours):
+        target.ask(seconds=1.0)
+    by: dict[int, dict[str, list[Result]]] = {}
+    for concurrency in (1, 16, 64):
+        by[concurrency] = interleaved([echo, noop, ours], rounds, partial(Target.ask, concurrency=concurrency, seconds=seconds))
+        show(table, by[concurrency], str(concurrency), [echo, noop, ours])
+    figures["ratio_noop"] = ratio(by[16]["sixgate"], by[16]["noop"])
+    figures["ratio_echo"] = ratio(by[16]["sixgate"], by[16]["echo"])
+    figures["ratio_noop_c1"] = ratio(by[1]["sixgate"], by[1]["noop"])
+    rate = 0.6 * statistics.median(result.per_second for result in by[16]["noop"])
+    paced = interleaved([noop, ours], rounds, partial(Target.ask, concurrency=64, seconds=seconds, rate=rate))
+    show(table, paced, f"64, at {rate:,.0f}/s", [noop, ours])
+    figures["p99_ratio_noop"] = ratio(paced["sixgate"], paced["noop"], "p99")
+    batch = json.dumps({"rows": [bench.row] * 1000})
+    several = [ours.ask(concurrency=1, seconds=seconds, body=batch, path=f"{ours.path}/batch") for _ in range(3)]
+    figures["batch_rows_per_s"] = 1000 * statistics.median(result.per_second for result in several)
+    figures["rss_mb"] = ours.process.memory_info().rss / 1e6
+    for peer in () if arguments.no_peers else (bench.mlflow, bench.mlserver):
+        target = peer()
+        target.ask(seconds=1.0)
+        found = interleaved([target, ours], 2, partial(Target.ask, concurrency=16, seconds=seconds))
+        show(table, {target.name: found[target.name]}, "16", [target])
+        figures[f"ratio_{target.name}"] = ratio(found["sixgate"], found[target.name])
+    failures, growth = swaps(bench, ours, arguments.swaps)
+    return table, {**figures, "swap_failures": float(failures), **growth}
+
+
+def show(table: Table, found: dict[str, list[Result]], concurrency: str, targets: list[Target]) -> None:
+    """A row per server: medians over the rounds."""
+    for target in targets:
+        rounds = found[target.name]
+        rate, p50, p99 = (statistics.median(getattr(r, of) for r in rounds) for of in ("per_second", "p50", "p99"))
+        rss = target.process.memory_info().rss + sum(
+            child.memory_info().rss for child in target.process.children(recursive=True)
+        )
+        table.add_row(target.name, concurrency, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{rss / 1e6:,.0f}")
 
 
 if __name__ == "__main__":
