@@ -29,21 +29,23 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgre
     postgres = Postgres.embedded(home, instance=f"test-{secrets.token_hex(8)}", port=free_port())
     try:
         postgres.initialise(password)
-        with (home / "postgres.log").open("wb") as log:
-            server = subprocess.Popen(
-                [*postgres.command(), "-c", "fsync=off"],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                **postgres.process_options(),
-            )
-        try:
-            postgres.wait(password)
+        with running(postgres, password):
             yield postgres, password
-        finally:
-            _end(server)
     finally:
         postgres.delete()
+
+
+@contextlib.contextmanager
+def running(postgres: Postgres, password: str) -> Iterator[None]:
+    """Run the server for as long as the block."""
+    with (postgres.data.parent / "postgres.log").open("ab") as log:
+        command = [*postgres.command(), "-c", "fsync=off"]
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd="/", **postgres.process_options())
+    try:
+        postgres.wait(password)
+        yield
+    finally:
+        _end(server)
 
 
 @pytest.fixture(scope="module")

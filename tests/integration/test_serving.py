@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
 from pipelines.rules.ledger import Served
 from pipelines.settings import ROOT
-from tests.conftest import free_port
+from stack.postgres import Postgres
+from tests.conftest import free_port, running
 from tests.unit.serving import made
 
 SERVE = """
@@ -31,6 +34,8 @@ from serving.registry import FolderRegistry
 logging.basicConfig(level=logging.INFO)
 serve(Settings.load(), FolderRegistry(Path(sys.argv[1])))
 """
+AWAY = 30.0  # seconds
+SWAPS = 40
 NOBODY = "postgresql://nobody:x@127.0.0.1:1/nothing"
 Database = psycopg.Connection[Any]
 
@@ -45,9 +50,10 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": "k"}, timeout=10)
 
-    def start(self, *, database_url: str | None = None, ready: bool = True) -> None:
+    def start(self, *, database_url: str | None = None, ready: bool = True, **settings: str) -> None:
         environment = {
             **os.environ,
+            **settings,
             "SIXGATE_HOME": str(self.home),
             "SIXGATE_DATABASE_URL": database_url or self._url,
             "SIXGATE_API_PORT": str(self.port),
@@ -58,6 +64,11 @@ class Server:
                 [sys.executable, "-c", SERVE, str(self.models)], cwd=ROOT, env=environment, stdout=log, stderr=log
             )
         until(lambda: self.answers("/readyz" if ready else "/healthz"), "the server answers")
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process:
@@ -271,6 +282,86 @@ def test_without_registry_and_database_the_last_model_serves_and_answers_are_kep
     until(lambda: logged(database, kept) == 5, "what was answered meanwhile is logged")
     server.models.with_name("away").rename(server.models)
     until(lambda: report(server, database, "error") is None, "the model is confirmed")
+
+
+def test_a_database_that_is_away_under_load_costs_no_answer(tmp_path):
+    password = secrets.token_urlsafe(16)
+    postgres = Postgres.embedded(tmp_path, instance=f"test-{secrets.token_hex(8)}", port=free_port())
+    postgres.initialise(password)
+    url = postgres.url(password, "postgres")
+    server = Server(tmp_path, url)
+    try:
+        with running(postgres, password):
+            environment = {**os.environ, "SIXGATE_DATABASE_URL": url, "SIXGATE_HOME": str(tmp_path / "home")}
+            subprocess.run([sys.executable, "-m", "pipelines.stores.schema"], cwd=ROOT, env=environment, check=True)
+            with psycopg.connect(url, autocommit=True) as database:
+                promote(server, database, 1, bias=-2)
+            server.start()
+            traffic = Traffic(server)
+            traffic.__enter__()
+            until(lambda: len(traffic.answered) > 100, "traffic is under way")
+        away = len(traffic.answered)
+        time.sleep(AWAY)
+        assert len(traffic.answered) > away + 100
+        assert "sixgate_journal_bytes 0.0" not in server.client.get("/metrics").text
+        with running(postgres, password):
+            until(lambda: len(traffic.answered) > away + 300, "traffic goes on")
+            traffic.__exit__()
+            ids = [answer["prediction_id"] for answer in traffic.answered]
+            with psycopg.connect(url, autocommit=True) as database:
+                until(lambda: logged(database, ids) == len(ids), "everything that was answered is logged")
+                assert one(database, "SELECT count(*) FROM prediction_logs") == len(ids) == len(set(ids))
+            assert traffic.refused == []
+            server.end()
+    finally:
+        server.end(signal.SIGKILL)
+        server.client.close()
+        postgres.delete()
+
+
+def test_at_the_disk_bound_the_server_refuses_and_goes_on_once_it_can_ship(server, database):
+    server.end()
+    server.start(database_url=NOBODY, SIXGATE_JOURNAL_BYTES=str(2**20))
+    answered: list[str] = []
+    while (answer := server.client.post("/v1/fraud/predict/batch", json={"rows": [made.row()] * 500})).status_code == 200:
+        answered += [prediction["prediction_id"] for prediction in answer.json()["predictions"]]
+        assert len(answered) < 10_000
+    assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
+    assert "predictions go on once the database takes them again" in answer.json()["detail"]
+    assert server.client.get("/readyz").status_code == 503
+    assert server.client.get("/healthz").status_code == 200
+    held = sum(file.stat().st_size for file in (server.home / "journal").rglob("*") if file.is_file())
+    assert held <= 2**20
+    server.end()
+    server.start(SIXGATE_JOURNAL_BYTES=str(2**20))
+    until(lambda: logged(database, answered) == len(answered), "what was answered is logged")
+    server.predict()
+
+
+def test_what_is_logged_and_was_not_answered_was_under_way_when_it_was_killed(server, database):
+    clients = 4
+    before = one(database, "SELECT count(*) FROM prediction_logs")
+    with Traffic(server, clients) as traffic:
+        until(lambda: len(traffic.answered) > 200, "traffic is under way")
+        server.end(signal.SIGKILL)
+    server.start()
+    until(lambda: not list((server.home / "journal").glob("*/*.jsonl")), "the journal is shipped")
+    found = one(database, "SELECT count(*) FROM prediction_logs") - before
+    assert len(traffic.answered) <= found <= len(traffic.answered) + clients
+
+
+def test_swaps_under_load_are_never_noticed(server, database):
+    promote(server, database, 101, bias=-1)
+    until(lambda: server.version == 101, "version 101 serves")
+    process = psutil.Process(server.pid)
+    handles = process.num_fds()
+    with Traffic(server) as traffic:
+        for version in range(102, 102 + SWAPS):
+            promote(server, database, version, bias=version % 2)
+            until(lambda version=version: server.version == version, f"version {version} serves")
+    assert traffic.refused == []
+    assert len({answer["model_version"] for answer in traffic.answered}) > SWAPS / 2
+    assert process.num_fds() <= handles + 5
 
 
 def test_connections_that_break_are_made_again(server, database):
