@@ -1,13 +1,13 @@
 """`python -m serving`: one worker on the address that the settings name, until it is told to stop."""
 
 import gc
-import logging
 import sys
 
 import uvicorn
 
 from pipelines.errors import SixgateError
 from pipelines.settings import Settings
+from serving import logs
 from serving.app import create_app
 from serving.registry import Registry
 
@@ -25,6 +25,7 @@ def serve(settings: Settings, registry: Registry | None = None) -> None:
         loop="uvloop",
         http="httptools",
         log_level="warning",
+        log_config=None,
         access_log=False,  # we write our own, as JSON
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
@@ -44,9 +45,7 @@ def _tune() -> None:
 
 def main() -> None:
     """Serve by the settings of this environment; a fault that a person can mend is one line."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "numexpr"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logs.install()
     try:
         serve(Settings.load())
     except SixgateError as error:

@@ -3,10 +3,13 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from pipelines.settings import Settings
 from pipelines.stores.production import Production
@@ -23,13 +26,18 @@ from serving.shipper import Shipper, Syncer
 from serving.watch import Watch
 
 REGISTRY_TIMEOUT = 5.0
+CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["X-API-Key", "X-Request-ID", "Content-Type"],
+    "expose_headers": ["X-Request-ID", "Retry-After"],
+}
 Worker = Reloader | Heartbeat | Syncer | Shipper | AccessLog
 USE_CASE_ROUTES = (predict, labels, predictions, explanations, model)
 
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, registry: Registry | None = None) -> Front:
+def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     """Build the server; its threads start and stop with the application. Models come from MLflow unless said otherwise."""
     service = Service(settings)
     source = registry or Production(settings.mlflow_tracking_uri, timeout=REGISTRY_TIMEOUT)
@@ -45,7 +53,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Front:
     return build(service, lifespan)
 
 
-def build(service: Service, lifespan: object = None) -> Front:
+def build(service: Service, lifespan: object = None) -> ASGIApp:
     """Put the routes of every use case before `service`; nothing runs beside them."""
     app: FastAPI = FastAPIOffline(
         title="Sixgate scoring server",
@@ -64,7 +72,9 @@ def build(service: Service, lifespan: object = None) -> Front:
     app.include_router(health.routes(service), tags=["Health"])
     problems.install(app)
     openapi.install(app, service.scorers)
-    return Front(app, service.requests, app.routes)
+    front = Front(app, service.requests, app.routes)
+    origins = [origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()]
+    return CORSMiddleware(front, allow_origins=origins, **CORS) if origins else front
 
 
 def _start(service: Service, registry: Registry) -> list[Worker]:

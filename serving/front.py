@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.logs import REQUEST_ID
 from serving.problems import refusal
 from serving.requests import Requests
 
@@ -52,6 +53,7 @@ class Front:
             return
         begun = time.perf_counter()
         request_id = scope["request_id"] = self._read(scope)
+        REQUEST_ID.set(request_id)
         hot = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
         if hot is None:
             await self._pass_on(scope, receive, send, begun)

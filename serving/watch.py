@@ -18,7 +18,7 @@ from serving.model import load
 from serving.registry import Registry
 from serving.scoring import Scorer
 
-ALERT = "alias_moved_by_hand"
+MOVED, REFUSED = "alias_moved_by_hand", "model_refused"  # causes of alerts
 SETTLING = 10.0  # seconds in which the alias may lag behind a new ledger row
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
 
@@ -36,7 +36,8 @@ class Watch:
         self._entry: int | None = None
         self._settled_at = self._retry_at = 0.0
         self._retry = FIRST_RETRY
-        self._alerted: bool | None = None  # unknown at start: a former life may have left an alert open
+        self._told: dict[str, str | None] = {}  # empty at start: a former life may have left an alert open
+        self._refusal: str | None = None
         self._doubt: str | None = None
         self.agrees = False
 
@@ -64,8 +65,10 @@ class Watch:
         self._notice(newest)
         may = allowed(newest)
         if alias in may:
-            self._resolve(alerts)
+            self._doubt = None
+            self._tell(alerts, MOVED, None)
             self.agrees = self._serve(may[alias]) and self._followed(newest, alias)
+            self._tell(alerts, REFUSED, self._refusal)
         else:
             self.agrees = False
             self._from_disk(_newest_first(may))
@@ -96,6 +99,7 @@ class Watch:
         """Swap to `served` unless it serves already; True when it does now."""
         current = self._scorer.model
         if served == (current.served if current else None):
+            self._refusal = None
             self._recovered()
             return True
         if served is None:
@@ -111,14 +115,16 @@ class Watch:
             self._swap(served, files)
             self._cache.put(served, files)
         except (SixgateError, httpx.HTTPError, OSError) as error:
-            return self._failed(f"version {served.version} can't serve: {error}")
+            message = f"version {served.version} can't serve: {error}"
+            self._refusal = message if isinstance(error, SixgateError) else self._refusal
+            return self._failed(message)
         return True
 
     def _swap(self, served: Served, files: Mapping[str, bytes]) -> None:
         model = load(files, served, self._scorer.contract)
         self._scorer.model = model
         self._metrics.version.labels(self._use_case).set(served.version)
-        self._scorer.error = None
+        self._scorer.error = self._refusal = None
         self._retry = FIRST_RETRY
         log.info("%s: serves version %d (%s…)", self._use_case, served.version, served.digest[:12])
         self._changed()
@@ -157,15 +163,17 @@ class Watch:
         if seen != message or time.monotonic() < self._settled_at:
             return
         self.fault(message)
-        if not self._alerted:
-            alerts.raise_(self._use_case, cause=ALERT, severity="ALERT", message=message)
-            self._alerted = True
+        self._tell(alerts, MOVED, message)
 
-    def _resolve(self, alerts: AlertStore) -> None:
-        self._doubt = None
-        if self._alerted is not False:
-            alerts.resolve(self._use_case, ALERT)
-            self._alerted = False
+    def _tell(self, alerts: AlertStore, cause: str, message: str | None) -> None:
+        """Open the alert of a cause, or resolve it when there is nothing to say; the same is said once."""
+        if self._told.get(cause, "") == message:
+            return
+        if message is None:
+            alerts.resolve(self._use_case, cause)
+        else:
+            alerts.raise_(self._use_case, cause=cause, severity="ALERT", message=message)
+        self._told[cause] = message
 
 
 def _newest_first(may: Mapping[int | None, Served | None]) -> list[Served]:

@@ -186,8 +186,8 @@ def report(server: Server, database: Database, column: str) -> Any:
     )
 
 
-def open_alerts(database: Database) -> int:
-    return int(one(database, "SELECT count(*) FROM monitoring_alerts WHERE cause = 'alias_moved_by_hand' AND state = 'OPEN'"))
+def open_alerts(database: Database, cause: str = "alias_moved_by_hand") -> int:
+    return int(one(database, "SELECT count(*) FROM monitoring_alerts WHERE cause = %s AND state = 'OPEN'", cause))
 
 
 def test_every_answer_is_logged_once_also_after_kill_9_in_a_burst(server, database):
@@ -248,9 +248,11 @@ def test_a_model_that_is_not_what_the_ledger_names_does_not_serve(server, databa
     promote(server, database, 3, bias=3, digest="0" * 64)
     until(lambda: "digest" in (report(server, database, "error") or ""), "the refusal is reported")
     assert server.predict()["model_version"] == 1
+    until(lambda: open_alerts(database, "model_refused") == 1, "an alert is open")
     promote(server, database, 4, bias=4)
     until(lambda: server.version == 4, "a whole version serves")
     until(lambda: report(server, database, "error") is None, "the refusal is forgotten")
+    until(lambda: open_alerts(database, "model_refused") == 0, "the alert is resolved")
 
 
 def test_a_promotion_taken_back_brings_the_old_model_back(server, database):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import os
+import sys
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from pipelines.errors import JournalFull, UseCaseError
 from pipelines.settings import Settings
 from serving.app import build
 from serving.journal import Journal
+from serving.logs import REQUEST_ID, JsonFormatter
 from serving.model import Model, load
 from serving.rate import Rate
 from serving.requests import AccessLog
@@ -160,3 +163,33 @@ def test_workers_share_a_limit():
 def test_a_limit_that_is_none_is_refused():
     with pytest.raises(UseCaseError, match="SIXGATE_RATE_LIMIT: 'much' is no limit"):
         Rate("much")
+
+
+def test_only_origins_on_the_list_may_ask_from_a_browser(tmp_path, ask):
+    service = Service(Settings(home=tmp_path, api_key="secret", cors_origins="https://shop.example, https://desk.example"))
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    for origin, status in (("https://shop.example", 200), ("https://evil.example", 400)):
+        answer = ask(service, "OPTIONS", PREDICT, key=None, headers={"Origin": origin, **asked})
+        assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (
+            status, origin if status == 200 else None,
+        )  # fmt: skip
+    answer = ask(service, "POST", PREDICT, json={}, headers={"Origin": "https://desk.example"})
+    assert answer.headers["access-control-allow-origin"] == "https://desk.example"
+    service.journal.close()
+
+
+def test_without_a_list_no_origin_may(service, ask):
+    answer = ask(service, "POST", PREDICT, json=made.row(), headers={"Origin": "https://shop.example"})
+    assert answer.status_code == 200 and "access-control-allow-origin" not in answer.headers
+
+
+def test_a_log_line_names_its_request_and_its_error():
+    logger = logging.LogRecord("serving.x", logging.WARNING, "", 1, "%s is away", ("the database",), None)
+    REQUEST_ID.set(b"shop-7")
+    try:
+        raise ValueError("so")
+    except ValueError:
+        logger.exc_info = sys.exc_info()
+    line = json.loads(JsonFormatter().format(logger))
+    assert (line["level"], line["logger"], line["message"]) == ("warning", "serving.x", "the database is away")
+    assert line["request_id"] == "shop-7" and "ValueError: so" in line["error"]

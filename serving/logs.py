@@ -1,0 +1,35 @@
+"""Logs as lines of JSON, each with the id of the request it belongs to."""
+
+import logging
+from contextvars import ContextVar
+
+import msgspec
+
+REQUEST_ID: ContextVar[bytes] = ContextVar("request_id", default=b"")
+
+
+class JsonFormatter(logging.Formatter):
+    """`time` in seconds since 1970, as in the access log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as one line."""
+        line = {
+            "time": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := REQUEST_ID.get():
+            line["request_id"] = request_id.decode()
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def install() -> None:
+    """Log to standard error, as JSON; what is chatty only warns."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for chatty in ("httpx", "numexpr"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
