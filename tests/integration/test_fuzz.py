@@ -1,0 +1,75 @@
+"""Whatever is sent, in the words of the server's own OpenAPI page or beside them: no 5xx but the documented 503."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.integration.test_serving import Server, promote
+
+EXAMPLES = 40
+CHECKS = [content_type_conformance, response_schema_conformance, status_code_conformance]
+OPERATIONS = [
+    ("/v1/fraud/predict", "POST"),
+    ("/v1/fraud/predict/batch", "POST"),
+    ("/v1/fraud/labels", "POST"),
+    ("/v1/fraud/model", "GET"),
+    ("/v1/fraud/predictions/{prediction_id}", "GET"),
+    ("/v1/fraud/predictions/{prediction_id}/explanation", "GET"),
+    ("/v1/fraud/predictions/{prediction_id}/explanation", "POST"),
+    ("/healthz", "GET"),
+    ("/readyz", "GET"),
+    ("/metrics", "GET"),
+]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Server]:
+    """A server with a model, for as long as the module."""
+    server = Server(tmp_path_factory.mktemp("fuzzed"), database_url)
+    with psycopg.connect(database_url, autocommit=True) as database:
+        promote(server, database, 1, bias=-2)
+    server.start()
+    yield server
+    server.end()
+    server.client.close()
+
+
+@pytest.fixture(scope="module")
+def page(fuzzed: Server) -> schemathesis.BaseSchema:
+    """The page as the server shows it."""
+    return schemathesis.openapi.from_url(f"{fuzzed.client.base_url}/openapi.json")
+
+
+def test_every_operation_of_the_page_is_tried(page: schemathesis.BaseSchema) -> None:
+    assert {(path, method.upper()) for path, methods in page.items() for method in methods} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_nothing_that_is_sent_makes_the_server_fail(
+    page: schemathesis.BaseSchema, path: str, method: str, mode: GenerationMode
+) -> None:
+    operation = page[path][method]
+    if mode is GenerationMode.NEGATIVE and not (operation.body or operation.path_parameters):
+        return  # there is nothing about it that could be wrong
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def holds(case: schemathesis.Case) -> None:
+        response = case.call(headers={"X-API-Key": "k"})
+        assert response.status_code < 500 or response.status_code == 503, response.text
+        assert "Traceback" not in response.text
+        case.validate_response(response, checks=CHECKS)
+
+    holds()
