@@ -79,7 +79,7 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
 
 def _start(service: Service, registry: Registry) -> list[Worker]:
     """Start the threads; they are stopped in this order, the shipper late because it drains."""
-    heartbeat = Heartbeat(service.settings, service.replica, service.scorers)
+    heartbeat = Heartbeat(service.settings, service.replica, service.scorers, service.drift)
     watches = [
         Watch(
             scorer,

@@ -1,12 +1,13 @@
-"""The heartbeat: says what this replica serves, at once after a change and every 5 s."""
+"""The heartbeat: says what this replica serves, at once after a change and every 5 s; it also looks up the drift figures."""
 
 import logging
 import threading
 from collections.abc import Sequence
 
 from pipelines.settings import Settings
-from pipelines.stores.database import connect
+from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import ReplicaStore
+from serving.drift import DriftFigures
 from serving.scoring import Scorer
 
 BEAT = 5.0
@@ -18,8 +19,9 @@ log = logging.getLogger(__name__)
 class Heartbeat(threading.Thread):
     """A thread of its own, so that a registry that hangs does not make this replica look dead."""
 
-    def __init__(self, settings: Settings, replica: str, scorers: Sequence[Scorer]) -> None:
+    def __init__(self, settings: Settings, replica: str, scorers: Sequence[Scorer], drift: DriftFigures) -> None:
         super().__init__(name="heartbeat", daemon=True)
+        self._drift = drift
         self._settings, self._replica, self._scorers = settings, replica, scorers
         self._woken, self._ended = threading.Event(), threading.Event()
         self._fault = ""
@@ -33,7 +35,7 @@ class Heartbeat(threading.Thread):
         while not self._ended.is_set():
             try:
                 with connect(self._settings, autocommit=True) as connection:
-                    self._beat(ReplicaStore(connection))
+                    self._beat(connection)
             except Exception as error:  # a replica that is not heard of is taken for dead
                 self._complain(" ".join(str(error).split()))
                 self._ended.wait(RETRY)
@@ -49,11 +51,13 @@ class Heartbeat(threading.Thread):
             log.warning("the heartbeat is not heard: %s", fault)
             self._fault = fault
 
-    def _beat(self, replicas: ReplicaStore) -> None:
+    def _beat(self, connection: Connection) -> None:
+        replicas = ReplicaStore(connection)
         while not self._ended.is_set():
             self._woken.clear()
             for scorer in self._scorers:
                 self._report(replicas, scorer)
+            self._drift.refresh(connection, [scorer.use_case for scorer in self._scorers])
             self._woken.wait(BEAT)
         replicas.forget(self._replica)
 

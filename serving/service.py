@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope
 from pipelines.errors import UseCaseError
 from pipelines.settings import Settings
 from pipelines.use_case import read_contract, read_each
+from serving.drift import DriftFigures
 from serving.journal import Journal
 from serving.keys import Keys, KeyScope
 from serving.metrics import Metrics
@@ -37,7 +38,9 @@ class Service:
         self.metrics.watch(self.journal)
         self.access = AccessLog()
         self.requests = Requests(self.access)
-        self.metrics.add(self.requests)
+        self.drift = DriftFigures()
+        for collector in (self.requests, self.drift):
+            self.metrics.add(collector)
         self.scorers: Sequence[Scorer]
         self.faults: dict[str, UseCaseError]
         self.scorers, self.faults = read_each(settings.reference, self._scorer)

@@ -79,6 +79,8 @@ class _Reading:
             case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE() | ast.Eq() | ast.NotEq()],
                              comparators=[right]):  # fmt: skip
                 self._number(left), self._number(right)
+                if _value(left) is not None and _value(right) is not None:
+                    raise BadExpression(ast.unparse(node), "compares constants, which is always the same; compare a feature")
                 return "truth"
             case ast.Compare() if len(node.ops) > 1:
                 raise BadExpression(ast.unparse(node), "compares more than two; write (a < b) & (b < c)")

@@ -434,6 +434,17 @@ def test_a_prediction_and_its_explanation_can_be_looked_up(server, database):
     assert failed.status_code == 200 and failed.json()["error"] == "no model"
 
 
+def test_the_newest_drift_figures_are_shown(server, database):
+    database.execute(
+        "INSERT INTO monitoring_metrics (use_case, check_id, window_start, window_end, model_version, feature, metric, value,"
+        " expected, n) VALUES ('fraud', 'c', now() - interval '1 day', now(), 0, 'amount', 'psi', 0.25, 0.03, 500)"
+    )
+    server.end()
+    server.start()
+    line = 'sixgate_drift{feature="amount",metric="psi",model_version="0",use_case="fraud"} 0.25'
+    until(lambda: line in server.client.get("/metrics").text, "the figure is shown")
+
+
 def test_an_unknown_prediction_is_not_found_and_a_fresh_one_is_pending(server):
     old = f"/v1/fraud/predictions/{UUID(int=7 << 76 | 0b10 << 62)}"
     assert server.client.get(old).status_code == server.client.get(f"{old}/explanation").status_code == 404

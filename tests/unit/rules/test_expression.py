@@ -5,7 +5,7 @@ import warnings
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.rules.contract import Derived
@@ -36,6 +36,7 @@ def grow(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+@settings(max_examples=300)
 @given(st.recursive(leaves, grow, max_leaves=8))
 def test_what_is_accepted_computes(expression: str) -> None:
     try:
@@ -68,6 +69,7 @@ def test_whole_numbers_do_not_overflow() -> None:
         ("where(a, 1, 0)", "compare it"),
         ("log(a > 1)", "make it a number"),
         ("a and b", "only arithmetic"),
+        ("where(0 > -1, 1, a)", "compare a feature"),
         ("1 / 0 * a", "correct the constants"),
         ("a / (1 - 1)", "divides by zero"),
         ("log(2) * a", "write its value"),
