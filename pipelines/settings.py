@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(5000, ge=1, le=65535)
     api_port: int = Field(8000, ge=1, le=65535)
     api_key: str = ""
+    api_workers: int = Field(1, ge=1, le=64)
     cors_origins: str = ""
     rate_limit: str = "50000/second"
     journal_sync: Literal["interval", "always", "never"] = "interval"

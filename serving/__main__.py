@@ -1,27 +1,31 @@
-"""`python -m serving`: one worker on the address that the settings name, until it is told to stop."""
+"""`python -m serving`: one worker or several on the address that the settings name, until they are told to stop."""
 
 import gc
 import sys
+from functools import partial
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
 
 from pipelines.errors import SixgateError
 from pipelines.settings import Settings
 from serving import logs
 from serving.app import create_app
 from serving.registry import Registry
+from serving.workers import follow_parent
 
 GRACE = 5  # seconds for requests under way; the shipper has 10 more, and the supervisor waits for 20
 
 
 def serve(settings: Settings, registry: Registry | None = None) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those under way and ship what is left."""
-    app = create_app(settings, registry)
-    _tune()
-    uvicorn.run(
-        app,
+    config = uvicorn.Config(
+        partial(application, settings, registry),
+        factory=True,
         host=settings.host,
         port=settings.api_port,
+        workers=settings.api_workers,
         loop="uvloop",
         http="httptools",
         log_level="warning",
@@ -30,6 +34,19 @@ def serve(settings: Settings, registry: Registry | None = None) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
+    if settings.api_workers == 1:
+        uvicorn.Server(config).run()
+    else:
+        Multiprocess(config, [config.bind_socket()]).run()
+
+
+def application(settings: Settings, registry: Registry | None) -> ASGIApp:
+    """One worker's application, made in the worker's own process."""
+    logs.install()
+    follow_parent()
+    made = create_app(settings, registry)
+    _tune()
+    return made
 
 
 def _tune() -> None:

@@ -24,6 +24,7 @@ from serving.routes import explanations, health, labels, model, predict, predict
 from serving.service import Service
 from serving.shipper import Shipper, Syncer
 from serving.watch import Watch
+from serving.workers import Snapshots
 
 REGISTRY_TIMEOUT = 5.0
 CORS: dict[str, Any] = {
@@ -31,7 +32,7 @@ CORS: dict[str, Any] = {
     "allow_headers": ["X-API-Key", "X-Request-ID", "Content-Type"],
     "expose_headers": ["X-Request-ID", "Retry-After"],
 }
-Worker = Reloader | Heartbeat | Syncer | Shipper | AccessLog
+Worker = Reloader | Heartbeat | Syncer | Shipper | AccessLog | Snapshots
 USE_CASE_ROUTES = (predict, labels, predictions, explanations, model)
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ def _start(service: Service, registry: Registry) -> list[Worker]:
         Syncer(service.journal),
         Shipper(service.settings, service.journal, service.metrics),
         service.access,
+        *([service.snapshots] if service.snapshots else []),
     ]
     for thread in crew:
         thread.start()

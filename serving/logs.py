@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def install() -> None:
-    """Log to standard error, as JSON; what is chatty only warns."""
+    """Log to standard error, as JSON; what is chatty only warns. Logging that is set up already stays."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -19,6 +19,7 @@ from serving.problems import Problem
 from serving.rate import Rate
 from serving.requests import AccessLog, Requests
 from serving.scoring import Scorer
+from serving.workers import Snapshots
 
 BODY_LIMIT = 2 * 2**20
 
@@ -31,7 +32,7 @@ class Service:
         self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
         self.metrics = Metrics()
         self.keys = Keys(settings.home / "api_keys.json", settings.api_key)
-        self.rate = Rate(settings.rate_limit)
+        self.rate = Rate(settings.rate_limit, workers=settings.api_workers)
         self.journal = Journal(
             settings.home / "journal", self.replica, sync=settings.journal_sync, bound_bytes=settings.journal_bytes
         )
@@ -41,6 +42,7 @@ class Service:
         self.drift = DriftFigures()
         for collector in (self.requests, self.drift):
             self.metrics.add(collector)
+        self.snapshots = Snapshots(settings.home / "metrics", self.metrics) if settings.api_workers > 1 else None
         self.scorers: Sequence[Scorer]
         self.faults: dict[str, UseCaseError]
         self.scorers, self.faults = read_each(settings.reference, self._scorer)

@@ -35,9 +35,10 @@ def routes(service: Service) -> APIRouter:
         return JSONResponse({"status": "ready", "models": models, **lacks})
 
     @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """In Prometheus' text format."""
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    def metrics() -> Response:
+        """In Prometheus' text format; with several workers, any of them shows all, told apart by the label `worker`."""
+        source = service.snapshots or service.metrics
+        return Response(source.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

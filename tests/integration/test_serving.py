@@ -434,6 +434,50 @@ def test_a_prediction_and_its_explanation_can_be_looked_up(server, database):
     assert failed.status_code == 200 and failed.json()["error"] == "no model"
 
 
+def test_workers_are_replicas_of_their_own_and_one_that_is_killed_is_replaced_under_load(server, database):
+    server.end()
+    server.start(SIXGATE_API_WORKERS="2")
+    until(lambda: live_replicas(database, server) == 2, "both workers acknowledge")
+    family = psutil.Process(server.pid)
+    workers = {process.pid for process in family.children() if "spawn_main" in " ".join(process.cmdline())}
+    assert len(workers) == 2
+    before = one(database, "SELECT count(*) FROM prediction_logs")
+    with Traffic(server, clients=8) as traffic:
+        until(lambda: len(traffic.answered) > 300, "traffic is under way")
+        os.kill(min(workers), signal.SIGKILL)
+        until(lambda: answering_after_a_while(server, traffic), "the other worker goes on")
+    served = promote(server, database, 200, bias=1)
+    until(lambda: digests(database, server) == [served.digest] * 2, "the new worker and the old one follow")
+    ids = [answer["prediction_id"] for answer in traffic.answered]
+    until(lambda: logged(database, ids) == len(ids), "everything that was answered is logged")
+    found = one(database, "SELECT count(*) FROM prediction_logs") - before
+    assert len(ids) <= found <= len(ids) + 8
+    counted = 'sixgate_requests_total{route="/v1/fraud/predict",status="200",worker='
+    until(lambda: server.client.get("/metrics").text.count(counted) >= 1, "figures are told apart by worker")
+    server.end(signal.SIGKILL)
+    until(lambda: not server.answers("/healthz"), "without its parent no worker stays")
+    server.start()
+    assert server.version == 200
+
+
+def live_replicas(database: Database, server: Server) -> int:
+    return len(digests(database, server))
+
+
+def digests(database: Database, server: Server) -> list[str]:
+    rows = database.execute(
+        "SELECT digest FROM serving_replicas WHERE replica LIKE %s AND seen_at > now() - interval '6 seconds'",
+        (f"%-{server.port}-%",),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def answering_after_a_while(server: Server, traffic: Traffic) -> bool:
+    known = len(traffic.answered)
+    time.sleep(1)
+    return len(traffic.answered) > known + 50
+
+
 def test_the_newest_drift_figures_are_shown(server, database):
     database.execute(
         "INSERT INTO monitoring_metrics (use_case, check_id, window_start, window_end, model_version, feature, metric, value,"
