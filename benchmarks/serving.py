@@ -129,9 +129,7 @@ class Bench:
         # The load generator shares processors with the database, and must not wait for it.
         self.start([*YIELD, *postgres.command()], cwd="/", stop=signal.SIGINT, **postgres.process_options())
         postgres.wait(password)
-        self.settings = Settings(
-            root=self.folder, home=self.home, database_url=postgres.url(password, "postgres"), api_key=KEY, api_port=free_port()
-        )
+        self.settings = Settings(root=self.folder, home=self.home, database_url=postgres.url(password, "postgres"), api_key=KEY)
         environment = {**os.environ, "SIXGATE_DATABASE_URL": self.settings.database_url, "SIXGATE_HOME": str(self.home)}
         subprocess.run([sys.executable, "-m", "pipelines.stores.schema"], env=environment, cwd=ROOT, check=True)
 
@@ -232,24 +230,26 @@ class Bench:
             (there / "whole").touch()
         return there / "bin"
 
-    def ours(self) -> tuple[Target, float]:
+    def ours(self, sync: str = "interval") -> tuple[Target, float]:
         """The scoring server, and how many seconds it took from its start until it was ready."""
-        settings = self.settings
+        settings, port = self.settings, free_port()
         environment = {
             **os.environ,
             "SIXGATE_ROOT": str(self.folder),
             "SIXGATE_HOME": str(self.home),
             "SIXGATE_DATABASE_URL": settings.database_url,
-            "SIXGATE_API_PORT": str(settings.api_port),
+            "SIXGATE_API_PORT": str(port),
             "SIXGATE_API_KEY": KEY,
             "SIXGATE_RATE_LIMIT": "1000000/second",  # counted, and never reached
+            "SIXGATE_JOURNAL_SYNC": sync,
         }
         begun = time.monotonic()
         process = self.start([*PIN, sys.executable, "-c", SERVE, str(self.models)], cwd=ROOT, env=environment)
-        wait(settings.api_port, "/readyz")
+        wait(port, "/readyz")
         ready = time.monotonic() - begun
         path = f"/v1/{bench_model.USE_CASE}/predict"
-        return Target("sixgate", settings.api_port, path, self.body, process, {"X-API-Key": KEY}), ready
+        name = "sixgate" if sync == "interval" else f"sixgate, sync {sync}"
+        return Target(name, port, path, self.body, process, {"X-API-Key": KEY}), ready
 
 
 def free_port() -> int:
@@ -357,6 +357,12 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> tuple[Table, dict[st
     several = [ours.ask(concurrency=1, seconds=seconds, body=batch, path=f"{ours.path}/batch") for _ in range(3)]
     figures["batch_rows_per_s"] = 1000 * statistics.median(result.per_second for result in several)
     figures["rss_mb"] = ours.process.memory_info().rss / 1e6
+    modes = [ours, *(bench.ours(sync)[0] for sync in ("always", "never"))]
+    for concurrency in (1, 16):
+        found = interleaved(modes, 2, partial(Target.ask, concurrency=concurrency, seconds=seconds))
+        show(table, found, str(concurrency), modes[1:])
+        for mode in ("always", "never"):
+            figures[f"ratio_{mode}_c{concurrency}"] = ratio(found[f"sixgate, sync {mode}"], found["sixgate"])
     for peer in () if arguments.no_peers else (bench.mlflow, bench.mlserver):
         target = peer()
         target.ask(seconds=1.0)
