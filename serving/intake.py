@@ -166,16 +166,19 @@ def _kind(feature: Feature) -> Any:
 
 def _fault(error: Exception, body: bytes, rules: dict[str, str]) -> Problem:
     if isinstance(error, msgspec.ValidationError):
-        return _explained(error, body, rules)
+        try:
+            return _explained(error, msgspec.json.decode(body), rules)
+        except (msgspec.DecodeError, UnicodeDecodeError) as worse:  # a wrong value stands before what is no JSON at all
+            error = worse
     return refusal("body", None, f"must be JSON, which knows neither NaN nor Infinity: {error}")
 
 
-def _explained(error: msgspec.ValidationError, body: bytes, rules: dict[str, str]) -> Problem:
+def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, str]) -> Problem:
     """Name the field, the value and the row; only refused requests pay for this."""
     wrong = misfit(error)
     row = next((part for part in wrong.path if isinstance(part, int)), None)
     field = next((part for part in reversed(wrong.path) if isinstance(part, str)), "body")
-    value = wrong.value(msgspec.json.decode(body))
+    value = wrong.value(document)
     if wrong.fault == "missing":
         return refusal(field, None, f"is missing; {rules.get(field, 'it is required')}", row)
     if wrong.fault == "unknown":

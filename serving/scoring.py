@@ -35,6 +35,15 @@ class Batch:
     rows: list[Transaction] = field(default_factory=list)
     answers: Sequence[Answer | None] = ()
 
+    def settle(self, error: Exception | None = None) -> None:
+        """Wake those who wait; at a shutdown that was not graceful there may be nobody left."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
 
 class Scorer:
     """One use case: its contract, and the model that serves, swapped as one reference by the reloader."""
@@ -98,14 +107,14 @@ class Scorer:
         try:
             batch.answers = self._score(batch.rows)
         except Exception as error:
-            batch.done.set_exception(error)
+            batch.settle(error)
             return
         if self._journal.sync_mode == "always":
             task = asyncio.ensure_future(self._settle_synced(batch))
             self._settling.add(task)
             task.add_done_callback(self._settling.discard)
         else:
-            batch.done.set_result(None)
+            batch.settle()
 
     def _score(self, transactions: list[Transaction]) -> Sequence[Answer | None]:
         """Answers in order; None for a row that the model has no score for."""
@@ -127,9 +136,9 @@ class Scorer:
         try:
             await self._commit.wait()
         except Exception as error:
-            batch.done.set_exception(error)
+            batch.settle(error)
         else:
-            batch.done.set_result(None)
+            batch.settle()
 
     def _keep(
         self, model: Model, transactions: list[Transaction], features: list[list[float | None]], scores: list[float]

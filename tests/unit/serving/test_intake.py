@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from pipelines.errors import UseCaseError
 from pipelines.rules.contract import Contract, Feature, parse_contract
 from pipelines.rules.derive import Deriver
-from serving.intake import Intake, rule
+from serving.intake import Intake, decode, rule
 from serving.problems import Problem
+from serving.routes.labels import RULES, TRUTHS
 
 MIXED: Contract = parse_contract(
     {
@@ -110,6 +112,8 @@ def test_a_refused_batch_also_names_the_row(changes, field, value, words):
         pytest.param(b'{"debt": NaN}', "body", "must be JSON", id="NaN is no JSON"),
         pytest.param(b'{"transaction_id": "\xed\xa0\x80"}', "body", "must be JSON", id="no UTF-8"),
         pytest.param(b"[]", "body", "must be object, and is array", id="a list"),
+        pytest.param(b"0\x01", "body", "must be JSON", id="a wrong value before what is no JSON"),
+        pytest.param(b'{"debt": "x"', "body", "must be JSON", id="a wrong value in half a document"),
         pytest.param(b"{}", "debt", "is missing; must be a number", id="an empty row"),
     ],
 )
@@ -181,3 +185,13 @@ def test_what_breaks_a_rule_is_refused_for_that_field(feature, data):
 
 def shown(value: Any) -> Any:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+@given(
+    st.binary(max_size=60)
+    | st.builds(lambda at, junk: body()[:at] + junk + body()[at:], st.integers(0, 60), st.binary(max_size=3))
+)
+def test_whatever_arrives_is_a_row_or_a_refusal(anything: bytes) -> None:
+    for accept in (INTAKE.one, INTAKE.many, lambda content: decode(TRUTHS, content, RULES)):
+        with contextlib.suppress(Problem):
+            accept(anything)
