@@ -73,7 +73,7 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
     app.include_router(health.routes(service), tags=["Health"])
     problems.install(app)
     openapi.install(app, service.scorers)
-    front = Front(app, service.requests, app.routes)
+    front = Front(app, service, app.routes)
     origins = [origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()]
     return CORSMiddleware(front, allow_origins=origins, **CORS) if origins else front
 

@@ -7,43 +7,42 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+import msgspec
 from fastapi.routing import APIRoute
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.keys import KeyScope
 from serving.logs import REQUEST_ID
 from serving.problems import refusal
-from serving.requests import Requests
+from serving.service import Service, read_body
 
 HEADER_ID = b"x-request-id"
-Answering = Callable[[Scope, Receive], Awaitable[bytes]]
+Answering = Callable[[Scope, bytes], Awaitable[msgspec.Struct]]
 JSON = (b"content-type", b"application/json")
 _SOUND_ID = re.compile(rb"[!-~]{1,128}")
 
 
 class Hot:
-    """An endpoint that FastAPI documents, and whose answers `Front` asks for without FastAPI."""
+    """An endpoint that FastAPI documents, and `Front` calls: a key with the scope `needs`, the body in, the answer out."""
 
-    def __init__(self, answer: Answering, doc: str) -> None:
-        self.answer, self.__doc__ = answer, doc
+    def __init__(self, answer: Answering, needs: KeyScope, doc: str) -> None:
+        self.answer, self.needs, self.__doc__ = answer, needs, doc
 
-    async def __call__(self, request: Request) -> Response:
-        """Answer as any other endpoint does."""
-        return Response(await self.answer(request.scope, request.receive), media_type="application/json")
+    async def __call__(self) -> None:
+        """FastAPI is never asked: `Front` is before it."""
+        raise NotImplementedError
 
 
 class Front:
     """The outermost application."""
 
-    def __init__(self, app: ASGIApp, requests: Requests, routes: Iterable[BaseRoute]) -> None:
-        self._app, self._requests = app, requests
-        self._hot: Mapping[str, Answering] = {
-            route.path: route.endpoint.answer
-            for route in routes
-            if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
+    def __init__(self, app: ASGIApp, service: Service, routes: Iterable[BaseRoute]) -> None:
+        self._app, self._service, self._requests = app, service, service.requests
+        self._hot: Mapping[str, Hot] = {
+            route.path: route.endpoint for route in routes if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
         }
+        self._encode = msgspec.json.Encoder().encode
         self._made, self._boot = 0, f"{time.time_ns():x}-"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,15 +52,17 @@ class Front:
             return
         begun = time.perf_counter()
         request_id = scope["request_id"] = self._read(scope)
-        REQUEST_ID.set(request_id)
         hot = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
         if hot is None:
+            REQUEST_ID.set(request_id)
             await self._pass_on(scope, receive, send, begun)
             return
         headers = [JSON, (HEADER_ID, request_id)]
         try:
-            body, status = await hot(scope, receive), 200
+            self._service.admit(scope, hot.needs)
+            body, status = self._encode(await hot.answer(scope, await read_body(scope, receive))), 200
         except Exception as error:
+            REQUEST_ID.set(request_id)
             refused = refusal(error)
             body, status = bytes(refused.body), refused.status_code
             headers = [*(pair for pair in refused.raw_headers if pair[0] != b"content-length"), headers[1]]

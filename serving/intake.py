@@ -1,6 +1,7 @@
 """From request bodies to numbers: types generated from the contract, and refusals that name field, value and rule."""
 
 import math
+import struct
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -25,9 +26,9 @@ MOMENT_RULE = f"must be an RFC 3339 time with its zone, from {YEARS.start} to {Y
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):
-    """One accepted row: raw features as numbers in the contract's order, None where missing."""
+    """One accepted row: raw features as float64 side by side, in the contract's order, NaN where missing."""
 
-    raw: Sequence[float | None]
+    raw: bytes
     transaction_id: str | None
     entity_key: str | None
     event_time: datetime | None
@@ -41,6 +42,7 @@ class Intake:
         self.batch_type = batch_type(contract, self.row_type)
         self._row = msgspec.json.Decoder(self.row_type)
         self._batch = msgspec.json.Decoder(self.batch_type)
+        self._pack = struct.Struct(f"{len(contract.features)}d").pack
         self._categories = [(at, f.values.index) for at, f in enumerate(contract.features) if f.type == "category"]
         self._rules = {feature.name: rule(feature) for feature in contract.features}
         self._rules |= {"transaction_id": KEY_RULE, contract.entity_key: KEY_RULE, "event_time": MOMENT_RULE}
@@ -60,12 +62,14 @@ class Intake:
         transaction_id, entity_key, event_time = values[-3:]
         if event_time is not None and event_time.year not in YEARS:
             raise refusal("event_time", event_time, MOMENT_RULE, index)
-        raw: Sequence[float | None] = values[:-3]
+        raw: Sequence[Any] = values[:-3]
         if self._categories:
             raw = self._with_indexes(list(raw))
-        return Transaction(raw, transaction_id, entity_key, event_time)
+        if None in raw:
+            raw = [math.nan if value is None else value for value in raw]
+        return Transaction(self._pack(*raw), transaction_id, entity_key, event_time)
 
-    def _with_indexes(self, values: list[Any]) -> list[float | None]:
+    def _with_indexes(self, values: list[Any]) -> list[Any]:
         for at, index in self._categories:
             if values[at] is not None:
                 values[at] = index(values[at])

@@ -3,8 +3,6 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 import numpy as np
@@ -24,25 +22,8 @@ from serving.metrics import Metrics
 from serving.model import Model
 from serving.problems import Problem
 
+Waiting = Sequence[tuple[Transaction, asyncio.Future[Answer]]]
 LARGE = 64  # from so many rows on, scoring leaves the event loop to others
-
-
-@dataclass
-class Batch:
-    """Rows that arrived together, and the answers they wait for: None where the model has no score."""
-
-    done: asyncio.Future[None]
-    rows: list[Transaction] = field(default_factory=list)
-    answers: Sequence[Answer | None] = ()
-
-    def settle(self, error: Exception | None = None) -> None:
-        """Wake those who wait; at a shutdown that was not graceful there may be nobody left."""
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
 
 
 class Scorer:
@@ -57,7 +38,7 @@ class Scorer:
         self._journal, self._replica = journal, replica
         self._derive = Deriver(contract)
         self._counted: tuple[Counter, Counter] = tuple(metrics.predictions.labels(self.use_case, label) for label in (0, 1))  # type: ignore[assignment]
-        self._batch: Batch | None = None
+        self._waiting: list[tuple[Transaction, asyncio.Future[Answer]]] = []
         self._commit = Commit(journal.sync)
         self._settling: set[asyncio.Task[None]] = set()
 
@@ -68,22 +49,16 @@ class Scorer:
             raise Problem(503, f"{self.use_case} has no model to serve: {why}")
         return self.model
 
-    async def one(self, transaction: Transaction) -> Answer:
+    def one(self, transaction: Transaction) -> asyncio.Future[Answer]:
         """Score a row together with all that arrive meanwhile: one call, one write.
 
         The sockets are looked at once more before: together, rows share what a call costs, and find the trees in the cache.
         """
-        batch = self._batch
-        if batch is None:
-            loop = asyncio.get_running_loop()  # a system call, so not for every row
-            batch = self._batch = Batch(loop.create_future())
-            loop.call_soon(loop.call_soon, self._together)
-        place = len(batch.rows)
-        batch.rows.append(transaction)
-        await batch.done
-        answer = batch.answers[place]
-        if answer is None:
-            raise _no_score()
+        if not self._waiting:
+            self._loop = asyncio.get_running_loop()  # a system call, so not for every row
+            self._loop.call_soon(self._loop.call_soon, self._together)
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiting.append((transaction, answer))
         return answer
 
     async def many(self, transactions: list[Transaction]) -> list[Answer]:
@@ -102,19 +77,26 @@ class Scorer:
         return answers
 
     def _together(self) -> None:
-        batch, self._batch = self._batch, None
-        assert batch is not None
+        waiting, self._waiting = self._waiting, []
         try:
-            batch.answers = self._score(batch.rows)
+            answers = self._score([transaction for transaction, _ in waiting])
         except Exception as error:
-            batch.settle(error)
+            settle(waiting, error)
             return
         if self._journal.sync_mode == "always":
-            task = asyncio.ensure_future(self._settle_synced(batch))
+            task = asyncio.ensure_future(self._settle_synced(waiting, answers))
             self._settling.add(task)
             task.add_done_callback(self._settling.discard)
         else:
-            batch.settle()
+            settle(waiting, answers)
+
+    async def _settle_synced(self, waiting: Waiting, answers: Sequence[Answer | None]) -> None:
+        try:
+            await self._commit.wait()
+        except Exception as error:
+            settle(waiting, error)
+        else:
+            settle(waiting, answers)
 
     def _score(self, transactions: list[Transaction]) -> Sequence[Answer | None]:
         """Answers in order; None for a row that the model has no score for."""
@@ -130,15 +112,8 @@ class Scorer:
         return [next(kept) if math.isfinite(score) else None for score in scores]
 
     def _features(self, transactions: list[Transaction]) -> NDArray[np.float64]:
-        return self._derive(np.array([transaction.raw for transaction in transactions], dtype=np.float64))
-
-    async def _settle_synced(self, batch: Batch) -> None:
-        try:
-            await self._commit.wait()
-        except Exception as error:
-            batch.settle(error)
-        else:
-            batch.settle()
+        raw = np.frombuffer(b"".join([transaction.raw for transaction in transactions]))
+        return self._derive(raw.reshape(len(transactions), -1))
 
     def _keep(
         self, model: Model, transactions: list[Transaction], features: list[list[float | None]], scores: list[float]
@@ -147,45 +122,46 @@ class Scorer:
         ms = now_ms()
         scored_at = at(ms)
         threshold, version = model.bundle.threshold, model.served.version
-        entries = [
-            self._entry(transaction, row, score, ms, scored_at, threshold, version)
-            for transaction, row, score in zip(transactions, features, scores, strict=True)
-        ]
+        entries, answers, flagged = [], [], 0
+        ids = uuid7(ms, len(transactions))
+        for transaction, row, score, prediction_id in zip(transactions, features, scores, ids, strict=True):
+            transaction_id = transaction.transaction_id or prediction_id.replace("-", "")
+            label = int(score >= threshold)
+            flagged += label
+            entries.append(
+                Entry(
+                    prediction_id,
+                    scored_at,
+                    self.use_case,
+                    transaction_id,
+                    transaction.entity_key,
+                    transaction.event_time or scored_at,
+                    version,
+                    self.hash,
+                    row,
+                    score,
+                    label,
+                    threshold,
+                    self._replica,
+                )
+            )
+            answers.append(Answer(transaction_id, prediction_id, score, label, threshold, risk(score, threshold), version))
         self._journal.append(entries)
-        flagged = sum(entry.predicted_label for entry in entries)
         self._counted[1].inc(flagged)
         self._counted[0].inc(len(entries) - flagged)
-        return [
-            Answer(e.transaction_id, e.prediction_id, e.score, e.predicted_label, threshold, risk(e.score, threshold), version)
-            for e in entries
-        ]
+        return answers
 
-    def _entry(
-        self,
-        transaction: Transaction,
-        row: list[float | None],
-        score: float,
-        ms: int,
-        scored_at: datetime,
-        threshold: float,
-        version: int,
-    ) -> Entry:
-        prediction_id = uuid7(ms)
-        return Entry(
-            prediction_id,
-            scored_at,
-            self.use_case,
-            transaction.transaction_id or prediction_id.replace("-", ""),
-            transaction.entity_key,
-            transaction.event_time or scored_at,
-            version,
-            self.hash,
-            row,
-            score,
-            int(score >= threshold),
-            threshold,
-            self._replica,
-        )
+
+def settle(waiting: Waiting, outcome: Sequence[Answer | None] | Exception) -> None:
+    """Hand the answers to those who wait, None being a row that the model has no score for; or tell all of the error."""
+    answers: Sequence[Answer | Exception | None] = [outcome] * len(waiting) if isinstance(outcome, Exception) else outcome
+    for (_, future), answer in zip(waiting, answers, strict=True):
+        if future.done():  # whoever asked is gone: the server is shutting down, and not gracefully
+            continue
+        if isinstance(answer, Answer):
+            future.set_result(answer)
+        else:
+            future.set_exception(answer or _no_score())
 
 
 def risk(score: float, threshold: float) -> Risk:

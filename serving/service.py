@@ -54,11 +54,9 @@ class Service:
         """Return the name of who asks; 401 or 403 when they may not."""
         return self.admit(request.scope, scope)
 
-    def admit(self, request: Scope, scope: KeyScope, rows: int = 0) -> str:
-        """The same for an ASGI scope; 429 when they asked for too many rows."""
+    def admit(self, request: Scope, scope: KeyScope) -> str:
+        """The same for an ASGI scope, which gets it as `caller`."""
         caller = request["caller"] = self.keys.require(request["api_key"], scope)
-        if rows:
-            self.rate.take(caller, rows)
         return caller
 
 

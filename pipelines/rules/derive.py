@@ -20,6 +20,8 @@ class Deriver:
 
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Append the derived columns: (n, raw) → (n, raw + derived); a result that is not finite is missing (NaN)."""
+        if not self._steps:
+            return raw
         columns = np.empty((len(raw), self._width))
         columns[:, : self._raw] = raw
         for at, (expression, inputs) in enumerate(self._steps, start=self._raw):

@@ -1,36 +1,35 @@
 """Scoring. No Pydantic and no database on this way: msgspec in, ONNX Runtime, journal, msgspec out."""
 
-import msgspec
+from collections.abc import Awaitable
+
 from fastapi import APIRouter
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from serving.front import Hot
 from serving.intake import example
 from serving.messages import Answer, Answers
 from serving.openapi import batch_name, documented, row_name
 from serving.scoring import Scorer
-from serving.service import Service, read_body
+from serving.service import Service
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:
     """`/predict` and `/predict/batch`."""
     router = APIRouter()
-    encode = msgspec.json.Encoder().encode
     name, row = scorer.use_case, example(scorer.contract)
 
-    async def predict(scope: Scope, receive: Receive) -> bytes:
-        service.admit(scope, "predict", rows=1)
-        return encode(await scorer.one(scorer.intake.one(await read_body(scope, receive))))
+    def predict(scope: Scope, body: bytes) -> Awaitable[Answer]:
+        service.rate.take(scope["caller"])
+        return scorer.one(scorer.intake.one(body))
 
-    async def predict_batch(scope: Scope, receive: Receive) -> bytes:
-        caller = service.admit(scope, "predict")
-        transactions = scorer.intake.many(await read_body(scope, receive))
-        service.rate.take(caller, len(transactions))
-        return encode(Answers(await scorer.many(transactions)))
+    async def predict_batch(scope: Scope, body: bytes) -> Answers:
+        transactions = scorer.intake.many(body)
+        service.rate.take(scope["caller"], len(transactions))
+        return Answers(await scorer.many(transactions))
 
     router.add_api_route(
         "/predict",
-        Hot(predict, "Score one row."),
+        Hot(predict, "predict", "Score one row."),
         methods=["POST"],
         operation_id=f"{name}_predict",
         summary="Score one row",
@@ -38,7 +37,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     )
     router.add_api_route(
         "/predict/batch",
-        Hot(predict_batch, "Score up to 1,000 rows at once; one bad row refuses them all."),
+        Hot(predict_batch, "predict", "Score up to 1,000 rows at once; one bad row refuses them all."),
         methods=["POST"],
         operation_id=f"{name}_predict_batch",
         summary="Score up to 1,000 rows",

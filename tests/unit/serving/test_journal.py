@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 def entry(number: int = 0, use_case: str = "fraud") -> Entry:
     return Entry(
-        uuid7(number), NOW, use_case, f"t-{number}", None, NOW, 1, "hash", [1.0, math.nan], 0.5, 1, 0.5, "replica"
+        uuid7(number)[0], NOW, use_case, f"t-{number}", None, NOW, 1, "hash", [1.0, math.nan], 0.5, 1, 0.5, "replica"
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_an_answer_that_is_not_shipped_yet_is_found(tmp_path):
         found = journal.find("fraud", wanted.prediction_id)
         assert found and found.transaction_id == wanted.transaction_id
     assert journal.find("credit_risk", first.prediction_id) is None
-    assert journal.find("fraud", uuid7(3)) is None
+    assert journal.find("fraud", uuid7(3)[0]) is None
 
 
 def test_closing_an_empty_journal_removes_its_folder(tmp_path):
