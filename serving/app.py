@@ -20,7 +20,7 @@ from serving.heartbeat import Heartbeat
 from serving.registry import Registry
 from serving.reload import Reloader
 from serving.requests import AccessLog
-from serving.routes import explanations, health, labels, model, predict, predictions
+from serving.routes import explanations, health, labels, live, model, predict, predictions
 from serving.service import Service
 from serving.shipper import Shipper, Syncer
 from serving.watch import Watch
@@ -32,8 +32,12 @@ CORS: dict[str, Any] = {
     "allow_headers": ["X-API-Key", "X-Request-ID", "Content-Type"],
     "expose_headers": ["X-Request-ID", "Retry-After"],
 }
+DESCRIPTION = (
+    "Scores with what MLflow calls Production, and follows promotions without dropping a request. The WebSocket "
+    "`/v1/{use_case}/live?sample=0.1` sends predictions (a sample), reloads and alerts as they happen: the schemas `Live…`."
+)
 Worker = Reloader | Heartbeat | Syncer | Shipper | AccessLog | Snapshots
-USE_CASE_ROUTES = (predict, labels, predictions, explanations, model)
+USE_CASE_ROUTES = (predict, labels, predictions, explanations, model, live)
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
     """Put the routes of every use case before `service`; nothing runs beside them."""
     app: FastAPI = FastAPIOffline(
         title="Sixgate scoring server",
-        description="Scores with what MLflow calls Production, and follows promotions without dropping a request.",
+        description=DESCRIPTION,
         version="0.1.0",
         redoc_url=None,  # its page would load a picture from outside
         lifespan=lifespan,

@@ -68,7 +68,7 @@ class Journal:
     ) -> None:
         self._own = folder / replica
         self.sync_mode = sync
-        self._segment_bytes, self._bound = segment_bytes, bound_bytes
+        self._segment_bytes, self.bound = segment_bytes, bound_bytes
         self._mutex = threading.Lock()  # the open segment and the count of bytes; held for microseconds
         self._syncing = threading.Lock()  # whoever syncs, closes or renames segments
         self._encoder = msgspec.json.Encoder()
@@ -108,10 +108,10 @@ class Journal:
         with self._mutex:
             if self._fault:
                 raise JournalFull(self._fault)
-            if self._bytes + len(lines) > self._bound:
+            if self._bytes + len(lines) > self.bound:
                 self._refusing = True
                 raise JournalFull(
-                    f"the journal {self._own} holds {self._bytes} bytes of {self._bound}: predictions go on once the "
+                    f"the journal {self._own} holds {self._bytes} bytes of {self.bound}: predictions go on once the "
                     "database takes them again"
                 )
             if self._open and self._open.size + len(lines) > self._segment_bytes:

@@ -115,3 +115,50 @@ class ProblemOut(msgspec.Struct, omit_defaults=True):
     value: Any = None
     rule: str | None = None
     row: int | None = None
+
+
+class LiveHello(msgspec.Struct, tag="hello"):
+    """The first message: who sends (one worker's predictions), what serves there, and the share that is shown."""
+
+    use_case: str
+    replica: str
+    model_version: int | None
+    sample: float
+
+
+class LivePrediction(msgspec.Struct, tag="prediction", kw_only=True):
+    """A prediction as it was answered."""
+
+    scored_at: datetime
+    transaction_id: str
+    prediction_id: str
+    score: float
+    predicted_label: int
+    threshold: float
+    risk: Risk
+    model_version: int
+
+
+class LiveReload(msgspec.Struct, tag="reload"):
+    """Another version serves from now on; None when nothing does any more."""
+
+    model_version: int | None
+    former_version: int | None
+    at: datetime
+
+
+class LiveAlert(msgspec.Struct, tag="alert"):
+    """An alert was opened or resolved, or became more or less severe."""
+
+    id: int
+    cause: str
+    severity: str
+    state: str
+    message: str
+    at: datetime
+
+
+class LiveMissed(msgspec.Struct, tag="missed"):
+    """So many messages were left out here, because they were not taken fast enough."""
+
+    count: int

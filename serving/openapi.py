@@ -9,11 +9,26 @@ from fastapi.openapi.utils import get_openapi
 
 from serving.intake import class_name
 from serving.keys import HEADER
-from serving.messages import Answer, Answers, ExplanationOut, ModelOut, PredictionOut, ProblemOut, TruthOut, Truths
+from serving.messages import (
+    Answer,
+    Answers,
+    ExplanationOut,
+    LiveAlert,
+    LiveHello,
+    LiveMissed,
+    LivePrediction,
+    LiveReload,
+    ModelOut,
+    PredictionOut,
+    ProblemOut,
+    TruthOut,
+    Truths,
+)
 from serving.problems import MEDIA_TYPE
 from serving.scoring import Scorer
 
-MESSAGES = (Answer, Answers, ExplanationOut, ModelOut, PredictionOut, ProblemOut, TruthOut, Truths)
+LIVE = (LiveHello, LivePrediction, LiveReload, LiveAlert, LiveMissed)
+MESSAGES = (Answer, Answers, ExplanationOut, ModelOut, PredictionOut, ProblemOut, TruthOut, Truths, *LIVE)
 PROBLEMS = {
     401: "no key was sent",
     403: "the key is wrong, or lacks the scope",

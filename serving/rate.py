@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -16,7 +17,8 @@ SHARE = 100  # a lease is a hundredth of the limit
 class Rate:
     """One worker's share of the limit, a row counting as one; what a lease holds is counted when it is taken."""
 
-    def __init__(self, limit: str, *, workers: int = 1) -> None:
+    def __init__(self, limit: str, *, workers: int = 1, refused: Callable[[str], None] = lambda caller: None) -> None:
+        """`refused` hears of every caller who asked for too much."""
         try:
             whole = parse(limit)
         except ValueError as error:
@@ -24,6 +26,7 @@ class Rate:
         self._item: RateLimitItem = type(whole)(max(1, whole.amount // workers), whole.multiples)
         self._lease = max(1, self._item.amount // SHARE)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._refused = refused
         self._left: dict[str, int] = {}
 
     def take(self, caller: str, rows: int = 1) -> None:
@@ -34,6 +37,7 @@ class Rate:
         elif rows < self._lease and self._limiter.hit(self._item, caller, cost=self._lease):
             self._left[caller] = left + self._lease - rows
         elif not self._limiter.hit(self._item, caller, cost=rows):
+            self._refused(caller)
             reset = self._limiter.get_window_stats(self._item, caller).reset_time
             seconds = max(1, math.ceil(reset - time.time()))
             raise Problem(

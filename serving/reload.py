@@ -6,13 +6,17 @@ import time
 from collections.abc import Sequence
 
 import psycopg
+from psycopg import sql
 
+from pipelines.records import Alert
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import Ledger
 from pipelines.stores.monitoring import AlertStore
+from serving.messages import LiveAlert
 from serving.watch import Watch
 
+PROMOTIONS, ALERTS = "sixgate_promotions", "sixgate_alerts"
 POLL = 2.0
 HURRY = 0.2
 SLICE = 0.5  # a stop is noticed within this time
@@ -33,7 +37,8 @@ class Reloader(threading.Thread):
         while not self._ended.is_set():
             try:
                 with connect(self._settings, autocommit=True) as connection:
-                    connection.execute("LISTEN sixgate_promotions")
+                    for channel in (PROMOTIONS, ALERTS):
+                        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                     self._follow(connection)
             except psycopg.Error as error:
                 log.warning("promotions can't be followed: %s", " ".join(str(error).split()))
@@ -68,6 +73,15 @@ class Reloader(threading.Thread):
     def _announced(self, connection: Connection, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while not self._ended.is_set() and (left := until - time.monotonic()) > 0:
-            for _ in connection.notifies(timeout=min(SLICE, left), stop_after=1):
-                return True
+            for notice in connection.notifies(timeout=min(SLICE, left), stop_after=1):
+                if notice.channel == PROMOTIONS:
+                    return True
+                self._alerted(AlertStore(connection).get(int(notice.payload)))
         return False
+
+    def _alerted(self, alert: Alert) -> None:
+        """Tell those who listen to the alert's use case."""
+        event = LiveAlert(alert.id, alert.cause, alert.severity, alert.state, alert.message, alert.updated_at)
+        for watch in self._watches:
+            if watch.use_case == alert.use_case:
+                watch.live.tell(event)

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 from anyio.to_thread import run_sync
 from numpy.typing import NDArray
-from prometheus_client import Counter
 
 from pipelines.errors import DataError
 from pipelines.rules.contract import Contract
@@ -17,6 +16,7 @@ from serving.commit import Commit
 from serving.identifiers import at, now_ms, uuid7
 from serving.intake import Intake, Transaction
 from serving.journal import Entry, Journal
+from serving.live import Live
 from serving.messages import Answer, Risk
 from serving.metrics import Metrics
 from serving.model import Model
@@ -37,7 +37,9 @@ class Scorer:
         self.error: str | None = None
         self._journal, self._replica = journal, replica
         self._derive = Deriver(contract)
-        self._counted: tuple[Counter, Counter] = tuple(metrics.predictions.labels(self.use_case, label) for label in (0, 1))  # type: ignore[assignment]
+        self.live = Live()
+        metrics.listeners.labels(self.use_case).set_function(lambda: len(self.live.listeners))
+        self._answered = metrics.answered(self.use_case)
         self._waiting: list[tuple[Transaction, asyncio.Future[Answer]]] = []
         self._commit = Commit(journal.sync)
         self._settling: set[asyncio.Task[None]] = set()
@@ -147,8 +149,9 @@ class Scorer:
             )
             answers.append(Answer(transaction_id, prediction_id, score, label, threshold, risk(score, threshold), version))
         self._journal.append(entries)
-        self._counted[1].inc(flagged)
-        self._counted[0].inc(len(entries) - flagged)
+        self._answered.note(scores, flagged)
+        if self.live.listeners:
+            self.live.show(scored_at, answers)
         return answers
 
 

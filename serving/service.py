@@ -32,7 +32,11 @@ class Service:
         self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
         self.metrics = Metrics()
         self.keys = Keys(settings.home / "api_keys.json", settings.api_key)
-        self.rate = Rate(settings.rate_limit, workers=settings.api_workers)
+        self.rate = Rate(
+            settings.rate_limit,
+            workers=settings.api_workers,
+            refused=lambda caller: self.metrics.limited.labels(caller).inc(),
+        )
         self.journal = Journal(
             settings.home / "journal", self.replica, sync=settings.journal_sync, bound_bytes=settings.journal_bytes
         )

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 import httpx
 
@@ -13,8 +14,9 @@ from pipelines.stores.ledger import Ledger
 from pipelines.stores.monitoring import AlertStore
 from serving.agreement import allowed, disagreement
 from serving.cache import ModelCache
+from serving.messages import LiveReload
 from serving.metrics import Metrics
-from serving.model import load
+from serving.model import Model, load
 from serving.registry import Registry
 from serving.scoring import Scorer
 
@@ -32,7 +34,9 @@ class Watch:
         self, scorer: Scorer, registry: Registry, cache: ModelCache, metrics: Metrics, changed: Callable[[], None]
     ) -> None:
         self._scorer, self._registry, self._cache = scorer, registry, cache
-        self._use_case, self._metrics, self._changed = scorer.use_case, metrics, changed
+        self.use_case = scorer.use_case
+        self.live = scorer.live
+        self._metrics, self._changed = metrics, changed
         self._entry: int | None = None
         self._settled_at = self._retry_at = 0.0
         self._retry = FIRST_RETRY
@@ -57,11 +61,11 @@ class Watch:
         The alias is asked first: a promotion writes its row before it moves the alias, so a target seen here has its row.
         """
         try:
-            alias = self._registry.version(self._use_case)
+            alias = self._registry.version(self.use_case)
         except (httpx.HTTPError, OSError) as error:
-            self._without_registry(ledger.newest(self._use_case), error)
+            self._without_registry(ledger.newest(self.use_case), error)
             return
-        newest = ledger.newest(self._use_case)
+        newest = ledger.newest(self.use_case)
         self._notice(newest)
         may = allowed(newest)
         if alias in may:
@@ -72,7 +76,7 @@ class Watch:
         else:
             self.agrees = False
             self._from_disk(_newest_first(may))
-            self._object(alerts, disagreement(self._use_case, newest, alias))
+            self._object(alerts, disagreement(self.use_case, newest, alias))
 
     def without_database(self) -> None:
         """Nobody can be asked: a replica that serves nothing yet takes what served last, to be confirmed later."""
@@ -103,15 +107,16 @@ class Watch:
             self._recovered()
             return True
         if served is None:
-            log.warning("%s: nothing is in Production any more, so nothing is served", self._use_case)
+            log.warning("%s: nothing is in Production any more, so nothing is served", self.use_case)
             self._scorer.model = None
-            self._metrics.version.labels(self._use_case).set(0)
+            self._reloaded(current)
+            self._metrics.version.labels(self.use_case).set(0)
             self._changed()
             return True
         if time.monotonic() < self._retry_at:
             return False
         try:
-            files = self._cache.get(served) or self._registry.fetch(self._use_case, served.version)
+            files = self._cache.get(served) or self._registry.fetch(self.use_case, served.version)
             self._swap(served, files)
             self._cache.put(served, files)
         except (SixgateError, httpx.HTTPError, OSError) as error:
@@ -122,12 +127,18 @@ class Watch:
 
     def _swap(self, served: Served, files: Mapping[str, bytes]) -> None:
         model = load(files, served, self._scorer.contract)
-        self._scorer.model = model
-        self._metrics.version.labels(self._use_case).set(served.version)
+        former, self._scorer.model = self._scorer.model, model
+        self._reloaded(former)
+        self._metrics.reloads.labels(self.use_case).inc()
+        self._metrics.version.labels(self.use_case).set(served.version)
         self._scorer.error = self._refusal = None
         self._retry = FIRST_RETRY
-        log.info("%s: serves version %d (%s…)", self._use_case, served.version, served.digest[:12])
+        log.info("%s: serves version %d (%s…)", self.use_case, served.version, served.digest[:12])
         self._changed()
+
+    def _reloaded(self, former: Model | None) -> None:
+        now, before = (model.served.version if model else None for model in (self._scorer.model, former))
+        self.live.tell(LiveReload(now, before, datetime.now(UTC)))
 
     def _from_disk(self, candidates: list[Served]) -> None:
         """Serve the first candidate that lies here whole, if nothing serves yet."""
@@ -139,7 +150,7 @@ class Watch:
                     self.fault(f"version {served.version} from disk can't serve: {error}")
 
     def _failed(self, message: str) -> bool:
-        self._metrics.reload_failures.labels(self._use_case).inc()
+        self._metrics.reload_failures.labels(self.use_case).inc()
         self._retry_at = time.monotonic() + self._retry
         self._retry = min(LONGEST_RETRY, 2 * self._retry)
         self.fault(message)
@@ -148,7 +159,7 @@ class Watch:
     def fault(self, message: str) -> None:
         """Report what keeps this replica from following; logged once."""
         if self._scorer.error != message:
-            log.warning("%s: %s", self._use_case, message)
+            log.warning("%s: %s", self.use_case, message)
             self._scorer.error = message
             self._changed()
 
@@ -170,9 +181,9 @@ class Watch:
         if self._told.get(cause, "") == message:
             return
         if message is None:
-            alerts.resolve(self._use_case, cause)
+            alerts.resolve(self.use_case, cause)
         else:
-            alerts.raise_(self._use_case, cause=cause, severity="ALERT", message=message)
+            alerts.raise_(self.use_case, cause=cause, severity="ALERT", message=message)
         self._told[cause] = message
 
 

@@ -82,6 +82,10 @@ class AlertStore:
         """Close the open alert of a cause, if there is one."""
         queries("monitoring").resolve_alert(self._connection, use_case=use_case, cause=cause)
 
+    def get(self, alert_id: int) -> Alert:
+        """One alert, as it is now."""
+        return Alert(**queries("monitoring").get_alert(self._connection, alert_id=alert_id))
+
     def recent(self, use_case: str, *, limit: int = 20) -> list[Alert]:
         """The newest first."""
         return [Alert(**row) for row in queries("monitoring").list_alerts(self._connection, use_case=use_case, limit=limit)]

@@ -57,6 +57,9 @@ RETURNING *;
 UPDATE monitoring_alerts SET state = 'RESOLVED', resolved_at = now(), updated_at = now()
 WHERE use_case = :use_case AND cause = :cause AND state <> 'RESOLVED';
 
+-- name: get_alert^
+SELECT * FROM monitoring_alerts WHERE id = :alert_id;
+
 -- name: list_alerts
 SELECT * FROM monitoring_alerts WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
 

@@ -1,0 +1,84 @@
+"""The use case's life, over a WebSocket."""
+
+import asyncio
+import contextlib
+import math
+
+import msgspec
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from serving import intake
+from serving.keys import HEADER
+from serving.live import LISTENERS, Listener
+from serving.messages import LiveHello
+from serving.problems import Problem, refusal
+from serving.scoring import Scorer
+from serving.service import Service
+
+PROTOCOL = "sixgate"  # a browser can't send headers: it offers ["sixgate", <key>] as subprotocols instead
+SAMPLE = 0.1
+
+
+def routes(service: Service, scorer: Scorer) -> APIRouter:
+    """`/live`."""
+    router = APIRouter()
+    live = scorer.live
+
+    @router.websocket("/live")
+    async def listen(socket: WebSocket) -> None:
+        """Send a hello, then predictions (a sample), reloads and alerts, until either side closes."""
+        key = key_of(socket)
+        try:
+            service.keys.require(key, "read")
+            sample = sample_of(socket)
+            listener = live.join(sample)
+            if listener is None:
+                raise Problem(503, f"{LISTENERS} listen already: close another connection first")
+        except Problem as error:
+            await socket.send_denial_response(refusal(error))
+            return
+        try:
+            await socket.accept(subprotocol=PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
+            model = scorer.model
+            hello = LiveHello(scorer.use_case, service.replica, model.served.version if model else None, sample)
+            await socket.send_text(msgspec.json.encode(hello).decode())
+            sending = asyncio.create_task(send(socket, listener, key))
+            try:
+                while (await socket.receive())["type"] != "websocket.disconnect":
+                    pass  # nothing is asked of who listens
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+        finally:
+            live.leave(listener)
+
+    async def send(socket: WebSocket, listener: Listener, key: bytes | None) -> None:
+        """Send what waits, as fast as the other side takes it, for as long as the key is good."""
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                message = await listener.next()
+                try:
+                    service.keys.require(key, "read")
+                except Problem as error:
+                    await socket.close(1008, str(error))
+                    return
+                await socket.send_text(message.decode())
+
+    return router
+
+
+def key_of(socket: WebSocket) -> bytes | None:
+    """The key, from the header or from the subprotocols that were offered."""
+    offered = [name for name in socket.scope["subprotocols"] if name != PROTOCOL]
+    given = socket.headers.get(HEADER) or (offered[0] if offered else "")
+    return given.encode() or None
+
+
+def sample_of(socket: WebSocket) -> float:
+    """The share of predictions that is asked for, or a 422 Problem."""
+    given = socket.query_params.get("sample", str(SAMPLE))
+    with contextlib.suppress(ValueError):
+        if 0 <= (share := float(given)) <= 1 and not math.isnan(share):
+            return share
+    raise intake.refusal("sample", given, "must be a share from 0 to 1")
