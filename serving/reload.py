@@ -73,10 +73,12 @@ class Reloader(threading.Thread):
     def _announced(self, connection: Connection, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while not self._ended.is_set() and (left := until - time.monotonic()) > 0:
-            for notice in connection.notifies(timeout=min(SLICE, left), stop_after=1):
-                if notice.channel == PROMOTIONS:
-                    return True
-                self._alerted(AlertStore(connection).get(int(notice.payload)))
+            heard = list(connection.notifies(timeout=min(SLICE, left), stop_after=1))  # the connection is its own until it ends
+            for notice in heard:
+                if notice.channel == ALERTS:
+                    self._alerted(AlertStore(connection).get(int(notice.payload)))
+            if any(notice.channel == PROMOTIONS for notice in heard):
+                return True
         return False
 
     def _alerted(self, alert: Alert) -> None:

@@ -74,14 +74,20 @@ def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server that nobody else uses."""
-    home, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    with mlflow_server(tmp_path_factory.mktemp("mlflow"), free_port()) as uri:
+        yield uri
+
+
+@contextlib.contextmanager
+def mlflow_server(home: Path, port: int) -> Iterator[str]:
+    """Run MLflow on what `home` holds for as long as the block."""
     command = [
         str(Path(sys.executable).parent / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{home}/mlflow.db",
         "--serve-artifacts", "--artifacts-destination", str(home / "files"),
     ]  # fmt: skip
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (home / "mlflow.log").open("wb") as log:
+    with (home / "mlflow.log").open("ab") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
     try:
         yield _answering(f"http://127.0.0.1:{port}", server)

@@ -35,6 +35,7 @@ def _promote(context: Context, decision: Decision) -> dict[str, Any]:
     promotion = promotion_id(context.name, decision.id)
     before = state_of(context.ledger.of(promotion))
     if before in ("REFUSED", "ROLLED_BACK"):
+        _follow_ledger(context)
         raise PromotionRefused(
             f"decision {decision.id} was {before} already: see `sixgate ledger`; retrain for a new candidate"
         )
@@ -126,6 +127,13 @@ def _take_back(context: Context, entry: dict[str, Any], behind: list[Replica]) -
     context.ledger.write("ROLLED_BACK", **entry, reason=silent)
     context.registry.point(context.name, entry["from_version"])
     raise PromotionRefused(f"version {entry['to_version']} was taken back: {silent}")
+
+
+def _follow_ledger(context: Context) -> None:
+    """Point the alias at what the ledger calls champion: MLflow may have been away when it had to be moved back."""
+    now = champion(context.ledger.recent(context.name))
+    if now:
+        context.registry.point(context.name, now.version)
 
 
 def _tag(context: Context, before: int | None, after: int) -> None:

@@ -1,206 +1,18 @@
-"""The scoring server as a process, on a real PostgreSQL: nothing answered is lost, and promotions are followed."""
+"""The scoring server as a process, on a real PostgreSQL: what is answered is logged, and promotions are followed."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import signal
-import subprocess
-import sys
-import threading
+import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
-import psutil
-import psycopg
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from pipelines.rules.ledger import Served
-from pipelines.settings import ROOT
-from stack.postgres import Postgres
-from tests.conftest import free_port, running
+from tests.integration.server import Traffic, enter, logged, one, open_alerts, promote, report, until
 from tests.unit.serving import made
-
-SERVE = """
-import logging, sys
-from pathlib import Path
-from pipelines.settings import Settings
-from serving.__main__ import serve
-from serving.registry import FolderRegistry
-logging.basicConfig(level=logging.INFO)
-serve(Settings.load(), FolderRegistry(Path(sys.argv[1])))
-"""
-AWAY = 30.0  # seconds
-SWAPS = 40
-NOBODY = "postgresql://nobody:x@127.0.0.1:1/nothing"
-Database = psycopg.Connection[Any]
-
-
-class Server:
-    """One server process at a time, on a home and a folder of models that outlive it."""
-
-    def __init__(self, folder: Path, database_url: str) -> None:
-        self.home, self.models, self.port = folder / "home", folder / "models", free_port()
-        self.models.mkdir()
-        self._url = database_url
-        self._process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": "k"}, timeout=10)
-
-    def start(self, *, database_url: str | None = None, ready: bool = True, **settings: str) -> None:
-        environment = {
-            **os.environ,
-            **settings,
-            "SIXGATE_HOME": str(self.home),
-            "SIXGATE_DATABASE_URL": database_url or self._url,
-            "SIXGATE_API_PORT": str(self.port),
-            "SIXGATE_API_KEY": "k",
-        }
-        with (self.models.parent / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, str(self.models)], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
-        until(lambda: self.answers("/readyz" if ready else "/healthz"), "the server answers")
-
-    @property
-    def pid(self) -> int:
-        assert self._process
-        return self._process.pid
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        if self._process:
-            self._process.send_signal(number)
-            self._process.wait(20)
-
-    def answers(self, path: str) -> bool:
-        try:
-            return self.client.get(path).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def predict(self, **values: Any) -> dict[str, Any]:
-        answer = self.client.post("/v1/fraud/predict", json=made.row(**values))
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    @property
-    def version(self) -> int:
-        return int(self.client.get("/v1/fraud/model").json()["version"])
-
-
-class Traffic:
-    """Clients that ask without a break until they are told to stop, or nobody answers."""
-
-    def __init__(self, server: Server, clients: int = 3) -> None:
-        self._server, self._ended = server, threading.Event()
-        self.answered: list[dict[str, Any]] = []
-        self.refused: list[str] = []
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
-
-    def __enter__(self) -> Traffic:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self) -> None:
-        with httpx.Client(base_url=self._server.client.base_url, headers=self._server.client.headers) as client:
-            while not self._ended.is_set():
-                try:
-                    answer = client.post("/v1/fraud/predict", json=made.row(amount=len(self.answered)))
-                except httpx.TransportError as error:
-                    self.refused.append(repr(error))
-                    return
-                if answer.status_code == 200:
-                    self.answered.append(answer.json())
-                else:
-                    self.refused.append(answer.text)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def server(tmp_path: Path, database_url: str, database: Database) -> Iterator[Server]:
-    """A server that serves version 1, which the ledger names."""
-    made_server = Server(tmp_path, database_url)
-    promote(made_server, database, 1, bias=-2)
-    made_server.start()
-    yield made_server
-    made_server.end(signal.SIGKILL)
-    made_server.client.close()
-
-
-def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
-
-
-def promote(server: Server, database: Database, version: int, *, bias: float, digest: str | None = None) -> Served:
-    """Publish a version and promote it as the promote step does: INTENDED, the alias, DONE."""
-    files = made.files(bias=bias)
-    served = Served(version, digest or made.served(files).digest)
-    made.put(server.models, "fraud", version, files)
-    promotion = uuid4()
-    enter(database, promotion, "INTENDED", served)
-    made.point(server.models, "fraud", version)
-    enter(database, promotion, "DONE", served)
-    return served
-
-
-def enter(database: Database, promotion: UUID, state: str, served: Served, before: Served | None = None) -> None:
-    database.execute(
-        "INSERT INTO promotions (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state,"
-        " actor, reason) VALUES (%s, 'fraud', %s, %s, %s, %s, 'PROMOTE', %s, 'test', 'test')",
-        (promotion, before and before.version, before and before.digest, served.version, served.digest, state),
-    )
-
-
-def logged(database: Database, ids: list[str]) -> int:
-    return int(one(database, "SELECT count(*) FROM prediction_logs WHERE prediction_id = ANY(%s::uuid[])", ids))
-
-
-def one(database: Database, query: str, *parameters: Any) -> Any:
-    row = database.execute(query, parameters).fetchone()
-    return row[0] if row else None
-
-
-def report(server: Server, database: Database, column: str) -> Any:
-    """What the server last said of itself."""
-    return one(
-        database,
-        f"SELECT {column} FROM serving_replicas WHERE use_case = 'fraud' AND replica LIKE %s ORDER BY seen_at DESC LIMIT 1",
-        f"%-{server.port}-%",
-    )
-
-
-def open_alerts(database: Database, cause: str = "alias_moved_by_hand") -> int:
-    return int(one(database, "SELECT count(*) FROM monitoring_alerts WHERE cause = %s AND state = 'OPEN'", cause))
-
-
-def test_every_answer_is_logged_once_also_after_kill_9_in_a_burst(server, database):
-    with Traffic(server) as traffic:
-        until(lambda: len(traffic.answered) > 300, "a burst is under way")
-        server.end(signal.SIGKILL)
-    ids = [answer["prediction_id"] for answer in traffic.answered]
-    assert len(ids) > 300
-    server.start()
-    after = server.predict()
-    until(lambda: logged(database, [*ids, after["prediction_id"]]) == len(ids) + 1, "all of them are logged")
-    until(lambda: not list((server.home / "journal").glob("*/*.jsonl")), "the journal is shipped and deleted")
-    assert logged(database, ids) == len(set(ids)) == len(ids)
 
 
 def test_a_logged_prediction_is_what_was_answered(server, database):
@@ -244,6 +56,38 @@ def test_an_alias_moved_by_hand_leaves_the_old_model_and_opens_one_alert(server,
     until(lambda: report(server, database, "error") is None, "the replica is content")
 
 
+def test_who_listens_hears_of_predictions_reloads_and_alerts(server, database):
+    address = f"ws://127.0.0.1:{server.port}/v1/fraud/live?sample=1"
+    with connect(address, additional_headers={"X-API-Key": "k"}) as socket:
+
+        def heard(kind):
+            while (event := json.loads(socket.recv(timeout=20)))["type"] != kind:
+                pass
+            return event
+
+        assert heard("hello")["model_version"] == server.version
+        prediction = server.predict()
+        assert heard("prediction")["prediction_id"] == prediction["prediction_id"]
+        before = server.version
+        promote(server, database, 20, bias=0.2)
+        reload = heard("reload")
+        assert (reload["model_version"], reload["former_version"]) == (20, before)
+        alert = one(
+            database,
+            "INSERT INTO monitoring_alerts (use_case, cause, severity, message) VALUES ('fraud', 'drift', 'WARNING', 'amount')"
+            " RETURNING id",
+        )
+        opened = heard("alert")
+        assert (opened["id"], opened["state"], opened["message"]) == (alert, "OPEN", "amount")
+        database.execute("UPDATE monitoring_alerts SET message = 'amount still' WHERE id = %s", (alert,))
+        database.execute("UPDATE monitoring_alerts SET state = 'RESOLVED' WHERE id = %s", (alert,))
+        assert heard("alert")["state"] == "RESOLVED"
+        server.end()
+        with pytest.raises(ConnectionClosed) as ended:
+            heard("never")
+    assert ended.value.rcvd.code == 1012  # the service restarts: come again
+
+
 def test_a_model_that_is_not_what_the_ledger_names_does_not_serve(server, database):
     promote(server, database, 3, bias=3, digest="0" * 64)
     until(lambda: "digest" in (report(server, database, "error") or ""), "the refusal is reported")
@@ -267,111 +111,6 @@ def test_a_promotion_taken_back_brings_the_old_model_back(server, database):
     made.point(server.models, "fraud", 1)
     until(lambda: server.version == 1, "version 1 serves again")
     assert open_alerts(database) == 0
-
-
-def test_without_registry_and_database_the_last_model_serves_and_answers_are_kept(server, database):
-    until(lambda: report(server, database, "version") == 1, "version 1 is acknowledged")
-    server.end()
-    server.models.rename(server.models.with_name("away"))
-    server.start(database_url=NOBODY)
-    kept = [server.predict()["prediction_id"] for _ in range(5)]
-    known = server.client.get(f"/v1/fraud/predictions/{kept[0]}")
-    assert known.status_code == 503 and int(known.headers["retry-after"]) > 0
-    server.end(signal.SIGKILL)
-    server.start()
-    assert server.version == 1
-    until(lambda: "registry is away" in (report(server, database, "error") or ""), "the replica says what is missing")
-    until(lambda: logged(database, kept) == 5, "what was answered meanwhile is logged")
-    server.models.with_name("away").rename(server.models)
-    until(lambda: report(server, database, "error") is None, "the model is confirmed")
-
-
-def test_a_database_that_is_away_under_load_costs_no_answer(tmp_path):
-    password = secrets.token_urlsafe(16)
-    postgres = Postgres.embedded(tmp_path, instance=f"test-{secrets.token_hex(8)}", port=free_port())
-    postgres.initialise(password)
-    url = postgres.url(password, "postgres")
-    server = Server(tmp_path, url)
-    try:
-        with running(postgres, password):
-            environment = {**os.environ, "SIXGATE_DATABASE_URL": url, "SIXGATE_HOME": str(tmp_path / "home")}
-            subprocess.run([sys.executable, "-m", "pipelines.stores.schema"], cwd=ROOT, env=environment, check=True)
-            with psycopg.connect(url, autocommit=True) as database:
-                promote(server, database, 1, bias=-2)
-            server.start()
-            traffic = Traffic(server)
-            traffic.__enter__()
-            until(lambda: len(traffic.answered) > 100, "traffic is under way")
-        away = len(traffic.answered)
-        time.sleep(AWAY)
-        assert len(traffic.answered) > away + 100
-        assert "sixgate_journal_bytes 0.0" not in server.client.get("/metrics").text
-        with running(postgres, password):
-            until(lambda: len(traffic.answered) > away + 300, "traffic goes on")
-            traffic.__exit__()
-            ids = [answer["prediction_id"] for answer in traffic.answered]
-            with psycopg.connect(url, autocommit=True) as database:
-                until(lambda: logged(database, ids) == len(ids), "everything that was answered is logged")
-                assert one(database, "SELECT count(*) FROM prediction_logs") == len(ids) == len(set(ids))
-            assert traffic.refused == []
-            server.end()
-    finally:
-        server.end(signal.SIGKILL)
-        server.client.close()
-        postgres.delete()
-
-
-def test_at_the_disk_bound_the_server_refuses_and_goes_on_once_it_can_ship(server, database):
-    server.end()
-    server.start(database_url=NOBODY, SIXGATE_JOURNAL_BYTES=str(2**20))
-    answered: list[str] = []
-    while (answer := server.client.post("/v1/fraud/predict/batch", json={"rows": [made.row()] * 500})).status_code == 200:
-        answered += [prediction["prediction_id"] for prediction in answer.json()["predictions"]]
-        assert len(answered) < 10_000
-    assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
-    assert "predictions go on once the database takes them again" in answer.json()["detail"]
-    assert server.client.get("/readyz").status_code == 503
-    assert server.client.get("/healthz").status_code == 200
-    held = sum(file.stat().st_size for file in (server.home / "journal").rglob("*") if file.is_file())
-    assert held <= 2**20
-    server.end()
-    server.start(SIXGATE_JOURNAL_BYTES=str(2**20))
-    until(lambda: logged(database, answered) == len(answered), "what was answered is logged")
-    server.predict()
-
-
-def test_what_is_logged_and_was_not_answered_was_under_way_when_it_was_killed(server, database):
-    clients = 4
-    before = one(database, "SELECT count(*) FROM prediction_logs")
-    with Traffic(server, clients) as traffic:
-        until(lambda: len(traffic.answered) > 200, "traffic is under way")
-        server.end(signal.SIGKILL)
-    server.start()
-    until(lambda: not list((server.home / "journal").glob("*/*.jsonl")), "the journal is shipped")
-    found = one(database, "SELECT count(*) FROM prediction_logs") - before
-    assert len(traffic.answered) <= found <= len(traffic.answered) + clients
-
-
-def test_swaps_under_load_are_never_noticed(server, database):
-    promote(server, database, 101, bias=-1)
-    until(lambda: server.version == 101, "version 101 serves")
-    process = psutil.Process(server.pid)
-    handles = process.num_fds()
-    with Traffic(server) as traffic:
-        for version in range(102, 102 + SWAPS):
-            promote(server, database, version, bias=version % 2)
-            until(lambda version=version: server.version == version, f"version {version} serves")
-    assert traffic.refused == []
-    assert len({answer["model_version"] for answer in traffic.answered}) > SWAPS / 2
-    assert process.num_fds() <= handles + 5
-
-
-def test_connections_that_break_are_made_again(server, database):
-    database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sixgate'")
-    answer = server.predict()
-    until(lambda: logged(database, [answer["prediction_id"]]), "the shipper is back")
-    served = promote(server, database, 6, bias=6)
-    until(lambda: report(server, database, "digest") == served.digest, "reloader and heartbeat are back")
 
 
 def test_a_graceful_stop_ships_all_and_is_not_waited_for(server, database):
@@ -432,50 +171,6 @@ def test_a_prediction_and_its_explanation_can_be_looked_up(server, database):
     )
     failed = server.client.get(f"{path}/explanation")
     assert failed.status_code == 200 and failed.json()["error"] == "no model"
-
-
-def test_workers_are_replicas_of_their_own_and_one_that_is_killed_is_replaced_under_load(server, database):
-    server.end()
-    server.start(SIXGATE_API_WORKERS="2")
-    until(lambda: live_replicas(database, server) == 2, "both workers acknowledge")
-    family = psutil.Process(server.pid)
-    workers = {process.pid for process in family.children() if "spawn_main" in " ".join(process.cmdline())}
-    assert len(workers) == 2
-    before = one(database, "SELECT count(*) FROM prediction_logs")
-    with Traffic(server, clients=8) as traffic:
-        until(lambda: len(traffic.answered) > 300, "traffic is under way")
-        os.kill(min(workers), signal.SIGKILL)
-        until(lambda: answering_after_a_while(server, traffic), "the other worker goes on")
-    served = promote(server, database, 200, bias=1)
-    until(lambda: digests(database, server) == [served.digest] * 2, "the new worker and the old one follow")
-    ids = [answer["prediction_id"] for answer in traffic.answered]
-    until(lambda: logged(database, ids) == len(ids), "everything that was answered is logged")
-    found = one(database, "SELECT count(*) FROM prediction_logs") - before
-    assert len(ids) <= found <= len(ids) + 8
-    counted = 'sixgate_requests_total{route="/v1/fraud/predict",status="200",worker='
-    until(lambda: server.client.get("/metrics").text.count(counted) >= 1, "figures are told apart by worker")
-    server.end(signal.SIGKILL)
-    until(lambda: not server.answers("/healthz"), "without its parent no worker stays")
-    server.start()
-    assert server.version == 200
-
-
-def live_replicas(database: Database, server: Server) -> int:
-    return len(digests(database, server))
-
-
-def digests(database: Database, server: Server) -> list[str]:
-    rows = database.execute(
-        "SELECT digest FROM serving_replicas WHERE replica LIKE %s AND seen_at > now() - interval '6 seconds'",
-        (f"%-{server.port}-%",),
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def answering_after_a_while(server: Server, traffic: Traffic) -> bool:
-    known = len(traffic.answered)
-    time.sleep(1)
-    return len(traffic.answered) > known + 50
 
 
 def test_the_newest_drift_figures_are_shown(server, database):

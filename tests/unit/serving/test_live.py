@@ -168,7 +168,7 @@ def test_a_key_that_is_withdrawn_ends_the_connection(service, port):
 
 
 def test_a_listener_that_takes_nothing_delays_nobody(service, port):
-    with listening(port, "?sample=1", max_queue=1), httpx.Client(headers={"X-API-Key": "secret"}) as client:
+    with listening(port, "?sample=1", max_queue=1, close_timeout=0.2), httpx.Client(headers={"X-API-Key": "secret"}) as client:
         rows = {"rows": [made.row()] * 1000}
         for _ in range(20):
             assert client.post(f"http://127.0.0.1:{port}/v1/fraud/predict/batch", json=rows).status_code == 200

@@ -1,0 +1,29 @@
+"""A server and its database."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.integration.server import Database, Server, promote
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def server(tmp_path: Path, database_url: str, database: Database) -> Iterator[Server]:
+    """A server that serves version 1, which the ledger names."""
+    made_server = Server(tmp_path, database_url)
+    promote(made_server, database, 1, bias=-2)
+    made_server.start()
+    yield made_server
+    made_server.end(signal.SIGKILL)
+    made_server.client.close()

@@ -1,0 +1,209 @@
+"""Promotions by the real step, on a real MLflow and under load, while things break."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import psycopg
+import pytest
+
+from pipelines.errors import PromotionRefused
+from pipelines.rules.ledger import champion
+from pipelines.rules.promotion import promotion_id
+from pipelines.settings import Settings
+from pipelines.steps import perform
+from pipelines.wiring import Context, context
+from tests.conftest import free_port, mlflow_server
+from tests.integration.server import Database, Server, Traffic, logged, open_alerts, report, until
+from tests.unit.serving import made
+
+
+class Lifecycle:
+    """Approved candidates without training, their promotion by the step, and an MLflow that can be stopped."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.mlflow_home, self._port = folder / "mlflow", free_port()
+        self.mlflow_home.mkdir()
+        self.mlflow_uri = f"http://127.0.0.1:{self._port}"
+        self.settings = Settings(home=folder / "steps", database_url=database_url, mlflow_tracking_uri=self.mlflow_uri)
+        self._running = contextlib.ExitStack()
+
+    def start_mlflow(self) -> None:
+        self._running.enter_context(mlflow_server(self.mlflow_home, self._port))
+
+    def stop_mlflow(self) -> None:
+        self._running.close()
+
+    @contextlib.contextmanager
+    def step(self, run_id: str, **params: int) -> Iterator[Context]:
+        wired = context(self.settings, "fraud", run_id, datetime.now(UTC), params=params)
+        try:
+            yield wired
+        finally:
+            wired.close()
+
+    def candidate(self, run_id: str, *, bias: float) -> tuple[int, int]:
+        """Register a model and approve it against today's champion: its decision and its version."""
+        files = made.files(bias=bias)
+        digest, contract = made.served(files).digest, made.FRAUD
+        with self.step(run_id) as wired:
+            now = champion(wired.ledger.recent("fraud"))
+            wired.registry.ensure("fraud")
+            registered = wired.registry.register(
+                "fraud", run_id, files=files, params={}, metrics={}, tags={"digest": digest},
+                example=pd.DataFrame({**{name: [0.0] for name in contract.columns}, "label": [0.0]}), label="label",
+                data_hash="none",
+            )  # fmt: skip
+            wired.models.record_contract(contract)
+            wired.models.record(
+                use_case="fraud", version=registered.version, run_id=run_id, mlflow_run_id=registered.mlflow_run_id,
+                kind="logistic", digest=digest, contract_hash=contract.hash, threshold=made.THRESHOLD, metrics={},
+                data_hash="none",
+            )  # fmt: skip
+            wired.decisions.open(
+                "fraud", run_id, trigger="MANUAL", requested_by=None, reason=None, params={}, as_of=datetime.now(UTC),
+                policy={}, git_sha=None,
+            )  # fmt: skip
+            wired.decisions.set_dataset(
+                "fraud", run_id, dataset={}, evidence_source="REFERENCE", champion_version=now.version if now else None
+            )
+            wired.decisions.set_challenger("fraud", run_id, registered.version)
+            decision = wired.decisions.decide("fraud", run_id, verdict="APPROVED", reason="test", evidence_hash=run_id)
+        return decision.id, registered.version
+
+    def promote(self, decision: int) -> str:
+        with self.step(f"promotion-{decision}", decision_id=decision) as wired:
+            return str(perform("promote", wired)["state"])
+
+    def states(self, decision: int) -> list[str]:
+        with self.step("looking") as wired:
+            return [entry.state for entry in wired.ledger.of(promotion_id("fraud", decision))]
+
+    def production(self) -> int | None:
+        """What alias and ledger call Production, which has to be the same."""
+        with self.step("looking") as wired:
+            now = champion(wired.ledger.recent("fraud"))
+            alias = int(wired.registry._client.get_model_version_by_alias("fraud", "production").version)
+        assert now and now.version == alias
+        return alias
+
+
+@pytest.fixture(scope="module")
+def lifecycle(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Lifecycle]:
+    """Version 1 is in Production, and MLflow runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        made_lifecycle = Lifecycle(tmp_path_factory.mktemp("lifecycle"), database_url)
+        made_lifecycle.start_mlflow()
+        decision, _ = made_lifecycle.candidate("first", bias=-2)
+        assert made_lifecycle.promote(decision) == "DONE"
+        yield made_lifecycle
+        made_lifecycle.stop_mlflow()
+
+
+@pytest.fixture
+def server(tmp_path: Path, database_url: str, lifecycle: Lifecycle) -> Iterator[Server]:
+    started = Server(tmp_path, database_url, lifecycle.mlflow_uri)
+    started.start()
+    yield started
+    started.end(signal.SIGKILL)
+    started.client.close()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+def all_logged(database: Database, traffic: Traffic) -> bool:
+    ids = [answer["prediction_id"] for answer in traffic.answered]
+    assert len(set(ids)) == len(ids) > 0
+    until(lambda: logged(database, ids) == len(ids), "everything that was answered is logged")
+    return True
+
+
+def test_a_registry_that_is_down_stops_a_promotion_and_nothing_else(
+    server: Server, lifecycle: Lifecycle, database: Database
+) -> None:
+    before = server.version
+    decision, version = lifecycle.candidate("while-down", bias=1)
+    with Traffic(server) as traffic:
+        until(lambda: len(traffic.answered) > 50, "traffic is under way")
+        lifecycle.stop_mlflow()
+        with pytest.raises(Exception, match=r"Max retries exceeded|Connection refused"):
+            lifecycle.promote(decision)
+        assert lifecycle.states(decision) == ["INTENDED"]
+        until(lambda: "registry is away" in (report(server, database, "error") or ""), "the replica says what is missing")
+        assert server.version == before
+        lifecycle.start_mlflow()
+        assert lifecycle.promote(decision) == "DONE"
+        until(lambda: traffic.answered[-1]["model_version"] == version, "the new version answers")
+    assert traffic.refused == [] and all_logged(database, traffic)
+    assert lifecycle.states(decision) == ["INTENDED", "DONE"]
+    assert lifecycle.production() == version
+
+
+def test_a_start_while_the_registry_is_down_serves_what_served_last(
+    server: Server, lifecycle: Lifecycle, database: Database
+) -> None:
+    before = server.version
+    server.end()
+    lifecycle.stop_mlflow()
+    server.start()
+    assert server.version == before
+    ids = [server.predict()["prediction_id"] for _ in range(5)]
+    until(lambda: logged(database, ids) == 5, "answers are logged")
+    lifecycle.start_mlflow()
+    until(lambda: report(server, database, "error") is None, "the model is confirmed", seconds=40)
+
+
+def test_two_promotions_in_a_row_end_with_the_second_and_of_two_at_once_one_is_refused(
+    server: Server, lifecycle: Lifecycle, database: Database
+) -> None:
+    with Traffic(server) as traffic:
+        until(lambda: len(traffic.answered) > 50, "traffic is under way")
+        for run_id in ("third", "fourth"):
+            decision, version = lifecycle.candidate(run_id, bias=0.5)
+            assert lifecycle.promote(decision) == "DONE"
+        assert lifecycle.production() == version
+        until(lambda: traffic.answered[-1]["model_version"] == version, "the second one answers")
+
+        older, _ = lifecycle.candidate("older", bias=-1)
+        newer, version = lifecycle.candidate("newer", bias=0.7)
+        with ThreadPoolExecutor(2) as both:
+            outcomes = [both.submit(lifecycle.promote, decision) for decision in (older, newer)]
+        assert isinstance(outcomes[0].exception(), PromotionRefused)
+        assert outcomes[1].result() == "DONE"
+        until(lambda: traffic.answered[-1]["model_version"] == version, "the newer one answers")
+    assert traffic.refused == [] and all_logged(database, traffic)
+    assert lifecycle.production() == version
+
+
+def test_an_artefact_that_is_corrupt_behind_the_alias_never_serves_and_is_taken_back(
+    server: Server, lifecycle: Lifecycle, database: Database
+) -> None:
+    before = server.version
+    decision, version = lifecycle.candidate("corrupt", bias=2)
+    with Traffic(server) as traffic:
+        until(lambda: len(traffic.answered) > 50, "traffic is under way")
+        newest = max(lifecycle.mlflow_home.rglob("model.onnx"), key=lambda path: path.stat().st_mtime_ns)
+        spoiled = bytearray(newest.read_bytes())
+        spoiled[len(spoiled) // 2] ^= 1
+        newest.write_bytes(spoiled)
+        with ThreadPoolExecutor(1) as beside:
+            promoted = beside.submit(lifecycle.promote, decision)
+            until(lambda: open_alerts(database, "model_refused") == 1, "an alert is open")
+        with pytest.raises(PromotionRefused, match=f"version {version} was taken back.*digest"):
+            promoted.result()
+        until(lambda: open_alerts(database, "model_refused") == 0, "the alert is resolved")
+        assert {answer["model_version"] for answer in traffic.answered} == {before}
+    assert traffic.refused == [] and all_logged(database, traffic)
+    assert lifecycle.states(decision) == ["INTENDED", "ROLLED_BACK"]
+    assert lifecycle.production() == server.version == before
