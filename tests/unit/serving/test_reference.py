@@ -19,6 +19,13 @@ def test_an_example_is_answered_as_the_page_says(service, ask, method, path, bod
     assert set(members.split()) <= set(answer.json())
 
 
+def test_the_page_names_every_figure_and_no_other(service):
+    text = service.metrics.text().decode()
+    shown = {name.removesuffix("_total") for name in re.findall(r"# TYPE (sixgate_\w+) ", text)}
+    named = {name.removesuffix("_total") for name in re.findall(r"`(sixgate_\w+)`", PAGE)}
+    assert named == {name for name in shown if not name.endswith("_created")} | {"sixgate_drift", "sixgate_drift_expected"}
+
+
 def test_the_page_shows_the_settings_defaults():
     defaults = Settings.model_fields
     assert f"`{defaults['rate_limit'].default}`" in PAGE
