@@ -5,16 +5,17 @@
 <journal>/<replica>/<n>.open    the segment that is written
 <journal>/<replica>/<n>.jsonl   closed segments, to be shipped and deleted
 
-A line is one prediction as JSON, its keys the columns of `prediction_logs`. What a killed process wrote is in the file; what
-a power cut can take is what was not synced: at most 100 ms of answers with `interval`, none with `always`.
+A line is what was scored together, as JSON: what the predictions have in common, and a row for each; the keys are the
+columns of `prediction_logs`. What a killed process wrote is in the file; what a power cut can take is what was not synced: at
+most 100 ms of answers with `interval`, none with `always`.
 """
 
 import fcntl
 import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from uuid import UUID
 import msgspec
 
 from pipelines.errors import JournalFull, SixgateError
+from pipelines.records import Prediction
 
 Sync = Literal["interval", "always", "never"]
 SYNC_EVERY = 0.1  # seconds
@@ -31,22 +33,49 @@ SYNC_EVERY = 0.1  # seconds
 log = logging.getLogger(__name__)
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One line: a prediction as it was answered; a missing feature (NaN) travels as null."""
+class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A prediction as it was answered; a missing feature (NaN) travels as null, a missing `event_time` is `scored_at`."""
 
     prediction_id: str
-    scored_at: datetime
-    use_case: str
     transaction_id: str
-    entity_key: str | None
-    event_time: datetime
-    model_version: int
-    contract_hash: str
     features: list[float | None]
     score: float
     predicted_label: int
+    entity_key: str | None = None
+    event_time: datetime | None = None
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """Predictions that were scored together."""
+
+    scored_at: datetime
+    use_case: str
+    model_version: int
+    contract_hash: str
     threshold: float
     replica: str
+    rows: list[Row]
+
+    def predictions(self) -> list[Prediction]:
+        """The rows, each with what all have in common."""
+        return [
+            Prediction(
+                prediction_id=UUID(row.prediction_id),
+                scored_at=self.scored_at,
+                use_case=self.use_case,
+                transaction_id=row.transaction_id,
+                entity_key=row.entity_key,
+                event_time=row.event_time or self.scored_at,
+                model_version=self.model_version,
+                contract_hash=self.contract_hash,
+                features=[math.nan if value is None else value for value in row.features],
+                score=row.score,
+                predicted_label=row.predicted_label,
+                threshold=self.threshold,
+                replica=self.replica,
+            )
+            for row in self.rows
+        ]
 
 
 @dataclass
@@ -102,22 +131,22 @@ class Journal:
                 continue
         return 0.0
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write the entries with one system call, all or none; raises JournalFull when they don't fit the disk or bound."""
-        lines = self._encoder.encode_lines(entries)
+    def append(self, line: Line) -> None:
+        """Write a line with one system call, all or none; raises JournalFull when it doesn't fit the disk or bound."""
+        content = self._encoder.encode(line) + b"\n"
         with self._mutex:
             if self._fault:
                 raise JournalFull(self._fault)
-            if self._bytes + len(lines) > self.bound:
+            if self._bytes + len(content) > self.bound:
                 self._refusing = True
                 raise JournalFull(
                     f"the journal {self._own} holds {self._bytes} bytes of {self.bound}: predictions go on once the "
                     "database takes them again"
                 )
-            if self._open and self._open.size + len(lines) > self._segment_bytes:
+            if self._open and self._open.size + len(content) > self._segment_bytes:
                 self._retire()
-            self._write(self._open or self._begin(), lines)
-            self._bytes += len(lines)
+            self._write(self._open or self._begin(), content)
+            self._bytes += len(content)
 
     def sync(self) -> None:
         """Make what was appended before this call outlive a power cut; raises JournalFull, and refuses on, where it can't."""
@@ -152,14 +181,15 @@ class Journal:
             self._bytes -= size
             self._refusing = False
 
-    def find(self, use_case: str, prediction_id: UUID) -> Entry | None:
+    def find(self, use_case: str, prediction_id: UUID) -> Prediction | None:
         """Return an answer that is not shipped yet; newest segments are looked through first."""
-        wanted = str(prediction_id)
-        needle = wanted.encode()
+        needle = str(prediction_id).encode()
         for segment in reversed(_segments(self._own)):
             for line in _lines(segment):
-                if needle in line and (entry := msgspec.json.decode(line, type=Entry)).prediction_id == wanted:
-                    return entry if entry.use_case == use_case else None
+                if needle in line:
+                    for prediction in read(line).predictions():
+                        if prediction.prediction_id == prediction_id:
+                            return prediction if prediction.use_case == use_case else None
         return None
 
     def close(self) -> None:
@@ -180,16 +210,16 @@ class Journal:
         self._open = Segment(file, path)
         return self._open
 
-    def _write(self, segment: Segment, lines: bytes) -> None:
+    def _write(self, segment: Segment, content: bytes) -> None:
         try:
-            written = os.write(segment.file, lines)
+            written = os.write(segment.file, content)
         except OSError as error:
             raise self._unwritable(error) from error
-        if written < len(lines):
+        if written < len(content):
             os.ftruncate(segment.file, segment.size)
             self._refusing = True
             raise JournalFull(f"the disk of the journal {self._own} is full: free some space")
-        segment.size += len(lines)
+        segment.size += len(content)
         segment.dirty = True
 
     def _unwritable(self, error: OSError) -> JournalFull:
@@ -244,6 +274,11 @@ class Journal:
         return number
 
 
+def read(line: bytes) -> Line:
+    """Read a line again."""
+    return msgspec.json.decode(line, type=Line)
+
+
 def whole_lines(segment: Path) -> bytes:
     """A segment's whole lines: a last line without its end was never answered, and is dropped."""
     content = segment.read_bytes()
@@ -260,9 +295,9 @@ def _segments(folder: Path) -> list[Path]:
 def _begun(segment: Path) -> float:
     """When a segment was begun: when its first line was scored."""
     with segment.open("rb") as file:
-        first = file.readline(4096)
+        first = file.readline()
     try:
-        return msgspec.json.decode(first, type=Entry).scored_at.timestamp()
+        return read(first).scored_at.timestamp()
     except msgspec.DecodeError:  # torn, or not written yet
         return segment.stat().st_mtime
 

@@ -11,7 +11,6 @@ from pipelines.stores.database import Connection
 from pipelines.stores.predictions import PredictionLog
 from serving.identifiers import moment
 from serving.journal import Journal
-from serving.shipper import recalled
 
 
 def find(connection: Connection, journal: Journal, use_case: str, prediction_id: UUID) -> tuple[Prediction, bool]:
@@ -20,8 +19,8 @@ def find(connection: Connection, journal: Journal, use_case: str, prediction_id:
     The journal is asked first: a line leaves it only once it is logged, so nothing falls between the two.
     """
     moment(prediction_id)
-    if entry := journal.find(use_case, prediction_id):
-        return recalled(entry), False
+    if prediction := journal.find(use_case, prediction_id):
+        return prediction, False
     try:
         return PredictionLog(connection).get(use_case, prediction_id), True
     except UnknownPrediction as error:

@@ -15,7 +15,7 @@ from pipelines.rules.derive import Deriver
 from serving.commit import Commit
 from serving.identifiers import at, now_ms, uuid7
 from serving.intake import Intake, Transaction
-from serving.journal import Entry, Journal
+from serving.journal import Journal, Line, Row
 from serving.live import Live
 from serving.messages import Answer, Risk
 from serving.metrics import Metrics
@@ -124,31 +124,17 @@ class Scorer:
         ms = now_ms()
         scored_at = at(ms)
         threshold, version = model.bundle.threshold, model.served.version
-        entries, answers, flagged = [], [], 0
+        rows, answers, flagged = [], [], 0
         ids = uuid7(ms, len(transactions))
-        for transaction, row, score, prediction_id in zip(transactions, features, scores, ids, strict=True):
+        for transaction, values, score, prediction_id in zip(transactions, features, scores, ids, strict=True):
             transaction_id = transaction.transaction_id or prediction_id.replace("-", "")
             label = int(score >= threshold)
             flagged += label
-            entries.append(
-                Entry(
-                    prediction_id,
-                    scored_at,
-                    self.use_case,
-                    transaction_id,
-                    transaction.entity_key,
-                    transaction.event_time or scored_at,
-                    version,
-                    self.hash,
-                    row,
-                    score,
-                    label,
-                    threshold,
-                    self._replica,
-                )
+            rows.append(
+                Row(prediction_id, transaction_id, values, score, label, transaction.entity_key, transaction.event_time)
             )
             answers.append(Answer(transaction_id, prediction_id, score, label, threshold, risk(score, threshold), version))
-        self._journal.append(entries)
+        self._journal.append(Line(scored_at, self.use_case, version, self.hash, threshold, self._replica, rows))
         self._answered.note(scores, flagged)
         if self.live.listeners:
             self.live.show(scored_at, answers)

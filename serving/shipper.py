@@ -1,22 +1,19 @@
 """The shipper: takes closed segments to `prediction_logs`, and deletes them once they are committed."""
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
 
 import msgspec
 import psycopg
 
 from pipelines.errors import JournalFull
-from pipelines.records import Prediction
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.predictions import PredictionLog
-from serving.journal import SYNC_EVERY, Entry, Journal, whole_lines
+from serving.journal import SYNC_EVERY, Journal, read, whole_lines
 from serving.metrics import Metrics
 
 BEAT = 0.25
@@ -74,18 +71,16 @@ class Shipper(threading.Thread):
         self._journal.delete(segment)
 
     def _record(self, connection: Connection, lines: bytes) -> None:
-        """Log lines in one transaction; a line that the table refuses is found by halving, and set aside."""
+        """Log lines in one transaction; a row that the table refuses is found by halving, and set aside."""
         try:
             with connection.transaction():
                 logged = PredictionLog(connection).record(paced(lines))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            if lines.count(b"\n") > 1:
-                middle = lines.find(b"\n", len(lines) // 2)
-                middle = (middle if 0 <= middle < len(lines) - 1 else lines.find(b"\n")) + 1
-                self._record(connection, lines[:middle])
-                self._record(connection, lines[middle:])
-            else:
+            parts = halves(lines)
+            if not parts:
                 self._set_aside(lines, error)
+            for part in parts:
+                self._record(connection, part)
             return
         self._metrics.shipped.inc(logged)
 
@@ -112,16 +107,16 @@ def paced(lines: bytes) -> Iterator[bytes]:
         time.sleep(REST)
 
 
-def prediction(line: bytes) -> Prediction:
-    """Read a line of the journal."""
-    return recalled(msgspec.json.decode(line, type=Entry))
-
-
-def recalled(entry: Entry) -> Prediction:
-    """The prediction that an entry keeps; null is a missing feature."""
-    fields = msgspec.structs.asdict(entry)
-    fields["prediction_id"] = UUID(entry.prediction_id)
-    return Prediction(**{**fields, "features": [math.nan if value is None else value for value in entry.features]})
+def halves(lines: bytes) -> list[bytes]:
+    """Two halves of some lines, or of one line's rows; none of a single row."""
+    if lines.count(b"\n") > 1:
+        middle = lines.find(b"\n", len(lines) // 2)
+        middle = (middle if 0 <= middle < len(lines) - 1 else lines.find(b"\n")) + 1
+        return [lines[:middle], lines[middle:]]
+    line = read(lines)
+    middle = len(line.rows) // 2
+    both = (line.rows[:middle], line.rows[middle:]) if middle else ()
+    return [msgspec.json.encode(msgspec.structs.replace(line, rows=rows)) + b"\n" for rows in both]
 
 
 class Syncer(threading.Thread):

@@ -21,9 +21,10 @@ class PredictionLog:
         self._connection = connection
 
     def record(self, lines: Iterable[bytes]) -> int:
-        """Log lines of JSON, whose keys are the table's columns, in the caller's transaction; returns how many are new.
+        """Log lines of JSON in the caller's transaction; returns how many predictions are new.
 
-        They come in pieces that may end anywhere. PostgreSQL reads them itself; rows that are there already are left alone.
+        A line has what its predictions have in common, and `rows` with the rest; the keys are the table's columns. Lines come
+        in pieces that may end anywhere. PostgreSQL reads them itself; rows that are there already are left alone.
         """
         queries("predictions").make_staging(self._connection)
         with self._connection.cursor() as cursor, cursor.copy(COPY) as copy:

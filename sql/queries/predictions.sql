@@ -13,9 +13,11 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged_lines (line json NOT NULL) ON COMMIT
 -- A batch that is shipped twice is logged once.
 INSERT INTO prediction_logs (scored_at, prediction_id, use_case, transaction_id, entity_key, event_time, model_version,
                              contract_hash, features, score, predicted_label, threshold, replica)
-SELECT p.scored_at, p.prediction_id, p.use_case, p.transaction_id, p.entity_key, p.event_time, p.model_version,
-       p.contract_hash, p.features, p.score, p.predicted_label, p.threshold, p.replica
-FROM staged_lines, json_populate_record(NULL::prediction_logs, line) AS p
+SELECT l.scored_at, r.prediction_id, l.use_case, r.transaction_id, r.entity_key, coalesce(r.event_time, l.scored_at),
+       l.model_version, l.contract_hash, r.features, r.score, r.predicted_label, l.threshold, l.replica
+FROM staged_lines,
+     json_populate_record(NULL::prediction_logs, line) AS l,
+     json_populate_recordset(NULL::prediction_logs, line -> 'rows') AS r
 ON CONFLICT DO NOTHING;
 
 -- name: count_matured$

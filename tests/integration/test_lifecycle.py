@@ -24,6 +24,7 @@ from pipelines.stores.predictions import PredictionLog, time_of
 from pipelines.stores.production import Production
 from pipelines.stores.replay import Replay
 from pipelines.wiring import Context, context
+from serving.journal import Line, Row
 from stack.baseline import SEED, as_snapshot
 from stack.world import World, simulate
 
@@ -100,7 +101,12 @@ def traffic(settings: Settings, first: dict[str, Any]) -> list[Prediction]:
 
 def as_lines(predictions: list[Prediction]) -> list[bytes]:
     """As the scoring server's journal keeps them."""
-    return [msgspec.json.Encoder().encode_lines(predictions)]
+    lines = []
+    for prediction in predictions:
+        fields = asdict(prediction) | {"prediction_id": str(prediction.prediction_id)}
+        row = Row(**{name: fields.pop(name) for name in Row.__struct_fields__})
+        lines.append(Line(**fields, rows=[row]))
+    return [msgspec.json.Encoder().encode_lines(lines)]
 
 
 def answered(wired: Context, table: Any, scored_at: datetime) -> list[Prediction]:

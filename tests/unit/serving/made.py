@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from pipelines.records import Prediction
 from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
 from pipelines.rules.contract import Contract, Feature
 from pipelines.rules.ledger import Served
 from pipelines.settings import ROOT
 from pipelines.use_case import read_contract
+from serving.journal import Journal, read, whole_lines
 
 FRAUD = read_contract(ROOT / "reference" / "fraud")
 THRESHOLD = 0.5
@@ -76,6 +78,13 @@ def served(made: dict[str, bytes], version: int = 1) -> Served:
 def row(contract: Contract = FRAUD, **given: Any) -> dict[str, Any]:
     """A row that the contract accepts, with some values of the caller's."""
     return {feature.name: _value(feature) for feature in contract.features} | given
+
+
+def journaled(journal: Journal) -> list[Prediction]:
+    """What a journal holds, oldest first; what was open is closed."""
+    journal.rotate()
+    lines = [line for segment in journal.closed() for line in whole_lines(segment).splitlines()]
+    return [prediction for line in lines for prediction in read(line).predictions()]
 
 
 def put(root: Path, use_case: str, version: int, made: dict[str, bytes]) -> None:

@@ -11,19 +11,12 @@ import pytest
 from pipelines.errors import JournalFull
 from pipelines.rules.derive import Deriver
 from pipelines.settings import ROOT, Settings
-from serving.journal import whole_lines
 from serving.keys import Key, hashed, write
 from serving.model import load
 from serving.service import BODY_LIMIT, Service
-from serving.shipper import prediction
 from tests.unit.serving import made
 
 PREDICT, BATCH = "/v1/fraud/predict", "/v1/fraud/predict/batch"
-
-
-def journaled(service):
-    service.journal.rotate()
-    return [prediction(line) for segment in service.journal.closed() for line in whole_lines(segment).splitlines()]
 
 
 def test_a_prediction_is_answered_and_journaled(service, ask):
@@ -33,7 +26,7 @@ def test_a_prediction_is_answered_and_journaled(service, ask):
     assert body["transaction_id"] == "t-1" and body["model_version"] == 1 and body["threshold"] == made.THRESHOLD
     assert body["score"] == pytest.approx(1 / (1 + np.exp(-0.1)), abs=1e-6)
     assert (body["predicted_label"], body["risk"]) == (1, "high")
-    (kept,) = journaled(service)
+    (kept,) = made.journaled(service.journal)
     assert str(kept.prediction_id) == body["prediction_id"] and kept.score == body["score"]
     assert kept.event_time == kept.scored_at and kept.entity_key == "c"
     raw = np.array([[feature.as_number(made.row(amount=100)[feature.name]) for feature in made.FRAUD.features]])
@@ -46,14 +39,16 @@ def test_a_batch_is_answered_in_order_and_journaled(service, ask, count):
     answers = ask(service, "POST", BATCH, json={"rows": rows}).json()["predictions"]
     assert [answer["transaction_id"] for answer in answers] == [f"t-{number}" for number in range(count)]
     assert [answer["score"] for answer in answers] == sorted(answer["score"] for answer in answers)
-    assert [str(kept.prediction_id) for kept in journaled(service)] == [answer["prediction_id"] for answer in answers]
+    assert [str(kept.prediction_id) for kept in made.journaled(service.journal)] == [
+        answer["prediction_id"] for answer in answers
+    ]
 
 
 def test_a_bad_row_refuses_the_batch_and_nothing_is_journaled(service, ask):
     answer = ask(service, "POST", BATCH, json={"rows": [made.row(), made.row(amount=-1)]})
     assert answer.status_code == 422
     assert {"field": "amount", "value": -1, "row": 1}.items() <= answer.json().items()
-    assert journaled(service) == []
+    assert made.journaled(service.journal) == []
 
 
 def test_an_id_is_made_when_none_is_given(service, ask):

@@ -9,6 +9,7 @@ import math
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipelines.errors import JournalFull, UseCaseError
 from pipelines.settings import Settings
 from serving.app import build
-from serving.journal import Journal
+from serving.journal import Journal, Line
 from serving.logs import REQUEST_ID, JsonFormatter
 from serving.model import Model, load
 from serving.rate import Rate
@@ -25,7 +26,7 @@ from serving.requests import AccessLog
 from serving.service import Service
 from serving.workers import Snapshots, merged
 from tests.unit.serving import made
-from tests.unit.serving.test_api import PREDICT, journaled
+from tests.unit.serving.test_api import PREDICT
 
 
 def together(service: Service, *rows: dict[str, object]) -> list[httpx.Response]:
@@ -88,13 +89,15 @@ def test_a_log_that_can_not_be_written_costs_lines_and_nothing_else(service, ask
 def test_rows_that_arrive_together_are_scored_and_written_together(service, monkeypatch):
     written = []
     append = Journal.append
-    monkeypatch.setattr(Journal, "append", lambda self, entries: (written.append(len(entries)), append(self, entries))[1])
+    monkeypatch.setattr(Journal, "append", lambda self, line: (written.append(len(line.rows)), append(self, line))[1])
     answers = together(service, *(made.row(amount=number, transaction_id=f"t-{number}") for number in range(20)))
     assert [answer.json()["transaction_id"] for answer in answers] == [f"t-{number}" for number in range(20)]
     scores = [answer.json()["score"] for answer in answers]
     assert scores == sorted(scores)
     assert sum(written) == 20 and len(written) < 5
-    assert {str(kept.prediction_id) for kept in journaled(service)} == {answer.json()["prediction_id"] for answer in answers}
+    assert {str(kept.prediction_id) for kept in made.journaled(service.journal)} == {
+        answer.json()["prediction_id"] for answer in answers
+    }
 
 
 def test_one_bad_row_among_those_that_arrive_together_is_refused_alone(service, monkeypatch):
@@ -106,7 +109,7 @@ def test_one_bad_row_among_those_that_arrive_together_is_refused_alone(service, 
     monkeypatch.setattr(Model, "score", without_sevens)
     answers = together(service, made.row(amount=1), made.row(amount=7), made.row(amount=2))
     assert [answer.status_code for answer in answers] == [200, 422, 200]
-    assert len(journaled(service)) == 2
+    assert len(made.journaled(service.journal)) == 2
 
 
 def test_with_always_an_answer_waits_for_the_disk_and_a_disk_that_fails_answers_503(tmp_path, monkeypatch, ask):
@@ -123,7 +126,7 @@ def test_with_always_an_answer_waits_for_the_disk_and_a_disk_that_fails_answers_
     assert (refused.status_code, "look after its disk" in refused.json()["detail"]) == (503, True)
     assert ask(service, "GET", "/readyz").status_code == 503
     with pytest.raises(JournalFull):
-        service.journal.append([])
+        service.journal.append(Line(datetime.now(UTC), "fraud", 1, "hash", 0.5, "replica", []))
     monkeypatch.setattr(os, "fsync", fsync)
     service.journal.sync()
     assert together(service, made.row())[0].status_code == 200
