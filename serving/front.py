@@ -18,7 +18,7 @@ from serving.problems import refusal
 from serving.service import Service, read_body
 
 HEADER_ID = b"x-request-id"
-Answering = Callable[[Scope, bytes], Awaitable[msgspec.Struct]]
+Answering = Callable[[str, bytes], Awaitable[msgspec.Struct]]  # whose key it is, and the body
 JSON = (b"content-type", b"application/json")
 _SOUND_ID = re.compile(rb"[!-~]{1,128}")
 
@@ -38,7 +38,7 @@ class Front:
     """The outermost application."""
 
     def __init__(self, app: ASGIApp, service: Service, routes: Iterable[BaseRoute]) -> None:
-        self._app, self._service, self._requests = app, service, service.requests
+        self._app, self._keys, self._requests = app, service.keys, service.requests
         self._hot: Mapping[str, Hot] = {
             route.path: route.endpoint for route in routes if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
         }
@@ -51,16 +51,19 @@ class Front:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        request_id = scope["request_id"] = self._read(scope)
-        hot = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
+        request_id, key, length = self._read(scope["headers"])
+        path = scope["path"]
+        hot = self._hot.get(path) if scope["method"] == "POST" else None
         if hot is None:
             REQUEST_ID.set(request_id)
+            scope.update(request_id=request_id, api_key=key, length=length)
             await self._pass_on(scope, receive, send, begun)
             return
         headers = [JSON, (HEADER_ID, request_id)]
+        caller = None
         try:
-            self._service.admit(scope, hot.needs)
-            body, status = self._encode(await hot.answer(scope, await read_body(scope, receive))), 200
+            caller = self._keys.require(key, hot.needs)
+            body, status = self._encode(await hot.answer(caller, await read_body(length, receive))), 200
         except Exception as error:
             REQUEST_ID.set(request_id)
             refused = refusal(error)
@@ -69,7 +72,7 @@ class Front:
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        self._requests.note(scope, scope["path"], status, begun)
+        self._requests.note(path, status, begun, request_id, "POST", path, caller)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
         status = 500
@@ -84,22 +87,22 @@ class Front:
         try:
             await self._app(scope, receive, watched)
         finally:
-            self._requests.note(scope, getattr(scope.get("route"), "path", "other"), status, begun)
+            route = getattr(scope.get("route"), "path", "other")
+            self._requests.note(route, status, begun, scope["request_id"], scope["method"], scope["path"], scope.get("caller"))
 
-    def _read(self, scope: Scope) -> bytes:
-        """Take what is needed of the headers: the API key and the length into the scope; returns the request's id."""
+    def _read(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes | None]:
+        """Find the request's id, or make one, the API key and the body's length."""
         given: bytes | None = None
         key: bytes | None = None
         length: bytes | None = None
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == b"x-api-key":
                 key = value
             elif name == HEADER_ID:
                 given = value
             elif name == b"content-length":
                 length = value
-        scope["api_key"], scope["length"] = key, length
-        if given is not None and _SOUND_ID.fullmatch(given):
-            return given
-        self._made += 1
-        return f"{self._boot}{self._made:x}".encode()
+        if given is None or not _SOUND_ID.fullmatch(given):
+            self._made += 1
+            given = f"{self._boot}{self._made:x}".encode()
+        return given, key, length

@@ -46,7 +46,8 @@ class Keys:
         """Return the name of whose key it is; 401 without a key, 403 for an unknown one or one without the scope."""
         if not given:
             raise Problem(401, f"send your key in the header {HEADER}")
-        self._refresh()
+        if time.monotonic() >= self._fresh_until:
+            self._refresh()
         if self._last and hmac.compare_digest(self._last[0], given):
             found = self._last[1]
         else:
@@ -66,8 +67,6 @@ class Keys:
         return found
 
     def _refresh(self) -> None:
-        if time.monotonic() < self._fresh_until:
-            return
         self._fresh_until = time.monotonic() + FRESH
         try:
             changed = self._path.stat().st_mtime_ns

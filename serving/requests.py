@@ -11,7 +11,6 @@ from itertools import accumulate
 import msgspec
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from starlette.types import Scope
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 WRITE_EVERY = 0.1
@@ -52,20 +51,18 @@ class Requests(Collector):
         self._access = access
         self._routes: dict[str, Route] = {}
 
-    def note(self, scope: Scope, path: str, status: int, begun: float) -> None:
+    def note(
+        self, route: str, status: int, begun: float, request_id: bytes, method: str, path: str, caller: str | None
+    ) -> None:
         """Keep one request that was answered just now."""
         seconds = time.perf_counter() - begun
-        route = self._routes.get(path)
-        if route is None:
-            route = self._routes.setdefault(path, Route())
-        route.counts[bisect_left(BUCKETS, seconds)] += 1
-        route.seconds += seconds
-        route.statuses[status] = route.statuses.get(status, 0) + 1
-        self._access.lines.append(
-            Line(
-                time.time(), scope["request_id"].decode(), scope["method"], scope["path"], status, seconds, scope.get("caller")
-            )
-        )
+        kept = self._routes.get(route)
+        if kept is None:
+            kept = self._routes.setdefault(route, Route())
+        kept.counts[bisect_left(BUCKETS, seconds)] += 1
+        kept.seconds += seconds
+        kept.statuses[status] = kept.statuses.get(status, 0) + 1
+        self._access.lines.append(Line(time.time(), request_id.decode(), method, path, status, seconds, caller))
 
     def collect(self) -> Iterator[Metric]:
         """Histogram by route, counter by route and status."""

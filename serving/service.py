@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
 from pipelines.errors import UseCaseError
 from pipelines.settings import Settings
@@ -56,17 +56,12 @@ class Service:
 
     def require(self, request: Request, scope: KeyScope) -> str:
         """Return the name of who asks; 401 or 403 when they may not."""
-        return self.admit(request.scope, scope)
-
-    def admit(self, request: Scope, scope: KeyScope) -> str:
-        """The same for an ASGI scope, which gets it as `caller`."""
-        caller = request["caller"] = self.keys.require(request["api_key"], scope)
+        caller = request.scope["caller"] = self.keys.require(request.scope["api_key"], scope)
         return caller
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(declared: bytes | None, receive: Receive) -> bytes:
     """Read a body of at most 2 MB, or raise a 413 Problem without reading on."""
-    declared = scope["length"]
     if declared is not None and int(declared) > BODY_LIMIT:
         raise _too_large()
     message = await receive()

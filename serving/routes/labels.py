@@ -40,7 +40,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     async def labels(request: Request) -> Response:
         """Tell what transactions turned out to be; a label that changes an earlier one is kept as its correction."""
         caller = service.require(request, "label")
-        truths = decode(TRUTHS, await read_body(request.scope, request.receive), RULES)
+        truths = decode(TRUTHS, await read_body(request.scope["length"], request.receive), RULES)
         now = datetime.now(UTC)
         given = [_label(truth, row, now) for row, truth in enumerate(truths.labels)]
         receipt = await run_sync(record, service, scorer.use_case, given, caller)

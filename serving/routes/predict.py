@@ -3,7 +3,6 @@
 from collections.abc import Awaitable
 
 from fastapi import APIRouter
-from starlette.types import Scope
 
 from serving.front import Hot
 from serving.intake import example
@@ -18,13 +17,13 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     router = APIRouter()
     name, row = scorer.use_case, example(scorer.contract)
 
-    def predict(scope: Scope, body: bytes) -> Awaitable[Answer]:
-        service.rate.take(scope["caller"])
+    def predict(caller: str, body: bytes) -> Awaitable[Answer]:
+        service.rate.take(caller)
         return scorer.one(scorer.intake.one(body))
 
-    async def predict_batch(scope: Scope, body: bytes) -> Answers:
+    async def predict_batch(caller: str, body: bytes) -> Answers:
         transactions = scorer.intake.many(body)
-        service.rate.take(scope["caller"], len(transactions))
+        service.rate.take(caller, len(transactions))
         return Answers(await scorer.many(transactions))
 
     router.add_api_route(
