@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 UV_VERSION := 0.13.9
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# Compiled at once: a stack is many processes, and each would compile what it imports where bytecode is not kept.
+UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 
 .PHONY: demo test check up down clean bench bench-serving lock help
 
