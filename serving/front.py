@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-import msgspec
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +17,7 @@ from serving.problems import refusal
 from serving.service import Service, read_body
 
 HEADER_ID = b"x-request-id"
-Answering = Callable[[str, bytes], Awaitable[msgspec.Struct]]  # whose key it is, and the body
+Answering = Callable[[str, bytes], Awaitable[bytes]]  # whose key it is and the body, to the answer's body
 JSON = (b"content-type", b"application/json")
 _SOUND_ID = re.compile(rb"[!-~]{1,128}")
 
@@ -42,7 +41,6 @@ class Front:
         self._hot: Mapping[str, Hot] = {
             route.path: route.endpoint for route in routes if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
         }
-        self._encode = msgspec.json.Encoder().encode
         self._made, self._boot = 0, f"{time.time_ns():x}-"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +61,7 @@ class Front:
         caller = None
         try:
             caller = self._keys.require(key, hot.needs)
-            body, status = self._encode(await hot.answer(caller, await read_body(length, receive))), 200
+            body, status = await hot.answer(caller, await read_body(length, receive)), 200
         except Exception as error:
             REQUEST_ID.set(request_id)
             refused = refusal(error)
@@ -72,7 +70,7 @@ class Front:
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        self._requests.note(path, status, begun, request_id, "POST", path, caller)
+        self._requests.note((path, status, begun, time.perf_counter(), request_id, "POST", path, caller))
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
         status = 500
@@ -87,8 +85,8 @@ class Front:
         try:
             await self._app(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
-            self._requests.note(route, status, begun, scope["request_id"], scope["method"], scope["path"], scope.get("caller"))
+            route, caller, ended = getattr(scope.get("route"), "path", "other"), scope.get("caller"), time.perf_counter()
+            self._requests.note((route, status, begun, ended, scope["request_id"], scope["method"], scope["path"], caller))
 
     def _read(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes | None]:
         """Find the request's id, or make one, the API key and the body's length."""

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -14,7 +15,10 @@ from prometheus_client.registry import Collector
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 WRITE_EVERY = 0.1
-MOST_LINES = 50_000  # while the log can't be written, so that a stuck pipe costs lines and not memory
+MOST = 50_000  # notes, and lines: while the log can't be written, a stuck pipe costs lines and not memory
+
+# route, status, perf_counter() at its begin and end, request id, method, path, whose key it was
+Note = tuple[str, int, float, float, bytes, str, str, str | None]
 
 log = logging.getLogger(__name__)
 
@@ -45,27 +49,47 @@ class Route:
 
 
 class Requests(Collector):
-    """Plain numbers, turned into Prometheus' families only when somebody asks."""
+    """Plain numbers, turned into Prometheus' families only when somebody asks.
 
-    def __init__(self, access: "AccessLog") -> None:
-        self._access = access
-        self._routes: dict[str, Route] = {}
+    A request leaves a note; notes are counted, and made lines, many at once and beside the requests.
+    """
 
-    def note(
-        self, route: str, status: int, begun: float, request_id: bytes, method: str, path: str, caller: str | None
-    ) -> None:
-        """Keep one request that was answered just now."""
-        seconds = time.perf_counter() - begun
-        kept = self._routes.get(route)
-        if kept is None:
-            kept = self._routes.setdefault(route, Route())
-        kept.counts[bisect_left(BUCKETS, seconds)] += 1
-        kept.seconds += seconds
-        kept.statuses[status] = kept.statuses.get(status, 0) + 1
-        self._access.lines.append(Line(time.time(), request_id.decode(), method, path, status, seconds, caller))
+    def __init__(self) -> None:
+        self._noted: list[Note] = []
+        self._counting = threading.Lock()
+        self._routes: defaultdict[str, Route] = defaultdict(Route)
+        self._lines: list[Line] = []
+        self.dropped = 0
+
+    def note(self, note: Note) -> None:
+        """Keep a request that has been answered."""
+        self._noted.append(note)
+        if len(self._noted) >= MOST:
+            self._count()
+
+    def lines(self) -> list[Line]:
+        """Take the lines there are; whatever could not be kept until now is counted in `dropped`."""
+        self._count()
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _count(self) -> None:
+        with self._counting:
+            noted, self._noted = self._noted, []
+            lag = time.time() - time.perf_counter()
+            for route, status, begun, ended, request_id, method, path, caller in noted:
+                kept, seconds = self._routes[route], ended - begun
+                kept.counts[bisect_left(BUCKETS, seconds)] += 1
+                kept.seconds += seconds
+                kept.statuses[status] = kept.statuses.get(status, 0) + 1
+                if len(self._lines) < MOST:
+                    self._lines.append(Line(ended + lag, request_id.decode(), method, path, status, seconds, caller))
+                else:
+                    self.dropped += 1
 
     def collect(self) -> Iterator[Metric]:
         """Histogram by route, counter by route and status."""
+        self._count()
         spent = HistogramMetricFamily("sixgate_request_seconds", "From request to answer", labels=["route"])
         ended = CounterMetricFamily("sixgate_requests", "Answers by route and status", labels=["route", "status"])
         for path, route in list(self._routes.items()):
@@ -80,12 +104,10 @@ class Requests(Collector):
 class AccessLog(threading.Thread):
     """Writes lines of JSON every 100 ms, beside the requests; what it can't write in time is dropped and counted."""
 
-    def __init__(self, file: int = 1) -> None:
+    def __init__(self, requests: Requests, file: int = 1) -> None:
         super().__init__(name="access log", daemon=True)
-        self._file, self._ended = file, threading.Event()
+        self._requests, self._file, self._ended = requests, file, threading.Event()
         self._encoder = msgspec.json.Encoder()
-        self.lines: list[Line] = []
-        self.dropped = 0
 
     def run(self) -> None:
         """Write until stopped."""
@@ -100,14 +122,11 @@ class AccessLog(threading.Thread):
 
     def write(self) -> None:
         """Write all lines there are."""
-        lines, self.lines = self.lines, []
-        if len(lines) > MOST_LINES:
-            self.dropped += len(lines) - MOST_LINES
-            del lines[MOST_LINES:]
+        lines = self._requests.lines()
         content = self._encoder.encode_lines(lines)
         try:
             while content:
                 content = content[os.write(self._file, content) :]
         except OSError as error:
-            self.dropped += len(lines)
+            self._requests.dropped += len(lines)
             log.warning("the access log can't be written: %s", error)

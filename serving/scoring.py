@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+import msgspec
 import numpy as np
 from anyio.to_thread import run_sync
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ from serving.metrics import Metrics
 from serving.model import Model
 from serving.problems import Problem
 
-Waiting = Sequence[tuple[Transaction, asyncio.Future[Answer]]]
+Waiting = Sequence[asyncio.Future[bytes]]
+encode = msgspec.json.Encoder().encode
 LARGE = 64  # from so many rows on, scoring leaves the event loop to others
 
 
@@ -40,7 +42,7 @@ class Scorer:
         self.live = Live()
         metrics.listeners.labels(self.use_case).set_function(lambda: len(self.live.listeners))
         self._answered = metrics.answered(self.use_case)
-        self._waiting: list[tuple[Transaction, asyncio.Future[Answer]]] = []
+        self._arrived: list[tuple[bytes, asyncio.Future[bytes]]] = []
         self._commit = Commit(journal.sync)
         self._settling: set[asyncio.Task[None]] = set()
 
@@ -51,16 +53,17 @@ class Scorer:
             raise Problem(503, f"{self.use_case} has no model to serve: {why}")
         return self.model
 
-    def one(self, transaction: Transaction) -> asyncio.Future[Answer]:
-        """Score a row together with all that arrive meanwhile: one call, one write.
+    def one(self, body: bytes) -> asyncio.Future[bytes]:
+        """Score the row of a request together with all that arrive meanwhile: one call, one write.
 
-        The sockets are looked at once more before: together, rows share what a call costs, and find the trees in the cache.
+        The sockets are looked at once more before: together, rows share what a call costs, and find code and trees in the
+        processor's cache.
         """
-        if not self._waiting:
+        if not self._arrived:
             self._loop = asyncio.get_running_loop()  # a system call, so not for every row
             self._loop.call_soon(self._loop.call_soon, self._together)
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._waiting.append((transaction, answer))
+        answer: asyncio.Future[bytes] = self._loop.create_future()
+        self._arrived.append((body, answer))
         return answer
 
     async def many(self, transactions: list[Transaction]) -> list[Answer]:
@@ -79,9 +82,19 @@ class Scorer:
         return answers
 
     def _together(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        arrived, self._arrived = self._arrived, []
+        transactions, waiting = [], []
+        for body, answer in arrived:
+            try:
+                transactions.append(self.intake.one(body))
+            except Exception as error:
+                settle([answer], error)
+            else:
+                waiting.append(answer)
+        if not waiting:
+            return
         try:
-            answers = self._score([transaction for transaction, _ in waiting])
+            answers = self._score(transactions)
         except Exception as error:
             settle(waiting, error)
             return
@@ -144,11 +157,11 @@ class Scorer:
 def settle(waiting: Waiting, outcome: Sequence[Answer | None] | Exception) -> None:
     """Hand the answers to those who wait, None being a row that the model has no score for; or tell all of the error."""
     answers: Sequence[Answer | Exception | None] = [outcome] * len(waiting) if isinstance(outcome, Exception) else outcome
-    for (_, future), answer in zip(waiting, answers, strict=True):
+    for future, answer in zip(waiting, answers, strict=True):
         if future.done():  # whoever asked is gone: the server is shutting down, and not gracefully
             continue
         if isinstance(answer, Answer):
-            future.set_result(answer)
+            future.set_result(encode(answer))
         else:
             future.set_exception(answer or _no_score())
 

@@ -41,8 +41,8 @@ class Service:
             settings.home / "journal", self.replica, sync=settings.journal_sync, bound_bytes=settings.journal_bytes
         )
         self.metrics.watch(self.journal)
-        self.access = AccessLog()
-        self.requests = Requests(self.access)
+        self.requests = Requests()
+        self.access = AccessLog(self.requests)
         self.drift = DriftFigures()
         for collector in (self.requests, self.drift):
             self.metrics.add(collector)

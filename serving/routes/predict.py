@@ -8,7 +8,7 @@ from serving.front import Hot
 from serving.intake import example
 from serving.messages import Answer, Answers
 from serving.openapi import batch_name, documented, row_name
-from serving.scoring import Scorer
+from serving.scoring import Scorer, encode
 from serving.service import Service
 
 
@@ -17,14 +17,14 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     router = APIRouter()
     name, row = scorer.use_case, example(scorer.contract)
 
-    def predict(caller: str, body: bytes) -> Awaitable[Answer]:
+    def predict(caller: str, body: bytes) -> Awaitable[bytes]:
         service.rate.take(caller)
-        return scorer.one(scorer.intake.one(body))
+        return scorer.one(body)
 
-    async def predict_batch(caller: str, body: bytes) -> Answers:
+    async def predict_batch(caller: str, body: bytes) -> bytes:
         transactions = scorer.intake.many(body)
         service.rate.take(caller, len(transactions))
-        return Answers(await scorer.many(transactions))
+        return encode(Answers(await scorer.many(transactions)))
 
     router.add_api_route(
         "/predict",

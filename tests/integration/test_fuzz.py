@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.integration.test_serving import Server, promote
+from tests.integration.server import Server, promote
 
 WANTED = os.environ.get("SIXGATE_FUZZ")
 EXAMPLES = int(WANTED or 40)

@@ -22,7 +22,7 @@ from serving.journal import Journal, Line
 from serving.logs import REQUEST_ID, JsonFormatter
 from serving.model import Model, load
 from serving.rate import Rate
-from serving.requests import AccessLog
+from serving.requests import AccessLog, Requests
 from serving.service import Service
 from serving.workers import Snapshots, merged
 from tests.unit.serving import made
@@ -63,9 +63,7 @@ def test_the_access_log_has_a_line_of_json_for_each_request(service, ask):
     ask(service, "POST", PREDICT, json={}, key="wrong")
     ask(service, "GET", "/healthz")
     read, write = os.pipe()
-    log = AccessLog(write)
-    log.lines = service.access.lines
-    log.write()
+    AccessLog(service.requests, write).write()
     os.close(write)
     with os.fdopen(read) as lines:
         first, second, third = map(json.loads, lines)
@@ -78,12 +76,21 @@ def test_the_access_log_has_a_line_of_json_for_each_request(service, ask):
 def test_a_log_that_can_not_be_written_costs_lines_and_nothing_else(service, ask):
     read, write = os.pipe()
     os.close(read)
-    log = AccessLog(write)
     ask(service, "GET", "/healthz")
-    log.lines = service.access.lines
-    log.write()
-    assert (log.dropped, log.lines) == (1, [])
+    AccessLog(service.requests, write).write()
+    assert (service.requests.dropped, service.requests.lines()) == (1, [])
     os.close(write)
+
+
+def test_a_log_that_is_stuck_costs_lines_and_neither_memory_nor_figures(monkeypatch):
+    monkeypatch.setattr("serving.requests.MOST", 10)
+    requests = Requests()
+    for _ in range(35):
+        requests.note(("/p", 200, 0.0, 0.001, b"id", "POST", "/p", None))
+    assert len(requests._noted) < 10
+    assert (len(requests.lines()), requests.dropped) == (10, 25)
+    (counted,) = [metric for metric in requests.collect() if metric.name == "sixgate_requests"]
+    assert counted.samples[0].value == 35
 
 
 def test_rows_that_arrive_together_are_scored_and_written_together(service, monkeypatch):
