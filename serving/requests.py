@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from bisect import bisect_left
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -55,8 +55,8 @@ class Requests(Collector):
     """
 
     def __init__(self) -> None:
-        self._noted: list[Note] = []
-        self._counting = threading.Lock()
+        self._noted: deque[Note] = deque()  # appended to and taken from without a lock
+        self._counting = threading.RLock()
         self._routes: defaultdict[str, Route] = defaultdict(Route)
         self._lines: list[Line] = []
         self.dropped = 0
@@ -69,15 +69,16 @@ class Requests(Collector):
 
     def lines(self) -> list[Line]:
         """Take the lines there are; whatever could not be kept until now is counted in `dropped`."""
-        self._count()
-        lines, self._lines = self._lines, []
+        with self._counting:
+            self._count()
+            lines, self._lines = self._lines, []
         return lines
 
     def _count(self) -> None:
         with self._counting:
-            noted, self._noted = self._noted, []
             lag = time.time() - time.perf_counter()
-            for route, status, begun, ended, request_id, method, path, caller in noted:
+            while self._noted:
+                route, status, begun, ended, request_id, method, path, caller = self._noted.popleft()
                 kept, seconds = self._routes[route], ended - begun
                 kept.counts[bisect_left(BUCKETS, seconds)] += 1
                 kept.seconds += seconds

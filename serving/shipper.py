@@ -85,7 +85,7 @@ class Shipper(threading.Thread):
         self._metrics.shipped.inc(logged)
 
     def _set_aside(self, line: bytes, error: Exception) -> None:
-        log.error("an answer can't be logged and is set aside in %s: %s", self._refused, error)
+        log.error("what can't be logged is set aside in %s: %s", self._refused, error)
         with self._refused.open("ab") as file:
             file.write(line)
 
@@ -108,12 +108,15 @@ def paced(lines: bytes) -> Iterator[bytes]:
 
 
 def halves(lines: bytes) -> list[bytes]:
-    """Two halves of some lines, or of one line's rows; none of a single row."""
+    """Two halves of some lines, or of one line's rows; none of a single row, or of what is no line of ours."""
     if lines.count(b"\n") > 1:
         middle = lines.find(b"\n", len(lines) // 2)
         middle = (middle if 0 <= middle < len(lines) - 1 else lines.find(b"\n")) + 1
         return [lines[:middle], lines[middle:]]
-    line = read(lines)
+    try:
+        line = read(lines)
+    except msgspec.DecodeError:  # another version's, or spoiled
+        return []
     middle = len(line.rows) // 2
     both = (line.rows[:middle], line.rows[middle:]) if middle else ()
     return [msgspec.json.encode(msgspec.structs.replace(line, rows=rows)) + b"\n" for rows in both]

@@ -7,7 +7,8 @@ WHERE use_case = :use_case AND prediction_id = :prediction_id AND scored_at = :s
 
 -- name: make_staging!
 -- COPY can't ignore rows that are there already, so a batch of the journal's lines lands here first.
-CREATE TEMPORARY TABLE IF NOT EXISTS staged_lines (line json NOT NULL) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_lines (line json NOT NULL CHECK (json_typeof(line -> 'rows') IS NOT DISTINCT FROM 'array'))
+ON COMMIT DELETE ROWS;
 
 -- name: move_staged!
 -- A batch that is shipped twice is logged once.
