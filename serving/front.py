@@ -5,19 +5,21 @@ The hot paths are answered right here, past the framework's router and middlewar
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from serving.keys import KeyScope
 from serving.logs import REQUEST_ID
-from serving.problems import refusal
+from serving.problems import Problem, refusal
 from serving.service import Service, read_body
 
 HEADER_ID = b"x-request-id"
 Answering = Callable[[str, bytes], Awaitable[bytes]]  # whose key it is and the body, to the answer's body
+BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 JSON = (b"content-type", b"application/json")
 _SOUND_ID = re.compile(rb"[!-~]{1,128}")
 
@@ -36,22 +38,23 @@ class Hot:
 class Front:
     """The outermost application."""
 
-    def __init__(self, app: ASGIApp, service: Service, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp, service: Service, routes: Sequence[BaseRoute]) -> None:
         self._app, self._keys, self._requests = app, service.keys, service.requests
         self._hot: Mapping[str, Hot] = {
             route.path: route.endpoint for route in routes if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
         }
+        self._sockets = {route.path for route in routes if isinstance(route, APIWebSocketRoute)}
         self._made, self._boot = 0, f"{time.time_ns():x}-"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on and watch."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
         request_id, key, length = self._read(scope["headers"])
         path = scope["path"]
-        hot = self._hot.get(path) if scope["method"] == "POST" else None
+        hot = self._hot.get(path) if scope.get("method") == "POST" else None
         if hot is None:
             REQUEST_ID.set(request_id)
             scope.update(request_id=request_id, api_key=key, length=length)
@@ -77,16 +80,22 @@ class Front:
 
         async def watched(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            if message["type"] in BEGINNINGS:
+                status = message.get("status", 101)
                 message = {**message, "headers": [*message.get("headers", ()), (HEADER_ID, scope["request_id"])]}
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            if scope["type"] == "websocket" and scope["path"] not in self._sockets:
+                missing = Problem(404, f"nothing is live at {scope['path']}: see /docs")
+                await WebSocket(scope, receive, watched).send_denial_response(refusal(missing))
+            else:
+                await self._app(scope, receive, watched)
         finally:
             route, caller, ended = getattr(scope.get("route"), "path", "other"), scope.get("caller"), time.perf_counter()
-            self._requests.note((route, status, begun, ended, scope["request_id"], scope["method"], scope["path"], caller))
+            self._requests.note(
+                (route, status, begun, ended, scope["request_id"], scope.get("method", "GET"), scope["path"], caller)
+            )
 
     def _read(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes | None]:
         """Find the request's id, or make one, the API key and the body's length."""

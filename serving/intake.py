@@ -15,6 +15,7 @@ from pipelines.rules.misfit import misfit
 from serving.problems import Problem
 
 MAX_ROWS = 1000
+CONTAINERS = ("rows", "labels")  # the only member of bodies that hold many
 EXACT = 2**53  # beyond it whole numbers lose digits as floats
 FLOAT32 = 3.4e38
 YEARS = range(1970, 2262)  # what nanosecond timestamps of the data tools can hold
@@ -46,7 +47,7 @@ class Intake:
         self._categories = [(at, f.values.index) for at, f in enumerate(contract.features) if f.type == "category"]
         self._rules = {feature.name: rule(feature) for feature in contract.features}
         self._rules |= {"transaction_id": KEY_RULE, contract.entity_key: KEY_RULE, "event_time": MOMENT_RULE}
-        self._rules["rows"] = f"must be a list of 1 to {MAX_ROWS} rows"
+        self._batch_rules = {**self._rules, "rows": f"must be a list of 1 to {MAX_ROWS} rows"}
 
     def one(self, body: bytes) -> Transaction:
         """Accept one row, or raise a 422 Problem."""
@@ -54,7 +55,7 @@ class Intake:
 
     def many(self, body: bytes) -> list[Transaction]:
         """Accept a batch, or raise a 422 Problem that says which row is at fault."""
-        batch = decode(self._batch, body, self._rules)
+        batch = decode(self._batch, body, self._batch_rules)
         return [self._accept(row, index) for index, row in enumerate(batch.rows)]
 
     def _accept(self, row: msgspec.Struct, index: int | None) -> Transaction:
@@ -185,8 +186,12 @@ def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, s
     value = wrong.value(document)
     if wrong.fault == "missing":
         return refusal(field, None, f"is missing; {rules.get(field, 'it is required')}", row)
+    container = next((name for name in CONTAINERS if name in rules), None)
     if wrong.fault == "unknown":
-        return refusal(field, value, f"is not known; known are {', '.join(name for name in rules if name != 'rows')}", row)
-    if field == "rows" and isinstance(value, list):
-        return refusal(field, f"{len(value):,} rows", rules[field])
+        known = [name for name in rules if (name == container) == (container is not None and row is None)]
+        return refusal(field, value, f"is not known; known are {', '.join(known)}", row)
+    if field == container and row is not None:
+        return refusal(field, value, "must hold objects only", row)
+    if field == container and isinstance(value, list):
+        return refusal(field, f"{len(value):,} {field}", rules[field])
     return refusal(field, value, rules.get(field, wrong.rule), row)

@@ -1,6 +1,7 @@
 """What happens to one use case, as it happens: whoever listens too slowly misses messages, and is told how many."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,16 +41,19 @@ class Listener:
             self._missed += 1
         self._news.set()
 
-    async def next(self) -> bytes:
-        """Wait for a message; what was missed is told after what waited before it."""
-        while True:
-            if self._waiting:
-                return self._waiting.popleft()
-            if self._missed:
-                missed, self._missed = self._missed, 0
-                return _encode(LiveMissed(missed))
+    async def next(self, seconds: float) -> bytes | None:
+        """Wait some seconds for a message; what was missed is told after what waited before it."""
+        if not self._waiting and not self._missed:
             self._news.clear()
-            await self._news.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
+        if self._waiting:
+            return self._waiting.popleft()
+        if self._missed:
+            missed, self._missed = self._missed, 0
+            return _encode(LiveMissed(missed))
+        return None
 
 
 class Live:

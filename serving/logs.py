@@ -31,5 +31,7 @@ def install() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # uvicorn takes a WebSocket that is refused with an answer for one that was forgotten
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.getMessage())
     for chatty in ("httpx", "numexpr"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

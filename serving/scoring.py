@@ -37,6 +37,7 @@ class Scorer:
         self.intake = Intake(contract)
         self.model: Model | None = None
         self.error: str | None = None
+        self.sought = False  # whether alias and ledger have been asked since the start
         self._journal, self._replica = journal, replica
         self._derive = Deriver(contract)
         self.live = Live()
@@ -49,7 +50,7 @@ class Scorer:
     def serving(self) -> Model:
         """The model that serves, or a 503 Problem that says why none does."""
         if self.model is None:
-            why = self.error or "nothing is in Production yet"
+            why = self.error or ("nothing is in Production yet" if self.sought else "it started just now and looks for it")
             raise Problem(503, f"{self.use_case} has no model to serve: {why}")
         return self.model
 

@@ -72,6 +72,7 @@ class Watch:
             self._doubt = None
             self._tell(alerts, MOVED, None)
             self.agrees = self._serve(may[alias]) and self._followed(newest, alias)
+            self._scorer.sought = True
             self._tell(alerts, REFUSED, self._refusal)
         else:
             self.agrees = False

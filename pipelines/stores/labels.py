@@ -13,7 +13,7 @@ class LabelStore:
         self._connection = connection
 
     def record(self, use_case: str, labels: Sequence[Label], *, source: str) -> LabelReceipt:
-        """Keep `labels`; a changed label is a correction, an equal one a duplicate, the last of a batch counts."""
+        """Keep `labels`; in their order: a changed label is a correction, an equal one a duplicate."""
         row = queries("labels").record_labels(
             self._connection,
             use_case=use_case,

@@ -18,6 +18,7 @@ from serving.service import Service
 
 PROTOCOL = "sixgate"  # a browser can't send headers: it offers ["sixgate", <key>] as subprotocols instead
 SAMPLE = 0.1
+LOOK_AGAIN = 1.0  # seconds after which a key that was withdrawn is noticed, if nothing happens
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:
@@ -30,7 +31,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
         """Send a hello, then predictions (a sample), reloads and alerts, until either side closes."""
         key = key_of(socket)
         try:
-            service.keys.require(key, "read")
+            socket.scope["caller"] = service.keys.require(key, "read")
             sample = sample_of(socket)
             listener = live.join(sample)
             if listener is None:
@@ -57,13 +58,14 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
         """Send what waits, as fast as the other side takes it, for as long as the key is good."""
         with contextlib.suppress(WebSocketDisconnect):
             while True:
-                message = await listener.next()
+                message = await listener.next(LOOK_AGAIN)
                 try:
                     service.keys.require(key, "read")
                 except Problem as error:
                     await socket.close(1008, str(error))
                     return
-                await socket.send_text(message.decode())
+                if message is not None:
+                    await socket.send_text(message.decode())
 
     return router
 
@@ -77,6 +79,8 @@ def key_of(socket: WebSocket) -> bytes | None:
 
 def sample_of(socket: WebSocket) -> float:
     """The share of predictions that is asked for, or a 422 Problem."""
+    for name in socket.query_params.keys() - {"sample"}:
+        raise intake.refusal(name, socket.query_params[name], "is not known; known is sample")
     given = socket.query_params.get("sample", str(SAMPLE))
     with contextlib.suppress(ValueError):
         if 0 <= (share := float(given)) <= 1 and not math.isnan(share):

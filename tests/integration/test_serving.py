@@ -135,6 +135,9 @@ def test_labels_are_accepted_once_and_corrections_are_kept(server, database):
     assert post(*first) == {"accepted": 3, "corrected": 0, "duplicate": 0}
     assert post(*first) == {"accepted": 0, "corrected": 0, "duplicate": 3}
     assert post((ids[1], 1), (ids[2], 0)) == {"accepted": 0, "corrected": 1, "duplicate": 1}
+    other = uuid4().hex
+    assert post((other, 0), (other, 1), (other, 1), (other, 0)) == {"accepted": 1, "corrected": 2, "duplicate": 1}
+    assert one(database, "SELECT label FROM current_labels WHERE transaction_id = %s", other) == 0
     count = "SELECT count(*) FROM label_store WHERE transaction_id = ANY(%s)"
     assert one(database, count, ids) == 4
     assert one(database, "SELECT label FROM current_labels WHERE transaction_id = %s", ids[1]) == 1

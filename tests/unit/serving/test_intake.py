@@ -195,3 +195,19 @@ def test_whatever_arrives_is_a_row_or_a_refusal(anything: bytes) -> None:
     for accept in (INTAKE.one, INTAKE.many, lambda content: decode(TRUTHS, content, RULES)):
         with contextlib.suppress(Problem):
             accept(anything)
+
+
+@pytest.mark.parametrize(
+    ("document", "detail"),
+    [
+        ({"rows": [1]}, "row 0: rows: 1: must hold objects only"),
+        ({"rows": [GOOD], "x": 1}, "x: 1: is not known; known are rows"),
+        ({"rows": [GOOD | {"rows": 1}]}, "row 0: rows: 1: is not known; known are income"),
+        ({"rows": [GOOD] * 1001}, 'rows: "1,001 rows": must be a list of 1 to 1000 rows'),
+        ({"rows": {}}, "rows: {}: must be a list of 1 to 1000 rows"),
+    ],
+)
+def test_a_batch_of_another_shape_is_told_which_shape_it_has_to_be(document, detail):
+    with pytest.raises(Problem) as refused:
+        INTAKE.many(json.dumps(document).encode())
+    assert str(refused.value).startswith(detail)

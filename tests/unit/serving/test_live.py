@@ -29,13 +29,15 @@ def answers(count):
 
 
 async def all_of(listener, count):
-    return [json.loads(await asyncio.wait_for(listener.next(), 1)) for _ in range(count)]
+    return [json.loads(await listener.next(1)) for _ in range(count)]
 
 
 @pytest.fixture
 def port(service):
     """The service behind a real server, on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(build(service), port=0, log_level="critical", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(build(service), port=0, log_level="critical", lifespan="off", ws="websockets-sansio")
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -70,7 +72,7 @@ def test_who_is_too_slow_misses_messages_and_is_told_how_many():
         slow, quick = live.join(1.0), live.join(1.0)
         for answer in answers(WAITING + 5):
             live.show(NOW, [answer])
-            await quick.next()
+            await quick.next(1)
         return await all_of(slow, WAITING + 1)
 
     heard = asyncio.run(listen())
@@ -136,12 +138,23 @@ def test_a_browser_offers_its_key_as_a_subprotocol(port):
         ("secret", "?sample=2", 422, "from 0 to 1"),
         ("secret", "?sample=nan", 422, "from 0 to 1"),
         ("secret", "?sample=much", 422, "from 0 to 1"),
+        ("secret", "?smaple=1", 422, "known is sample"),
     ],
 )
-def test_what_is_not_in_order_is_refused_before_the_connection(port, key, query, status, words):
+def test_what_is_not_in_order_is_refused_before_the_connection(service, port, key, query, status, words):
     answer = refused(port, query, key)
     assert (answer.status_code, words in json.loads(answer.body)["detail"]) == (status, True)
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == "application/problem+json" and answer.headers["x-request-id"]
+    (line,) = service.requests.lines()
+    assert (line.status, line.path) == (status, LIVE)
+
+
+@pytest.mark.parametrize("path", ["/v1/nope/live", "/v1/fraud/livex", "/v1/fraud/predict"])
+def test_where_nothing_is_live_is_not_found(port, path):
+    with pytest.raises(InvalidStatus) as refusal, connect(f"ws://127.0.0.1:{port}{path}"):
+        pass
+    assert refusal.value.response.status_code == 404
+    assert f"nothing is live at {path}" in json.loads(refusal.value.response.body)["detail"]
 
 
 def test_too_many_are_told_to_come_back(service, port):
@@ -160,8 +173,6 @@ def test_a_key_that_is_withdrawn_ends_the_connection(service, port):
     with listening(port, "?sample=1") as socket:
         heard(socket)
         keys.write(service.settings.home / "api_keys.json", [])
-        service.keys._fresh_until = 0.0
-        service.scorers[0].live.tell(LiveReload(2, 1, NOW))
         with pytest.raises(ConnectionClosed) as ended:
             heard(socket)
     assert (ended.value.rcvd.code, "not known" in ended.value.rcvd.reason) == (1008, True)
