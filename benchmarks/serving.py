@@ -386,7 +386,10 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> tuple[Table, dict[st
         for peer in peers():
             peer.ask(seconds=1.0)
             found = interleaved([peer, ours], 2, partial(Target.ask, concurrency=16, seconds=seconds))
-            show(table, {peer.name: found[peer.name]}, "16", [peer])
+            show(table, found, "16", [peer])
+            for concurrency in (1, 64):
+                once = peer.ask(concurrency=concurrency, seconds=seconds)
+                show(table, {peer.name: [once]}, str(concurrency), [peer])
             figures[f"ratio_{peer.name.replace(' ', '_')}"] = ratio(found["sixgate"], found[peer.name])
     failures, growth = swaps(bench, ours, arguments.swaps)
     return table, {**figures, "swap_failures": float(failures), **growth}

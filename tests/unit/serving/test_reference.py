@@ -19,6 +19,11 @@ def test_an_example_is_answered_as_the_page_says(service, ask, method, path, bod
     assert set(members.split()) <= set(answer.json())
 
 
+def test_the_readmes_request_is_answered(service, ask):
+    (body,) = re.findall(r"/v1/fraud/predict .*?-d '(.*?)'", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert ask(service, "POST", "/v1/fraud/predict", content=body).status_code == 200
+
+
 def test_the_page_names_every_figure_and_no_other(service):
     text = service.metrics.text().decode()
     shown = {name.removesuffix("_total") for name in re.findall(r"# TYPE (sixgate_\w+) ", text)}
