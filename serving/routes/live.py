@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 
 import msgspec
@@ -19,6 +20,8 @@ from serving.service import Service
 PROTOCOL = "sixgate"  # a browser can't send headers: it offers ["sixgate", <key>] as subprotocols instead
 SAMPLE = 0.1
 LOOK_AGAIN = 1.0  # seconds after which a key that was withdrawn is noticed, if nothing happens
+
+log = logging.getLogger(__name__)
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:
@@ -56,16 +59,19 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
 
     async def send(socket: WebSocket, listener: Listener, key: bytes | None) -> None:
         """Send what waits, as fast as the other side takes it, for as long as the key is good."""
-        with contextlib.suppress(WebSocketDisconnect):
+        try:
             while True:
                 message = await listener.next(LOOK_AGAIN)
-                try:
-                    service.keys.require(key, "read")
-                except Problem as error:
-                    await socket.close(1008, str(error))
-                    return
+                service.keys.require(key, "read")
                 if message is not None:
                     await socket.send_text(message.decode())
+        except WebSocketDisconnect:
+            pass
+        except Problem as error:
+            await socket.close(1008, str(error))
+        except Exception:
+            log.exception("%s: a listener can't be sent to", scorer.use_case)
+            await socket.close(1011, "an error of the server's own; its log says more")
 
     return router
 

@@ -178,6 +178,21 @@ def test_a_key_that_is_withdrawn_ends_the_connection(service, port):
     assert (ended.value.rcvd.code, "not known" in ended.value.rcvd.reason) == (1008, True)
 
 
+def test_an_error_of_the_servers_own_ends_the_connection_and_is_logged(service, port, monkeypatch, caplog):
+    def broken(self, seconds):
+        raise RuntimeError("so")
+
+    with listening(port) as socket:
+        heard(socket)
+        monkeypatch.setattr(Listener, "next", broken)
+        service.scorers[0].live.tell(LiveReload(2, 1, NOW))
+        heard(socket)
+        with pytest.raises(ConnectionClosed) as ended:
+            heard(socket)
+    assert ended.value.rcvd.code == 1011
+    assert "a listener can't be sent to" in caplog.text
+
+
 def test_a_listener_that_takes_nothing_delays_nobody(service, port):
     with listening(port, "?sample=1", max_queue=1, close_timeout=0.2), httpx.Client(headers={"X-API-Key": "secret"}) as client:
         rows = {"rows": [made.row()] * 1000}
