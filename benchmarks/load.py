@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from itertools import cycle
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ class Job(msgspec.Struct, kw_only=True):
 
     port: int
     path: str
-    body: str
+    bodies: list[str]  # in turn
     headers: dict[str, str] = {}
     concurrency: int = 16
     seconds: float = 3.0
@@ -68,7 +69,7 @@ class Client(asyncio.Protocol):
     def ask(self, due: float) -> None:
         """Send the request that was due at `due`."""
         self._begun = due
-        self._transport.write(self._load.request)  # type: ignore[attr-defined]
+        self._transport.write(next(self._load.requests))  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
         """Take a part of an answer; a whole one is counted."""
@@ -93,9 +94,11 @@ class Load:
     """One run of a job."""
 
     def __init__(self, job: Job) -> None:
-        head = [f"POST {job.path} HTTP/1.1", f"Host: 127.0.0.1:{job.port}", f"Content-Length: {len(job.body.encode())}"]
-        head += ["Content-Type: application/json", *(f"{name}: {value}" for name, value in job.headers.items())]
-        self.request = "\r\n".join([*head, "", job.body]).encode()
+        head = [f"POST {job.path} HTTP/1.1", f"Host: 127.0.0.1:{job.port}", "Content-Type: application/json"]
+        head += [f"{name}: {value}" for name, value in job.headers.items()]
+        self.requests = cycle(
+            "\r\n".join([*head, f"Content-Length: {len(body.encode())}", "", body]).encode() for body in job.bodies
+        )
         self._job = job
         self._idle: deque[Client] = deque()
         self._due: deque[float] = deque()

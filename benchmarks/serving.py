@@ -37,6 +37,7 @@ from pipelines.stores.ledger import Ledger
 from stack.postgres import Postgres
 
 KEY = "benchmark"
+ROWS = 1000  # all different, sent in turn: one row again and again would teach the processor its way through the trees
 UVICORN = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning", "--no-access-log", "--no-proxy-headers"]
 SERVE = """
 import logging, sys
@@ -61,18 +62,25 @@ class Target:
     name: str
     port: int
     path: str
-    body: str
+    bodies: list[str]
     process: psutil.Process
     headers: dict[str, str]
 
     def ask(
-        self, *, seconds: float, concurrency: int = 16, rate: float = 0.0, body: str = "", path: str = "", strict: bool = True
+        self,
+        *,
+        seconds: float,
+        concurrency: int = 16,
+        rate: float = 0.0,
+        bodies: list[str] | None = None,
+        path: str = "",
+        strict: bool = True,
     ) -> Result:
         """Drive it; with `strict`, nothing may fail."""
         job = Job(
             port=self.port,
             path=path or self.path,
-            body=body or self.body,
+            bodies=bodies or self.bodies,
             headers=self.headers,
             concurrency=concurrency,
             seconds=seconds,
@@ -95,9 +103,9 @@ class Bench:
         self.folder, self.models, self.home = folder, folder / "models", folder / "home"
         self._ended = contextlib.ExitStack()
         self.settings = Settings(home=self.home)
-        row = dict(zip(bench_model.FEATURES, (round(float(x), 3) for x in bench_model.draw(1, 9)[0][0]), strict=True))
-        self.row = row
-        self.body = json.dumps(row)
+        drawn = bench_model.draw(ROWS, 9)[0].astype(float).round(3).tolist()
+        self.rows = [dict(zip(bench_model.FEATURES, row, strict=True)) for row in drawn]
+        self.bodies = list(map(json.dumps, self.rows))
 
     def __enter__(self) -> "Bench":
         try:
@@ -182,7 +190,7 @@ class Bench:
         command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers:{name}", "--host", "127.0.0.1", "--port", str(port)]
         process = self.start([*PIN, *command, *UVICORN], cwd=ROOT)
         wait(port)
-        return Target(name, port, path, self.body, process, {})
+        return Target(name, port, path, self.bodies, process, {})
 
     def mlflow(self) -> list[Target]:
         """`mlflow models serve` with the same booster, from an environment of its own."""
@@ -199,8 +207,8 @@ class Bench:
         environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
         process = self.start([*command, "--env-manager", "local"], env=environment, start_new_session=True)
         wait(port, "/ping")
-        body = json.dumps({"dataframe_split": {"columns": list(self.row), "data": [list(self.row.values())]}})
-        return [Target("mlflow", port, "/invocations", body, process, {})]
+        bodies = [json.dumps({"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}) for row in self.rows]
+        return [Target("mlflow", port, "/invocations", bodies, process, {})]
 
     def mlserver(self) -> list[Target]:
         """MLServer with the same booster and its default settings.
@@ -220,12 +228,16 @@ class Bench:
         (there / "model-settings.json").write_text(json.dumps(model))
         process = self.start([*PIN, str(binaries / "mlserver"), "start", str(there)], cwd=there, start_new_session=True)
         wait(port, "/v2/models/bench/ready")
-        named = [{"name": name, "shape": [1], "datatype": "FP32", "data": [value]} for name, value in self.row.items()]
-        tensor = {"name": "row", "shape": [1, len(self.row)], "datatype": "FP32", "data": list(self.row.values())}
+        named, tensor = [], []
+        for row in self.rows:
+            inputs = [{"name": name, "shape": [1], "datatype": "FP32", "data": [value]} for name, value in row.items()]
+            named.append(json.dumps({"parameters": {"content_type": "pd"}, "inputs": inputs}))
+            one = {"name": "row", "shape": [1, len(row)], "datatype": "FP32", "data": list(row.values())}
+            tensor.append(json.dumps({"inputs": [one]}))
         path = "/v2/models/bench/infer"
         return [
-            Target("mlserver", port, path, json.dumps({"parameters": {"content_type": "pd"}, "inputs": named}), process, {}),
-            Target("mlserver tensor", port, path, json.dumps({"inputs": [tensor]}), process, {}),
+            Target("mlserver", port, path, named, process, {}),
+            Target("mlserver tensor", port, path, tensor, process, {}),
         ]
 
     def _environment(self, name: str, *packages: str) -> Path:
@@ -259,7 +271,7 @@ class Bench:
         ready = time.monotonic() - begun
         path = f"/v1/{bench_model.USE_CASE}/predict"
         name = "sixgate" if sync == "interval" else f"sixgate, sync {sync}"
-        return Target(name, port, path, self.body, process, {"X-API-Key": KEY}), ready
+        return Target(name, port, path, self.bodies, process, {"X-API-Key": KEY}), ready
 
 
 def free_port() -> int:
@@ -372,8 +384,8 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> tuple[Table, dict[st
     paced = interleaved([noop, ours], rounds, partial(Target.ask, concurrency=64, seconds=seconds, rate=rate))
     show(table, paced, f"64, at {rate:,.0f}/s", [noop, ours])
     figures["p99_ratio_noop"] = ratio(paced["sixgate"], paced["noop"], "p99")
-    batch = json.dumps({"rows": [bench.row] * 1000})
-    several = [ours.ask(concurrency=1, seconds=seconds, body=batch, path=f"{ours.path}/batch") for _ in range(3)]
+    batch = [json.dumps({"rows": bench.rows})]
+    several = [ours.ask(concurrency=1, seconds=seconds, bodies=batch, path=f"{ours.path}/batch") for _ in range(3)]
     figures["batch_rows_per_s"] = 1000 * statistics.median(result.per_second for result in several)
     figures["rss_mb"] = ours.process.memory_info().rss / 1e6
     modes = [ours, *(bench.ours(sync)[0] for sync in ("always", "never"))]
