@@ -20,7 +20,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gates(_Section, frozen=True):
-    """Thresholds of the six gates; `level` is the nominal one-sided level of the paired evidence."""
+    """Thresholds of the six gates; `level` is the nominal one-sided level of the evidence for a better ranking."""
 
     f1_improvement: Share
     level: Inside

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,6 +101,92 @@ def test_scores_that_are_not_numbers_never_pass(gate: object) -> None:
     result: GateResult = gate(broken, GATES)  # type: ignore[operator]
     assert result.outcome is Outcome.FAIL
     assert result.as_dict()["observed"] is None
+
+
+SIDES = ("challenger_scores", "champion_scores")
+
+
+def drawn(seed: int, n: int = 300) -> Evidence:
+    """Rows on which the challenger sees more than the champion."""
+    random = np.random.default_rng(seed)
+    labels = (random.random(n) < 0.3).astype(np.int8)
+    labels[:2] = 0, 1
+    champion, challenger = (1 / (1 + np.exp(-(random.normal(size=n) + more * (labels - 0.5)))) for more in (1.0, 2.5))
+    return Evidence(
+        labels=labels, challenger_scores=challenger, challenger_flags=challenger >= 0.5, champion_scores=champion,
+        champion_flags=champion >= 0.5, predictions=2 * n,
+    )  # fmt: skip
+
+
+def reordered(of: Evidence, order: np.ndarray) -> Evidence:
+    """The same rows in another order."""
+    fields = ("labels", "challenger_scores", "challenger_flags", "champion_scores", "champion_flags")
+    return replace(of, **{name: getattr(of, name)[order] for name in fields})
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SIDES), st.sampled_from([math.nan, math.inf, -math.inf]))
+@settings(max_examples=30, deadline=None)
+def test_one_score_that_is_no_number_keeps_the_challenger_out(seed: int, side: str, broken: float) -> None:
+    good = drawn(seed)
+    scores = getattr(good, side).copy()
+    scores[seed % len(scores)] = broken
+    found, _ = verdict(judge(replace(good, **{side: scores}), GATES))
+    assert found is not Verdict.APPROVED
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_the_order_of_rows_changes_no_gate(seed: int) -> None:
+    good = drawn(seed)
+    order = np.random.default_rng(seed).permutation(len(good.labels))
+    for one, other in zip(judge(good, GATES), judge(reordered(good, order), GATES), strict=True):
+        assert one.outcome is other.outcome
+        assert one.observed == pytest.approx(other.observed, abs=1e-12)
+
+
+LOOSER = {
+    "f1_improvement": [("f1_improvement", 0.01), ("level", 0.2)],
+    "brier": [("brier_degradation", 0.05)],
+    "samples": [("samples", 100), ("positives", 5)],
+    "label_coverage": [("label_coverage", 0.1)],
+    "recall": [("recall", 0.2)],
+    "roc_auc": [("roc_auc", 0.6)],
+}
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_a_looser_threshold_never_stops_what_a_stricter_one_let_pass(seed: int) -> None:
+    rows = drawn(seed)
+    for result in judge(rows, GATES):
+        for setting, value in LOOSER[result.name]:
+            again = {r.name: r for r in judge(rows, msgspec.structs.replace(GATES, **{setting: value}))}[result.name]
+            assert result.outcome is not Outcome.PASS or again.outcome is Outcome.PASS
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_a_better_challenger_never_fails_a_gate_that_a_worse_one_passes(seed: int) -> None:
+    """The better one's scores all lie nearer to their labels."""
+    worse = drawn(seed)
+    nearer = worse.challenger_scores + 0.2 * (worse.labels - worse.challenger_scores)
+    better = replace(worse, challenger_scores=nearer, challenger_flags=nearer >= 0.5)
+    for before, after in zip(judge(worse, GATES), judge(better, GATES), strict=True):
+        assert before.outcome is not Outcome.PASS or after.outcome is Outcome.PASS, after.name
+
+
+def test_a_gain_in_f1_without_a_gain_in_ranking_fails() -> None:
+    """The challenger is the champion with a better threshold: that is no better model."""
+    good = drawn(11)
+    assert good.champion_scores is not None
+    same = replace(
+        good, challenger_scores=good.champion_scores, challenger_flags=good.champion_scores >= 0.5,
+        champion_flags=good.champion_scores >= 0.95,
+    )  # fmt: skip
+    result = f1_improvement(same, GATES)
+    assert result.observed is not None
+    assert result.observed > 1
+    assert (result.outcome, result.p) == (Outcome.FAIL, 1.0)
 
 
 @pytest.mark.parametrize(
