@@ -5,10 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -34,7 +31,7 @@ from pipelines.rules.ledger import Served
 from pipelines.settings import ROOT, Settings
 from pipelines.stores.database import connect
 from pipelines.stores.ledger import Ledger
-from stack.postgres import Postgres
+from stack.throwaway import database, free_port, migrate
 
 KEY = "benchmark"
 ROWS = 1000  # all different, sent in turn: one row again and again would teach the processor its way through the trees
@@ -131,16 +128,10 @@ class Bench:
         self.promote(self.versions[0])
 
     def _database(self) -> None:
-        password, port = secrets.token_urlsafe(16), free_port()
-        postgres = Postgres.embedded(self.folder, instance=f"bench-{secrets.token_hex(6)}", port=port)
-        self._ended.callback(postgres.delete)
-        postgres.initialise(password)
         # The load generator shares processors with the database, and must not wait for it.
-        self.start([*YIELD, *postgres.command()], cwd="/", stop=signal.SIGINT, **postgres.process_options())
-        postgres.wait(password)
-        self.settings = Settings(root=self.folder, home=self.home, database_url=postgres.url(password, "postgres"), api_key=KEY)
-        environment = {**os.environ, "SIXGATE_DATABASE_URL": self.settings.database_url, "SIXGATE_HOME": str(self.home)}
-        subprocess.run([sys.executable, "-m", "pipelines.stores.schema"], env=environment, cwd=ROOT, check=True)
+        server, password = self._ended.enter_context(database(self.folder, before=YIELD))
+        self.settings = Settings(root=self.folder, home=self.home, database_url=server.url(password, "postgres"), api_key=KEY)
+        migrate(self.settings.database_url, self.home)
 
     def promote(self, served: Served) -> None:
         """Write the ledger's row, then move the alias, as a promotion does."""
@@ -164,14 +155,14 @@ class Bench:
         new.write_text(str(served.version))
         new.replace(alias)
 
-    def start(self, command: list[str], *, stop: signal.Signals = signal.SIGTERM, **options: object) -> psutil.Process:
+    def start(self, command: list[str], **options: object) -> psutil.Process:
         """Start a process that ends with the benchmark."""
         log = (self.folder / "servers.log").open("ab")
         child = subprocess.Popen(command, stdout=log, stderr=log, **options)  # type: ignore[call-overload]
 
         def end() -> None:
             family = psutil.Process(child.pid).children(recursive=True) if child.poll() is None else []
-            child.send_signal(stop)
+            child.terminate()
             try:
                 child.wait(20)
             except subprocess.TimeoutExpired:
@@ -272,13 +263,6 @@ class Bench:
         path = f"/v1/{bench_model.USE_CASE}/predict"
         name = "sixgate" if sync == "interval" else f"sixgate, sync {sync}"
         return Target(name, port, path, self.bodies, process, {"X-API-Key": KEY}), ready
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait(port: int, path: str = "/", seconds: float = 60) -> None:

@@ -40,12 +40,25 @@ class Evaluation(_Section, frozen=True):
     holdout: Inside
 
 
+class Threshold(_Section, frozen=True):
+    """From which score on a row is flagged: the best F1 on the newest training rows, or the least cost of errors."""
+
+    metric: Literal["f1", "cost"] = "f1"
+    false_alarm: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    miss: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+
+
 class Training(_Section, frozen=True):
-    """The search for a candidate."""
+    """The search for a candidate: `trees` at most, `trials` of XGBoost's parameters, none begun after `budget`."""
 
     seed: Count
     trees: Positive
-    threshold_metric: Literal["f1"] = "f1"
+    trials: Positive
+    folds: Positive
+    rows: Positive
+    budget: timedelta
+    imbalance: Literal["weights", "smote", "none"]
+    threshold: Threshold
 
 
 class Validation(_Section, frozen=True):
@@ -154,6 +167,7 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
         "evaluation.window": policy.evaluation.window,
         "drift.window": drift.window,
         "drift.step": drift.step,
+        "training.budget": policy.training.budget,
         "review.timeout": policy.review.timeout,
         "promotion.acknowledge_within": policy.promotion.acknowledge_within,
         "retention.predictions": policy.retention.predictions,

@@ -1,5 +1,7 @@
 """Rows split by time: what trains never comes after what judges."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,3 +16,9 @@ def holdout_cut(event_times: NDArray[np.datetime64], share: float) -> np.datetim
 def tune_cut(n: int, share: float = 0.25) -> int:
     """The position from which the newest `share` of n rows, in order of time, calibrates and sets the threshold."""
     return int(n * (1 - share))
+
+
+def forward_folds(n: int, folds: int, share: float = 2 / 3) -> list[tuple[int, int]]:
+    """Cut the newest `share` of n rows, in order of time, into blocks [begin, end); who judges one has seen [0, begin)."""
+    edges = np.linspace(int(n * (1 - share)), n, folds + 1).astype(int)
+    return [(int(begin), int(end)) for begin, end in pairwise(edges)]

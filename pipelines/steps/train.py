@@ -1,24 +1,28 @@
-"""Train a challenger: both kinds fitted, the better one on later rows calibrated, packed as ONNX and registered."""
+"""Train a challenger: both kinds searched and fitted, the better one on later rows packed as ONNX and registered."""
 
 import logging
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 
+from pipelines.card import Data, model_card
 from pipelines.rules import explain
 from pipelines.rules.bundle import Bundle, KnownAnswers, digest
-from pipelines.rules.candidates import Candidate, Rows, choose, fit_all
+from pipelines.rules.candidates import Candidate, choose, fit_all
 from pipelines.rules.contract import Contract
 from pipelines.rules.graph import to_onnx
+from pipelines.rules.kinds import Rows
 from pipelines.rules.split import tune_cut
 from pipelines.stores.dataset import Frame
-from pipelines.stores.registry import CHALLENGER, Registered
+from pipelines.stores.registry import CHALLENGER, Account, Nested, Registered
 from pipelines.wiring import Context, git_sha
 
 log = logging.getLogger(__name__)
-KNOWN_ROWS, EXAMPLE_ROWS = 32, 200
+KNOWN_ROWS, EXAMPLE_ROWS, EXPLAINED_ROWS = 32, 200, 1000
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -35,30 +39,82 @@ def run(context: Context) -> dict[str, Any]:
     return {"version": made.version, "kind": made.kind, "mlflow_run_id": made.mlflow_run_id}
 
 
-def _decide(context: Context, frame: Frame) -> Candidate:
+@dataclass(frozen=True)
+class Fitted:
+    """All candidates, the chosen one first, and how long search and fitting took."""
+
+    candidates: list[Candidate]
+    seconds: float
+
+    @property
+    def chosen(self) -> Candidate:
+        """The one that becomes the challenger."""
+        return self.candidates[0]
+
+
+def _decide(context: Context, frame: Frame) -> Fitted:
+    training, begun = context.use_case.policy.training, time.monotonic()
     rows = Rows(frame.features.astype(np.float32), frame.labels)
-    candidates = fit_all(rows, tune_cut(len(rows)), context.use_case.policy.training)
+    log.info("searching %s sets of parameters, on folds forward in time, for at most %s", training.trials, training.budget)
+    over = begun + training.budget.total_seconds()
+    candidates = fit_all(rows, tune_cut(len(rows)), training, lambda: time.monotonic() > over)
+    seconds = time.monotonic() - begun
     for candidate in candidates:
-        log.info("%s on later rows: %s", candidate.kind, {name: round(value, 4) for name, value in candidate.metrics.items()})
+        shown = {name: round(value, 4) for name, value in candidate.metrics.items()}
+        log.info("%s, the best of %s tried, on later rows: %s", candidate.kind, len(candidate.trials), shown)
+    if seconds > training.budget.total_seconds():
+        log.warning("the search ended with its budget: another run may find other parameters")
     chosen = choose(candidates)
-    log.info("%s is chosen, threshold %.4f", chosen.kind, chosen.threshold)
-    return chosen
+    log.info("%s is chosen, threshold %.4f; fitted in %.1f s", chosen.kind, chosen.threshold, seconds)
+    return Fitted([chosen, *(candidate for candidate in candidates if candidate is not chosen)], seconds)
 
 
-def _record(context: Context, frame: Frame, candidate: Candidate, *, data_hash: str) -> None:
-    contract = context.use_case.contract
+def _record(context: Context, frame: Frame, fitted: Fitted, *, data_hash: str) -> None:
+    contract, candidate = context.use_case.contract, fitted.chosen
     files = _files(context, frame, candidate)
     sha = git_sha(context.settings) or "unknown"
     tags = {"contract_hash": contract.hash, "digest": digest(files), "threshold": repr(candidate.threshold), "git_sha": sha,
             "kind": candidate.kind}  # fmt: skip
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id) or context.registry.register(
-        context.name, context.run_id, files=files, tags=tags, metrics=candidate.metrics,
-        params={"kind": candidate.kind, "rows": len(frame), **candidate.params},
+        context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, data_hash, sha),
         example=_example(frame, contract), label=contract.label.name, data_hash=data_hash,
     )  # fmt: skip
     context.registry.point(context.name, registered.version, CHALLENGER)
     _remember(context, candidate, registered, tags["digest"], data_hash)
+
+
+def _account(context: Context, frame: Frame, fitted: Fitted, data_hash: str, sha: str) -> Account:
+    """What MLflow shows of the run."""
+    from pipelines.figures import figures  # shap's import takes seconds, which a repeated step need not spend
+
+    contract, candidate, training = context.use_case.contract, fitted.chosen, context.use_case.policy.training
+    assert candidate.judged is not None
+    shown = frame.features[np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)]
+    _, content = explain.explainer_file(candidate)
+    contributions, _ = explain.contributions(candidate.kind, content, candidate.calibration, shown)
+    data = Data(
+        rows=len(frame), positives=int(frame.labels.sum()), hash=data_hash,
+        window=f"{frame.event_times.min()} to {frame.event_times.max()} UTC",
+    )  # fmt: skip
+    return Account(
+        params={"kind": candidate.kind, "rows": len(frame), **candidate.params},
+        metrics={**candidate.metrics, "fit_seconds": fitted.seconds},
+        below=tuple(_nested(each) for each in fitted.candidates),
+        figures=figures(candidate.judged, candidate.threshold, contributions, shown, contract.columns),
+        card=model_card(contract, fitted.candidates, training, data, sha),
+    )
+
+
+def _nested(candidate: Candidate) -> Nested:
+    tried = tuple(
+        Nested(
+            name=f"{candidate.kind} {number}{' pruned' if trial.pruned else ''}", params=trial.params,
+            metrics={"average_precision": trial.average_precision, "folds": float(len(trial.folds))},
+        )
+        for number, trial in enumerate(candidate.trials, start=1)
+    )  # fmt: skip
+    return Nested(name=candidate.kind, params=candidate.params, metrics=candidate.metrics, below=tried)
 
 
 def _remember(context: Context, candidate: Candidate, registered: Registered, name: str, data_hash: str) -> None:

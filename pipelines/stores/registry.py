@@ -11,15 +11,39 @@ import mlflow
 import numpy as np
 import onnx
 import pandas as pd
+from matplotlib.figure import Figure
+from mlflow.entities import Metric, Param
 from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from pipelines.settings import Settings
 from pipelines.stores.production import ALIAS
 
 CHALLENGER = "staging"
 RUN_TAG = "sixgate.run_id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested:
+    """A run below another one: a candidate, or one set of parameters that was tried for it."""
+
+    name: str
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    below: tuple["Nested", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What a training run leaves for people, beside the model: the runs below it, pictures by file name, the model card."""
+
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    below: tuple[Nested, ...]
+    figures: dict[str, Figure]
+    card: str
 
 
 @dataclass(frozen=True)
@@ -48,18 +72,20 @@ class Registry:
         run_id: str,
         *,
         files: dict[str, bytes],
-        params: dict[str, Any],
-        metrics: dict[str, float],
+        account: Account,
         tags: dict[str, str],
         example: pd.DataFrame,
         label: str,
         data_hash: str,
     ) -> Registered:
-        """Log one MLflow run with its dataset, and register the model it made."""
+        """Log an MLflow run with its dataset and all that was tried, and register the model it made."""
         mlflow.set_experiment(use_case)
         with mlflow.start_run(run_name=run_id, tags={RUN_TAG: run_id, **tags}) as run:
-            mlflow.log_params(params)
-            mlflow.log_metrics(metrics)
+            mlflow.log_params(account.params)
+            mlflow.log_metrics(account.metrics)
+            for name, figure in account.figures.items():
+                mlflow.log_figure(figure, f"figures/{name}")
+            mlflow.log_text(account.card, "model_card.md")
             dataset = mlflow.data.from_pandas(example, targets=label, name=f"{use_case}-{data_hash}", digest=data_hash)
             mlflow.log_input(dataset, context="training")
             logged = Model.log(
@@ -69,11 +95,21 @@ class Registry:
                 files=files,
                 signature=_signature(example.drop(columns=[label]).columns.to_list()),
             )
+            self._log_below(run.info.experiment_id, run.info.run_id, account.below)
         version = self._client.create_model_version(
             use_case, source=logged.model_uri, run_id=run.info.run_id, model_id=logged.model_id,
-            tags={RUN_TAG: run_id, "stage": "challenger", **tags},
+            tags={RUN_TAG: run_id, "stage": "challenger", **tags}, description=account.card,
         )  # fmt: skip
         return Registered(run.info.run_id, int(version.version))
+
+    def _log_below(self, experiment_id: str, parent: str, runs: tuple[Nested, ...]) -> None:
+        for nested in runs:
+            run = self._client.create_run(experiment_id, run_name=nested.name, tags={MLFLOW_PARENT_RUN_ID: parent})
+            params = [Param(name, str(value)) for name, value in nested.params.items()]
+            metrics = [Metric(name, value, run.info.start_time, 0) for name, value in nested.metrics.items()]
+            self._client.log_batch(run.info.run_id, metrics=metrics, params=params)
+            self._log_below(experiment_id, run.info.run_id, nested.below)
+            self._client.set_terminated(run.info.run_id)
 
     def ensure(self, use_case: str) -> None:
         """Make the registered model if it is not there."""

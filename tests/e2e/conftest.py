@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.settings import ROOT, Settings
 from stack import lifecycle
-from tests.conftest import free_port
+from stack.throwaway import free_port
 
 PORTS = ("SIXGATE_PG_PORT", "SIXGATE_AIRFLOW_PORT", "SIXGATE_MLFLOW_PORT", "SIXGATE_API_PORT")
 

@@ -18,7 +18,7 @@ import psycopg
 
 from pipelines.rules.ledger import Served
 from pipelines.settings import ROOT
-from tests.conftest import free_port
+from stack.throwaway import free_port
 from tests.unit.serving import made
 
 SERVE = """

@@ -19,7 +19,7 @@ from serving.journal import Journal, Line, Row, read
 from serving.metrics import Metrics
 from serving.shipper import Shipper
 from stack.postgres import Postgres
-from tests.conftest import free_port, running
+from stack.throwaway import free_port, running
 from tests.integration.server import NOBODY, Database, Server, Traffic, logged, one, promote, report, until
 from tests.unit.serving import made
 

@@ -19,7 +19,7 @@ from pipelines.rules.promotion import promotion_id
 from pipelines.settings import Settings
 from pipelines.steps import perform
 from pipelines.wiring import Context, context
-from tests.conftest import free_port, mlflow_server
+from stack.throwaway import free_port, mlflow
 from tests.integration.server import Database, Server, Traffic, logged, open_alerts, report, until
 from tests.unit.serving import made
 
@@ -35,7 +35,7 @@ class Lifecycle:
         self._running = contextlib.ExitStack()
 
     def start_mlflow(self) -> None:
-        self._running.enter_context(mlflow_server(self.mlflow_home, self._port))
+        self._running.enter_context(mlflow(self.mlflow_home, self._port))
 
     def stop_mlflow(self) -> None:
         self._running.close()

@@ -1,5 +1,7 @@
 """Candidates, their graph, their explanation and their proof: one number, four ways."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -8,14 +10,21 @@ from numpy.typing import NDArray
 from pipelines.errors import ModelRejected
 from pipelines.rules import explain
 from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
-from pipelines.rules.candidates import Candidate, Rows, choose, fit_all
+from pipelines.rules.candidates import Candidate, choose, fit_all
 from pipelines.rules.contract import Contract
 from pipelines.rules.graph import to_onnx
+from pipelines.rules.kinds import Rows
 from pipelines.rules.policy import Training
 from pipelines.rules.proof import prove
 from pipelines.rules.scorer import Scorer
 from pipelines.settings import ROOT
-from pipelines.use_case import read_contract
+from pipelines.use_case import read_contract, read_policy
+
+
+def training(**changed: Any) -> Training:
+    """The shipped policy with a short search."""
+    shipped = read_policy(ROOT / "reference" / "fraud").training
+    return msgspec.structs.replace(shipped, **{"seed": 1, "trials": 3, "folds": 2, **changed})
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +43,7 @@ def features(contract: Contract) -> NDArray[np.float32]:
 def candidates(features: NDArray[np.float32]) -> dict[str, Candidate]:
     seen = np.nan_to_num(features)
     truth = 2 * seen[:, 0] + seen[:, 1] * seen[:, 2] + np.random.default_rng(2).normal(size=len(seen)) > 2
-    fitted = fit_all(Rows(features, truth.astype(np.int8)), 3000, Training(seed=1, trees=60))
+    fitted = fit_all(Rows(features, truth.astype(np.int8)), 3000, training(trees=60))
     return {candidate.kind: candidate for candidate in fitted}
 
 
@@ -84,10 +93,7 @@ def test_the_better_candidate_on_later_rows_is_chosen(candidates: dict[str, Cand
 
 def test_the_same_rows_and_seed_give_the_same_digest(features: NDArray[np.float32], contract: Contract) -> None:
     labels = (np.nan_to_num(features[:, 0]) > 1).astype(np.int8)
-    made = [
-        digest(files(fit_all(Rows(features, labels), 3000, Training(seed=1, trees=20))[1], features, contract))
-        for _ in range(2)
-    ]
+    made = [digest(files(fit_all(Rows(features, labels), 3000, training(trees=20))[1], features, contract)) for _ in range(2)]
     assert made[0] == made[1]
 
 

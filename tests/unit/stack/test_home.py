@@ -17,7 +17,7 @@ from pipelines.settings import Settings
 from stack import child, lifecycle
 from stack.home import Home
 from stack.supervisor import Supervisor
-from tests.conftest import free_port
+from stack.throwaway import free_port
 
 Usage = namedtuple("Usage", "total used free")
 
