@@ -165,10 +165,24 @@ def test_a_registered_model_carries_its_run_dataset_signature_and_files(settings
     assert logged.data.metrics.keys() >= {"average_precision", "roc_auc", "brier", "f1"}
     assert logged.inputs.dataset_inputs
     assert version.tags.keys() >= {"contract_hash", "digest", "threshold", "git_sha", "stage"}
+    assert version.description.startswith("# ")
+    figures = {file.path for file in client.list_artifacts(version.run_id, "figures")}
+    assert len(figures) == 5
+    below = {run.data.tags["mlflow.runName"]: run for run in runs_below(client, logged.info)}
+    assert below.keys() == {"logistic", "xgboost"}
+    tried = runs_below(client, below["xgboost"].info)
+    assert len(tried) == 4, "as many as the policy's trials"
+    assert all("average_precision" in run.data.metrics and "max_depth" in run.data.params for run in tried)
     model = mlflow.pyfunc.load_model("models:/fraud/1")
     assert model.metadata.signature is not None
     score = model.predict(np.zeros((2, 18), np.float32))
     assert np.asarray(list(score.values()) if isinstance(score, dict) else score).size == 2
+
+
+def runs_below(client: Any, info: Any) -> list[Any]:
+    """The nested runs of an MLflow run."""
+    found = client.search_runs([info.experiment_id], f"tags.mlflow.parentRunId = '{info.run_id}'")
+    return list(found)
 
 
 def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
