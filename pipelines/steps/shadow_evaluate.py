@@ -1,16 +1,19 @@
 """Judge the challenger against the champion on the same held-out rows, and write the verdict of six gates."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pipelines.errors import EvidenceError
 from pipelines.records import Decision
 from pipelines.render import gate_table
 from pipelines.rules.evidence import Evidence
-from pipelines.rules.gates import judge, verdict
+from pipelines.rules.gates import GateResult, judge, verdict
+from pipelines.rules.policy import Gates
+from pipelines.rules.replayed import differences
 from pipelines.stores.dataset import Frame
 from pipelines.stores.replay import Replay
 from pipelines.wiring import Context
@@ -22,7 +25,7 @@ def run(context: Context) -> dict[str, Any]:
     """Gather the evidence, decide, and record the verdict with all it rests on."""
     decision = context.decisions.of_run(context.name, context.run_id)
     evidence = gather(context, decision)
-    results = judge(evidence, context.use_case.policy.gates)
+    results = judge(evidence, thresholds(decision))
     found, reason = verdict(results)
     gates = [result.as_dict() for result in results]
     decision = context.decisions.decide(
@@ -30,6 +33,33 @@ def run(context: Context) -> dict[str, Any]:
     )
     log.info("%s", gate_table(decision))
     return {"decision_id": decision.id, "verdict": decision.verdict}
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A decision judged again: what the gates say now, and what differs from the record, in words."""
+
+    results: list[GateResult]
+    differences: list[str]
+
+    @property
+    def verdict(self) -> str:
+        """What the gates come to now."""
+        return verdict(self.results)[0]
+
+
+def replay(context: Context, decision: Decision) -> Replayed:
+    """Judge a decision's evidence again, by the policy it was made under; writes nothing."""
+    if not decision.gates:
+        raise EvidenceError(f"decision {decision.id} was never judged by gates: {decision.verdict}, {decision.reason}")
+    evidence = gather(context, decision)
+    results = judge(evidence, thresholds(decision))
+    return Replayed(results, differences(decision, evidence.hash, results))
+
+
+def thresholds(decision: Decision) -> Gates:
+    """The gates' thresholds as they were when the run began, whatever the policy says by now."""
+    return msgspec.convert(decision.policy["gates"], Gates)
 
 
 def gather(context: Context, decision: Decision) -> Evidence:

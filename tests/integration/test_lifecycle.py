@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,16 @@ import msgspec
 import numpy as np
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
+from typer.testing import CliRunner
 
+from pipelines import cli
 from pipelines.errors import DataError, EvidenceError, PromotionRefused, SixgateError, StepSkipped, UnknownPrediction
 from pipelines.records import Label, Prediction
 from pipelines.rules.derive import Deriver
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
+from pipelines.steps.shadow_evaluate import replay
 from pipelines.stores.dataset import features_of
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
@@ -276,6 +280,34 @@ def test_a_challenger_that_learned_the_attack_beats_the_champion_and_is_promoted
     assert [(e.state, e.actor) for e in wired.ledger.recent("fraud")][:2] == [("DONE", "ana"), ("INTENDED", "ana")]
     reviewed = wired.decisions.get("fraud", decision.id)
     assert (reviewed.reviewer, reviewed.review_comment) == ("ana", "the attack is real")
+
+
+def test_a_decision_is_judged_again_to_the_same_verdict_whatever_was_corrected_since(
+    wired: Context, run: Run, traffic: list[Prediction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decision = wired.decisions.of_run("fraud", "second")
+    flipped = [Label(transaction_id=p.transaction_id, label=1 - p.predicted_label, labelled_at=TODAY) for p in traffic[:500]]
+    LabelStore(wired.connection).record("fraud", flipped, source="a late correction")
+    assert replay(wired, decision).differences == []
+    monkeypatch.setenv("SIXGATE_DATABASE_URL", wired.settings.database_url)
+    monkeypatch.setenv("SIXGATE_HOME", str(wired.settings.home))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", wired.settings.mlflow_tracking_uri)
+    again = ["decisions", "replay", str(decision.id)]
+    same = CliRunner().invoke(cli.app, again)
+    assert same.exit_code == 0, same.output
+    assert "the same as recorded: APPROVED" in same.output
+    stricter = {**decision.policy, "gates": {**decision.policy["gates"], "recall": 0.9999}}
+    wired.connection.execute("UPDATE retraining_decisions SET policy = %s WHERE id = %s", (Jsonb(stricter), decision.id))
+    other = CliRunner().invoke(cli.app, [*again, "--json"])
+    assert other.exit_code == 1
+    assert json.loads(other.output)["differences"] == [
+        "recall: outcome was PASS, is FAIL", "recall: threshold was 0.4, is 0.9999", "the verdict was APPROVED, is REJECTED"
+    ]  # fmt: skip
+    wired.connection.execute("UPDATE retraining_decisions SET policy = %s WHERE id = %s", (Jsonb(decision.policy), decision.id))
+    with pytest.raises(EvidenceError, match="was never judged by gates"):
+        replay(wired, replace(decision, gates=None))
+    back = [Label(transaction_id=label.transaction_id, label=1 - label.label, labelled_at=TODAY) for label in flipped]
+    LabelStore(wired.connection).record("fraud", back, source="a correction of the correction")
 
 
 def test_an_equal_challenger_is_kept_out_and_an_old_decision_is_not_carried_out(
