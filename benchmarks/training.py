@@ -75,7 +75,7 @@ class Stage:
             CONSOLE.print(f"[dim]{run_id}: {step} …[/]")
             begun = time.monotonic()
             command = [sys.executable, "-m", "pipelines", "step", step, "--use-case", USE_CASE, "--run-id", run_id]
-            params = json.dumps({"snapshot": snapshot, "force": True})
+            params = json.dumps({"snapshot": snapshot})
             done = subprocess.run([*command, "--params", params], env=environment, capture_output=True, text=True)
             if done.returncode:
                 raise SystemExit(f"{run_id}: {step} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")

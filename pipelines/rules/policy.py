@@ -69,11 +69,13 @@ class Validation(_Section, frozen=True):
 
 
 class Retraining(_Section, frozen=True):
-    """When retraining may start."""
+    """When retraining may start; `waiting` says what happens while an approved candidate waits for its review."""
 
     schedule: str
     cooldown: timedelta
+    per_week: Positive
     labels: Count
+    waiting: Literal["supersede", "wait"]
 
 
 class Severe(_Section, frozen=True):

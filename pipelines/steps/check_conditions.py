@@ -7,7 +7,7 @@ import msgspec
 
 from pipelines.errors import StepSkipped
 from pipelines.rules.ledger import champion
-from pipelines.rules.retraining import Conditions, why_not
+from pipelines.rules.retraining import WEEK, Conditions, why_not
 from pipelines.wiring import Context, git_sha
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,10 @@ def _gather(context: Context, *, forced: bool) -> Conditions:
         as_of=context.as_of,
         has_champion=champion(context.ledger.recent(context.name)) is not None,
         last_trained=last.opened_at if last else None,
+        trained_this_week=context.decisions.trained_since(context.name, context.as_of - WEEK, but_run_id=context.run_id),
+        waiting=context.decisions.waiting(context.name),
         matured_labels=context.predictions.matured(context.name, matured_before - policy.evaluation.window, matured_before),
         forced=forced,
+        reason=context.params.get("reason") or None,
         snapshot=context.params.get("snapshot") or None,
     )

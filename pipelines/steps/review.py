@@ -3,6 +3,8 @@
 import logging
 from typing import Any
 
+from pipelines.errors import PromotionRefused
+from pipelines.records import Decision
 from pipelines.steps.promote import refuse
 from pipelines.wiring import Context
 
@@ -15,9 +17,19 @@ def run(context: Context) -> dict[str, Any]:
     approved, given = bool(context.params.get("approved")), context.params.get("reviewer")
     reviewer = str(given or "nobody")
     comment = str(context.params.get("comment") or ("" if given else "no answer in time"))
-    context.decisions.record_review(context.name, decision.id, reviewer=reviewer, comment=comment)
+    if approved and (own := _own(decision, reviewer)):
+        raise PromotionRefused(own)
     words = f"{'approved' if approved else 'rejected'} by {reviewer}" + (f": {comment}" if comment else "")
+    context.decisions.record_review(context.name, decision.id, reviewer=reviewer, comment=comment)
     log.info("decision %s was %s", decision.id, words)
     if not approved:
         refuse(context, decision, actor=reviewer, reason=words)
     return {"decision_id": decision.id, "approved": approved, "reviewer": reviewer}
+
+
+def _own(decision: Decision, reviewer: str) -> str | None:
+    """Who forced a run past the cooldown may not approve what came of it: why not, or None."""
+    if not decision.params.get("force") or decision.requested_by != reviewer:
+        return None
+    words = f"{reviewer} forced the run of decision {decision.id} and may not approve it"
+    return f"{words}: clear this task and let somebody else answer"

@@ -58,6 +58,16 @@ class DecisionStore:
         """Return the last run, other than the one named, that trained a challenger."""
         return _decision(queries("decisions").newest_trained(self._connection, use_case=use_case, but_run_id=but_run_id))
 
+    def trained_since(self, use_case: str, since: datetime, *, but_run_id: str) -> int:
+        """How many runs, other than the one named, trained a challenger and were opened since then."""
+        row = queries("decisions").count_trained(self._connection, use_case=use_case, since=since, but_run_id=but_run_id)
+        return int(row["n"])
+
+    def waiting(self, use_case: str) -> int | None:
+        """The decision whose candidate is approved and neither promoted nor refused, if there is one."""
+        row = queries("decisions").waiting(self._connection, use_case=use_case)
+        return int(row["id"]) if row else None
+
     def recent(self, use_case: str, *, limit: int = 20) -> list[Decision]:
         """The newest decisions first."""
         return [

@@ -22,6 +22,17 @@ SELECT * FROM retraining_decisions WHERE use_case = :use_case AND verdict = 'APP
 SELECT * FROM retraining_decisions
 WHERE use_case = :use_case AND challenger_version IS NOT NULL AND run_id <> :but_run_id ORDER BY id DESC LIMIT 1;
 
+-- name: count_trained^
+-- Retraining has a budget; a run counts once it has trained.
+SELECT count(*) AS n FROM retraining_decisions
+WHERE use_case = :use_case AND challenger_version IS NOT NULL AND opened_at >= :since AND run_id <> :but_run_id;
+
+-- name: waiting^
+-- An approved candidate that promotion has neither carried out nor refused: somebody has not answered yet.
+SELECT d.id FROM retraining_decisions AS d
+WHERE d.use_case = :use_case AND d.verdict = 'APPROVED' AND NOT EXISTS (SELECT FROM promotions AS p WHERE p.decision_id = d.id)
+ORDER BY d.id DESC LIMIT 1;
+
 -- name: list_decisions
 -- The newest decisions first.
 SELECT * FROM retraining_decisions WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;

@@ -389,6 +389,28 @@ def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(
     assert in_production(wired) == serving
 
 
+def test_who_forced_a_run_may_not_approve_what_came_of_it(wired: Context, run: Run) -> None:
+    decision = wired.decisions.of_run("fraud", "snapshot")
+    wired.connection.execute(
+        """UPDATE retraining_decisions SET params = params || '{"force": true}', requested_by = 'ana', reviewer = NULL
+           WHERE id = %s""",
+        (decision.id,),
+    )
+    with pytest.raises(PromotionRefused, match=r"ana forced the run .* let somebody else answer"):
+        run("own", "review", decision_id=decision.id, approved=True, reviewer="ana")
+    assert wired.decisions.get("fraud", decision.id).reviewer is None
+    run("other", "review", decision_id=decision.id, approved=True, reviewer="bea")
+    assert wired.decisions.get("fraud", decision.id).reviewer == "bea"
+
+
+def test_a_forced_run_without_a_reason_is_skipped_and_says_why(wired: Context, run: Run, first: dict[str, Any]) -> None:
+    with pytest.raises(StepSkipped, match="needs a reason"):
+        run("hasty", "check_conditions", force=True)
+    decision = wired.decisions.of_run("fraud", "hasty")
+    assert (decision.verdict, str(decision.reason)[:6]) == ("SKIPPED", "force:")
+    assert wired.decisions.trained_since("fraud", TODAY - timedelta(days=1), but_run_id="hasty") >= 3
+
+
 def test_a_run_with_too_many_broken_rows_ends_with_its_reason(wired: Context, run: Run, first: dict[str, Any]) -> None:
     world = World(seed=98, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
     table = as_snapshot(simulate(world), wired.use_case.contract)
