@@ -10,7 +10,7 @@ from sixgate_airflow import DEFAULTS, candidate_asset, drift_asset, policies, st
 from pipelines.rules.policy import Policy
 
 PARAMS = {
-    "reason": Param(None, type=["null", "string"], title="Reason", description="Kept with the decision; a forced run needs one."),
+    "reason": Param(None, type=["null", "string"], title="Reason", description="Kept with the decision; force needs one."),
     "force": Param(False, type="boolean", title="Skip the cooldown", description="Only the cooldown; every gate stays."),
     "require_review": Param(False, type="boolean", title="Ask for a review", description="A person approves before promotion."),
     "snapshot": Param(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import random
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +20,13 @@ from pipelines.rules.ledger import champion
 from pipelines.rules.promotion import promotion_id
 from pipelines.settings import Settings
 from pipelines.steps import perform
+from pipelines.stores.registry import Account
 from pipelines.wiring import Context, context
 from stack.throwaway import free_port, mlflow
 from tests.integration.server import Database, Server, Traffic, logged, open_alerts, report, until
 from tests.unit.serving import made
+
+NOTHING_TO_TELL = Account(params={}, metrics={}, below=(), figures={}, card="")
 
 
 class Lifecycle:
@@ -56,7 +61,7 @@ class Lifecycle:
             now = champion(wired.ledger.recent("fraud"))
             wired.registry.ensure("fraud")
             registered = wired.registry.register(
-                "fraud", run_id, files=files, params={}, metrics={}, tags={"digest": digest},
+                "fraud", run_id, files=files, account=NOTHING_TO_TELL, tags={"digest": digest},
                 example=pd.DataFrame({**{name: [0.0] for name in contract.columns}, "label": [0.0]}), label="label",
                 data_hash="none",
             )  # fmt: skip
@@ -85,11 +90,16 @@ class Lifecycle:
         with self.step("looking") as wired:
             return [entry.state for entry in wired.ledger.of(promotion_id("fraud", decision))]
 
+    def alias(self) -> int:
+        """What MLflow calls Production."""
+        with self.step("looking") as wired:
+            return int(wired.registry._client.get_model_version_by_alias("fraud", "production").version)
+
     def production(self) -> int | None:
         """What alias and ledger call Production, which has to be the same."""
         with self.step("looking") as wired:
             now = champion(wired.ledger.recent("fraud"))
-            alias = int(wired.registry._client.get_model_version_by_alias("fraud", "production").version)
+        alias = self.alias()
         assert now and now.version == alias
         return alias
 
@@ -207,3 +217,38 @@ def test_an_artefact_that_is_corrupt_behind_the_alias_never_serves_and_is_taken_
     assert traffic.refused == [] and all_logged(database, traffic)
     assert lifecycle.states(decision) == ["INTENDED", "ROLLED_BACK"]
     assert lifecycle.production() == server.version == before
+
+
+KILLS = 50
+
+
+def carry_out(settings: Settings, decision: int) -> None:
+    """The promote step in a process of its own, which will not live to its end."""
+    perform("promote", context(settings, "fraud", f"promotion-{decision}", datetime.now(UTC), params={"decision_id": decision}))
+
+
+def test_fifty_kills_of_the_promote_step_leave_one_production_each_time(server: Server, lifecycle: Lifecycle) -> None:
+    """Killed at random moments, run again: the old model or the new one serves, never none, and the retry repairs the rest."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["pipelines.steps.promote", "pipelines.stores.registry"])
+    moments, took, cut = random.Random(7), 0.5, 0
+    for number in range(KILLS):
+        before = lifecycle.production()
+        decision, version = lifecycle.candidate(f"kill-{number}", bias=-2 + 0.01 * number)
+        process = processes.Process(target=carry_out, args=(lifecycle.settings, decision))
+        process.start()
+        process.join(moments.uniform(0, took))
+        process.kill()
+        process.join()
+        states, alias = lifecycle.states(decision), lifecycle.alias()
+        assert alias in (before, version)
+        assert alias == before or states, "the alias moves only after the ledger said so"
+        assert server.version in (before, version)
+        if alias == before:
+            assert server.version == before
+        cut += states == ["INTENDED"]
+        assert lifecycle.promote(decision) == "DONE"
+        assert lifecycle.production() == version
+        assert lifecycle.states(decision) == ["INTENDED", "DONE"]
+        until(lambda version=version: server.version == version, "the new version serves")
+    assert cut >= KILLS // 10, f"only {cut} of {KILLS} kills came between the first and the last word"
