@@ -197,6 +197,30 @@ def ledger(
         typer.echo(f"nothing was promoted in {use_case} yet")
 
 
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="Kept in the ledger.")],
+    version: Annotated[int | None, typer.Option(min=1, help="To go back to; the last good one when left out.")] = None,
+    use_case: UseCaseOption = "fraud",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a former Production model Production again: checked, proven, swapped, acknowledged by every replica.
+
+    The same steps as the DAG `<use case>_rollback`, without Airflow. Whatever was Production and was not taken away may serve.
+    """
+    import getpass
+    from uuid import uuid4
+
+    run_id, begun, params = f"rollback-{uuid4()}", datetime.now(UTC), {"version": version, "reason": reason}
+    for name in ("check", "final_validation", "promote"):
+        _, found = _run_step(name, use_case, run_id, begun, "manual", getpass.getuser(), params)
+        params |= found
+    if as_json:
+        typer.echo(json.dumps({"use_case": use_case, **params}, default=str))
+    else:
+        typer.echo(f"{use_case}: version {params['from_version']} → {params['version']}: {params['replicas']}")
+
+
 def _run_step(
     name: str,
     use_case: str,

@@ -5,13 +5,16 @@ from typing import Any
 
 from pipelines.errors import EvidenceError
 from pipelines.steps.shadow_evaluate import gather
+from pipelines.stores.replay import Replay
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Fetch the candidate anew (digest, contract, known answers), replay the held-out rows and compare the evidence."""
+    """Fetch the model anew (digest, contract, known answers); of a candidate replay the rows and compare the evidence."""
+    if context.params.get("version") is not None:
+        return _as_it_was(context)
     decision = context.decisions.get(context.name, context.number("decision_id"))
     evidence = gather(context, decision)
     if evidence.hash != decision.evidence_hash:
@@ -21,3 +24,11 @@ def run(context: Context) -> dict[str, Any]:
         )
     log.info("replayed %s rows: the evidence of decision %s stands", f"{len(evidence.labels):,}", decision.id)
     return {"decision_id": decision.id, "evidence_hash": evidence.hash}
+
+
+def _as_it_was(context: Context) -> dict[str, Any]:
+    """A former Production is proven to be what it was; its rows were judged then."""
+    version = context.number("version")
+    Replay(context.settings, context.models.get(context.name, version), context.use_case.contract)
+    log.info("version %s is what it was: digest, contract and known answers hold", version)
+    return {"version": version}

@@ -1,11 +1,13 @@
 """Record what a person answered about a candidate; a rejection, or silence, refuses its promotion in the ledger."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from pipelines.errors import PromotionRefused
 from pipelines.records import Decision
-from pipelines.steps.promote import refuse
+from pipelines.steps.promote import of_decision
+from pipelines.swap import refuse
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ def run(context: Context) -> dict[str, Any]:
     context.decisions.record_review(context.name, decision.id, reviewer=reviewer, comment=comment)
     log.info("decision %s was %s", decision.id, words)
     if not approved:
-        refuse(context, decision, actor=reviewer, reason=words)
+        refuse(context, replace(of_decision(context, decision), actor=reviewer, reason=words))
     return {"decision_id": decision.id, "approved": approved, "reviewer": reviewer}
 
 

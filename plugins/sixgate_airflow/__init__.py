@@ -1,7 +1,17 @@
 """What Sixgate's DAGs are made of: policies, assets and the operators that run a step."""
 
-from sixgate_airflow.assets import candidate_asset, drift_asset
+from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
 from sixgate_airflow.defaults import DEFAULTS, faults, policies
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
 
-__all__ = ["DEFAULTS", "ReviewOperator", "StepOperator", "candidate_asset", "drift_asset", "faults", "policies", "step"]
+__all__ = [
+    "DEFAULTS",
+    "ReviewOperator",
+    "StepOperator",
+    "candidate_asset",
+    "drift_asset",
+    "faults",
+    "policies",
+    "rollback_asset",
+    "step",
+]

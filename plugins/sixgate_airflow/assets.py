@@ -13,3 +13,8 @@ def drift_asset(policy: Policy) -> Asset:
 def candidate_asset(policy: Policy) -> Asset:
     """Emitted when a challenger is approved; wakes promotion."""
     return Asset(name=f"{policy.use_case}_candidate", uri=f"sixgate://{policy.use_case}/candidate", group="sixgate")
+
+
+def rollback_asset(policy: Policy) -> Asset:
+    """Emitted when a new champion breaks its promise; wakes rollback."""
+    return Asset(name=f"{policy.use_case}_rollback", uri=f"sixgate://{policy.use_case}/rollback", group="sixgate")

@@ -147,6 +147,22 @@ def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack:
     assert answer.json()["version"] >= 2
 
 
+def test_a_person_takes_the_newest_model_back_in_airflow(stack: Settings) -> None:
+    def serving() -> int:
+        headers = {"X-API-Key": stack.api_key}
+        return int(httpx.get(f"{stack.api_url}/v1/fraud/model", headers=headers).json()["version"])
+
+    before = serving()
+    with contextlib.closing(Airflow(stack)) as airflow:
+        tasks = airflow.finish("fraud_rollback", airflow.trigger("fraud_rollback", {"reason": "too many false alarms"}))
+    assert set(tasks.values()) == {"success"}
+    entry = json.loads(sixgate("ledger", "--json").stdout)[0]
+    assert (entry["action"], entry["state"], entry["actor"]) == ("ROLLBACK", "DONE", "admin")
+    assert entry["reason"].startswith("too many false alarms; acknowledged by")
+    assert (entry["from_version"], serving()) == (before, entry["to_version"])
+    assert before != entry["to_version"]
+
+
 def test_a_reviewer_may_sign_in_and_a_stranger_may_not(stack: Settings) -> None:
     with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
         assert reviewer.runs("fraud_retraining")

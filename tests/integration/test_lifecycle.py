@@ -192,6 +192,7 @@ def runs_below(client: Any, info: Any) -> list[Any]:
 def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
     wired: Context, run: Run, first: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from pipelines import swap
     from pipelines.steps import promote
 
     decision = wired.decisions.get("fraud", first["decision_id"])
@@ -199,12 +200,12 @@ def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
         wired.connection.execute("DELETE FROM promotions WHERE use_case = 'fraud'")
     monkeypatch.setattr(promote, "promotion_id", lambda use_case, number: UUID(int=number))
     monkeypatch.setattr(promote, "why_refused", lambda *_, **__: None)
-    monkeypatch.setattr(promote, "_wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(swap, "_wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run("cut", "promote", decision_id=decision.id)
     states = [entry.state for entry in wired.ledger.of(UUID(int=decision.id))]
     assert states == ["INTENDED"]
-    monkeypatch.setattr(promote, "_wait", lambda *_: "acknowledged")
+    monkeypatch.setattr(swap, "_wait", lambda *_: "acknowledged")
     run("cut", "promote", decision_id=decision.id)
     assert [entry.state for entry in wired.ledger.of(UUID(int=decision.id))] == ["INTENDED", "DONE"]
     assert in_production(wired) == decision.challenger_version

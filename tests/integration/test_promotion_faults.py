@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import json
 import multiprocessing
 import random
 import signal
@@ -14,7 +16,9 @@ from pathlib import Path
 import pandas as pd
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from pipelines import cli
 from pipelines.errors import PromotionRefused
 from pipelines.rules.ledger import champion
 from pipelines.rules.promotion import promotion_id
@@ -217,6 +221,35 @@ def test_an_artefact_that_is_corrupt_behind_the_alias_never_serves_and_is_taken_
     assert traffic.refused == [] and all_logged(database, traffic)
     assert lifecycle.states(decision) == ["INTENDED", "ROLLED_BACK"]
     assert lifecycle.production() == server.version == before
+
+
+def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
+    server: Server, lifecycle: Lifecycle, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lifecycle.production()
+    decision, bad = lifecycle.candidate("bad", bias=1.5)
+    assert lifecycle.promote(decision) == "DONE"
+    monkeypatch.setenv("SIXGATE_DATABASE_URL", lifecycle.settings.database_url)
+    monkeypatch.setenv("SIXGATE_HOME", str(lifecycle.settings.home))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", lifecycle.mlflow_uri)
+    with Traffic(server) as traffic:
+        until(lambda: traffic.answered and traffic.answered[-1]["model_version"] == bad, "the bad one answers")
+        done = CliRunner().invoke(cli.app, ["rollback", "--reason", "it misses half", "--json"])
+        assert done.exit_code == 0, done.output
+        until(lambda: traffic.answered[-1]["model_version"] == before, "the good one answers again")
+    assert traffic.refused == [] and all_logged(database, traffic)
+    found = json.loads(done.output.splitlines()[-1])
+    assert (found["from_version"], found["version"], found["state"]) == (bad, before, "DONE")
+    assert found["replicas"] == "acknowledged by 1 replica"
+    assert lifecycle.production() == before
+    with lifecycle.step("looking") as wired:
+        newest = wired.ledger.recent("fraud")[0]
+        assert (newest.action, newest.state, newest.actor) == ("ROLLBACK", "DONE", getpass.getuser())
+        assert newest.reason == "it misses half; acknowledged by 1 replica"
+        assert wired.registry._client.get_model_version("fraud", str(bad)).tags["stage"] == "archived"
+    for version, words in ((bad, "was taken away before"), (before, "is Production already"), (999, "was never Production")):
+        with lifecycle.step("back", version=version) as wired, pytest.raises(PromotionRefused, match=words):
+            perform("check", wired)
 
 
 KILLS = 50

@@ -13,7 +13,7 @@ from pipelines.errors import SixgateError, StepSkipped
 from stack.cli import attach
 
 attach(cli.app)
-COMMANDS = ("up", "down", "status", "demo", "step", "simulate", "ingest", "decisions", "ledger", "baseline")
+COMMANDS = ("up", "down", "status", "demo", "step", "simulate", "ingest", "decisions", "ledger", "rollback", "baseline")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

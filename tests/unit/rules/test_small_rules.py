@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipelines.records import Decision, LedgerEntry
 from pipelines.rules.derive import Deriver
 from pipelines.rules.ledger import Served, champion, may_serve
-from pipelines.rules.promotion import promotion_id, why_refused
+from pipelines.rules.promotion import last_good, promotion_id, why_not_back, why_refused
 from pipelines.rules.retraining import Conditions, why_not
 from pipelines.rules.schema import failures, summary
 from pipelines.rules.split import holdout_cut
@@ -122,10 +122,10 @@ def test_compare_and_swap(changes: dict[str, Any], now: int | None, newest: int,
     assert (refused is None) if words is None else (refused is not None and words in refused)
 
 
-def entry(state: str, *, before: int | None = 1, after: int = 2) -> LedgerEntry:
+def entry(state: str, *, before: int | None = 1, after: int = 2, action: str = "PROMOTE") -> LedgerEntry:
     return LedgerEntry(
         id=1, promotion_id=uuid.UUID(int=1), use_case="fraud", from_version=before, from_digest=before and f"d{before}",
-        to_version=after, to_digest=f"d{after}", action="PROMOTE", state=state, actor="a", reason="r", decision_id=7,
+        to_version=after, to_digest=f"d{after}", action=action, state=state, actor="a", reason="r", decision_id=7,
         evidence_hash="h", at=NOW,
     )  # fmt: skip
 
@@ -147,6 +147,47 @@ def test_what_may_be_served(newest: LedgerEntry | None, served: Served | None) -
 def test_the_champion_is_the_newest_settled_entry() -> None:
     assert champion([entry("INTENDED", before=2, after=3), entry("REFUSED", after=4), entry("DONE")]) == Served(2, "d2")
     assert champion([entry("INTENDED")]) is None
+
+
+FIRST = entry("DONE", before=None, after=1)
+SECOND, THIRD = entry("DONE", before=1, after=2), entry("DONE", before=2, after=3)
+BACK = entry("DONE", before=3, after=2, action="ROLLBACK")
+
+
+@pytest.mark.parametrize(
+    ("history", "good"),
+    [
+        pytest.param([], None, id="nothing was ever Production"),
+        pytest.param([FIRST], None, id="there is only one"),
+        pytest.param([FIRST, SECOND], 1, id="the one before"),
+        pytest.param([FIRST, SECOND, entry("INTENDED", before=2, after=3)], 1, id="an intention changes nothing"),
+        pytest.param([FIRST, SECOND, entry("REFUSED", before=2, after=3)], 1, id="nor does a refusal"),
+        pytest.param([FIRST, SECOND, entry("ROLLED_BACK", before=2, after=3)], 1, id="what replicas refused was never good"),
+        pytest.param([FIRST, SECOND, THIRD, BACK], 1, id="what a rollback left is bad: one further back"),
+        pytest.param([FIRST, SECOND, entry("DONE", before=2, after=1, action="ROLLBACK")], None, id="nothing good is left"),
+        pytest.param([FIRST, SECOND, THIRD, BACK, entry("DONE", before=2, after=3)], 2, id="promoted again is forgiven"),
+    ],
+)
+def test_the_last_good_version(history: list[LedgerEntry], good: int | None) -> None:
+    entries = history[::-1]
+    assert last_good(entries) == good
+    assert (why_not_back(entries, good) is None) == (good is not None)
+
+
+@pytest.mark.parametrize(
+    ("history", "version", "words"),
+    [
+        pytest.param([], 1, "nothing is Production yet", id="no champion"),
+        pytest.param([FIRST], None, "no earlier version was good", id="nothing to go back to"),
+        pytest.param([FIRST, SECOND], 2, "is Production already", id="the champion itself"),
+        pytest.param([FIRST, SECOND], 7, "was never Production", id="a version that never served"),
+        pytest.param([FIRST, SECOND, THIRD, BACK], 3, "was taken away before", id="what a rollback left"),
+        pytest.param([FIRST, SECOND, THIRD, BACK], 1, None, id="any good one"),
+    ],
+)
+def test_why_production_may_not_go_back(history: list[LedgerEntry], version: int | None, words: str | None) -> None:
+    refused = why_not_back(history[::-1], version)
+    assert (refused is None) if words is None else (refused is not None and words in refused)
 
 
 def test_a_promotion_is_named_by_its_decision() -> None:
