@@ -1,10 +1,11 @@
 """Ask every 5 minutes whether live traffic still looks like the baseline.
 
-Woken by the clock. Severe drift wakes `<use_case>_retraining` through the drift asset.
+Woken by the clock. Severe drift wakes `<use_case>_retraining` through the drift asset; a new champion that breaks the promise
+of its decision wakes `<use_case>_rollback` through the rollback asset.
 """
 
 from airflow.sdk import DAG
-from sixgate_airflow import DEFAULTS, drift_asset, policies, step
+from sixgate_airflow import DEFAULTS, drift_asset, policies, rollback_asset, step
 
 from pipelines.rules.policy import Policy
 
@@ -20,12 +21,9 @@ def build(policy: Policy) -> DAG:
         doc_md=__doc__,
         tags=[policy.use_case, "drift"],
     ) as dag:
-        (
-            step("roll_up", policy)
-            >> step("measure", policy)
-            >> step("alert", policy)
-            >> step("wake_retraining", policy, outlets=[drift_asset(policy)])  # exits 99, skipped, unless severe
-        )
+        alert = step("roll_up", policy) >> step("measure", policy) >> step("alert", policy)
+        alert >> step("wake_retraining", policy, outlets=[drift_asset(policy)])  # exits 99, skipped, unless severe
+        alert >> step("guard", policy, outlets=[rollback_asset(policy)])  # exits 99, skipped, unless a promise is broken
     return dag
 
 

@@ -157,12 +157,13 @@ def recall(evidence: Evidence, gates: Gates) -> GateResult:
     name, threshold = "recall", gates.recall
     if not evidence.positives:
         return _insufficient(name, threshold, "no labelled row is positive")
-    found = int((evidence.challenger_flags & (evidence.labels == 1)).sum())
+    found, flagged = int((evidence.challenger_flags & (evidence.labels == 1)).sum()), int(evidence.challenger_flags.sum())
     observed = found / evidence.positives
     low, high = intervals.wilson(found, evidence.positives)
     return _compare(
         name, observed, threshold, passes=observed >= threshold, low=low, high=high,
         words=f"finds {found:,} of {evidence.positives:,} positives, {observed:.1%}", wanted=f"at least {threshold:.1%}",
+        counts={"found": found, "positives": evidence.positives, "flagged": flagged, "rows": len(evidence.labels)},
     )  # fmt: skip
 
 
@@ -192,11 +193,20 @@ GATES: tuple[Callable[[Evidence, Gates], GateResult], ...] = (
 
 
 def _compare(
-    name: str, observed: float, threshold: float, *, passes: bool, low: float, high: float, words: str, wanted: str
+    name: str,
+    observed: float,
+    threshold: float,
+    *,
+    passes: bool,
+    low: float,
+    high: float,
+    words: str,
+    wanted: str,
+    counts: dict[str, int] | None = None,
 ) -> GateResult:
     passes = passes and math.isfinite(observed)
     return GateResult(
-        name=name, threshold=threshold, observed=observed, low=low, high=high,
+        name=name, threshold=threshold, observed=observed, low=low, high=high, counts=counts or {},
         outcome=Outcome.PASS if passes else Outcome.FAIL, reason=words if passes else f"{words}; needs {wanted}",
     )  # fmt: skip
 

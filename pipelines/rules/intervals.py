@@ -37,16 +37,16 @@ def mean(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(values.mean()) - half, float(values.mean()) + half
 
 
-def wilson(found: int, n: int) -> tuple[float, float]:
-    """Bound a share at 95 % (Wilson, JASA 22, 1927)."""
-    share, z2 = found / n, Z95**2
-    middle, half = share + z2 / (2 * n), Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+def wilson(found: float, n: int, z: float = Z95) -> tuple[float, float]:
+    """Bound a share, at 95 % unless told (Wilson, JASA 22, 1927)."""
+    share, z2 = found / n, z**2
+    middle, half = share + z2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return (middle - half) / (1 + z2 / n), (middle + half) / (1 + z2 / n)
 
 
-def roc_auc(auc: float, positives: int, negatives: int) -> tuple[float, float]:
-    """Bound a ROC-AUC at 95 % (Hanley and McNeil, Radiology 143, 1982)."""
+def roc_auc(auc: float, positives: int, negatives: int, z: float = Z95) -> tuple[float, float]:
+    """Bound a ROC-AUC, at 95 % unless told (Hanley and McNeil, Radiology 143, 1982)."""
     q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
     variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
-    half = Z95 * math.sqrt(max(variance, 0) / (positives * negatives))
+    half = z * math.sqrt(max(variance, 0) / (positives * negatives))
     return max(0.0, auc - half), min(1.0, auc + half)

@@ -107,6 +107,17 @@ class Review(_Section, frozen=True):
     timeout: timedelta
 
 
+class Guard(_Section, frozen=True):
+    """How long a new champion has to keep its promise; `flagged` times the share it flagged when judged is too much.
+
+    That is known before any label, from so many `predictions` on.
+    """
+
+    bake: timedelta
+    predictions: Positive
+    flagged: Annotated[float, msgspec.Meta(gt=1)]
+
+
 class Promotion(_Section, frozen=True):
     """How long replicas have to acknowledge."""
 
@@ -143,6 +154,7 @@ class Policy(_Section, frozen=True):
     drift: Drift
     review: Review
     promotion: Promotion
+    guard: Guard
     explanation: Explanation
     retention: Retention
     use_case: str = ""
@@ -178,7 +190,11 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
     for key, duration in longer_than_nothing.items():
         if duration <= nothing:
             yield key, duration, "must be longer than nothing"
-    for key, duration in {"label_maturity": policy.label_maturity, "retraining.cooldown": policy.retraining.cooldown}.items():
+    for key, duration in {
+        "label_maturity": policy.label_maturity,
+        "retraining.cooldown": policy.retraining.cooldown,
+        "guard.bake": policy.guard.bake,
+    }.items():
         if duration < nothing:
             yield key, duration, "must not be negative"
     if drift.step > drift.window:

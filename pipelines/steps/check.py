@@ -3,9 +3,11 @@
 import logging
 from typing import Any
 
-from pipelines.errors import PromotionRefused
+from pipelines.errors import PromotionRefused, StepSkipped
+from pipelines.rules.guard import on_probation
 from pipelines.rules.ledger import champion
 from pipelines.rules.promotion import last_good, why_not_back
+from pipelines.steps.guard import CAUSE
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
@@ -15,6 +17,8 @@ BY_GUARD = "the new champion breaks its promise"
 def run(context: Context) -> dict[str, Any]:
     """Name the version to go back to, the one to leave, and why; refuse when there is nothing to go back to."""
     entries = context.ledger.recent(context.name, limit=1000)
+    if context.trigger == "asset_triggered" and on_probation(entries) is None:
+        raise StepSkipped("the champion that broke its promise is gone already")  # woken twice, one step back is enough
     now, wanted = champion(entries), context.params.get("version")
     version = last_good(entries) if wanted is None else context.number("version")
     if refused := why_not_back(entries, version):
@@ -27,5 +31,5 @@ def run(context: Context) -> dict[str, Any]:
 
 def _guards_reason(context: Context) -> str | None:
     """What the guard saw, if it woke this run."""
-    opened = [alert for alert in context.alerts.recent(context.name) if alert.cause == "guard" and alert.state != "RESOLVED"]
+    opened = [alert for alert in context.alerts.recent(context.name) if alert.cause == CAUSE and alert.state != "RESOLVED"]
     return f"{BY_GUARD}: {opened[0].message}" if opened else None

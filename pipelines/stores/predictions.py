@@ -5,12 +5,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.errors import UnknownPrediction
 from pipelines.records import Prediction
 from pipelines.stores.database import Connection, queries
 
 # JSON writes control characters as escapes, so these two never stand in a line, and it travels as it is.
 COPY = r"COPY staged_lines FROM STDIN WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')"
+LABELLED = 100_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,6 +51,21 @@ class PredictionLog:
             self._connection, use_case=use_case, window_start=window_start, matured_before=matured_before
         )
         return int(count)
+
+    def labelled(
+        self, use_case: str, version: int, since: datetime
+    ) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.bool_]]:
+        """Labels, scores and flags (n,) of a version's predictions since a moment whose truth is known; the newest LABELLED."""
+        rows = list(
+            queries("predictions").labelled_since(
+                self._connection, use_case=use_case, version=version, since=since, limit=LABELLED
+            )
+        )
+        return (
+            np.array([row["label"] for row in rows], np.int8),
+            np.array([row["score"] for row in rows], np.float64),
+            np.array([row["predicted_label"] == 1 for row in rows], np.bool_),
+        )
 
 
 def time_of(prediction_id: UUID) -> datetime:

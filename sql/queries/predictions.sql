@@ -21,6 +21,13 @@ FROM staged_lines,
      json_populate_recordset(NULL::prediction_logs, line -> 'rows') AS r
 ON CONFLICT DO NOTHING;
 
+-- name: labelled_since
+-- Of one model version's predictions since a moment, those whose truth is known by now; what the guard compares.
+SELECT p.score, p.predicted_label, l.label
+FROM prediction_logs AS p JOIN current_labels AS l USING (use_case, transaction_id)
+WHERE p.use_case = :use_case AND p.model_version = :version AND p.scored_at >= :since
+ORDER BY p.scored_at DESC LIMIT :limit;
+
 -- name: count_matured$
 -- Labelled and matured predictions in a window; what a retraining waits for.
 SELECT count(*)

@@ -68,7 +68,13 @@ def test_a_model_is_trained_and_promoted_by_the_two_dags(run_dag: Test) -> None:
 
 def test_a_quiet_check_wakes_nobody(run_dag: Test) -> None:
     tasks = run_dag("drift_detection", "fraud_drift_detection")
-    assert tasks == {"roll_up": "success", "measure": "success", "alert": "success", "wake_retraining": "skipped"}
+    assert tasks == {
+        "roll_up": "success",
+        "measure": "success",
+        "alert": "success",
+        "wake_retraining": "skipped",
+        "guard": "skipped",
+    }
 
 
 def test_with_nothing_to_explain_the_run_is_skipped(run_dag: Test) -> None:

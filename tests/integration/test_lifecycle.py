@@ -19,6 +19,7 @@ from pipelines import cli
 from pipelines.errors import DataError, EvidenceError, PromotionRefused, SixgateError, StepSkipped, UnknownPrediction
 from pipelines.records import Label, Prediction
 from pipelines.rules.derive import Deriver
+from pipelines.rules.guard import on_probation
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.steps.shadow_evaluate import replay
@@ -28,6 +29,7 @@ from pipelines.stores.predictions import PredictionLog, time_of
 from pipelines.stores.production import Production
 from pipelines.stores.replay import Replay
 from pipelines.wiring import Context, context
+from serving.identifiers import uuid7
 from serving.journal import Line, Row
 from stack.baseline import SEED, as_snapshot
 from stack.world import World, simulate
@@ -444,3 +446,34 @@ def test_partitions_are_made_ahead_and_dropped_when_old(wired: Context) -> None:
     assert wired.connection.execute("SELECT ensure_partitions('2020-01-01', 3) AS n").fetchone() == {"n": 3}
     assert wired.connection.execute("SELECT ensure_partitions('2020-01-01', 3) AS n").fetchone() == {"n": 0}
     assert wired.connection.execute("SELECT drop_partitions('2020-01-03') AS n").fetchone() == {"n": 2}
+
+
+def test_a_new_champion_that_breaks_its_promise_wakes_the_way_back(wired: Context, run: Run, traffic: list[Prediction]) -> None:
+    promotion = on_probation(wired.ledger.recent("fraud"))
+    assert promotion is not None
+    with pytest.raises(StepSkipped, match="keeps its promise so far, by 0 predictions and 0 labels"):
+        run("guard-quiet", "guard")
+    now = datetime.now(UTC)
+    missed = []
+    for number, (name, like) in enumerate(zip(uuid7(int(now.timestamp() * 1000), 300), traffic, strict=False)):
+        changed = {"prediction_id": UUID(name), "scored_at": time_of(UUID(name)), "transaction_id": f"missed-{number}"}
+        answer = {"model_version": promotion.to_version, "score": 0.01 + number / 1e5, "predicted_label": 0}
+        missed.append(replace(like, **changed, **answer))
+    with wired.connection.transaction():
+        assert PredictionLog(wired.connection).record(as_lines(missed)) == 300
+    truth = [Label(transaction_id=p.transaction_id, label=int(n % 5 == 0), labelled_at=now) for n, p in enumerate(missed)]
+    LabelStore(wired.connection).record("fraud", truth, source="test")
+    woken = run("guard-loud", "guard")
+    assert f"version {promotion.to_version} finds 0 of 60 positives" in woken["message"]
+    (alert,) = [alert for alert in wired.alerts.recent("fraud") if alert.cause == "guard"]
+    assert (alert.state, alert.severity) == ("OPEN", "SEVERE")
+    found = run("way-back", "check", trigger="asset_triggered")
+    assert (found["version"], found["from_version"]) == (promotion.from_version, promotion.to_version)
+    assert found["reason"] == f"the new champion breaks its promise: {woken['message']}"
+    assert run("way-back", *PROMOTE, trigger="asset_triggered", **found)["version"] == found["version"]
+    assert in_production(wired) == promotion.from_version
+    with pytest.raises(StepSkipped, match="is gone already"):
+        run("way-back-again", "check", trigger="asset_triggered")
+    with pytest.raises(StepSkipped, match="no champion was promoted lately"):
+        run("guard-after", "guard")
+    assert [a.state for a in wired.alerts.recent("fraud") if a.cause == "guard"] == ["RESOLVED"]

@@ -1,0 +1,57 @@
+"""A new champion's promise: broken only when live figures and the promise lie apart, and there is enough to see."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.rules.evidence import Evidence
+from pipelines.rules.gates import judge
+from pipelines.rules.guard import Live, broken_promises
+from pipelines.settings import ROOT
+from pipelines.use_case import read_policy
+
+POLICY = read_policy(ROOT / "reference" / "fraud")
+
+
+def drawn(n: int, *, separation: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and scores of a model that separates so well."""
+    random = np.random.default_rng(seed)
+    labels = (random.random(n) < 0.05).astype(np.int8)
+    return labels, 1 / (1 + np.exp(-(random.normal(size=n) + separation * labels - 3)))
+
+
+def promise() -> list[dict[str, Any]]:
+    """The gates of a decision about a good model."""
+    labels, scores = drawn(4000, separation=4, seed=1)
+    evidence = Evidence(labels=labels, challenger_scores=scores, challenger_flags=scores >= 0.5, predictions=4000)
+    return [result.as_dict() for result in judge(evidence, POLICY.gates)]
+
+
+def live(*, n: int = 2000, separation: float = 4, predictions: int = 2000, flagged: float = 90, seed: int = 2) -> Live:
+    """What was seen since."""
+    labels, scores = drawn(n, separation=separation, seed=seed)
+    return Live(predictions=predictions, flagged=flagged, labels=labels, scores=scores, flags=scores >= 0.5)
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        pytest.param(live(), [], id="it keeps its promise"),
+        pytest.param(live(n=0, predictions=0, flagged=0), [], id="nothing was seen yet"),
+        pytest.param(live(separation=1.5), ["finds", "ROC-AUC"], id="it misses positives and mixes them up"),
+        pytest.param(live(separation=1.5, n=100), [], id="too few positives to say so"),
+        pytest.param(live(flagged=500), ["flags 25.0%"], id="it flags five times as many, and no label is needed"),
+        pytest.param(live(flagged=200), [], id="it flags twice as many"),
+        pytest.param(live(flagged=125, predictions=499), [], id="too few predictions to say so"),
+    ],
+)
+def test_a_promise(seen: Live, words: list[str]) -> None:
+    broken = broken_promises(promise(), seen, POLICY)
+    assert len(broken) == len(words)
+    assert all(word in said for word, said in zip(words, broken, strict=True))
+
+
+def test_a_model_that_is_as_good_as_promised_is_left_alone() -> None:
+    broken = [broken_promises(promise(), live(seed=seed), POLICY) for seed in range(200)]
+    assert sum(map(bool, broken)) <= 2
