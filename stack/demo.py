@@ -21,6 +21,7 @@ from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.ledger import Ledger
+from pipelines.steps.alert import CAUSE as DRIFT
 from pipelines.stores.monitoring import AlertStore
 from pipelines.use_case import read_contract, read_policy
 from stack.airflow import Airflow
@@ -248,8 +249,10 @@ class Demo:
             return Ledger(connection).recent(USE_CASE)
 
     def open_alerts(self) -> list[Any]:
+        """Alerts about drift; the guard may see before that the champion no longer keeps its promise."""
         with connect(self.settings) as connection:
-            return [alert for alert in AlertStore(connection).recent(USE_CASE) if alert.state != "RESOLVED"]
+            recent = AlertStore(connection).recent(USE_CASE)
+        return [alert for alert in recent if alert.cause == DRIFT and alert.state != "RESOLVED"]
 
     def explained(self) -> int:
         with connect(self.settings) as connection:

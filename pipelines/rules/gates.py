@@ -88,7 +88,8 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
     low, high = intervals.bootstrap_f1_gain(counts, level=gates.level, resamples=gates.resamples)
     champion, challenger = (float(value) for value in f1_scores(counts))
     ranking = gain(evidence.labels, evidence.champion_scores, evidence.challenger_scores)
-    words = f"F1 {champion:.3f} → {challenger:.3f}, {observed:+.1%}; ranking {ranking.nats:+.5f} nats a row, p {ranking.p:.4f}"
+    p = f"p {ranking.p:.4f}" if ranking.p >= 0.0001 else "p below 0.0001"
+    words = f"F1 {champion:.3f} → {challenger:.3f}, {observed:+.1%}; ranking {ranking.nats:+.4f} nats a row, {p}"
     passes = observed >= threshold and ranking.p < gates.level
     return GateResult(
         name=name, threshold=threshold, observed=observed, low=low, high=high, p=ranking.p,
