@@ -18,10 +18,10 @@ from pipelines.errors import StackError
 from pipelines.records import Decision, LedgerEntry
 from pipelines.rules.contract import Contract
 from pipelines.settings import Settings
+from pipelines.steps.alert import CAUSE as DRIFT
 from pipelines.stores.database import connect
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.ledger import Ledger
-from pipelines.steps.alert import CAUSE as DRIFT
 from pipelines.stores.monitoring import AlertStore
 from pipelines.use_case import read_contract, read_policy
 from stack.airflow import Airflow
