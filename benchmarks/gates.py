@@ -22,8 +22,9 @@ from rich.table import Table
 from pipelines.rules import intervals
 from pipelines.rules.evidence import Evidence
 from pipelines.rules.evidence import table as paired
-from pipelines.rules.gates import judge, verdict
+from pipelines.rules.gates import judge
 from pipelines.rules.policy import Gates
+from pipelines.rules.verdict import verdict
 from pipelines.settings import Settings
 from pipelines.use_case import read_use_case
 

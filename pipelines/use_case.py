@@ -10,6 +10,7 @@ import yaml
 from pipelines.errors import UseCaseError
 from pipelines.rules.contract import Contract, parse_contract
 from pipelines.rules.policy import Policy, overlay, parse_policy
+from pipelines.rules.slices import conditions
 
 T = TypeVar("T")
 
@@ -29,7 +30,9 @@ def read_use_case(reference: Path, name: str, over: Path | None = None) -> UseCa
     """Read and check one use case; a fault raises UseCaseError naming file, key, value and remedy."""
     require_name(reference, name)
     folder = reference / name
-    return UseCase(name, folder, read_contract(folder), read_policy(folder, over), over)
+    contract, policy = read_contract(folder), read_policy(folder, over)
+    conditions(policy.evaluation.slices, contract)
+    return UseCase(name, folder, contract, policy, over)
 
 
 def read_contract(folder: Path) -> Contract:

@@ -1,17 +1,21 @@
 """The evidence that gates judge: the same labelled rows, scored by champion and challenger."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipelines.rules.bands import Parts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Held-out rows, n labelled ones of `predictions` matured ones; without a champion its arrays are None.
 
-    labels (n,) 0 or 1 · scores (n,) in [0, 1] · flags (n,) whether score ≥ the model's own threshold
+    labels (n,) 0 or 1 · scores (n,) in [0, 1] · flags (n,) whether score ≥ the model's own threshold · coverage: labelled rows
+    of all by band of scores · slices: name and mask (n,)
     """
 
     labels: NDArray[np.int8]
@@ -20,6 +24,8 @@ class Evidence:
     champion_scores: NDArray[np.float64] | None = None
     champion_flags: NDArray[np.bool_] | None = None
     predictions: int
+    coverage: Parts = field(default_factory=dict)
+    slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def positives(self) -> int:
@@ -43,6 +49,10 @@ class Evidence:
             self.champion_flags,
         ):
             content.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        for band, (labelled, all_) in sorted(self.coverage.items()):
+            content.update(f"{band}{labelled}/{all_}".encode())
+        for name, mask in sorted(self.slices.items()):
+            content.update(name.encode() + np.ascontiguousarray(mask).tobytes())
         return content.hexdigest()
 
 

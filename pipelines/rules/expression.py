@@ -38,6 +38,18 @@ class Formula:
 
 def read_formula(expression: str, features: Collection[str]) -> Formula:
     """Check an expression over the named numeric features, or raise BadExpression."""
+    return _read(expression, features)[0]
+
+
+def read_condition(expression: str, features: Collection[str]) -> Formula:
+    """The same of an expression that has to be true or false."""
+    formula, kind = _read(expression, features)
+    if kind != "truth":
+        raise BadExpression(expression, "is a number where true or false is needed; compare it with something")
+    return formula
+
+
+def _read(expression: str, features: Collection[str]) -> tuple[Formula, Kind]:
     if len(expression) > LONGEST:
         raise BadExpression(f"{expression[:40]}…", f"is longer than {LONGEST} characters; split it")
     try:
@@ -45,10 +57,10 @@ def read_formula(expression: str, features: Collection[str]) -> Formula:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise BadExpression(expression, f"can't be read ({error}); write it as a formula") from error
     reading = _Reading(frozenset(features), expression)
-    reading.kind(tree.body)
+    kind = reading.kind(tree.body)
     if not reading.inputs:
         raise BadExpression(expression, f"names no feature; known are {', '.join(sorted(features))}")
-    return Formula(ast.unparse(tree), tuple(sorted(reading.inputs)))
+    return Formula(ast.unparse(tree), tuple(sorted(reading.inputs))), kind
 
 
 class _Reading:

@@ -2,72 +2,21 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from pipelines.rules import intervals
+from pipelines.rules.bands import Parts
 from pipelines.rules.discrimination import gain
 from pipelines.rules.evidence import Evidence, f1_scores, table
 from pipelines.rules.policy import Gates
-
-
-class Outcome(StrEnum):
-    """What a gate says; INSUFFICIENT waits for labels."""
-
-    PASS = "PASS"  # noqa: S105
-    FAIL = "FAIL"
-    INSUFFICIENT = "INSUFFICIENT"
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-
-
-class Verdict(StrEnum):
-    """What a decision says."""
-
-    APPROVED = "APPROVED"
-    REJECTED = "REJECTED"
-    INSUFFICIENT = "INSUFFICIENT"
-    SKIPPED = "SKIPPED"
-    SUPERSEDED = "SUPERSEDED"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateResult:
-    """One gate's outcome with all it rests on; `low` and `high` bound the observed value, `p` is a test's."""
-
-    name: str
-    outcome: Outcome
-    threshold: float
-    observed: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-    reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The result as JSON holds it: what is not a number becomes null."""
-        return {key: _finite(value) for key, value in asdict(self).items()}
+from pipelines.rules.verdict import GateResult, Outcome
 
 
 def judge(evidence: Evidence, gates: Gates) -> list[GateResult]:
     """Put the evidence before the six gates, in their order."""
     return [gate(evidence, gates) for gate in GATES]
-
-
-def verdict(results: list[GateResult]) -> tuple[Verdict, str]:
-    """APPROVED only if nothing fails and nothing is insufficient; the reason names the gates that decided."""
-    failed = [result for result in results if result.outcome is Outcome.FAIL]
-    waiting = [result for result in results if result.outcome is Outcome.INSUFFICIENT]
-    if failed:
-        return Verdict.REJECTED, "; ".join(f"{result.name}: {result.reason}" for result in failed)
-    if waiting:
-        return Verdict.INSUFFICIENT, "; ".join(f"{result.name}: {result.reason}" for result in waiting)
-    passed = sum(result.outcome is Outcome.PASS for result in results)
-    return Verdict.APPROVED, f"{passed} of {len(results)} gates passed, {len(results) - passed} not applicable"
 
 
 def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
@@ -143,13 +92,18 @@ def label_coverage(evidence: Evidence, gates: Gates) -> GateResult:
         return _insufficient(name, threshold, "the window holds no matured prediction")
     observed = n / evidence.predictions
     low, high = intervals.wilson(n, evidence.predictions)
-    words = f"{n:,} of {evidence.predictions:,} matured predictions are labelled, {observed:.1%}"
     missing = math.ceil(threshold * evidence.predictions) - n
+    words = f"{n:,} of {evidence.predictions:,} matured predictions are labelled, {observed:.1%}"
+    wanted = [f"{missing:,} more labels"] if missing > 0 else []
+    for band, (labelled, all_) in evidence.coverage.items():
+        words += f", of {band} scores {labelled / all_:.0%}"
+        if (missing := math.ceil(gates.band_coverage * all_) - labelled) > 0:
+            wanted.append(f"{missing:,} more labels of {band} scores")
     return GateResult(
         name=name, threshold=threshold, observed=observed, low=low, high=high,
-        counts={"labelled": n, "predictions": evidence.predictions},
-        outcome=Outcome.PASS if missing <= 0 else Outcome.INSUFFICIENT,
-        reason=words if missing <= 0 else f"{words}; waits for {missing:,} more labels",
+        counts={"labelled": n, "predictions": evidence.predictions}, parts=evidence.coverage,
+        outcome=Outcome.INSUFFICIENT if wanted else Outcome.PASS,
+        reason=f"{words}; waits for {' and '.join(wanted)}" if wanted else words,
     )  # fmt: skip
 
 
@@ -161,11 +115,28 @@ def recall(evidence: Evidence, gates: Gates) -> GateResult:
     found, flagged = int((evidence.challenger_flags & (evidence.labels == 1)).sum()), int(evidence.challenger_flags.sum())
     observed = found / evidence.positives
     low, high = intervals.wilson(found, evidence.positives)
+    words, wanted, passes = f"finds {found:,} of {evidence.positives:,} positives, {observed:.1%}", [f"{threshold:.1%}"], True
+    parts = _recall_of_slices(evidence)
+    judged = {name: hit / all_ for name, (hit, all_) in parts.items() if all_ >= gates.positives}
+    if judged:
+        worst = min(judged, key=judged.__getitem__)
+        words += f"; worst {worst}: {judged[worst]:.1%} of {parts[worst][1]:,}"
+        if judged[worst] < gates.slice_recall:
+            passes, wanted = False, [*wanted, f"{gates.slice_recall:.1%} {worst}"]
     return _compare(
-        name, observed, threshold, passes=observed >= threshold, low=low, high=high,
-        words=f"finds {found:,} of {evidence.positives:,} positives, {observed:.1%}", wanted=f"at least {threshold:.1%}",
+        name, observed, threshold, passes=passes and observed >= threshold, low=low, high=high, words=words,
+        wanted=f"at least {' and '.join(wanted)}", parts=parts,
         counts={"found": found, "positives": evidence.positives, "flagged": flagged, "rows": len(evidence.labels)},
     )  # fmt: skip
+
+
+def _recall_of_slices(evidence: Evidence) -> Parts:
+    """How many positives of each slice are found, of how many; slices without positives are left out."""
+    positive, found = evidence.labels == 1, evidence.challenger_flags
+    counts = {
+        name: (int((mask & positive & found).sum()), int((mask & positive).sum())) for name, mask in evidence.slices.items()
+    }
+    return {name: (hit, all_) for name, (hit, all_) in counts.items() if all_}
 
 
 def roc_auc(evidence: Evidence, gates: Gates) -> GateResult:
@@ -204,10 +175,11 @@ def _compare(
     words: str,
     wanted: str,
     counts: dict[str, int] | None = None,
+    parts: Parts | None = None,
 ) -> GateResult:
     passes = passes and math.isfinite(observed)
     return GateResult(
-        name=name, threshold=threshold, observed=observed, low=low, high=high, counts=counts or {},
+        name=name, threshold=threshold, observed=observed, low=low, high=high, counts=counts or {}, parts=parts or {},
         outcome=Outcome.PASS if passes else Outcome.FAIL, reason=words if passes else f"{words}; needs {wanted}",
     )  # fmt: skip
 
@@ -222,7 +194,3 @@ def _no_number(name: str, threshold: float) -> GateResult:
 
 def _not_applicable(name: str, threshold: float, reason: str) -> GateResult:
     return GateResult(name=name, threshold=threshold, outcome=Outcome.NOT_APPLICABLE, reason=reason)
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -20,7 +20,11 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gates(_Section, frozen=True):
-    """Thresholds of the six gates; `level` is the nominal one-sided level of the evidence for a better ranking."""
+    """Thresholds of the six gates; `level` is the nominal one-sided level of the evidence for a better ranking.
+
+    With `band_coverage` each band of scores needs that share of labels, with `slice_recall` each slice that share of its
+    positives found; 0 shows the worst one only.
+    """
 
     f1_improvement: Share
     level: Inside
@@ -31,13 +35,16 @@ class Gates(_Section, frozen=True):
     label_coverage: Share
     recall: Share
     roc_auc: Share
+    band_coverage: Share = 0.0
+    slice_recall: Share = 0.0
 
 
 class Evaluation(_Section, frozen=True):
-    """Which rows are training data and which are held out, both by event time."""
+    """Which rows are training data and which are held out, both by event time; `slices` are conditions on features."""
 
     window: timedelta
     holdout: Inside
+    slices: dict[str, str] = {}
 
 
 class Threshold(_Section, frozen=True):

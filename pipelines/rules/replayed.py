@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from pipelines.records import Decision
-from pipelines.rules.gates import GateResult, Verdict, verdict
+from pipelines.rules.verdict import GateResult, Verdict, verdict
 
 COMPARED = ("outcome", "observed", "threshold", "p")
 CLOSE = 1e-9  # relative: a sum of another order of rows, or another processor's

@@ -11,9 +11,11 @@ from pipelines.errors import EvidenceError
 from pipelines.records import Decision
 from pipelines.render import gate_table
 from pipelines.rules.evidence import Evidence
-from pipelines.rules.gates import GateResult, judge, verdict
+from pipelines.rules.gates import judge
 from pipelines.rules.policy import Gates
 from pipelines.rules.replayed import differences
+from pipelines.rules.slices import masks
+from pipelines.rules.verdict import GateResult, verdict
 from pipelines.stores.dataset import Frame
 from pipelines.stores.replay import Replay
 from pipelines.wiring import Context
@@ -76,6 +78,8 @@ def gather(context: Context, decision: Decision) -> Evidence:
         challenger_scores=scores,
         challenger_flags=scores >= challenger.bundle.threshold,
         predictions=int(decision.dataset["predictions"]),
+        coverage={band: (labelled, all_) for band, (labelled, all_) in decision.dataset.get("coverage", {}).items()},
+        slices=masks(decision.policy["evaluation"].get("slices", {}), context.use_case.contract, rows.features),
     )
     return _with_champion(context, decision, rows, evidence) if decision.champion_version else evidence
 

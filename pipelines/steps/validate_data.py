@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipelines.errors import DataError
 from pipelines.records import Decision
+from pipelines.rules.bands import Parts, coverage
 from pipelines.rules.ledger import champion
 from pipelines.rules.schema import failures, summary
 from pipelines.rules.split import holdout_cut
@@ -41,6 +42,7 @@ def run(context: Context) -> dict[str, Any]:
         "holdout_rows": len(holdout),
         "holdout_positives": int(holdout.labels.sum()),
         "predictions": int((frame.event_times >= cut).sum()),
+        "coverage": _coverage(frame.take(frame.event_times >= cut)),
         "window": [str(frame.event_times.min()), str(frame.event_times.max())],
         "cut": str(cut),
     }
@@ -77,6 +79,11 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> tupl
         as_of=decision.as_of,
     )  # fmt: skip
     return "LOGGED", history, found, rows
+
+
+def _coverage(frame: Frame) -> Parts:
+    """By band of the scores that were logged; nothing of rows that were never scored."""
+    return coverage(frame.scores, frame.thresholds, frame.labels >= 0)
 
 
 def _history(context: Context) -> str:

@@ -11,9 +11,6 @@ from hypothesis import strategies as st
 
 from pipelines.rules.evidence import Evidence, f1_scores, table
 from pipelines.rules.gates import (
-    GateResult,
-    Outcome,
-    Verdict,
     brier,
     f1_improvement,
     judge,
@@ -21,9 +18,9 @@ from pipelines.rules.gates import (
     recall,
     roc_auc,
     samples,
-    verdict,
 )
 from pipelines.rules.policy import Gates
+from pipelines.rules.verdict import GateResult, Outcome, Verdict, verdict
 
 GATES = Gates(
     f1_improvement=0.02, level=0.03, resamples=500, brier_degradation=0.01, samples=200, positives=20, label_coverage=0.3,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.records import Decision
-from pipelines.rules.gates import GateResult, Outcome
 from pipelines.rules.replayed import differences
+from pipelines.rules.verdict import GateResult, Outcome
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 RESULTS = [
