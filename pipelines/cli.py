@@ -3,6 +3,7 @@
 Commands read the stack's addresses from the environment, then from `sixgate.env` in SIXGATE_HOME.
 """
 
+import gc
 import json
 import logging
 import sys
@@ -30,6 +31,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 def main() -> None:
     """Run the console script; what a person can act on is one line, without a traceback."""
+    gc.set_threshold(100_000, 20, 20)  # imports make many objects and no garbage: looking at them again costs half a second
     for entry in entry_points(group="sixgate.commands"):
         entry.load()(app)
     try:
@@ -68,6 +70,7 @@ def step(
     sys.stderr.flush()
     typer.echo(json.dumps(result, default=str))
     sys.stdout.flush()
+    gc.freeze()  # the process ends: the interpreter's last look for garbage would take most of a second
     sys.exit(code)
 
 

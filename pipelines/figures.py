@@ -33,7 +33,13 @@ def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64]
         CalibrationDisplay.from_predictions(shown.labels, shown.scores, n_bins=10, strategy="uniform", ax=axes)
     with _axes(drawn, "scores.png", "Scores by label, and the operating threshold") as axes:
         for label, name in ((0, "negative"), (1, "positive")):
-            axes.hist(shown.scores[shown.labels == label], bins=np.linspace(0, 1, 51).tolist(), alpha=0.6, label=name)
+            axes.hist(
+                shown.scores[shown.labels == label],
+                bins=np.linspace(0, 1, 51).tolist(),
+                alpha=0.6,
+                label=name,
+                histtype="stepfilled",
+            )
         axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.3f}")
         axes.set(xlabel="score", ylabel="rows", yscale="log")
         axes.legend()
@@ -45,7 +51,7 @@ def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64]
 
 @contextmanager
 def _axes(drawn: dict[str, Figure], name: str, title: str, size: tuple[float, float] = SIZE) -> Iterator[Axes]:
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    figure, axes = plt.subplots(figsize=size, layout="constrained" if size is WIDE else None)  # long names need room
     yield axes
     axes.set_title(title)
     plt.close(figure)

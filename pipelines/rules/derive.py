@@ -24,6 +24,10 @@ class Deriver:
             return raw
         columns = np.empty((len(raw), self._width))
         columns[:, : self._raw] = raw
+        return self.fill(columns)
+
+    def fill(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compute the derived columns of (n, raw + derived) in place, from the raw ones that are there."""
         for at, (expression, inputs) in enumerate(self._steps, start=self._raw):
             value = expression(*(columns[:, index] for index in inputs))
             columns[:, at] = np.where(np.isfinite(value), value, np.nan)

@@ -11,7 +11,7 @@ from pipelines.rules.contract import Contract, Feature
 def schema(contract: Contract) -> pa.DataFrameSchema:
     """Build the schema of a frame with the raw features and a `label` column of 0 and 1."""
     columns = {feature.name: pa.Column(float, _checks(feature), nullable=feature.nullable) for feature in contract.features}
-    return pa.DataFrameSchema({"label": pa.Column("int8", pa.Check.isin([0, 1])), **columns}, strict="filter")
+    return pa.DataFrameSchema({"label": pa.Column("int8", pa.Check.isin([0, 1])), **columns})
 
 
 def failures(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:

@@ -19,6 +19,8 @@ class Scorer:
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated scores (n,) of features (n, columns), missing as NaN; what float32 can't hold is clipped to its range."""
-        narrow = np.minimum(np.maximum(features, -FLOAT32_MAX), FLOAT32_MAX).astype(np.float32)  # NaN stays; clip() is slower
+        narrow = np.minimum(np.maximum(features, -FLOAT32_MAX), FLOAT32_MAX).astype(
+            np.float32, order="C"
+        )  # NaN stays; clip() is slower
         (scores,) = self._session.run(["score"], {"features": narrow})
         return np.asarray(scores, dtype=np.float64)

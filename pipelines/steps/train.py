@@ -54,7 +54,7 @@ class Fitted:
 
 def _decide(context: Context, frame: Frame) -> Fitted:
     training, begun = context.use_case.policy.training, time.monotonic()
-    rows = Rows(frame.features.astype(np.float32), frame.labels)
+    rows = Rows(frame.features.astype(np.float32, order="C"), frame.labels)
     log.info("searching %s sets of parameters, on folds forward in time, for at most %s", training.trials, training.budget)
     over = begun + training.budget.total_seconds()
     candidates = fit_all(rows, tune_cut(len(rows)), training, lambda: time.monotonic() > over)

@@ -30,8 +30,8 @@ def run(context: Context) -> dict[str, Any]:
     if not len(labelled):
         return _stop(context, "INSUFFICIENT", "no labelled row lies in the window: post labels, or name a snapshot")
     cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
-    holdout = labelled.take(labelled.event_times >= cut)
-    train = dataset.concatenate([labelled.take(labelled.event_times < cut), kept.take(kept.event_times < cut)])
+    before, holdout = labelled.split(cut)
+    train, judged = dataset.concatenate([before, kept.split(cut)[0]]), frame.split(cut)[1]
     if len(np.unique(train.labels)) < 2:
         return _stop(context, "INSUFFICIENT", f"the {len(train)} training rows hold one class only: wait for more labels")
     written = {
@@ -41,8 +41,8 @@ def run(context: Context) -> dict[str, Any]:
         "train_rows": len(train),
         "holdout_rows": len(holdout),
         "holdout_positives": int(holdout.labels.sum()),
-        "predictions": int((frame.event_times >= cut).sum()),
-        "coverage": _coverage(frame.take(frame.event_times >= cut)),
+        "predictions": len(judged),
+        "coverage": _coverage(judged),
         "window": [str(frame.event_times.min()), str(frame.event_times.max())],
         "cut": str(cut),
     }

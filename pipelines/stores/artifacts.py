@@ -34,7 +34,7 @@ class Artifacts:
         folder = self._folder(kind)
         handle, name = tempfile.mkstemp(dir=folder, suffix=".writing")
         os.close(handle)
-        writing = Writing(Path(name), pq.ParquetWriter(name, schema, compression="zstd"))
+        writing = Writing(Path(name), pq.ParquetWriter(name, schema, compression="lz4", use_dictionary=False))
         try:
             yield writing
             writing.writer.close()

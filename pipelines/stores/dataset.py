@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +23,7 @@ class Frame:
     """
 
     event_times: NDArray[np.datetime64]
-    transaction_ids: NDArray[np.str_]
+    transaction_ids: pa.StringArray
     features: NDArray[np.float64]
     labels: NDArray[np.int8]
     scores: NDArray[np.float64]
@@ -32,16 +33,23 @@ class Frame:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Frame":
-        """The rows where a mask is true, or at some positions in their order."""
-        return Frame(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Frame":
+        """The rows where a mask is true, or at some positions in their order, or of a slice."""
+        if not isinstance(rows, slice) and rows.dtype == bool and rows.all():
+            return self
+        return Frame(*(_taken(getattr(self, name), rows) for name in self.__dataclass_fields__))
+
+    def split(self, moment: np.datetime64) -> tuple["Frame", "Frame"]:
+        """The rows before a moment, and those from it on."""
+        at = int(np.searchsorted(self.event_times, moment))
+        return self.take(slice(0, at)), self.take(slice(at, None))
 
     def table(self, contract: Contract) -> pa.Table:
         """As a table with a column per feature, for the artifact store."""
         return pa.table(
             {
                 "event_time": self.event_times,
-                "transaction_id": self.transaction_ids.astype(str),
+                "transaction_id": self.transaction_ids,
                 "label": self.labels,
                 "score": self.scores,
                 "threshold": self.thresholds,
@@ -55,7 +63,7 @@ class Frame:
         """Read back what `table` wrote."""
         return cls(
             event_times=table["event_time"].to_numpy(),
-            transaction_ids=table["transaction_id"].to_numpy(zero_copy_only=False),
+            transaction_ids=table["transaction_id"].combine_chunks(),
             features=_matrix(table, contract.columns),
             labels=table["label"].to_numpy(),
             scores=table["score"].to_numpy(),
@@ -66,8 +74,22 @@ class Frame:
 
 def concatenate(frames: list[Frame]) -> Frame:
     """Rows of several frames in order of event time."""
-    joined = Frame(*(np.concatenate([getattr(f, name) for f in frames]) for name in Frame.__dataclass_fields__))
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    if len(filled) == 1:
+        return filled[0]
+    joined = Frame(*(_joined([getattr(frame, name) for frame in filled]) for name in Frame.__dataclass_fields__))
     return joined.take(np.argsort(joined.event_times, kind="stable").astype(np.int64))
+
+
+def _taken(column: Any, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Any:
+    """Some rows of a column; names stay in Arrow, as a million of them are slow to make in Python."""
+    if not isinstance(column, pa.Array) or isinstance(rows, slice):
+        return column[rows]
+    return column.filter(pa.array(rows)) if rows.dtype == bool else column.take(pa.array(rows))
+
+
+def _joined(columns: list[Any]) -> Any:
+    return pa.concat_arrays(columns) if isinstance(columns[0], pa.Array) else np.concatenate(columns)
 
 
 def logged(settings: Settings, contract: Contract, *, since: datetime, matured_before: datetime, as_of: datetime) -> Frame:
@@ -75,7 +97,7 @@ def logged(settings: Settings, contract: Contract, *, since: datetime, matured_b
     table = bulk.read(settings, "evidence", contract.use_case, since, matured_before, contract.hash, as_of)
     return Frame(
         event_times=_times(table["event_time"]),
-        transaction_ids=table["transaction_id"].to_numpy(zero_copy_only=False),
+        transaction_ids=table["transaction_id"].combine_chunks(),
         features=bulk.matrix(table["features"], len(contract.columns)),
         labels=pc.fill_null(table["label"].cast(pa.int8()), -1).to_numpy(),
         scores=table["score"].to_numpy(),
@@ -86,12 +108,13 @@ def logged(settings: Settings, contract: Contract, *, since: datetime, matured_b
 
 def historical(table: pa.Table, contract: Contract) -> Frame:
     """Rows of a snapshot or a baseline: labelled, never predicted."""
-    table = table.sort_by("event_time")
-    n = len(table)
+    times, n = _times(table["event_time"]), len(table)
+    if (times[1:] < times[:-1]).any():
+        return historical(table.sort_by("event_time"), contract)
     return Frame(
-        event_times=_times(table["event_time"]),
-        transaction_ids=table["transaction_id"].to_numpy(zero_copy_only=False),
-        features=Deriver(contract)(features_of(table, contract)),
+        event_times=times,
+        transaction_ids=table["transaction_id"].combine_chunks(),
+        features=Deriver(contract).fill(_matrix(table, contract.raw, len(contract.columns))),
         labels=table["label"].to_numpy(),
         scores=np.full(n, np.nan),
         thresholds=np.full(n, np.nan),
@@ -104,8 +127,12 @@ def features_of(table: pa.Table, contract: Contract) -> NDArray[np.float64]:
     return _matrix(table, contract.raw)
 
 
-def _matrix(table: pa.Table, names: tuple[str, ...]) -> NDArray[np.float64]:
-    return np.column_stack([table[name].to_numpy(zero_copy_only=False) for name in names]).astype(np.float64, copy=False)
+def _matrix(table: pa.Table, names: tuple[str, ...], width: int = 0) -> NDArray[np.float64]:
+    """Column by column, as they come and as most of what follows reads them; `width` leaves room for more."""
+    matrix = np.empty((len(table), width or len(names)), order="F")
+    for at, name in enumerate(names):
+        matrix[:, at] = table[name].to_numpy(zero_copy_only=False)
+    return matrix
 
 
 def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
