@@ -31,8 +31,8 @@ class Hot:
         self.answer, self.needs, self.__doc__ = answer, needs, doc
 
     async def __call__(self) -> None:
-        """FastAPI is never asked: `Front` is before it."""
-        raise NotImplementedError
+        """FastAPI is never asked; if it is, `Front` was left out of the application."""
+        raise RuntimeError("Front answers this route, and is missing before FastAPI: build the application by create_app")
 
 
 class Front:

@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from stack import throwaway
 from stack.postgres import Postgres
+
+settings.register_profile("any machine", deadline=None)  # tests run side by side, and time out as a whole
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

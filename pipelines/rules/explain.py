@@ -55,7 +55,7 @@ def add_up(values: NDArray[np.float64], base: float, scores: NDArray[np.float64]
 
 
 def _trees(content: bytes, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    import shap  # 3 s that a training run, which only packs the file, does not spend
+    import shap  # slow to import, and whoever only packs the file needs none of it
 
     explainer: Any = shap.TreeExplainer(xgboost.Booster(model_file=bytearray(content)))
     values = explainer.shap_values(features.astype(np.float32))

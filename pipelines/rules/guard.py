@@ -26,9 +26,12 @@ class Live:
 
 
 def on_probation(entries: list[LedgerEntry]) -> LedgerEntry | None:
-    """The promotion whose model is Production, newest entry first; None after a rollback, and before anything was promoted."""
-    settled = next((entry for entry in entries if entry.state in ("DONE", "ROLLED_BACK")), None)
-    return settled if settled and settled.state == "DONE" and settled.action == "PROMOTE" else None
+    """The promotion whose model is Production, newest entry first; None after a rollback, and before anything was promoted.
+
+    An attempt that was taken back changes nothing: what was Production before is so again, and still on probation.
+    """
+    done = next((entry for entry in entries if entry.state == "DONE"), None)
+    return done if done and done.action == "PROMOTE" else None
 
 
 def broken_promises(gates: list[dict[str, Any]], live: Live, policy: Policy) -> list[str]:

@@ -6,20 +6,18 @@ import math
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import time
 
 import psutil
 import psycopg
 
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import Settings
 from serving.identifiers import at, now_ms, uuid7
 from serving.journal import Journal, Line, Row, read
 from serving.metrics import Metrics
 from serving.shipper import Shipper
 from stack.postgres import Postgres
-from stack.throwaway import free_port, running
+from stack.throwaway import free_port, migrate, running
 from tests.integration.server import NOBODY, Database, Server, Traffic, logged, one, promote, report, until
 from tests.unit.serving import made
 
@@ -70,8 +68,7 @@ def test_a_database_that_is_away_under_load_costs_no_answer(tmp_path):
     server = Server(tmp_path, url)
     try:
         with running(postgres, password):
-            environment = {**os.environ, "SIXGATE_DATABASE_URL": url, "SIXGATE_HOME": str(tmp_path / "home")}
-            subprocess.run([sys.executable, "-m", "pipelines.stores.schema"], cwd=ROOT, env=environment, check=True)
+            migrate(url, tmp_path / "home")
             with psycopg.connect(url, autocommit=True) as database:
                 promote(server, database, 1, bias=-2)
             server.start()

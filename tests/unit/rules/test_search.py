@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
@@ -36,6 +36,7 @@ def rows(n: int = 600, share: float = 0.1) -> Rows:
 
 
 @given(st.integers(1, 10_000), st.integers(1, 10), st.floats(0, 1))
+@settings(deadline=None)
 def test_folds_go_forward_in_time_and_end_with_the_newest_row(n: int, folds: int, share: float) -> None:
     found = forward_folds(n, folds, share)
     assert len(found) == folds
@@ -115,6 +116,7 @@ def test_too_few_positives_to_compare_on_is_said() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_no_threshold_has_a_better_f1(seed: int) -> None:
     random = np.random.default_rng(seed)
     labels = (random.random(60) < 0.3).astype(np.int8)

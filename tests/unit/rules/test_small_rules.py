@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.records import Decision, LedgerEntry
 from pipelines.rules.derive import Deriver
+from pipelines.rules.guard import on_probation
 from pipelines.rules.ledger import Served, champion, may_serve
 from pipelines.rules.promotion import last_good, promotion_id, why_not_back, why_refused
 from pipelines.rules.retraining import Conditions, why_not
@@ -188,6 +189,21 @@ def test_the_last_good_version(history: list[LedgerEntry], good: int | None) -> 
 def test_why_production_may_not_go_back(history: list[LedgerEntry], version: int | None, words: str | None) -> None:
     refused = why_not_back(history[::-1], version)
     assert (refused is None) if words is None else (refused is not None and words in refused)
+
+
+@pytest.mark.parametrize(
+    ("history", "version"),
+    [
+        pytest.param([], None, id="nothing was promoted"),
+        pytest.param([FIRST, SECOND], 2, id="the newest promotion"),
+        pytest.param([FIRST, entry("INTENDED")], 1, id="an intention changes nothing"),
+        pytest.param([FIRST, SECOND, entry("ROLLED_BACK", before=2, after=3)], 2, id="nor does an attempt that was taken back"),
+        pytest.param([FIRST, SECOND, THIRD, BACK], None, id="after a rollback nobody is"),
+    ],
+)
+def test_who_is_on_probation(history: list[LedgerEntry], version: int | None) -> None:
+    found = on_probation(history[::-1])
+    assert (found and found.to_version) == version
 
 
 def test_a_promotion_is_named_by_its_decision() -> None:

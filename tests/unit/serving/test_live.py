@@ -186,9 +186,8 @@ def test_an_error_of_the_servers_own_ends_the_connection_and_is_logged(service, 
         heard(socket)
         monkeypatch.setattr(Listener, "next", broken)
         service.scorers[0].live.tell(LiveReload(2, 1, NOW))
-        heard(socket)
         with pytest.raises(ConnectionClosed) as ended:
-            heard(socket)
+            [heard(socket) for _ in range(2)]  # a sender that waited already still tells the first
     assert ended.value.rcvd.code == 1011
     assert "a listener can't be sent to" in caplog.text
 
