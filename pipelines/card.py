@@ -13,7 +13,7 @@ CARD = """\
 Gives each transaction the probability that `{label}` is {positive!r}, from {columns} features.
 
 - **Trained on** {rows:,} rows, {positives:,} of them positive, {window}
-- **Names** dataset `{data_hash}`, contract `{contract}`, commit `{sha}`
+{warnings}- **Names** dataset `{data_hash}`, contract `{contract}`, commit `{sha}`
 - **Parameters** {params}; the best of {tried} tried, by average precision on {folds} folds forward in time, seed {seed}
 - **Calibration** {calibration}
 - **Operating threshold** {threshold:.4f}: {rule}
@@ -29,12 +29,13 @@ Not for rows beyond the contract's ranges, which the scoring server refuses, and
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What a model was trained on: `window` in words, `hash` its dataset's name."""
+    """What a model was trained on: `window` in words, `hash` its dataset's name, `warnings` its validation's."""
 
     rows: int
     positives: int
     window: str
     hash: str
+    warnings: tuple[str, ...] = ()
 
 
 def model_card(contract: Contract, candidates: list[Candidate], training: Training, data: Data, git_sha: str) -> str:
@@ -47,6 +48,7 @@ def model_card(contract: Contract, candidates: list[Candidate], training: Traini
         contract=contract.hash[:12], sha=git_sha[:12], params=params, tried=len(candidate.trials), folds=training.folds,
         seed=training.seed, calibration=_calibration(candidate.calibration), threshold=candidate.threshold,
         rule=_rule(training.threshold), table=_table(candidates),
+        warnings="".join(f"- **Warning** {warning}\n" for warning in data.warnings),
     )  # fmt: skip
 
 

@@ -61,7 +61,8 @@ def _head(decision: Decision) -> str:
 
 def _end(decision: Decision) -> str:
     verdict = f"verdict: {decision.verdict or 'none'} ({decision.reason or 'the run has not decided yet'})"
-    return f"{verdict}\n{_review(decision)}" if decision.reviewer else verdict
+    warnings = [f"data: {warning}" for warning in (decision.dataset or {}).get("warnings", [])]
+    return "\n".join([verdict, *warnings, *([_review(decision)] if decision.reviewer else [])])
 
 
 def _review(decision: Decision) -> str:

@@ -69,10 +69,20 @@ class Training(_Section, frozen=True):
 
 
 class Validation(_Section, frozen=True):
-    """How bad data may be before a run fails."""
+    """How bad data may be before a run fails.
+
+    Shares are of rows: those that break the contract, those in which a feature is missing beyond the baseline's share, those
+    logged otherwise than ingested; `outside_share`, beyond the baseline's least and greatest value, warns only. `leak` is the
+    ROC-AUC that a feature may reach alone; positives may be `label_factor` times as frequent as in the baseline, or as rare.
+    """
 
     quarantine_share: Share
     missing_share: Share
+    skew_share: Share
+    outside_share: Share
+    leak: Share
+    label_factor: Annotated[float, msgspec.Meta(gt=1)]
+    freshness: timedelta
 
 
 class Retraining(_Section, frozen=True):
@@ -186,6 +196,7 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
     drift, nothing = policy.drift, timedelta(0)
     longer_than_nothing = {
         "evaluation.window": policy.evaluation.window,
+        "validation.freshness": policy.validation.freshness,
         "drift.window": drift.window,
         "drift.step": drift.step,
         "training.budget": policy.training.budget,

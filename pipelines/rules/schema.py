@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+from numpy.typing import NDArray
 
 from pipelines.rules.contract import Contract, Feature
+
+SHOWN = 5
 
 
 def schema(contract: Contract) -> pa.DataFrameSchema:
@@ -23,14 +27,22 @@ def failures(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return pd.DataFrame(columns=["column", "check", "failure_case", "index"])
 
 
+def positions(found: pd.DataFrame) -> NDArray[np.int64]:
+    """The rows that failed, in order."""
+    return np.unique(found["index"].dropna().to_numpy(np.int64))
+
+
 def summary(found: pd.DataFrame) -> list[dict[str, Any]]:
-    """Failures by column and check with their count and an example, most first."""
-    grouped = found.groupby(["column", "check"], dropna=False)["failure_case"].agg(["size", "first"]).reset_index()
-    ordered = grouped.sort_values("size", ascending=False)
-    return [
-        {"column": column, "check": check, "rows": int(size), "example": str(first)}
-        for column, check, size, first in ordered.to_numpy().tolist()
-    ]
+    """Failures by column and check with their count, an example, and the positions of some; most first."""
+    groups = found.groupby(["column", "check"], dropna=False)
+    told = [
+        {
+            "column": column, "check": check, "rows": len(group), "example": str(group["failure_case"].iloc[0]),
+            "positions": tuple(positions(group)[:SHOWN].tolist()),
+        }
+        for (column, check), group in groups
+    ]  # fmt: skip
+    return sorted(told, key=lambda each: -each["rows"])
 
 
 def _checks(feature: Feature) -> list[pa.Check]:

@@ -32,7 +32,7 @@ def run(context: Context) -> dict[str, Any]:
         decision = context.decisions.of_run(context.name, context.run_id)
         data = decision.dataset or {}
         frame = Frame.of(context.artifacts.load("datasets", data["train"]), context.use_case.contract)
-        _record(context, frame, _decide(context, frame), data_hash=data["train"])
+        _record(context, frame, _decide(context, frame), data)
         made = context.models.of_run(context.name, context.run_id)
         assert made is not None
     context.decisions.set_challenger(context.name, context.run_id, made.version)
@@ -69,22 +69,22 @@ def _decide(context: Context, frame: Frame) -> Fitted:
     return Fitted([chosen, *(candidate for candidate in candidates if candidate is not chosen)], seconds)
 
 
-def _record(context: Context, frame: Frame, fitted: Fitted, *, data_hash: str) -> None:
-    contract, candidate = context.use_case.contract, fitted.chosen
+def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]) -> None:
+    contract, candidate, data_hash = context.use_case.contract, fitted.chosen, data["train"]
     files = _files(context, frame, candidate)
     sha = git_sha(context.settings) or "unknown"
     tags = {"contract_hash": contract.hash, "digest": digest(files), "threshold": repr(candidate.threshold), "git_sha": sha,
             "kind": candidate.kind}  # fmt: skip
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id) or context.registry.register(
-        context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, data_hash, sha),
+        context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, data, sha),
         example=_example(frame, contract), label=contract.label.name, data_hash=data_hash,
     )  # fmt: skip
     context.registry.point(context.name, registered.version, CHALLENGER)
     _remember(context, candidate, registered, tags["digest"], data_hash)
 
 
-def _account(context: Context, frame: Frame, fitted: Fitted, data_hash: str, sha: str) -> Account:
+def _account(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any], sha: str) -> Account:
     """What MLflow shows of the run."""
     from pipelines.figures import figures  # with shap, which a repeated step need not import
 
@@ -93,8 +93,8 @@ def _account(context: Context, frame: Frame, fitted: Fitted, data_hash: str, sha
     shown = frame.features[np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)]
     _, content = explain.explainer_file(candidate)
     contributions, _ = explain.contributions(candidate.kind, content, candidate.calibration, shown)
-    data = Data(
-        rows=len(frame), positives=int(frame.labels.sum()), hash=data_hash,
+    trained_on = Data(
+        rows=len(frame), positives=int(frame.labels.sum()), hash=data["train"], warnings=tuple(data.get("warnings", ())),
         window=f"{frame.event_times.min()} to {frame.event_times.max()} UTC",
     )  # fmt: skip
     return Account(
@@ -102,7 +102,7 @@ def _account(context: Context, frame: Frame, fitted: Fitted, data_hash: str, sha
         metrics={**candidate.metrics, "fit_seconds": fitted.seconds},
         below=tuple(_nested(each) for each in fitted.candidates),
         figures=figures(candidate.judged, candidate.threshold, contributions, shown, contract.columns),
-        card=model_card(contract, fitted.candidates, training, data, sha),
+        card=model_card(contract, fitted.candidates, training, trained_on, sha),
     )
 
 

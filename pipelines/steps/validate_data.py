@@ -1,17 +1,22 @@
-"""Gather the run's rows, check them against the contract, and fix them as the dataset that trains and judges."""
+"""Gather the run's rows, check them one by one and as a whole, and fix them as the dataset that trains and judges."""
 
 import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.records import Decision
+from pipelines.rules import validation
 from pipelines.rules.bands import Parts, coverage
 from pipelines.rules.ledger import champion
-from pipelines.rules.schema import failures, summary
+from pipelines.rules.schema import failures, positions, summary
 from pipelines.rules.split import holdout_cut
+from pipelines.rules.validation import Common, Finding
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
 from pipelines.stores.dataset import Frame
@@ -20,24 +25,35 @@ from pipelines.wiring import Context
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """The rows to judge on (and train on before the cut), older ones that only train, and where they come from."""
+
+    source: str
+    history: str
+    frame: Frame
+    older: Frame
+    common: Common
+
+
 def run(context: Context) -> dict[str, Any]:
-    """Write train and held-out rows under the names their content gives them; too many bad rows end the run."""
+    """Write train and held-out rows under the names their content gives them; data that can't be trusted end the run."""
     decision = context.decisions.of_run(context.name, context.run_id)
     served = champion(context.ledger.recent(context.name))
-    source, history, frame, kept = _gather(context, decision, has_champion=served is not None)
-    frame = _without_bad_rows(context, frame)
+    rows = _gather(context, decision, has_champion=served is not None)
+    frame, warnings = _checked(context, rows, decision)
     labelled = frame.take(frame.labels >= 0)
     if not len(labelled):
         return _stop(context, "INSUFFICIENT", "no labelled row lies in the window: post labels, or name a snapshot")
     cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
     before, holdout = labelled.split(cut)
-    train, judged = dataset.concatenate([before, kept.split(cut)[0]]), frame.split(cut)[1]
+    train, judged = dataset.concatenate([before, rows.older.split(cut)[0]]), frame.split(cut)[1]
     if len(np.unique(train.labels)) < 2:
         return _stop(context, "INSUFFICIENT", f"the {len(train)} training rows hold one class only: wait for more labels")
     written = {
         "train": context.artifacts.save("datasets", train.table(context.use_case.contract)),
         "holdout": context.artifacts.save("datasets", holdout.table(context.use_case.contract)),
-        "history": history,
+        "history": rows.history,
         "train_rows": len(train),
         "holdout_rows": len(holdout),
         "holdout_positives": int(holdout.labels.sum()),
@@ -45,25 +61,25 @@ def run(context: Context) -> dict[str, Any]:
         "coverage": _coverage(judged),
         "window": [str(frame.event_times.min()), str(frame.event_times.max())],
         "cut": str(cut),
+        "warnings": warnings,
     }
     context.decisions.set_dataset(
         context.name,
         context.run_id,
         dataset=written,
-        evidence_source=source,
+        evidence_source=rows.source,
         champion_version=served.version if served else None,
     )
-    log.info("%s rows train, %s are held out from %s on (%s)", f"{len(train):,}", f"{len(holdout):,}", cut, source)
-    return {"train": written["train"], "holdout": written["holdout"], "evidence_source": source}
+    log.info("%s rows train, %s are held out from %s on (%s)", f"{len(train):,}", f"{len(holdout):,}", cut, rows.source)
+    return {"train": written["train"], "holdout": written["holdout"], "evidence_source": rows.source}
 
 
-def _gather(context: Context, decision: Decision, *, has_champion: bool) -> tuple[str, str, Frame, Frame]:
-    """Evidence source, history's name, the rows to judge on (and train on before the cut), and older rows that only train."""
-    contract, policy = context.use_case.contract, context.use_case.policy
+def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gathered:
+    contract, policy, settings = context.use_case.contract, context.use_case.policy, context.settings
     snapshot = context.params.get("snapshot") or None
     if snapshot:
         rows = dataset.historical(context.artifacts.load("snapshots", snapshot), contract)
-        return "INGESTED", snapshot, rows, rows.take(np.zeros(len(rows), bool))
+        return Gathered("INGESTED", snapshot, rows, rows.none(), dataset.logged_of(settings, contract, rows, decision.as_of))
     history = _history(context)
     table = (
         read_baseline(context.use_case.folder, contract)
@@ -72,13 +88,12 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> tupl
     )
     rows = dataset.historical(table, contract)
     if not has_champion:
-        return "REFERENCE", history, rows, rows.take(np.zeros(len(rows), bool))
+        return Gathered("REFERENCE", history, rows, rows.none(), dataset.nothing_common(contract))
     matured_before = decision.as_of - policy.label_maturity
     found = dataset.logged(
-        context.settings, contract, since=matured_before - policy.evaluation.window, matured_before=matured_before,
-        as_of=decision.as_of,
-    )  # fmt: skip
-    return "LOGGED", history, found, rows
+        settings, contract, since=matured_before - policy.evaluation.window, matured_before=matured_before, as_of=decision.as_of
+    )
+    return Gathered("LOGGED", history, found, rows, dataset.ingested_of(context.artifacts, contract, found))
 
 
 def _coverage(frame: Frame) -> Parts:
@@ -95,23 +110,65 @@ def _history(context: Context) -> str:
     return "reference"
 
 
-def _without_bad_rows(context: Context, frame: Frame) -> Frame:
-    """Check all rows at once and keep a report; bad ones are put aside up to the policy's share."""
-    contract, share = context.use_case.contract, context.use_case.policy.validation.quarantine_share
+def _checked(context: Context, rows: Gathered, decision: Decision) -> tuple[Frame, list[str]]:
+    """Check everything, keep a report of all that was found, then end the run or return the good rows and the warnings."""
+    frame, contract = rows.frame, context.use_case.contract
     raw = pd.DataFrame(frame.features[:, : len(contract.raw)], columns=list(contract.raw))
     raw["label"] = np.maximum(frame.labels, 0)
-    found = failures(raw, contract)
+    broken = failures(raw, contract)
     bad = np.zeros(len(frame), bool)
-    bad[found["index"].dropna().astype(int).unique()] = True
-    report = {"rows": len(frame), "bad_rows": int(bad.sum()), "failures": summary(found)}
+    bad[positions(broken)] = True
+    findings = [*_too_many_bad(context, bad), *(_whole(context, rows, decision) if len(frame) else ())]
+    report = {
+        "rows": len(frame),
+        "bad_rows": int(bad.sum()),
+        "rows_logged_and_ingested": len(rows.common.positions),
+        "failures": [
+            {**each, "samples": frame.samples(each.pop("positions"), (each["column"],), contract)} for each in summary(broken)
+        ],
+        "findings": [_told(finding, frame, context) for finding in findings],
+    }
     path = context.artifacts.report(f"validation-{_safe(context.run_id)}.json", report)
     log.info("%s of %s rows break the contract; report %s", int(bad.sum()), f"{len(frame):,}", path)
-    if bad.sum() > share * len(frame):
-        reason = f"{bad.sum()} of {len(frame)} rows break the contract, more than {share:.1%}: see {path.name}"
-        _stop(context, "REJECTED", reason)
+    for finding in findings:
+        log.log(logging.ERROR if finding.verdict else logging.WARNING, "%s", finding.reason)
+    if serious := [finding for finding in findings if finding.verdict]:
+        more = f" (and {len(serious) - 1} more)" if len(serious) > 1 else ""
+        _stop(context, serious[0].verdict, f"{serious[0].reason}{more}: see {path.name}")
     if bad.any():
         context.artifacts.save("quarantine", frame.take(bad).table(contract))
-    return frame.take(~bad)
+    return frame.take(~bad), [finding.reason for finding in findings]
+
+
+def _too_many_bad(context: Context, bad: NDArray[np.bool_]) -> Iterator[Finding]:
+    share = context.use_case.policy.validation.quarantine_share
+    if bad.sum() > share * len(bad):
+        reason = f"{bad.sum()} of {len(bad)} rows break the contract, more than {share:.1%}"
+        yield Finding(check="contract", columns=(), observed=float(bad.mean()), threshold=share, reason=reason)
+
+
+def _whole(context: Context, rows: Gathered, decision: Decision) -> Iterator[Finding]:
+    """What is wrong with the rows as a whole, against the baseline and the policy."""
+    contract, policy = context.use_case.contract, context.use_case.policy
+    limits, frame = policy.validation, rows.frame
+    reference = dataset.historical(read_baseline(context.use_case.folder, contract), contract)
+    raw, usual, names = frame.features[:, : len(contract.raw)], reference.features[:, : len(contract.raw)], contract.raw
+    labels = frame.labels[frame.labels >= 0]
+    yield from validation.missing(raw, np.isnan(usual).mean(axis=0), names, share=limits.missing_share)
+    yield from validation.skew(rows.common, names, share=limits.skew_share)
+    yield from validation.leaks(raw, frame.labels, names, auc=limits.leak)
+    yield from validation.label_share(labels, float(reference.labels.mean()), contract.label.name, factor=limits.label_factor)
+    if rows.source == "LOGGED":
+        due = np.datetime64((decision.as_of - policy.label_maturity).replace(tzinfo=None), "us")
+        yield from validation.stale(frame.event_times[-1], due, limit=limits.freshness)
+    yield from validation.copies(raw, names)
+    yield from validation.outside(raw, usual, names, share=limits.outside_share)
+
+
+def _told(finding: Finding, frame: Frame, context: Context) -> dict[str, Any]:
+    """A finding as the report tells it, with some of its rows."""
+    told = {name: getattr(finding, name) for name in ("check", "columns", "observed", "threshold", "verdict", "reason")}
+    return told | {"samples": frame.samples(finding.rows, finding.columns, context.use_case.contract)}
 
 
 def _stop(context: Context, verdict: str, reason: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.errors import EvidenceError
@@ -60,6 +61,13 @@ class Artifacts:
         if _digest(path) != id_:
             raise EvidenceError(f"{path} is not what was written: restore it, or ingest the file again")
         return pq.read_table(path)
+
+    def between(self, kind: str, first: pa.Scalar, last: pa.Scalar, schema: pa.Schema) -> pa.Table:
+        """The columns of a schema in rows with an event time in [first, last], of all tables of a kind, the newest first."""
+        wanted = (pc.field("event_time") >= first) & (pc.field("event_time") <= last)
+        paths = [self.path(kind, id_) for id_ in reversed(self.ids(kind))]
+        found = [pq.read_table(path, columns=schema.names, filters=wanted).cast(schema) for path in paths]
+        return pa.concat_tables([schema.empty_table(), *found])
 
     def path(self, kind: str, id_: str) -> Path:
         """Where a table lies."""

@@ -1,7 +1,8 @@
 """The rows a run trains and judges on, gathered from the log, a snapshot or the reference."""
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 
 from pipelines.rules.contract import Contract
 from pipelines.rules.derive import Deriver
+from pipelines.rules.rows import TIMESTAMP
+from pipelines.rules.validation import Common
 from pipelines.settings import Settings
 from pipelines.stores import bulk
+from pipelines.stores.artifacts import Artifacts
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,17 @@ class Frame:
         if not isinstance(rows, slice) and rows.dtype == bool and rows.all():
             return self
         return Frame(*(_taken(getattr(self, name), rows) for name in self.__dataclass_fields__))
+
+    def none(self) -> "Frame":
+        """No rows, of the same columns."""
+        return self.take(slice(0, 0))
+
+    def samples(self, rows: tuple[int, ...], columns: tuple[str, ...], contract: Contract) -> list[dict[str, Any]]:
+        """Some rows as a report shows them: transaction, time, label, and the values of these columns."""
+        shown = self.take(np.array(rows, np.int64)).table(contract)
+        names = [name for name in columns if name in contract.columns]
+        told = shown.select(["transaction_id", "event_time", "label", *names]).to_pylist()
+        return [{name: _plain(value) for name, value in row.items()} for row in told]
 
     def split(self, moment: np.datetime64) -> tuple["Frame", "Frame"]:
         """The rows before a moment, and those from it on."""
@@ -70,6 +85,11 @@ class Frame:
             thresholds=table["threshold"].to_numpy(),
             versions=table["model_version"].to_numpy(),
         )
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def concatenate(frames: list[Frame]) -> Frame:
@@ -120,6 +140,38 @@ def historical(table: pa.Table, contract: Contract) -> Frame:
         thresholds=np.full(n, np.nan),
         versions=np.zeros(n, np.int64),
     )
+
+
+def logged_of(settings: Settings, contract: Contract, rows: Frame, as_of: datetime) -> Common:
+    """Which of a snapshot's rows were logged too."""
+    first, last = (moment.astype(datetime).replace(tzinfo=UTC) for moment in rows.event_times[[0, -1]])
+    there = logged(settings, contract, since=first, matured_before=last + timedelta(microseconds=1), as_of=as_of)
+    at, where = _shared(rows.transaction_ids, there.transaction_ids)
+    raw = len(contract.raw)
+    return Common(at, there.features[where, :raw], rows.features[at, :raw])
+
+
+def ingested_of(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common:
+    """Which of the logged rows were ingested too, in any snapshot; the newest one counts."""
+    if not len(rows):
+        return nothing_common(contract)
+    first, last = (pa.scalar(moment, pa.timestamp("us")).cast(TIMESTAMP) for moment in rows.event_times[[0, -1]])
+    schema = pa.schema([("transaction_id", pa.string()), *((name, pa.float64()) for name in contract.raw)])
+    there = artifacts.between("snapshots", first, last, schema)
+    at, where = _shared(rows.transaction_ids, there["transaction_id"].combine_chunks())
+    return Common(at, rows.features[at, : len(contract.raw)], features_of(there, contract)[where])
+
+
+def nothing_common(contract: Contract) -> Common:
+    """No transaction was both logged and ingested."""
+    return Common(np.empty(0, np.int64), np.empty((0, len(contract.raw))), np.empty((0, len(contract.raw))))
+
+
+def _shared(ids: pa.StringArray, others: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the names that both have, in either."""
+    found = pc.index_in(ids, value_set=others)
+    at = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
+    return at, found.drop_null().to_numpy().astype(np.int64)
 
 
 def features_of(table: pa.Table, contract: Contract) -> NDArray[np.float64]:

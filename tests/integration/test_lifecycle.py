@@ -11,6 +11,8 @@ from uuid import UUID
 import msgspec
 import numpy as np
 import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
@@ -83,10 +85,7 @@ def first(run: Run) -> dict[str, Any]:
 def traffic(settings: Settings, first: dict[str, Any]) -> list[Prediction]:
     """A quiet and an attacked week, answered by the champion and logged; two thirds get labels."""
     wired = context(settings, "fraud", "traffic", datetime.now(UTC))
-    world = World(
-        seed=SEED, start=TODAY - timedelta(days=14), days=14, drift=frozenset({"attack"}), drift_from=TODAY - timedelta(days=7)
-    )
-    transactions = simulate(world)
+    transactions = simulate(traffic_world())
     turn = np.datetime64((TODAY - timedelta(days=7)).replace(tzinfo=None))
     order = np.random.default_rng(5)
     before = order.permutation(np.flatnonzero(transactions.event_time < turn))[:2500]
@@ -103,6 +102,11 @@ def traffic(settings: Settings, first: dict[str, Any]) -> list[Prediction]:
     assert receipt.accepted == len(known[::3]) + len(known[1::3])
     wired.close()
     return predictions
+
+
+def traffic_world() -> World:
+    turn = TODAY - timedelta(days=7)
+    return World(seed=SEED, start=TODAY - timedelta(days=14), days=14, drift=frozenset({"attack"}), drift_from=turn)
 
 
 def as_lines(predictions: list[Prediction]) -> list[bytes]:
@@ -132,6 +136,20 @@ def answered(wired: Context, table: Any, scored_at: datetime) -> list[Prediction
         )
         for at, row in enumerate(table.to_pylist())
     ]  # fmt: skip
+
+
+@pytest.fixture
+def ingested(wired: Context) -> Iterator[Callable[[pa.Table], str]]:
+    """Snapshots that only this test has."""
+    names: list[str] = []
+
+    def save(table: pa.Table) -> str:
+        names.append(wired.artifacts.save("snapshots", table))
+        return names[-1]
+
+    yield save
+    for name in names:
+        wired.artifacts.path("snapshots", name).unlink()
 
 
 def in_production(wired: Context) -> int | None:
@@ -425,6 +443,42 @@ def test_a_run_with_too_many_broken_rows_ends_with_its_reason(wired: Context, ru
     assert decision.verdict == "REJECTED"
     (report,) = Path(wired.artifacts.root, "reports").glob("validation-broken.json")
     assert json.loads(report.read_text())["bad_rows"] == len(table)
+
+
+def test_data_that_cannot_be_trusted_end_the_run_and_everything_found_is_in_the_report(
+    wired: Context, run: Run, traffic: list[Prediction], ingested: Callable[[pa.Table], str]
+) -> None:
+    """History of transactions that were served: one feature knows the label, another was served otherwise, two are one."""
+    contract = wired.use_case.contract
+    table = as_snapshot(simulate(traffic_world()), contract)
+    changed = {
+        "terminal_count_1d": pc.cast(table["label"], pa.float64()),
+        "amount": pc.multiply(table["amount"], 1.5),
+        "customer_count_7d": table["customer_count_1d"],
+    }
+    for name, column in changed.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    with pytest.raises(DataError, match="not the one that was ingested"):
+        run("untrusted", "check_conditions", "validate_data", snapshot=ingested(table))
+    decision = wired.decisions.of_run("fraud", "untrusted")
+    assert decision.verdict == "REJECTED"
+    report = json.loads(Path(wired.artifacts.root, "reports", "validation-untrusted.json").read_text())
+    found = {(finding["check"], *finding["columns"]): finding for finding in report["findings"]}
+    assert {("skew", "amount"), ("leak", "terminal_count_1d"), ("copy", "customer_count_1d", "customer_count_7d")} <= set(found)
+    assert report["rows_logged_and_ingested"] == len(traffic)
+    leak = found["leak", "terminal_count_1d"]
+    assert {(row["label"], row["terminal_count_1d"]) for row in leak["samples"]} == {(1, 1.0)}
+    assert found["skew", "amount"]["samples"][0]["transaction_id"] in {p.transaction_id for p in traffic}
+
+
+def test_what_was_served_is_compared_with_whatever_was_ingested_of_the_same_time(
+    wired: Context, run: Run, traffic: list[Prediction], ingested: Callable[[pa.Table], str]
+) -> None:
+    table = as_snapshot(simulate(traffic_world()), wired.use_case.contract)
+    at = table.column_names.index("terminal_risk_7d")
+    ingested(table.set_column(at, "terminal_risk_7d", pc.multiply(table["terminal_risk_7d"], 0.5)))
+    with pytest.raises(DataError, match=r"terminal_risk_7d: in .* the value that was served is not the one that was ingested"):
+        run("skewed", "check_conditions", "validate_data")
 
 
 def test_an_unknown_snapshot_decision_or_run_is_named(wired: Context, run: Run) -> None:
