@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipelines.errors import ModelRejected
-from pipelines.rules.bundle import FILES, digest
+from pipelines.rules.bundle import FILES, WARM_UP, digest
 from pipelines.rules.ledger import Served
 
 KEPT = 5
@@ -23,9 +23,12 @@ class ModelCache:
         self._last = folder / "served.json"
 
     def get(self, served: Served) -> dict[str, bytes] | None:
-        """A model's files, None when they are not here whole."""
+        """A model's files, None when they are not here whole; its warm-up too if that is here."""
+        folder = self._folder / served.digest
         try:
-            files = {name: (self._folder / served.digest / name).read_bytes() for name in FILES}
+            files = {name: (folder / name).read_bytes() for name in FILES}
+            if (folder / WARM_UP).exists():
+                files[WARM_UP] = (folder / WARM_UP).read_bytes()
             return files if digest(files) == served.digest else None
         except (OSError, ModelRejected):
             return None
@@ -48,8 +51,9 @@ class ModelCache:
 
     def _store(self, there: Path, files: Mapping[str, bytes]) -> None:
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=self._folder))
-        for name in FILES:
-            (making / name).write_bytes(files[name])
+        for name in (*FILES, WARM_UP):
+            if name in files:
+                (making / name).write_bytes(files[name])
         shutil.rmtree(there, ignore_errors=True)
         try:
             making.rename(there)

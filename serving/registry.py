@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipelines.errors import ModelRejected
-from pipelines.rules.bundle import FILES
+from pipelines.rules.bundle import FILES, WARM_UP
 from pipelines.stores.production import ALIAS
 
 
@@ -15,7 +15,7 @@ class Registry(Protocol):
         """The version that is Production, None when none is; httpx.HTTPError or OSError when the registry is away."""
 
     def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
-        """A version's serving files: name → content."""
+        """A version's serving files, and its warm-up if it has one: name → content."""
 
 
 class FolderRegistry:
@@ -35,6 +35,7 @@ class FolderRegistry:
         """Read the files."""
         folder = self._root / use_case / str(version)
         try:
-            return {name: (folder / name).read_bytes() for name in FILES}
+            warm_up = [name for name in (WARM_UP,) if (folder / name).exists()]
+            return {name: (folder / name).read_bytes() for name in (*FILES, *warm_up)}
         except FileNotFoundError as error:
             raise ModelRejected(f"{use_case} version {version} has no {error.filename}") from error

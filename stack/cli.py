@@ -181,10 +181,7 @@ def baseline(
         raise SixgateError(
             f"only fraud has a simulator: `sixgate ingest FILE -u {use_case}`, then name its snapshot with --from"
         )
+    table = Artifacts.of(settings, use_case).load("snapshots", snapshot) if snapshot else None
     target.mkdir(parents=True, exist_ok=True)
-    if snapshot is None:
-        manifest = freeze(target, contract)
-    else:
-        table = Artifacts.of(settings, use_case).load("snapshots", snapshot)
-        manifest = freeze_snapshot(target, contract, table, snapshot)
+    manifest = freeze_snapshot(target, contract, table, str(snapshot)) if table is not None else freeze(target, contract)
     typer.echo(f"{manifest.rows:,} rows, sha256 {manifest.name}…: {target}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.rules.contract import Contract
+from pipelines.rules.trial import typed
 from stack.baseline import SEED
 from stack.world import Transactions, World, simulate
 
@@ -56,10 +57,7 @@ def draw(count: int, *, days: int, drift: frozenset[str], seed: int | None, shuf
 
 def rows(transactions: Transactions, contract: Contract, *, tag: str) -> list[dict[str, Any]]:
     """Transactions as the API takes them: typed by the contract, ids made unique by a tag."""
-    columns = {}
-    for feature in contract.features:
-        values = transactions.features[feature.name]
-        columns[feature.name] = (values != 0).tolist() if feature.type == "bool" else np.round(values, 6).tolist()
+    columns = {f.name: typed(f, np.round(transactions.features[f.name], 6)) for f in contract.features}
     times = [f"{moment}Z" for moment in np.datetime_as_string(transactions.event_time, unit="ms")]
     return [
         {

@@ -3,6 +3,7 @@
 model.onnx           input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,): calibrated
 bundle.json          format, use case, contract hash, columns, kind, calibration, threshold
 known_answers.json   rows of features (null where missing) and the scores that whoever loads the model must get
+warm_up.json         the same of requests on which it was tried; made later, so the digest leaves it out: nothing rests on it
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from pipelines.errors import ModelRejected
 
 FILES = ("model.onnx", "bundle.json", "known_answers.json")
+WARM_UP = "warm_up.json"
 FORMAT = 1
 TOLERANCE = 1e-5
 

@@ -49,6 +49,17 @@ def contributions(
     return calibration.a * values, calibration.a * base + calibration.b
 
 
+def library_scores(kind: str, content: bytes, calibration: Calibration, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Calibrated scores (n,) of features (n, columns) by what trained the model, not by the graph that serves."""
+    if kind == "xgboost":
+        trees = xgboost.Booster(model_file=bytearray(content))
+        margin = trees.predict(xgboost.DMatrix(features.astype(np.float32)), output_margin=True)
+    else:
+        model = msgspec.json.decode(content, type=Linear)
+        margin = model.intercept + np.where(np.isnan(features), model.medians, features) @ np.asarray(model.slopes)
+    return sigmoid(calibration.a * np.asarray(margin, dtype=np.float64) + calibration.b)
+
+
 def add_up(values: NDArray[np.float64], base: float, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether sigmoid(base + Σ contributions) is the score, to 1e-5, for each row (n,)."""
     return np.asarray(np.abs(sigmoid(base + values.sum(axis=1)) - scores) <= ADDITIVITY)

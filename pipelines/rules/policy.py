@@ -135,6 +135,15 @@ class Guard(_Section, frozen=True):
     flagged: Annotated[float, msgspec.Meta(gt=1)]
 
 
+class FinalValidation(_Section, frozen=True):
+    """What the server's own code has to keep on the newest logged `requests`: see `pipelines.rules.trial`."""
+
+    requests: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    parity: Annotated[float, msgspec.Meta(gt=0)]
+    p99: timedelta
+    memory_mb: Positive
+
+
 class Promotion(_Section, frozen=True):
     """How long replicas have to acknowledge."""
 
@@ -170,6 +179,7 @@ class Policy(_Section, frozen=True):
     retraining: Retraining
     drift: Drift
     review: Review
+    final_validation: FinalValidation
     promotion: Promotion
     guard: Guard
     explanation: Explanation
@@ -201,6 +211,7 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
         "drift.step": drift.step,
         "training.budget": policy.training.budget,
         "review.timeout": policy.review.timeout,
+        "final_validation.p99": policy.final_validation.p99,
         "promotion.acknowledge_within": policy.promotion.acknowledge_within,
         "retention.predictions": policy.retention.predictions,
         "retention.metrics": policy.retention.metrics,

@@ -45,6 +45,13 @@ class PredictionLog:
             raise UnknownPrediction(f"no prediction {prediction_id} of {use_case} is logged")
         return Prediction(**{**row, "features": [math.nan if value is None else value for value in row["features"]]})
 
+    def newest(self, use_case: str, contract_hash: str, *, limit: int) -> NDArray[np.float64]:
+        """Features (n, columns) of the newest predictions under a contract, NaN where missing."""
+        found = queries("predictions").newest_features(
+            self._connection, use_case=use_case, contract_hash=contract_hash, limit=limit
+        )
+        return np.array([row["features"] for row in found], dtype=np.float64)
+
     def matured(self, use_case: str, window_start: datetime, matured_before: datetime) -> int:
         """Count labelled predictions whose event time lies in the window."""
         count = queries("predictions").count_matured(

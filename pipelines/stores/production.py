@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from pipelines.errors import ModelRejected
-from pipelines.rules.bundle import FILES
+from pipelines.rules.bundle import FILES, WARM_UP
 
 ALIAS = "production"
 
@@ -25,7 +25,7 @@ class Production:
         return int(_json(answer)["model_version"]["version"])
 
     def fetch(self, use_case: str, version: int, names: Sequence[str] = FILES) -> dict[str, bytes]:
-        """Download files of a version, by default those that serve: name → content."""
+        """Download files of a version, by default those that serve: name → content; its warm-up too if it has one."""
         answer = self._client.get(
             "/api/2.0/mlflow/model-versions/get-download-uri", params={"name": use_case, "version": str(version)}
         )
@@ -33,7 +33,11 @@ class Production:
         scheme, _, path = uri.partition(":/")
         if scheme != "mlflow-artifacts":
             raise ModelRejected(f"{use_case} version {version} lies at {uri}: start MLflow with --serve-artifacts")
-        return {name: self._file(f"{path.strip('/')}/{name}") for name in names}
+        files = {name: self._file(f"{path.strip('/')}/{name}") for name in names}
+        try:
+            return files | {WARM_UP: self._file(f"{path.strip('/')}/{WARM_UP}")}
+        except httpx.HTTPStatusError:  # never tried yet; nothing rests on it
+            return files
 
     def close(self) -> None:
         """Let go of the connections."""

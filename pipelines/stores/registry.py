@@ -1,6 +1,7 @@
 """The model registry: MLflow, as the training side writes it."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,13 @@ class Registry:
         """Make the registered model if it is not there."""
         if not self._client.search_registered_models(f"name = '{use_case}'"):
             self._client.create_registered_model(use_case)
+
+    def attach(self, use_case: str, version: int, name: str, content: bytes) -> None:
+        """Lay one more file beside those of a version."""
+        model_id = self._client.get_model_version(use_case, str(version)).source.rpartition("/")[2]  # models:/m-…
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / name).write_bytes(content)
+            self._client.log_model_artifact(model_id, str(Path(folder) / name))
 
     def point(self, use_case: str, version: int | None, alias: str = ALIAS) -> None:
         """Move an alias, or with None take it away."""

@@ -21,6 +21,12 @@ FROM staged_lines,
      json_populate_recordset(NULL::prediction_logs, line -> 'rows') AS r
 ON CONFLICT DO NOTHING;
 
+-- name: newest_features
+-- What was asked lately: the features of the newest predictions that were made under a contract.
+SELECT features FROM prediction_logs
+WHERE use_case = :use_case AND contract_hash = :contract_hash
+ORDER BY scored_at DESC LIMIT :limit;
+
 -- name: labelled_since
 -- Of one model version's predictions since a moment, those whose truth is known by now; what the guard compares.
 SELECT p.score, p.predicted_label, l.label

@@ -18,8 +18,17 @@ from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
 
 from pipelines import cli
-from pipelines.errors import DataError, EvidenceError, PromotionRefused, SixgateError, StepSkipped, UnknownPrediction
+from pipelines.errors import (
+    DataError,
+    EvidenceError,
+    ModelRejected,
+    PromotionRefused,
+    SixgateError,
+    StepSkipped,
+    UnknownPrediction,
+)
 from pipelines.records import Label, Prediction
+from pipelines.rules.bundle import WARM_UP, KnownAnswers
 from pipelines.rules.derive import Deriver
 from pipelines.rules.guard import on_probation
 from pipelines.settings import ROOT, Settings
@@ -353,6 +362,30 @@ def test_final_validation_notices_evidence_that_changed(wired: Context, run: Run
     wired.connection.execute("UPDATE retraining_decisions SET evidence_hash = 'other' WHERE id = %s", (first["decision_id"],))
     with pytest.raises(EvidenceError, match="other evidence"):
         run("changed", "final_validation", decision_id=first["decision_id"])
+
+
+def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_serves(
+    wired: Context, first: dict[str, Any]
+) -> None:
+    def tried(limits: Any) -> Any:
+        policy = msgspec.structs.replace(wired.use_case.policy, final_validation=limits)
+        found = replace(wired, use_case=replace(wired.use_case, policy=policy), params={"version": 1})
+        return perform("final_validation", found)
+
+    limits = wired.use_case.policy.final_validation
+    told = tried(limits)
+    assert (told["version"], told["requests"]) == (1, 1000)
+    with Production(wired.settings.mlflow_tracking_uri) as production:
+        warm = msgspec.json.decode(production.fetch("fraud", 1)[WARM_UP], type=KnownAnswers)
+    assert warm.matrix().shape == (1000, len(wired.use_case.contract.columns))
+    with pytest.raises(ModelRejected, match=r"p99 is .* ms a request, more than 0.001 ms; a worker with it needs .* MB"):
+        tried(msgspec.structs.replace(limits, p99=timedelta(microseconds=1), memory_mb=1))
+    with Production(wired.settings.mlflow_tracking_uri) as production:
+        own, others = (production.fetch("fraud", version, ["explain.ubj"])["explain.ubj"] for version in (1, 2))
+    wired.registry.attach("fraud", 1, "explain.ubj", others)
+    with pytest.raises(ModelRejected, match="version 1 may not serve: its scores differ from the training library's"):
+        tried(limits)
+    wired.registry.attach("fraud", 1, "explain.ubj", own)
 
 
 def test_flagged_predictions_are_explained_by_the_version_that_scored_them_and_a_poisoned_row_fails_alone(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pipelines.errors import UseCaseError
 from pipelines.rules.contract import Contract, Feature, parse_contract
 from pipelines.rules.derive import Deriver
+from pipelines.rules.trial import requests
 from serving.intake import Intake, decode, rule
 from serving.problems import Problem
 from serving.routes.labels import RULES, TRUTHS
@@ -173,6 +174,13 @@ def test_accepted_rows_give_features_of_the_right_width_that_are_finite_or_missi
     assert not np.isinf(features).any()
     sent = [[feature.as_number(row[feature.name]) for feature in MIXED.features] for row in rows]
     np.testing.assert_array_equal(features, DERIVE(np.array(sent)))
+
+
+@given(st.lists(ROWS, min_size=1, max_size=5))
+def test_what_was_logged_can_be_asked_again_and_is_the_same_row(rows):
+    first = [row.raw for row in INTAKE.many(json.dumps({"rows": rows}).encode())]
+    logged = np.array([np.frombuffer(raw) for raw in first])
+    assert [INTAKE.one(json.dumps(again).encode()).raw for again in requests(logged, MIXED)] == first
 
 
 @given(st.sampled_from(MIXED.features), st.data())

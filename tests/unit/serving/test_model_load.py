@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
 from pipelines.errors import ModelRejected
+from pipelines.rules.bundle import WARM_UP, KnownAnswers
 from pipelines.rules.ledger import Served
 from serving.cache import KEPT, ModelCache
 from serving.model import load
@@ -63,6 +65,24 @@ def test_the_cache_gives_back_whole_models_only_and_remembers_the_last(tmp_path)
     assert cache.get(name) == files and cache.last() == name
     (tmp_path / "models" / name.digest / "model.onnx").write_bytes(b"x")
     assert cache.get(name) is None
+    cache.put(name, files)
+    assert cache.get(name) == files
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(msgspec.json.encode(KnownAnswers([[0.0] * len(made.FRAUD.columns)], [0.5])), "", id="warm"),
+        pytest.param(b"[", "starts cold", id="unreadable"),
+        pytest.param(b'{"features": [[1.0]], "scores": [0.5]}', "starts cold", id="of another model"),
+    ],
+)
+def test_a_warm_up_costs_nothing_but_the_warmth_when_it_is_spoilt(tmp_path, caplog, content, said):
+    files = made.files() | {WARM_UP: content}
+    name = made.served(files)
+    assert name == made.served(made.files()) and load(files, name, made.FRAUD).score(np.zeros((1, len(made.FRAUD.columns))))
+    assert (said in caplog.text) if said else not caplog.records
+    cache = ModelCache(tmp_path)
     cache.put(name, files)
     assert cache.get(name) == files
 

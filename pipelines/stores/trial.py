@@ -1,0 +1,31 @@
+"""The scoring server as a process of its own, which tries a model: the lifecycle never imports what serves."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pipelines.errors import ModelRejected
+from pipelines.rules.trial import Trial
+
+TIMEOUT = 120  # seconds
+
+
+def run_trial(use_case: Path, files: Mapping[str, bytes], requests: list[dict[str, object]]) -> Trial:
+    """Let the server's own code load and prove the files and answer the requests; ModelRejected says why it would not."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        (Path(folder) / "requests.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(requests))
+        command = [sys.executable, "-m", "serving.trial", folder, str(use_case)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            raise ModelRejected(f"the server did not answer {len(requests)} requests within {TIMEOUT} s") from error
+    said = (done.stderr.strip() or "nothing").splitlines()[-1]
+    if done.returncode:
+        raise ModelRejected(f"the server does not take the model, it ended with {done.returncode} and said: {said}")
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Trial)
