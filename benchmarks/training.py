@@ -1,7 +1,8 @@
 """`make bench-training`: what the train step finds on public data, and what a retraining costs beside one bare fit.
 
 The public part wants `SIXGATE_PUBLIC_DATA` to name a folder with handbook_transactions.parquet, and is left out otherwise: a
-week of the Fraud Detection Handbook trains, the week after next is held out, without cards known as compromised.
+week of the Fraud Detection Handbook trains, the week after next is held out, without cards known as compromised. At last, a
+million rows are read out of the log.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks import log
 from pipelines.settings import Settings
 from pipelines.steps.ingest import ingest
 from pipelines.stores.dataset import Frame
@@ -46,6 +48,7 @@ PUBLISHED = (
 ROWS, TREES, DEPTH, HOLDOUT = 1_000_000, 300, 6, 0.05
 DAILY = 4400  # transactions of the simulated town, at least
 STEPS = ("check_conditions", "validate_data", "train")
+PARTS = ("handbook", "overhead", "log")
 CONSOLE = Console(stderr=True)
 
 
@@ -133,6 +136,23 @@ def handbook(on: Stage, file: Path) -> Iterator[tuple[str, str, float, float]]:
         wired.close()
 
 
+def compared(on: Stage, data: str) -> dict[str, float]:
+    """The Handbook's weeks beside what was published, as a table; figures by week."""
+    if not data:
+        CONSOLE.print("[yellow]SIXGATE_PUBLIC_DATA is not set: the Handbook's weeks are left out[/]")
+        return {}
+    figures: dict[str, float] = {}
+    table = Table("trained from", "chosen", "ROC-AUC", "average precision", box=None, title="Fraud Detection Handbook")
+    for week, kind, auc, precision in handbook(on, Path(data) / "handbook_transactions.parquet"):
+        table.add_row(week, kind, f"{auc:.4f}", f"{precision:.4f}")
+        key = "handbook" if week == WEEKS[0] else f"handbook_{week}"
+        figures |= {f"{key}_roc_auc": auc, f"{key}_average_precision": precision}
+    for name, auc, precision in PUBLISHED:
+        table.add_row(WEEKS[0], f"published: {name}", f"{auc:.3f}", f"{precision:.3f}")
+    Console().print(table)
+    return figures
+
+
 def overhead(on: Stage) -> dict[str, float]:
     """Seconds of a retraining on ROWS training rows outside search and fitting, beside those of one bare fit on them."""
     n = int(ROWS / (1 - HOLDOUT)) + 1
@@ -164,24 +184,17 @@ def overhead(on: Stage) -> dict[str, float]:
 def main() -> None:
     """Measure, print the tables, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("handbook", "overhead"), help="one of the two parts")
-    only = parser.parse_args().only
-    data = os.environ.get("SIXGATE_PUBLIC_DATA", "")
+    parser.add_argument("--only", choices=PARTS, help="one of the parts")
+    parts = [only] if (only := parser.parse_args().only) else PARTS
     figures: dict[str, float] = {}
     with stage() as on:
-        if only != "overhead" and data:
-            table = Table("trained from", "chosen", "ROC-AUC", "average precision", box=None, title="Fraud Detection Handbook")
-            for week, kind, auc, precision in handbook(on, Path(data) / "handbook_transactions.parquet"):
-                table.add_row(week, kind, f"{auc:.4f}", f"{precision:.4f}")
-                key = "handbook" if week == WEEKS[0] else f"handbook_{week}"
-                figures |= {f"{key}_roc_auc": auc, f"{key}_average_precision": precision}
-            for name, auc, precision in PUBLISHED:
-                table.add_row(WEEKS[0], f"published: {name}", f"{auc:.3f}", f"{precision:.3f}")
-            Console().print(table)
-        elif only != "overhead":
-            CONSOLE.print("[yellow]SIXGATE_PUBLIC_DATA is not set: the Handbook's weeks are left out[/]")
-        if only != "handbook":
+        if "handbook" in parts:
+            figures |= compared(on, os.environ.get("SIXGATE_PUBLIC_DATA", ""))
+        if "overhead" in parts:
             figures |= overhead(on)
+        if "log" in parts:
+            CONSOLE.print("[dim]a million rows into the log, and out of it …[/]")
+            figures |= log.measure(on.settings, USE_CASE)
     Console().print_json(data={name: round(value, 4) for name, value in figures.items()})
     out = Settings.load().home / "bench" / "training.json"
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Bulk reads as Arrow columns, for what is too many rows for Python objects."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +11,21 @@ from numpy.typing import NDArray
 
 from pipelines.settings import Settings
 
+Parameter = str | datetime
 
-def read(settings: Settings, name: str, *parameters: str | datetime) -> pa.Table:
+
+def read(settings: Settings, name: str, *parameters: Parameter) -> pa.Table:
     """Run `sql/bulk/<name>.sql` with its numbered parameters."""
+    return pa.concat_tables(each(settings, name, [parameters]))
+
+
+def each(settings: Settings, name: str, runs: Iterable[Sequence[Parameter]]) -> Iterator[pa.Table]:
+    """The rows of one run after the other: the driver holds all rows of a query with parameters, so ask for parts."""
     text = (settings.root / "sql" / "bulk" / f"{name}.sql").read_text()
-    with (
-        adbc_driver_postgresql.dbapi.connect(settings.database_url) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(text, parameters)
-        return cursor.fetch_arrow_table()
+    with adbc_driver_postgresql.dbapi.connect(settings.database_url) as connection, connection.cursor() as cursor:
+        for parameters in runs:
+            cursor.execute(text, parameters)
+            yield cursor.fetch_arrow_table()
 
 
 def matrix(column: pa.ChunkedArray, width: int) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """The rows a run trains and judges on, gathered from the log, a snapshot or the reference."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from pipelines.rules.validation import Common
 from pipelines.settings import Settings
 from pipelines.stores import bulk
 from pipelines.stores.artifacts import Artifacts
+
+PARTS = 12  # in which the log is read, so that one of them and the result are in memory, not everything twice
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def concatenate(frames: list[Frame]) -> Frame:
     if len(filled) == 1:
         return filled[0]
     joined = Frame(*(_joined([getattr(frame, name) for frame in filled]) for name in Frame.__dataclass_fields__))
+    if (joined.event_times[1:] >= joined.event_times[:-1]).all():
+        return joined
     return joined.take(np.argsort(joined.event_times, kind="stable").astype(np.int64))
 
 
@@ -114,15 +119,22 @@ def _joined(columns: list[Any]) -> Any:
 
 def logged(settings: Settings, contract: Contract, *, since: datetime, matured_before: datetime, as_of: datetime) -> Frame:
     """Predictions of the window with the labels known at `as_of`; unlabelled ones too."""
-    table = bulk.read(settings, "evidence", contract.use_case, since, matured_before, contract.hash, as_of)
+    edges = [since + part * (matured_before - since) / PARTS for part in range(PARTS)] + [matured_before]
+    runs = [(contract.use_case, begin, end, contract.hash, as_of) for begin, end in itertools.pairwise(edges)]
+    return concatenate([_logged(part, contract) for part in bulk.each(settings, "evidence", runs)])
+
+
+def _logged(table: pa.Table, contract: Contract) -> Frame:
+    """Rows as they came, copied: whatever refers to one column of them would keep all in memory."""
+    everything = pa.array(np.arange(len(table)))
     return Frame(
         event_times=_times(table["event_time"]),
-        transaction_ids=table["transaction_id"].combine_chunks(),
-        features=bulk.matrix(table["features"], len(contract.columns)),
-        labels=pc.fill_null(table["label"].cast(pa.int8()), -1).to_numpy(),
-        scores=table["score"].to_numpy(),
-        thresholds=table["threshold"].to_numpy(),
-        versions=table["model_version"].cast(pa.int64()).to_numpy(),
+        transaction_ids=table["transaction_id"].take(everything).combine_chunks(),
+        features=np.asfortranarray(bulk.matrix(table["features"], len(contract.columns))),
+        labels=np.array(pc.fill_null(table["label"].cast(pa.int8()), -1)),
+        scores=np.array(table["score"]),
+        thresholds=np.array(table["threshold"]),
+        versions=np.array(table["model_version"].cast(pa.int64())),
     )
 
 

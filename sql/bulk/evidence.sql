@@ -2,8 +2,7 @@
 -- unlabelled). One row per transaction: the first answer is the one that was acted on.
 -- $1 use case · $2 window start · $3 matured before · $4 contract hash · $5 labels received before
 SELECT DISTINCT ON (p.event_time, p.transaction_id)
-       p.event_time, p.transaction_id, p.prediction_id::text AS prediction_id, p.model_version, p.score, p.threshold,
-       p.features, l.label
+       p.event_time, p.transaction_id, p.model_version, p.score, p.threshold, p.features, l.label
 FROM prediction_logs AS p
 LEFT JOIN LATERAL (
     SELECT label FROM label_store AS s
