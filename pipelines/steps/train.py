@@ -7,22 +7,21 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pandas as pd
 
 from pipelines.card import Data, model_card
 from pipelines.rules import explain
 from pipelines.rules.bundle import Bundle, KnownAnswers, digest
 from pipelines.rules.candidates import Candidate, choose, fit_all
-from pipelines.rules.contract import Contract
 from pipelines.rules.graph import to_onnx
 from pipelines.rules.kinds import Rows
 from pipelines.rules.split import tune_cut
+from pipelines.stores import registry
 from pipelines.stores.dataset import Frame
 from pipelines.stores.registry import CHALLENGER, Account, Nested, Registered
 from pipelines.wiring import Context, git_sha
 
 log = logging.getLogger(__name__)
-KNOWN_ROWS, EXAMPLE_ROWS, EXPLAINED_ROWS = 32, 200, 1000
+KNOWN_ROWS, EXPLAINED_ROWS = 32, 1000
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -78,7 +77,7 @@ def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id) or context.registry.register(
         context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, data, sha),
-        example=_example(frame, contract), label=contract.label.name, data_hash=data_hash,
+        columns=contract.columns, label=contract.label.name, data=_inputs(context, data),
     )  # fmt: skip
     context.registry.point(context.name, registered.version, CHALLENGER)
     _remember(context, candidate, registered, tags["digest"], data_hash)
@@ -145,7 +144,17 @@ def _files(context: Context, frame: Frame, candidate: Candidate) -> dict[str, by
     }
 
 
-def _example(frame: Frame, contract: Contract) -> pd.DataFrame:
-    """A look at the data for MLflow's dataset page, under the contract's names."""
-    rows = pd.DataFrame(frame.features[:EXAMPLE_ROWS], columns=list(contract.columns))
-    return rows.assign(**{contract.label.name: frame.labels[:EXAMPLE_ROWS].astype(float)})
+def _inputs(context: Context, data: dict[str, Any]) -> tuple[registry.Input, ...]:
+    """What trained and what judges, for MLflow: each with its rows, its time, and what it was made of."""
+    begin, end = data["window"]
+    origin = {"evidence_source": data["source"], "history": data["history"], "decision_run_id": context.run_id}
+    return (
+        registry.Input(
+            context="training", digest=data["train"], path=context.artifacts.path("datasets", data["train"]),
+            tags=origin | {"rows": str(data["train_rows"]), "from": begin, "to": data["cut"], "tune_from": data["tune_from"]},
+        ),
+        registry.Input(
+            context="evaluation", digest=data["holdout"], path=context.artifacts.path("datasets", data["holdout"]),
+            tags=origin | {"rows": str(data["holdout_rows"]), "from": data["cut"], "to": end},
+        ),
+    )  # fmt: skip

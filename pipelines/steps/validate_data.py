@@ -15,7 +15,7 @@ from pipelines.rules import validation
 from pipelines.rules.bands import Parts, coverage
 from pipelines.rules.ledger import champion
 from pipelines.rules.schema import failures, positions, summary
-from pipelines.rules.split import holdout_cut
+from pipelines.rules.split import holdout_cut, tune_cut
 from pipelines.rules.validation import Common, Finding
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
@@ -54,7 +54,9 @@ def run(context: Context) -> dict[str, Any]:
         "train": context.artifacts.save("datasets", train.table(context.use_case.contract)),
         "holdout": context.artifacts.save("datasets", holdout.table(context.use_case.contract)),
         "history": rows.history,
+        "source": rows.source,
         "train_rows": len(train),
+        "tune_from": str(train.event_times[tune_cut(len(train))]),
         "holdout_rows": len(holdout),
         "holdout_positives": int(holdout.labels.sum()),
         "predictions": len(judged),

@@ -12,12 +12,13 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a lin
 import mlflow
 import numpy as np
 import onnx
-import pandas as pd
 from matplotlib.figure import Figure
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, Param
 from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ColSpec, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from pipelines.settings import Settings
@@ -48,6 +49,16 @@ class Account:
     card: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A dataset that a run used: what for, the name its content gives it, where it lies, and where it came from, in tags."""
+
+    context: str
+    digest: str
+    path: Path
+    tags: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Registered:
     """Where a model landed."""
@@ -76,11 +87,11 @@ class Registry:
         files: dict[str, bytes],
         account: Account,
         tags: dict[str, str],
-        example: pd.DataFrame,
+        columns: tuple[str, ...],
         label: str,
-        data_hash: str,
+        data: tuple[Input, ...],
     ) -> Registered:
-        """Log an MLflow run with its dataset and all that was tried, and register the model it made."""
+        """Log an MLflow run with its datasets and all that was tried, and register the model it made."""
         mlflow.set_experiment(use_case)
         with mlflow.start_run(run_name=run_id, tags={RUN_TAG: run_id, **tags}) as run:
             mlflow.log_params(account.params)
@@ -88,14 +99,14 @@ class Registry:
             for name, figure in account.figures.items():
                 mlflow.log_figure(figure, f"figures/{name}")
             mlflow.log_text(account.card, "model_card.md")
-            dataset = mlflow.data.from_pandas(example, targets=label, name=f"{use_case}-{data_hash}", digest=data_hash)
-            mlflow.log_input(dataset, context="training")
+            for each in data:
+                mlflow.log_input(_dataset(f"{use_case}-{each.context}", each, columns, label), each.context, each.tags)
             logged = Model.log(
                 artifact_path=None,
                 name="model",
                 flavor=_Flavor,
                 files=files,
-                signature=_signature(example.drop(columns=[label]).columns.to_list()),
+                signature=_signature(columns),
             )
             self._log_below(run.info.experiment_id, run.info.run_id, account.below)
         version = self._client.create_model_version(
@@ -151,7 +162,12 @@ class _Flavor:
             (Path(path) / name).write_bytes(content)
 
 
-def _signature(columns: list[str]) -> ModelSignature:
+def _dataset(name: str, data: Input, columns: tuple[str, ...], label: str) -> MetaDataset:
+    schema = Schema([ColSpec("double", column) for column in columns] + [ColSpec("integer", label)])
+    return MetaDataset(resolve_dataset_source(str(data.path)), name=name, digest=data.digest, schema=schema)
+
+
+def _signature(columns: tuple[str, ...]) -> ModelSignature:
     return ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(columns)), "features")]),
         outputs=Schema([TensorSpec(np.dtype(np.float32), (-1,), "score")]),

@@ -196,7 +196,12 @@ def test_a_registered_model_carries_its_run_dataset_signature_and_files(settings
     version = client.get_model_version("fraud", "1")
     logged = client.get_run(version.run_id)
     assert logged.data.metrics.keys() >= {"average_precision", "roc_auc", "brier", "f1"}
-    assert logged.inputs.dataset_inputs
+    trained, judged = sorted(logged.inputs.dataset_inputs, key=lambda each: each.dataset.name, reverse=True)
+    assert (trained.dataset.name, judged.dataset.name) == ("fraud-training", "fraud-evaluation")
+    lineage = {tag.key: tag.value for tag in trained.tags}
+    assert lineage.items() >= {"mlflow.data.context": "training", "rows": "21000", "history": "reference"}.items()
+    assert lineage["from"] < lineage["tune_from"] < lineage["to"]
+    assert Path(json.loads(trained.dataset.source)["uri"]).name == f"{trained.dataset.digest}.parquet"
     assert version.tags.keys() >= {"contract_hash", "digest", "threshold", "git_sha", "stage"}
     assert version.description.startswith("# ")
     figures = {file.path for file in client.list_artifacts(version.run_id, "figures")}
