@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema, TensorSpec
@@ -92,15 +93,15 @@ class Registry:
         data: tuple[Input, ...],
     ) -> Registered:
         """Log an MLflow run with its datasets and all that was tried, and register the model it made."""
-        mlflow.set_experiment(use_case)
-        with mlflow.start_run(run_name=run_id, tags={RUN_TAG: run_id, **tags}) as run:
+        experiment = mlflow.set_experiment(use_case)  # of two runs that make it at once, only one has it set
+        with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=run_id, tags={RUN_TAG: run_id, **tags}) as run:
             mlflow.log_params(account.params)
             mlflow.log_metrics(account.metrics)
             for name, figure in account.figures.items():
                 mlflow.log_figure(figure, f"figures/{name}")
             mlflow.log_text(account.card, "model_card.md")
             for each in data:
-                mlflow.log_input(_dataset(f"{use_case}-{each.context}", each, columns, label), each.context, each.tags)
+                _log_input(f"{use_case}-{each.context}", each, columns, label)
             logged = Model.log(
                 artifact_path=None,
                 name="model",
@@ -125,9 +126,14 @@ class Registry:
             self._client.set_terminated(run.info.run_id)
 
     def ensure(self, use_case: str) -> None:
-        """Make the registered model if it is not there."""
-        if not self._client.search_registered_models(f"name = '{use_case}'"):
+        """Make the registered model if it is not there; another run may be about to."""
+        if self._client.search_registered_models(f"name = '{use_case}'"):
+            return
+        try:
             self._client.create_registered_model(use_case)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
 
     def attach(self, use_case: str, version: int, name: str, content: bytes) -> None:
         """Lay one more file beside those of a version."""
@@ -162,9 +168,13 @@ class _Flavor:
             (Path(path) / name).write_bytes(content)
 
 
-def _dataset(name: str, data: Input, columns: tuple[str, ...], label: str) -> MetaDataset:
+def _log_input(name: str, data: Input, columns: tuple[str, ...], label: str) -> None:
     schema = Schema([ColSpec("double", column) for column in columns] + [ColSpec("integer", label)])
-    return MetaDataset(resolve_dataset_source(str(data.path)), name=name, digest=data.digest, schema=schema)
+    dataset = MetaDataset(resolve_dataset_source(str(data.path)), name=name, digest=data.digest, schema=schema)
+    try:
+        mlflow.log_input(dataset, data.context, data.tags)
+    except MlflowException:  # two runs that log the same data at once: it fails for one of them, and is there then
+        mlflow.log_input(dataset, data.context, data.tags)
 
 
 def _signature(columns: tuple[str, ...]) -> ModelSignature:

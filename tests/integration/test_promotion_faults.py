@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
 import psycopg
 import pytest
 from typer.testing import CliRunner
@@ -66,8 +65,7 @@ class Lifecycle:
             wired.registry.ensure("fraud")
             registered = wired.registry.register(
                 "fraud", run_id, files=files, account=NOTHING_TO_TELL, tags={"digest": digest},
-                example=pd.DataFrame({**{name: [0.0] for name in contract.columns}, "label": [0.0]}), label="label",
-                data_hash="none",
+                columns=contract.columns, label="label", data=(),
             )  # fmt: skip
             wired.models.record_contract(contract)
             wired.models.record(
