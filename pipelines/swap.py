@@ -128,5 +128,6 @@ def _follow_ledger(context: Context) -> None:
 
 def _tag(context: Context, before: int | None, after: int) -> None:
     context.registry.tag(context.name, after, "stage", "production")
+    context.registry.release(context.name, after)
     if before and before != after:
         context.registry.tag(context.name, before, "stage", "archived")

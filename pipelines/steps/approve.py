@@ -1,8 +1,9 @@
-"""Let an APPROVED verdict through, so that the candidate asset is emitted by this task alone."""
+"""Let an APPROVED verdict through: this task alone emits the candidate asset, and MLflow's alias names the candidate."""
 
 from typing import Any
 
 from pipelines.errors import StepSkipped
+from pipelines.stores.production import CHALLENGER
 from pipelines.wiring import Context
 
 
@@ -11,4 +12,5 @@ def run(context: Context) -> dict[str, Any]:
     decision = context.decisions.of_run(context.name, context.run_id)
     if decision.verdict != "APPROVED":
         raise StepSkipped(f"{decision.verdict}: {decision.reason}")
+    context.registry.point(context.name, decision.challenger_version, CHALLENGER)
     return {"decision_id": decision.id}

@@ -17,11 +17,11 @@ from pipelines.rules.kinds import Rows
 from pipelines.rules.split import tune_cut
 from pipelines.stores import registry
 from pipelines.stores.dataset import Frame
-from pipelines.stores.registry import CHALLENGER, Account, Nested, Registered
+from pipelines.stores.registry import Account, Nested, Registered
 from pipelines.wiring import Context, git_sha
 
 log = logging.getLogger(__name__)
-KNOWN_ROWS, EXPLAINED_ROWS = 32, 1000
+KNOWN_ROWS, EXAMPLE_ROWS, EXPLAINED_ROWS = 32, 5, 1000
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -77,9 +77,9 @@ def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id) or context.registry.register(
         context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, data, sha),
+        example=frame.features[:EXAMPLE_ROWS].astype(np.float32),
         columns=contract.columns, label=contract.label.name, data=_inputs(context, data),
     )  # fmt: skip
-    context.registry.point(context.name, registered.version, CHALLENGER)
     _remember(context, candidate, registered, tags["digest"], data_hash)
 
 

@@ -8,7 +8,7 @@ import httpx
 from pipelines.errors import ModelRejected
 from pipelines.rules.bundle import FILES, WARM_UP
 
-ALIAS = "production"
+ALIAS, CHALLENGER = "production", "staging"  # what serves, and the candidate that passed the gates
 
 
 class Production:

@@ -21,11 +21,11 @@ from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from numpy.typing import NDArray
 
 from pipelines.settings import Settings
-from pipelines.stores.production import ALIAS
+from pipelines.stores.production import ALIAS, CHALLENGER
 
-CHALLENGER = "staging"
 RUN_TAG = "sixgate.run_id"
 
 
@@ -88,6 +88,7 @@ class Registry:
         files: dict[str, bytes],
         account: Account,
         tags: dict[str, str],
+        example: NDArray[np.float32],
         columns: tuple[str, ...],
         label: str,
         data: tuple[Input, ...],
@@ -108,6 +109,7 @@ class Registry:
                 flavor=_Flavor,
                 files=files,
                 signature=_signature(columns),
+                example=example,
             )
             self._log_below(run.info.experiment_id, run.info.run_id, account.below)
         version = self._client.create_model_version(
@@ -149,6 +151,12 @@ class Registry:
         else:
             self._client.set_registered_model_alias(use_case, alias, str(version))
 
+    def release(self, use_case: str, version: int) -> None:
+        """Take the challenger's alias away from a version that has it."""
+        aliases = self._client.get_registered_model(use_case).aliases
+        if str(aliases.get(CHALLENGER)) == str(version):
+            self._client.delete_registered_model_alias(use_case, CHALLENGER)
+
     def tag(self, use_case: str, version: int, key: str, value: str) -> None:
         """Set a tag of a model version."""
         self._client.set_model_version_tag(use_case, str(version), key, value)
@@ -158,11 +166,18 @@ class _Flavor:
     """MLflow's ONNX flavor, with the bundle's other files laid beside the graph."""
 
     @staticmethod
-    def save_model(path: str, mlflow_model: Model, files: dict[str, bytes], signature: ModelSignature, **_: Any) -> None:
+    def save_model(
+        path: str,
+        mlflow_model: Model,
+        files: dict[str, bytes],
+        signature: ModelSignature,
+        example: NDArray[np.float32],
+        **_: Any,
+    ) -> None:
         """Write the model folder: everything that serves or explains, and MLflow's description of it."""
         mlflow.onnx.save_model(
             onnx.load_from_string(files["model.onnx"]), path, mlflow_model=mlflow_model, signature=signature,
-            pip_requirements=["onnxruntime", "numpy"],
+            input_example=example, pip_requirements=["onnxruntime", "numpy"], onnx_execution_providers=["CPUExecutionProvider"],
         )  # fmt: skip
         for name, content in files.items():
             (Path(path) / name).write_bytes(content)

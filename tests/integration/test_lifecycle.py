@@ -37,7 +37,7 @@ from pipelines.steps.shadow_evaluate import replay
 from pipelines.stores.dataset import features_of
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
-from pipelines.stores.production import Production
+from pipelines.stores.production import CHALLENGER, Production
 from pipelines.stores.replay import Replay
 from pipelines.wiring import Context, context
 from serving.identifiers import uuid7
@@ -83,9 +83,11 @@ PROMOTE = ("final_validation", "promote")
 
 
 @pytest.fixture(scope="module")
-def first(run: Run) -> dict[str, Any]:
+def first(settings: Settings, run: Run) -> dict[str, Any]:
     """The first model: trained on the reference, approved, promoted."""
     approved = run("first", *RETRAIN)
+    with Production(settings.mlflow_tracking_uri) as production:
+        assert production.version("fraud", CHALLENGER) == 1 and production.version("fraud") is None
     run("first-promotion", *PROMOTE, decision_id=approved["decision_id"])
     return dict(approved)
 
@@ -204,6 +206,7 @@ def test_a_registered_model_carries_its_run_dataset_signature_and_files(settings
     assert Path(json.loads(trained.dataset.source)["uri"]).name == f"{trained.dataset.digest}.parquet"
     assert version.tags.keys() >= {"contract_hash", "digest", "threshold", "git_sha", "stage"}
     assert version.description.startswith("# ")
+    assert version.aliases == ["production"], "no candidate any more"
     figures = {file.path for file in client.list_artifacts(version.run_id, "figures")}
     assert len(figures) == 5
     below = {run.data.tags["mlflow.runName"]: run for run in runs_below(client, logged.info)}
@@ -213,6 +216,7 @@ def test_a_registered_model_carries_its_run_dataset_signature_and_files(settings
     assert all("average_precision" in run.data.metrics and "max_depth" in run.data.params for run in tried)
     model = mlflow.pyfunc.load_model("models:/fraud/1")
     assert model.metadata.signature is not None
+    assert model.input_example["features"].shape == (5, 18)
     score = model.predict(np.zeros((2, 18), np.float32))
     assert np.asarray(list(score.values()) if isinstance(score, dict) else score).size == 2
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from typer.testing import CliRunner
@@ -68,7 +69,7 @@ class Lifecycle:
             wired.registry.ensure("fraud")
             registered = wired.registry.register(
                 "fraud", run_id, files=files, account=NOTHING_TO_TELL, tags={"digest": digest},
-                columns=contract.columns, label="label", data=(),
+                example=np.zeros((1, len(contract.columns)), np.float32), columns=contract.columns, label="label", data=(),
             )  # fmt: skip
             wired.models.record_contract(contract)
             wired.models.record(
