@@ -17,7 +17,7 @@ import shap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-SIZE, WIDE, POINTS = (6.4, 4.8), (10.0, 6.0), 100_000
+SIZE, WIDE, POINTS = (6.4, 4.8), (10.0, 6.0), 20_000
 
 
 def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64], features: NDArray[np.float64],

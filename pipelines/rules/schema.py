@@ -21,7 +21,7 @@ def schema(contract: Contract) -> pa.DataFrameSchema:
 def failures(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Check every row and every rule; return all failures (column, check, failure_case, index), empty when there are none."""
     try:
-        schema(contract).validate(frame, lazy=True)
+        schema(contract).validate(frame, lazy=True, inplace=True)  # nothing is coerced, so nothing changes
     except pa.errors.SchemaErrors as errors:
         return pd.DataFrame(errors.failure_cases[["column", "check", "failure_case", "index"]])
     return pd.DataFrame(columns=["column", "check", "failure_case", "index"])

@@ -13,13 +13,14 @@ import mlflow
 import numpy as np
 import onnx
 from matplotlib.figure import Figure
-from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
+from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.utils import requirements_utils
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from numpy.typing import NDArray
 
@@ -162,6 +163,9 @@ class Registry:
         self._client.set_model_version_tag(use_case, str(version), key, value)
 
 
+NEEDED = ("onnxruntime", "numpy")  # by whoever loads a version with MLflow
+
+
 class _Flavor:
     """MLflow's ONNX flavor, with the bundle's other files laid beside the graph."""
 
@@ -174,10 +178,14 @@ class _Flavor:
         example: NDArray[np.float32],
         **_: Any,
     ) -> None:
-        """Write the model folder: everything that serves or explains, and MLflow's description of it."""
+        """Write the model folder: everything that serves or explains, and MLflow's description of it.
+
+        MLflow would ask all packages of this environment which modules they hold, for most of a second, only to look these up.
+        """
+        requirements_utils._MODULES_TO_PACKAGES = {name: [name] for name in ("mlflow", *NEEDED)}
         mlflow.onnx.save_model(
             onnx.load_from_string(files["model.onnx"]), path, mlflow_model=mlflow_model, signature=signature,
-            input_example=example, pip_requirements=["onnxruntime", "numpy"], onnx_execution_providers=["CPUExecutionProvider"],
+            input_example=example, pip_requirements=[*NEEDED], onnx_execution_providers=["CPUExecutionProvider"],
         )  # fmt: skip
         for name, content in files.items():
             (Path(path) / name).write_bytes(content)
@@ -185,7 +193,7 @@ class _Flavor:
 
 def _log_input(name: str, data: Input, columns: tuple[str, ...], label: str) -> None:
     schema = Schema([ColSpec("double", column) for column in columns] + [ColSpec("integer", label)])
-    dataset = MetaDataset(resolve_dataset_source(str(data.path)), name=name, digest=data.digest, schema=schema)
+    dataset = MetaDataset(LocalArtifactDatasetSource(str(data.path)), name=name, digest=data.digest, schema=schema)
     try:
         mlflow.log_input(dataset, data.context, data.tags)
     except MlflowException:  # two runs that log the same data at once: it fails for one of them, and is there then
