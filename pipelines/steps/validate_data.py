@@ -47,7 +47,7 @@ def run(context: Context) -> dict[str, Any]:
         return _stop(context, "INSUFFICIENT", "no labelled row lies in the window: post labels, or name a snapshot")
     cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
     before, holdout = labelled.split(cut)
-    train, judged = dataset.concatenate([before, rows.older.split(cut)[0]]), frame.split(cut)[1]
+    train, judged = dataset.concatenate([before, rows.older.without(frame).split(cut)[0]]), frame.split(cut)[1]
     if len(np.unique(train.labels)) < 2:
         return _stop(context, "INSUFFICIENT", f"the {len(train)} training rows hold one class only: wait for more labels")
     written = {

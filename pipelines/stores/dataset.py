@@ -46,6 +46,12 @@ class Frame:
             return self
         return Frame(*(_taken(getattr(self, name), rows) for name in self.__dataclass_fields__))
 
+    def without(self, others: "Frame") -> "Frame":
+        """The rows whose transactions are not among the others."""
+        if not len(self) or not len(others):
+            return self
+        return self.take(~np.asarray(pc.is_in(self.transaction_ids, value_set=others.transaction_ids)))
+
     def none(self) -> "Frame":
         """No rows, of the same columns."""
         return self.take(slice(0, 0))
