@@ -30,9 +30,9 @@ from rich.table import Table
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks import log
+from pipelines.rules.frame import Frame
 from pipelines.settings import Settings
 from pipelines.steps.ingest import ingest
-from pipelines.stores.dataset import Frame
 from pipelines.stores.replay import Replay
 from pipelines.wiring import Context, context
 from stack import throwaway

@@ -11,12 +11,12 @@ from pipelines.errors import EvidenceError
 from pipelines.records import Decision
 from pipelines.render import gate_table
 from pipelines.rules.evidence import Evidence
+from pipelines.rules.frame import Frame
 from pipelines.rules.gates import judge
 from pipelines.rules.policy import Gates
 from pipelines.rules.replayed import differences
 from pipelines.rules.slices import masks
 from pipelines.rules.verdict import GateResult, verdict
-from pipelines.stores.dataset import Frame
 from pipelines.stores.replay import Replay
 from pipelines.wiring import Context
 

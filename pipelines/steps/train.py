@@ -12,11 +12,11 @@ from pipelines.card import Data, model_card
 from pipelines.rules import explain
 from pipelines.rules.bundle import Bundle, KnownAnswers, digest
 from pipelines.rules.candidates import Candidate, choose, fit_all
+from pipelines.rules.frame import Frame
 from pipelines.rules.graph import to_onnx
 from pipelines.rules.kinds import Rows
 from pipelines.rules.split import tune_cut
 from pipelines.stores import registry
-from pipelines.stores.dataset import Frame
 from pipelines.stores.registry import Account, Nested, Registered
 from pipelines.wiring import Context, git_sha
 

@@ -13,13 +13,13 @@ from pipelines.errors import DataError
 from pipelines.records import Decision
 from pipelines.rules import validation
 from pipelines.rules.bands import Parts, coverage
+from pipelines.rules.frame import Frame, concatenate
 from pipelines.rules.ledger import champion
 from pipelines.rules.schema import failures, positions, summary
 from pipelines.rules.split import holdout_cut, tune_cut
 from pipelines.rules.validation import Common, Finding
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
-from pipelines.stores.dataset import Frame
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def run(context: Context) -> dict[str, Any]:
         return _stop(context, "INSUFFICIENT", "no labelled row lies in the window: post labels, or name a snapshot")
     cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
     before, holdout = labelled.split(cut)
-    train, judged = dataset.concatenate([before, rows.older.without(frame).split(cut)[0]]), frame.split(cut)[1]
+    train, judged = concatenate([before, rows.older.without(frame).split(cut)[0]]), frame.split(cut)[1]
     if len(np.unique(train.labels)) < 2:
         return _stop(context, "INSUFFICIENT", f"the {len(train)} training rows hold one class only: wait for more labels")
     written = {

@@ -11,20 +11,19 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a lin
 
 import mlflow
 import numpy as np
-import onnx
 from matplotlib.figure import Figure
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, Schema, TensorSpec
-from mlflow.utils import requirements_utils
+from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from numpy.typing import NDArray
 
 from pipelines.settings import Settings
+from pipelines.stores.flavor import Flavor, signature_of
 from pipelines.stores.production import ALIAS, CHALLENGER
 
 RUN_TAG = "sixgate.run_id"
@@ -107,9 +106,9 @@ class Registry:
             logged = Model.log(
                 artifact_path=None,
                 name="model",
-                flavor=_Flavor,
+                flavor=Flavor,
                 files=files,
-                signature=_signature(columns),
+                signature=signature_of(columns),
                 example=example,
             )
             self._log_below(run.info.experiment_id, run.info.run_id, account.below)
@@ -163,34 +162,6 @@ class Registry:
         self._client.set_model_version_tag(use_case, str(version), key, value)
 
 
-NEEDED = ("onnxruntime", "numpy")  # by whoever loads a version with MLflow
-
-
-class _Flavor:
-    """MLflow's ONNX flavor, with the bundle's other files laid beside the graph."""
-
-    @staticmethod
-    def save_model(
-        path: str,
-        mlflow_model: Model,
-        files: dict[str, bytes],
-        signature: ModelSignature,
-        example: NDArray[np.float32],
-        **_: Any,
-    ) -> None:
-        """Write the model folder: everything that serves or explains, and MLflow's description of it.
-
-        MLflow would ask all packages of this environment which modules they hold, for most of a second, only to look these up.
-        """
-        requirements_utils._MODULES_TO_PACKAGES = {name: [name] for name in ("mlflow", *NEEDED)}
-        mlflow.onnx.save_model(
-            onnx.load_from_string(files["model.onnx"]), path, mlflow_model=mlflow_model, signature=signature,
-            input_example=example, pip_requirements=[*NEEDED], onnx_execution_providers=["CPUExecutionProvider"],
-        )  # fmt: skip
-        for name, content in files.items():
-            (Path(path) / name).write_bytes(content)
-
-
 def _log_input(name: str, data: Input, columns: tuple[str, ...], label: str) -> None:
     schema = Schema([ColSpec("double", column) for column in columns] + [ColSpec("integer", label)])
     dataset = MetaDataset(LocalArtifactDatasetSource(str(data.path)), name=name, digest=data.digest, schema=schema)
@@ -198,10 +169,3 @@ def _log_input(name: str, data: Input, columns: tuple[str, ...], label: str) -> 
         mlflow.log_input(dataset, data.context, data.tags)
     except MlflowException:  # two runs that log the same data at once: it fails for one of them, and is there then
         mlflow.log_input(dataset, data.context, data.tags)
-
-
-def _signature(columns: tuple[str, ...]) -> ModelSignature:
-    return ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(columns)), "features")]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1,), "score")]),
-    )

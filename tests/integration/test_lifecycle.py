@@ -34,7 +34,6 @@ from pipelines.rules.guard import on_probation
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.steps.shadow_evaluate import replay
-from pipelines.stores import dataset
 from pipelines.stores.dataset import features_of
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
@@ -522,17 +521,6 @@ def test_what_was_served_is_compared_with_whatever_was_ingested_of_the_same_time
     ingested(table.set_column(at, "terminal_risk_7d", pc.multiply(table["terminal_risk_7d"], 0.5)))
     with pytest.raises(DataError, match=r"terminal_risk_7d: in .* the value that was served is not the one that was ingested"):
         run("skewed", "check_conditions", "validate_data")
-
-
-def test_a_transaction_that_was_logged_and_ingested_trains_once(wired: Context) -> None:
-    """What was logged counts; what was not stays."""
-    contract = wired.use_case.contract
-    history = dataset.historical(as_snapshot(simulate(traffic_world()), contract), contract)
-    log = history.take(slice(0, 100))
-    kept = history.without(log)
-    assert len(kept) == len(history) - 100
-    assert not set(kept.transaction_ids.to_pylist()) & set(log.transaction_ids.to_pylist())
-    assert history.without(log.none()) is history
 
 
 def test_an_unknown_snapshot_decision_or_run_is_named(wired: Context, run: Run) -> None:
