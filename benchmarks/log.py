@@ -23,7 +23,7 @@ FROM (SELECT n, now() - %(days)s * interval '1 day' * n / %(rows)s AS at FROM ge
 """
 LABEL = """
 INSERT INTO label_store (use_case, transaction_id, label, labelled_at, source)
-SELECT %(use_case)s, 't-' || n, (n %% 50 = 0)::int, now(), 'bench' FROM generate_series(1, %(rows)s, %(step)s) AS n
+SELECT %(use_case)s, 't-' || n, (n %% 49 = 0)::int, now(), 'bench' FROM generate_series(1, %(rows)s, %(step)s) AS n
 """
 
 

@@ -37,7 +37,7 @@ def build(policy: Policy) -> DAG:
         (
             step("check_conditions", policy)
             >> step("validate_data", policy)
-            >> step("train", policy)
+            >> step("train", policy, page_link="Model in MLflow")
             >> step("shadow_evaluate", policy)
             >> step("approve", policy, outlets=[candidate_asset(policy)])  # exits 99, skipped, unless APPROVED
         )

@@ -122,6 +122,8 @@ def rollback(
     import getpass
     from uuid import uuid4
 
+    if not reason.strip():
+        raise SixgateError("--reason is empty: say why, it is kept in the ledger")
     run_id, begun, params = f"rollback-{uuid4()}", datetime.now(UTC), {"version": version, "reason": reason}
     for name in ("check", "final_validation", "promote"):
         _, found = _run_step(name, use_case, run_id, begun, "manual", getpass.getuser(), params)

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         "http://127.0.0.1:5000", validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI")
     )
+    mlflow_url: str = ""
     artifacts: Path | None = None
     policy_overlay: Path | None = None
     host: str = "127.0.0.1"
@@ -56,6 +57,10 @@ class Settings(BaseSettings):
     def airflow_url(self) -> str:
         """Where Airflow's API server answers."""
         return f"http://127.0.0.1:{self.airflow_port}"
+
+    def model_page(self, use_case: str, version: int) -> str:
+        """Where people see a model version in MLflow: under `mlflow_url`, where that is not where programs find it."""
+        return f"{(self.mlflow_url or self.mlflow_tracking_uri).rstrip('/')}/#/models/{use_case}/versions/{version}"
 
     @classmethod
     def load(cls) -> "Settings":

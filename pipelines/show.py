@@ -20,7 +20,7 @@ def decisions(
         list[str] | None, typer.Argument(metavar="[ID | replay ID]", help="One decision, whole; or judge it again.")
     ] = None,
     use_case: UseCaseOption = "fraud",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
     """Show gate decisions: each gate with value, threshold, interval and outcome, and the verdict with its reason.

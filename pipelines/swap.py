@@ -45,6 +45,7 @@ def refuse(context: Context, swap: Swap) -> None:
     with context.ledger.locked(context.name):
         if state_of(context.ledger.of(swap.id)) is None:
             _write(context, swap, "REFUSED", swap.reason)
+    context.registry.release(context.name, swap.target.version)
 
 
 def _carry_out(context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]) -> dict[str, Any]:
@@ -60,10 +61,11 @@ def _carry_out(context: Context, swap: Swap, why_refused: Callable[[Served | Non
             raise PromotionRefused(f"{_name(swap)} is not carried out: {refused}")
         _write(context, swap, "INTENDED", swap.reason)
     context.registry.point(context.name, swap.target.version)
+    source = _source(context, swap)
     if before == "DONE":
+        _tag(context, source.version if source else None, swap.target.version)
         return {"version": swap.target.version, "state": "DONE"}
     note = _wait(context, swap)
-    source = _source(context, swap)
     _write(context, swap, "DONE", f"{swap.reason}; {note}" if swap.action == "ROLLBACK" else note)
     _tag(context, source.version if source else None, swap.target.version)
     log.info("%s version %s is Production: %s", context.name, swap.target.version, note)

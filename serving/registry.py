@@ -15,7 +15,10 @@ class Registry(Protocol):
         """The version that is Production, None when none is; httpx.HTTPError or OSError when the registry is away."""
 
     def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
-        """A version's serving files, and its warm-up if it has one: name → content."""
+        """A version's serving files: name → content."""
+
+    def warm_up(self, use_case: str, version: int) -> bytes | None:
+        """A version's warm-up, if it has one; raises nothing."""
 
 
 class FolderRegistry:
@@ -35,7 +38,11 @@ class FolderRegistry:
         """Read the files."""
         folder = self._root / use_case / str(version)
         try:
-            warm_up = [name for name in (WARM_UP,) if (folder / name).exists()]
-            return {name: (folder / name).read_bytes() for name in (*FILES, *warm_up)}
+            return {name: (folder / name).read_bytes() for name in FILES}
         except FileNotFoundError as error:
             raise ModelRejected(f"{use_case} version {version} has no {error.filename}") from error
+
+    def warm_up(self, use_case: str, version: int) -> bytes | None:
+        """Read it."""
+        file = self._root / use_case / str(version) / WARM_UP
+        return file.read_bytes() if file.exists() else None

@@ -17,7 +17,7 @@ import serving.app  # noqa: F401  # what a worker holds in memory
 from pipelines.errors import SixgateError
 from pipelines.rules.bundle import FILES, digest
 from pipelines.rules.ledger import Served
-from pipelines.rules.trial import Trial
+from pipelines.rules.trial import REFUSED, Trial
 from pipelines.use_case import read_contract
 from serving.journal import Journal
 from serving.messages import Answer
@@ -69,7 +69,8 @@ def main() -> None:
     try:
         print(msgspec.json.encode(attempt(*map(Path, sys.argv[1:]))).decode())
     except SixgateError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

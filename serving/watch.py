@@ -9,6 +9,7 @@ import httpx
 
 from pipelines.errors import SixgateError
 from pipelines.records import LedgerEntry
+from pipelines.rules.bundle import WARM_UP
 from pipelines.rules.ledger import Served
 from pipelines.stores.ledger import Ledger
 from pipelines.stores.monitoring import AlertStore
@@ -117,7 +118,7 @@ class Watch:
         if time.monotonic() < self._retry_at:
             return False
         try:
-            files = self._cache.get(served) or self._registry.fetch(self.use_case, served.version)
+            files = self._cache.get(served) or self._fetched(served)
             self._swap(served, files)
             self._cache.put(served, files)
         except (SixgateError, httpx.HTTPError, OSError) as error:
@@ -125,6 +126,11 @@ class Watch:
             self._refusal = message if isinstance(error, SixgateError) else self._refusal
             return self._failed(message)
         return True
+
+    def _fetched(self, served: Served) -> dict[str, bytes]:
+        files = self._registry.fetch(self.use_case, served.version)
+        warm_up = self._registry.warm_up(self.use_case, served.version)
+        return files if warm_up is None else files | {WARM_UP: warm_up}
 
     def _swap(self, served: Served, files: Mapping[str, bytes]) -> None:
         model = load(files, served, self._scorer.contract)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.rules.bundle import Calibration
 from pipelines.rules.candidates import Candidate, sigmoid
+from pipelines.rules.narrow import narrow
 
 ADDITIVITY = 1e-5
 FILES = {"xgboost": "explain.ubj", "logistic": "explain.json"}
@@ -53,10 +54,11 @@ def library_scores(kind: str, content: bytes, calibration: Calibration, features
     """Calibrated scores (n,) of features (n, columns) by what trained the model, not by the graph that serves."""
     if kind == "xgboost":
         trees = xgboost.Booster(model_file=bytearray(content))
-        margin = trees.predict(xgboost.DMatrix(features.astype(np.float32)), output_margin=True)
+        margin = trees.predict(xgboost.DMatrix(narrow(features)), output_margin=True)
     else:
         model = msgspec.json.decode(content, type=Linear)
-        margin = model.intercept + np.where(np.isnan(features), model.medians, features) @ np.asarray(model.slopes)
+        taken = narrow(features).astype(np.float64)
+        margin = model.intercept + np.where(np.isnan(taken), model.medians, taken) @ np.asarray(model.slopes)
     return sigmoid(calibration.a * np.asarray(margin, dtype=np.float64) + calibration.b)
 
 
@@ -69,7 +71,7 @@ def _trees(content: bytes, features: NDArray[np.float64]) -> tuple[NDArray[np.fl
     import shap  # slow to import, and whoever only packs the file needs none of it
 
     explainer: Any = shap.TreeExplainer(xgboost.Booster(model_file=bytearray(content)))
-    values = explainer.shap_values(features.astype(np.float32))
+    values = explainer.shap_values(narrow(features))
     return np.asarray(values, dtype=np.float64), float(np.ravel(explainer.expected_value)[-1])
 
 

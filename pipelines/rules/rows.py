@@ -1,5 +1,6 @@
 """Which rows keep the contract: raw columns in, numbers and reasons out."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from pipelines.rules.contract import Contract, Feature
 
+QUARANTINED = "sixgate.quarantined"  # in a snapshot's metadata: how many rows of its file were refused
+RAW = b"sixgate.raw_features"  # in a snapshot's metadata: what its numbers mean
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 TIME = (
     r"^(?P<date>\d{4}-\d{2}-\d{2})(?:[T ](?P<clock>\d{2}:\d{2})(?P<seconds>:\d{2})?(?P<fraction>\.\d+)?)?"
@@ -34,8 +37,22 @@ def snapshot_schema(contract: Contract) -> pa.Schema:
             ("event_time", TIMESTAMP),
             ("label", pa.int8()),
             *((name, pa.float64()) for name in contract.raw),
-        ]
+        ],
+        metadata={RAW: _raw(contract)},
     )
+
+
+def outdated(schema: pa.Schema, contract: Contract) -> str | None:
+    """Why rows ingested under a former contract can't be read under this one; None when they can."""
+    missing = [name for name in contract.raw if name not in schema.names]
+    if missing:
+        return f"it has no {', '.join(missing)}"
+    known = (schema.metadata or {}).get(RAW)
+    return "features had other types or categories then" if known not in (None, _raw(contract)) else None
+
+
+def _raw(contract: Contract) -> bytes:
+    return json.dumps([[feature.name, feature.type, list(feature.values)] for feature in contract.features]).encode()
 
 
 def required(contract: Contract) -> list[str]:

@@ -32,6 +32,13 @@ def positions(found: pd.DataFrame) -> NDArray[np.int64]:
     return np.unique(found["index"].dropna().to_numpy(np.int64))
 
 
+def reasons(found: pd.DataFrame) -> list[str]:
+    """Why each of these rows failed, in their order."""
+    rows = found.dropna(subset=["index"]).astype({"index": np.int64}).sort_values("index", kind="stable")
+    words = rows["column"].astype(str) + ": " + rows["check"].astype(str) + ", got " + rows["failure_case"].astype(str)
+    return [str(text) for text in words.groupby(rows["index"]).agg("; ".join)]
+
+
 def summary(found: pd.DataFrame) -> list[dict[str, Any]]:
     """Failures by column and check with their count, an example, and the positions of some; most first."""
     groups = found.groupby(["column", "check"], dropna=False)

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+from pipelines.rules.narrow import narrow
 
 
 class Scorer:
@@ -19,8 +19,5 @@ class Scorer:
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated scores (n,) of features (n, columns), missing as NaN; what float32 can't hold is clipped to its range."""
-        narrow = np.minimum(np.maximum(features, -FLOAT32_MAX), FLOAT32_MAX).astype(
-            np.float32, order="C"
-        )  # NaN stays; clip() is slower
-        (scores,) = self._session.run(["score"], {"features": narrow})
+        (scores,) = self._session.run(["score"], {"features": narrow(features)})
         return np.asarray(scores, dtype=np.float64)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from pipelines.rules.contract import Contract, Feature
 from pipelines.rules.policy import FinalValidation
 
+REFUSED = 3  # the process's exit code when it does not take the model or a request; any other is its own trouble
+
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """What a process of the scoring server reports of its trial.
@@ -26,8 +28,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 def why_unfit(trial: Trial, expected: NDArray[np.float64], limits: FinalValidation) -> Iterator[str]:
     """Say why not: it misses the training library's `expected` scores (n,), or is slow or large beyond the limits."""
-    if len(trial.scores) != len(expected):
-        yield f"{len(trial.scores)} of {len(expected)} requests were answered"
+    if not len(expected) or len(trial.scores) != len(expected):
+        yield f"{len(trial.scores)} of {len(expected)} requests were answered: there must be some, and all"
         return
     apart = float(np.max(np.abs(np.asarray(trial.scores) - expected), initial=0.0))
     if not apart <= limits.parity:

@@ -48,7 +48,7 @@ def missing(
 def outside(
     features: NDArray[np.float64], baseline: NDArray[np.float64], names: tuple[str, ...], *, share: float
 ) -> Iterator[Finding]:
-    """A warning for features with more than `share` of their values beyond the least and greatest of the baseline."""
+    """A warning for features that in more than `share` of the rows lie beyond the least and greatest of the baseline."""
     for at, name in enumerate(names):
         known = baseline[~np.isnan(baseline[:, at]), at]
         if not len(known):
@@ -66,17 +66,18 @@ def copies(features: NDArray[np.float64], names: tuple[str, ...]) -> Iterator[Fi
     sample = features[_evenly(len(features))]
     if len(sample) < ENOUGH:
         return
-    mean = np.nan_to_num(np.nanmean(np.where(np.isinf(sample), np.nan, sample), axis=0, keepdims=True))
-    centred = np.nan_to_num(sample - mean, nan=0.0, posinf=0.0, neginf=0.0)
-    spread = np.sqrt((centred**2).sum(axis=0))
-    alive = spread > 0
-    for at in np.flatnonzero(~alive):
-        reason = f"{names[at]}: every row has the same value"
+    there = np.isfinite(sample)
+    least, most = np.where(there, sample, np.inf).min(axis=0), np.where(there, sample, -np.inf).max(axis=0)
+    for at in np.flatnonzero(~(least < most)):
+        reason = f"{names[at]}: {'every row has the same value' if there[:, at].any() else 'it is missing in every row'}"
         yield Finding(check="constant", columns=(names[at],), observed=0.0, threshold=0.0, reason=reason, verdict="")
-    unit = centred / np.where(alive, spread, 1)
+    alive = np.flatnonzero(least < most)
+    centred = np.where(there, sample, least)[:, alive] - least[alive]
+    centred = np.where(there[:, alive], centred - centred.mean(axis=0), 0.0)
+    unit = centred / np.sqrt((centred**2).sum(axis=0))
     correlation = np.abs(unit.T @ unit)
     for one, other in np.argwhere(np.triu(correlation > COPIES, 1)):
-        pair = (names[one], names[other])
+        pair = (names[alive[one]], names[alive[other]])
         reason = f"{pair[0]} and {pair[1]} say the same: take one of them out of the contract, or mend what fills them"
         seen = float(correlation[one, other])
         yield Finding(check="copy", columns=pair, observed=seen, threshold=COPIES, reason=reason, verdict="")
@@ -99,8 +100,8 @@ def leaks(features: NDArray[np.float64], labels: NDArray[np.int8], names: tuple[
 def separation(values: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
     """ROC-AUC of one feature (n,) by the share of positives in its bins, so in whatever order; missing is a bin of its own.
 
-    The bins' edges are quantiles of the positives and of the negatives, and where either class ends. Every other row orders the
-    bins for the rest, and the rest for them: bins that are judged on the rows that ordered them find 0.9 in noise.
+    The bins' edges are quantiles of the positives and of the negatives, and where either class ends. Every other row of a
+    class orders the bins for the rest, and the rest for them: judged on the rows that ordered them, bins find 0.9 in noise.
     """
     known = ~np.isnan(values)
     of_class = [values[known & (labels == label)] for label in (0, 1)]
@@ -108,7 +109,8 @@ def separation(values: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
     edges = [*inner, *([np.nextafter(found[-1], np.inf)] for found in inner)]
     cuts = np.unique(np.concatenate(edges)) if edges else np.empty(0)
     bins = np.where(known, np.searchsorted(cuts, values, side="right") + 1, 0)
-    halves = [_counts(bins[half::2], labels[half::2], len(cuts) + 2) for half in (0, 1)]
+    place = np.where(labels == 1, np.cumsum(labels), np.cumsum(1 - labels))  # in its class: both halves hold both
+    halves = [_counts(bins[place % 2 == half], labels[place % 2 == half], len(cuts) + 2) for half in (0, 1)]
     return sum(_auc(judged, by) for judged, by in (halves, halves[::-1])) / 2
 
 
@@ -127,17 +129,26 @@ def _auc(counts: NDArray[np.float64], by: NDArray[np.float64]) -> float:
 
 
 def label_share(labels: NDArray[np.int8], usual: float, name: str, *, factor: float) -> Iterator[Finding]:
-    """Whether positives are surely more than `factor` times as frequent as `usual`, or as rare (95 % interval of the share)."""
-    if len(labels) < ENOUGH or usual <= 0:
+    """Whether the odds of a positive are surely more than `factor` times the usual share's, or less (95 % interval)."""
+    if len(labels) < ENOUGH or not 0 < usual < 1:
         return
     low, high = wilson(float(labels.sum()), len(labels))
-    if low > usual * factor or high < usual / factor:
-        seen, limit = float(labels.mean()), usual * factor if low > usual else usual / factor
+    most, least = _share(_odds(usual) * factor), _share(_odds(usual) / factor)
+    if low > most or high < least:
+        seen, limit = float(labels.mean()), most if low > usual else least
         reason = (
             f"{name}: {seen:.2%} of {len(labels):,} labels are positive, {usual:.2%} in the baseline: more than {factor:g} "
             f"times as {'frequent' if low > usual else 'rare'}: are the labels' classes what the contract says?"
         )
         yield Finding(check="label_share", columns=(name,), observed=seen, threshold=limit, reason=reason)
+
+
+def _odds(share: float) -> float:
+    return share / (1 - share)
+
+
+def _share(odds: float) -> float:
+    return odds / (1 + odds)
 
 
 class Common(msgspec.Struct, frozen=True):
@@ -149,19 +160,22 @@ class Common(msgspec.Struct, frozen=True):
 
 
 def skew(common: Common, names: tuple[str, ...], *, share: float) -> Iterator[Finding]:
-    """Features that serving saw otherwise than history tells of the same transactions, in more than `share` of them."""
+    """Features that serving saw otherwise than history tells of the same transactions, in surely more than `share` of them."""
     logged, ingested = common.logged, common.ingested
     if len(logged) < ENOUGH:
         return
     same = np.isclose(logged, ingested, rtol=CLOSE, atol=CLOSE, equal_nan=True)
-    for at in np.flatnonzero((~same).mean(axis=0) > share):
-        seen = float((~same[:, at]).mean())
+    for at, name in enumerate(names):
+        other = int((~same[:, at]).sum())
+        if wilson(other, len(same))[0] <= share:  # one correction among twenty is no skew
+            continue
+        seen = other / len(same)
         reason = (
-            f"{names[at]}: in {seen:.1%} of {len(logged):,} transactions the value that was served is not the one that was "
+            f"{name}: in {seen:.1%} of {len(logged):,} transactions the value that was served is not the one that was "
             f"ingested, more than {share:.1%}: both must be computed alike"
         )
         rows = tuple(common.positions[~same[:, at]][:SHOWN].tolist())
-        yield Finding(check="skew", columns=(names[at],), observed=seen, threshold=share, reason=reason, rows=rows)
+        yield Finding(check="skew", columns=(name,), observed=seen, threshold=share, reason=reason, rows=rows)
 
 
 def stale(newest: np.datetime64, due: np.datetime64, *, limit: timedelta) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipelines.errors import StepSkipped
+from pipelines.rules.promotion import promotion_id, state_of
 from pipelines.stores.production import CHALLENGER
 from pipelines.wiring import Context
 
@@ -11,6 +12,7 @@ def run(context: Context) -> dict[str, Any]:
     """Pass on the decision's number, or skip with the verdict's reason."""
     decision = context.decisions.of_run(context.name, context.run_id)
     if decision.verdict != "APPROVED":
-        raise StepSkipped(f"{decision.verdict}: {decision.reason}")
-    context.registry.point(context.name, decision.challenger_version, CHALLENGER)
+        raise StepSkipped(f"{decision.verdict or 'no verdict'}: {decision.reason or 'the run has not decided yet'}")
+    if state_of(context.ledger.of(promotion_id(context.name, decision.id))) is None:  # else it is candidate no more
+        context.registry.point(context.name, decision.challenger_version, CHALLENGER)
     return {"decision_id": decision.id}

@@ -24,12 +24,14 @@ def run(context: Context) -> dict[str, Any]:
     if refused := why_not_back(entries, version):
         raise PromotionRefused(f"{context.name} is not rolled back: {refused}")
     assert now is not None
-    reason = context.params.get("reason") or _guards_reason(context) or f"asked for by {context.requested_by or 'nobody known'}"
+    by_guard = _guards_reason(context) if context.trigger == "asset_triggered" else None
+    given = str(context.params.get("reason") or "").strip()
+    reason = given or by_guard or f"asked for by {context.requested_by or 'nobody known'}"
     log.info("from version %s back to version %s: %s", now.version, version, reason)
     return {"version": version, "from_version": now.version, "reason": reason}
 
 
 def _guards_reason(context: Context) -> str | None:
-    """What the guard saw, if it woke this run."""
+    """What the guard saw that woke this run."""
     opened = [alert for alert in context.alerts.recent(context.name) if alert.cause == CAUSE and alert.state != "RESOLVED"]
     return f"{BY_GUARD}: {opened[0].message}" if opened else None

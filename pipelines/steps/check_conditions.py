@@ -28,6 +28,8 @@ def run(context: Context) -> dict[str, Any]:
         policy=msgspec.to_builtins(policy),
         git_sha=git_sha(context.settings),
     )
+    if snapshot := params.get("snapshot"):
+        context.artifacts.require("snapshots", str(snapshot))
     reason = why_not(_gather(context, forced=bool(params.get("force"))), policy)
     if reason:
         context.decisions.decide(context.name, context.run_id, verdict="SKIPPED", reason=reason)

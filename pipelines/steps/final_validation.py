@@ -1,6 +1,7 @@
 """One more proof before the switch: the artefact is what was judged, its evidence stands, and the server's code serves it."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,41 +9,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError, ModelRejected
+from pipelines.records import Decision
 from pipelines.rules import explain
 from pipelines.rules.bundle import FILES, WARM_UP, KnownAnswers
 from pipelines.rules.derive import Deriver
 from pipelines.rules.proof import prove
 from pipelines.rules.trial import requests, why_unfit
+from pipelines.steps.promote import of_decision
 from pipelines.steps.shadow_evaluate import gather
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
 from pipelines.stores.production import Production
 from pipelines.stores.trial import run_trial
+from pipelines.swap import refuse
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Try the model in a process of the scoring server; of a candidate (param decision_id) replay the evidence before."""
+    """Try the model in a process of the scoring server; of a candidate (param decision_id) replay the evidence before.
+
+    A candidate that fails is refused in the ledger. A former Production (param version) was judged then: it has to be whole and
+    to answer, and is told of, not refused, when it is slow, large or differs by today's limits: whoever goes back is in need.
+    """
     if context.params.get("version") is not None:
         version = context.number("version")
-        return _tried(context, version) | {"version": version}  # what was Production was judged then
+        found, reasons = _tried(context, version)
+        for reason in reasons:
+            log.warning("version %s goes back into service although %s", version, reason)
+        return found | {"version": version}
     decision = context.decisions.get(context.name, context.number("decision_id"))
     evidence = gather(context, decision)
     if evidence.hash != decision.evidence_hash:
-        raise EvidenceError(
+        changed = (
             f"decision {decision.id}: replaying {len(evidence.labels)} rows gives other evidence than the verdict was made on: "
             "the artefact or the data changed, run the retraining again"
         )
+        _refuse(context, decision, changed)
+        raise EvidenceError(changed)
     log.info("replayed %s rows: the evidence of decision %s stands", f"{len(evidence.labels):,}", decision.id)
     assert decision.challenger_version is not None  # gather() has seen to it
-    tried = _tried(context, decision.challenger_version)
-    return tried | {"decision_id": decision.id, "evidence_hash": evidence.hash}
+    found, reasons = _tried(context, decision.challenger_version)
+    if reasons:
+        words = "; ".join(reasons)
+        unfit = f"version {decision.challenger_version} may not serve: {words}: see the policy's final_validation, and retrain"
+        _refuse(context, decision, unfit)
+        raise ModelRejected(unfit)
+    return found | {"decision_id": decision.id, "evidence_hash": evidence.hash}
 
 
-def _tried(context: Context, version: int) -> dict[str, Any]:
-    """Let the server score real requests with a version, and leave them with it as its warm-up."""
+def _refuse(context: Context, decision: Decision, why: str) -> None:
+    """Write down that a candidate is none any more, so that nobody waits for it."""
+    refuse(context, replace(of_decision(context, decision), actor=f"{context.name}_promotion", reason=why))
+
+
+def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
+    """Let the server score real requests with a version, and leave them with it as its warm-up; what speaks against it."""
     contract, limits = context.use_case.contract, context.use_case.policy.final_validation
     model = context.models.get(context.name, version)
     name = explain.FILES[model.kind]
@@ -52,14 +75,14 @@ def _tried(context: Context, version: int) -> dict[str, Any]:
     features = _asked(context, limits.requests)
     expected = explain.library_scores(model.kind, files[name], bundle.calibration, features)
     trial = run_trial(context.use_case.folder, {each: files[each] for each in FILES}, requests(features, contract))
-    if reasons := list(why_unfit(trial, expected, limits)):
-        raise ModelRejected(f"version {version} may not serve: {'; '.join(reasons)}")
+    reasons = list(why_unfit(trial, expected, limits))
     context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))
     log.info(
-        "version %s answered %s requests as the training library does, p50 %.2f ms, p99 %.2f ms, with %.0f MB", version,
+        "version %s answered %s requests in the server's code, p50 %.2f ms, p99 %.2f ms, with %.0f MB", version,
         len(features), 1000 * trial.p50, 1000 * trial.p99, trial.memory / 2**20,
     )  # fmt: skip
-    return {"requests": len(features), "p99_ms": round(1000 * trial.p99, 3), "memory_mb": round(trial.memory / 2**20)}
+    told = {"requests": len(features), "p99_ms": round(1000 * trial.p99, 3), "memory_mb": round(trial.memory / 2**20)}
+    return told, reasons
 
 
 def _asked(context: Context, count: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.rules.contract import Contract
-from pipelines.rules.rows import check_rows, required, snapshot_schema
+from pipelines.rules.rows import QUARANTINED, check_rows, required, snapshot_schema
 from pipelines.stores.artifacts import Artifacts
 
 BATCH_ROWS = 100_000
@@ -53,7 +53,9 @@ def ingest(file: Path, contract: Contract, artifacts: Artifacts, *, progress: Pr
         for reason, n in quarantine.finish().items():
             reasons[reason], quarantined = n, quarantined + n
         if not rows:
-            raise DataError(f"{file}: no row keeps the contract; faults by number of rows: {reasons}")
+            faults = "; ".join(f"{n:,} × {reason}" for reason, n in reasons.items()) or "it has no rows"
+            raise DataError(f"{file}: no row keeps the contract: {faults}")
+        snapshot.writer.add_key_value_metadata({QUARANTINED: str(quarantined)})
     return Ingested(snapshot.id, rows, quarantined, quarantine.path, dict(sorted(reasons.items(), key=lambda r: -r[1])))
 
 
@@ -156,6 +158,8 @@ def _csv_batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> I
 def _names(given: list[str], contract: Contract, file: Path) -> dict[str, str]:
     """Which of the file's columns are which of the contract's; columns the contract does not know are left out."""
     wanted = {*required(contract), contract.transaction_id, contract.entity_key}
+    if twice := sorted({name for name in given if given.count(name) > 1}):
+        raise DataError(f"{file}: the header names {', '.join(twice)} twice: take one of the columns out")
     names = {name: contract.sources.get(name, name) for name in given}
     names = {name: target for name, target in names.items() if target in wanted}
     missing = [name for name in required(contract) if name not in names.values()]

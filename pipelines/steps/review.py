@@ -22,7 +22,8 @@ def run(context: Context) -> dict[str, Any]:
     if approved and (own := _own(decision, reviewer)):
         raise PromotionRefused(own)
     words = f"{'approved' if approved else 'rejected'} by {reviewer}" + (f": {comment}" if comment else "")
-    context.decisions.record_review(context.name, decision.id, reviewer=reviewer, comment=comment)
+    told = comment if approved else f"rejected: {comment}" if comment else "rejected"
+    context.decisions.record_review(context.name, decision.id, reviewer=reviewer, comment=told)
     log.info("decision %s was %s", decision.id, words)
     if not approved:
         refuse(context, replace(of_decision(context, decision), actor=reviewer, reason=words))

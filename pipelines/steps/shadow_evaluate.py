@@ -53,7 +53,8 @@ class Replayed:
 def replay(context: Context, decision: Decision) -> Replayed:
     """Judge a decision's evidence again, by the policy it was made under; writes nothing."""
     if not decision.gates:
-        raise EvidenceError(f"decision {decision.id} was never judged by gates: {decision.verdict}, {decision.reason}")
+        why = decision.reason or "its run has not come that far"
+        raise EvidenceError(f"decision {decision.id} was never judged by gates: {why}")
     evidence = gather(context, decision)
     results = judge(evidence, thresholds(decision))
     return Replayed(results, differences(decision, evidence.hash, results))

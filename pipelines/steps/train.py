@@ -15,6 +15,7 @@ from pipelines.rules.candidates import Candidate, choose, fit_all
 from pipelines.rules.frame import Frame
 from pipelines.rules.graph import to_onnx
 from pipelines.rules.kinds import Rows
+from pipelines.rules.narrow import narrow
 from pipelines.rules.split import tune_cut
 from pipelines.stores import registry
 from pipelines.stores.registry import Account, Nested, Registered
@@ -35,7 +36,8 @@ def run(context: Context) -> dict[str, Any]:
         made = context.models.of_run(context.name, context.run_id)
         assert made is not None
     context.decisions.set_challenger(context.name, context.run_id, made.version)
-    return {"version": made.version, "kind": made.kind, "mlflow_run_id": made.mlflow_run_id}
+    page = context.settings.model_page(context.name, made.version)
+    return {"version": made.version, "kind": made.kind, "mlflow_run_id": made.mlflow_run_id, "page": page}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Fitted:
 
 def _decide(context: Context, frame: Frame) -> Fitted:
     training, begun = context.use_case.policy.training, time.monotonic()
-    rows = Rows(frame.features.astype(np.float32, order="C"), frame.labels)
+    rows = Rows(narrow(frame.features), frame.labels)
     log.info("searching %s sets of parameters, on folds forward in time, for at most %s", training.trials, training.budget)
     over = begun + training.budget.total_seconds()
     candidates = fit_all(rows, tune_cut(len(rows)), training, lambda: time.monotonic() > over)
@@ -77,7 +79,7 @@ def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id) or context.registry.register(
         context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, data, sha),
-        example=frame.features[:EXAMPLE_ROWS].astype(np.float32),
+        example=narrow(frame.features[:EXAMPLE_ROWS]),
         columns=contract.columns, label=contract.label.name, data=_inputs(context, data),
     )  # fmt: skip
     _remember(context, candidate, registered, tags["digest"], data_hash)
@@ -139,19 +141,20 @@ def _files(context: Context, frame: Frame, candidate: Candidate) -> dict[str, by
     return {
         "model.onnx": to_onnx(candidate, len(contract.columns)),
         "bundle.json": msgspec.json.encode(bundle),
-        "known_answers.json": msgspec.json.encode(KnownAnswers.of(known, candidate.score(known.astype(np.float32)))),
+        "known_answers.json": msgspec.json.encode(KnownAnswers.of(known, candidate.score(narrow(known)))),
         name: explainer,
     }
 
 
 def _inputs(context: Context, data: dict[str, Any]) -> tuple[registry.Input, ...]:
     """What trained and what judges, for MLflow: each with its rows, its time, and what it was made of."""
-    begin, end = data["window"]
+    _, end = data["window"]
     origin = {"evidence_source": data["source"], "history": data["history"], "decision_run_id": context.run_id}
     return (
         registry.Input(
             context="training", digest=data["train"], path=context.artifacts.path("datasets", data["train"]),
-            tags=origin | {"rows": str(data["train_rows"]), "from": begin, "to": data["cut"], "tune_from": data["tune_from"]},
+            tags=origin | {"rows": str(data["train_rows"]), "to": data["cut"]}
+            | {"from": data["train_from"], "tune_from": data["tune_from"]},
         ),
         registry.Input(
             context="evaluation", digest=data["holdout"], path=context.artifacts.path("datasets", data["holdout"]),

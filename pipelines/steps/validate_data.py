@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from pipelines.errors import DataError
 from pipelines.records import Decision
@@ -15,7 +15,8 @@ from pipelines.rules import validation
 from pipelines.rules.bands import Parts, coverage
 from pipelines.rules.frame import Frame, concatenate
 from pipelines.rules.ledger import champion
-from pipelines.rules.schema import failures, positions, summary
+from pipelines.rules.rows import QUARANTINED
+from pipelines.rules.schema import failures, positions, reasons, summary
 from pipelines.rules.split import holdout_cut, tune_cut
 from pipelines.rules.validation import Common, Finding
 from pipelines.stores import dataset
@@ -34,6 +35,7 @@ class Gathered:
     frame: Frame
     older: Frame
     common: Common
+    refused: int = 0  # rows of a snapshot's file that were put aside when it was ingested
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -44,10 +46,10 @@ def run(context: Context) -> dict[str, Any]:
     frame, warnings = _checked(context, rows, decision)
     labelled = frame.take(frame.labels >= 0)
     if not len(labelled):
-        return _stop(context, "INSUFFICIENT", "no labelled row lies in the window: post labels, or name a snapshot")
+        return _stop(context, "INSUFFICIENT", _nothing(context, len(frame)))
     cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
     before, holdout = labelled.split(cut)
-    train, judged = concatenate([before, rows.older.without(frame).split(cut)[0]]), frame.split(cut)[1]
+    train, judged = concatenate([before, rows.older.without(labelled).split(cut)[0]]), frame.split(cut)[1]
     if len(np.unique(train.labels)) < 2:
         return _stop(context, "INSUFFICIENT", f"the {len(train)} training rows hold one class only: wait for more labels")
     written = {
@@ -56,6 +58,7 @@ def run(context: Context) -> dict[str, Any]:
         "history": rows.history,
         "source": rows.source,
         "train_rows": len(train),
+        "train_from": str(train.event_times[0]),
         "tune_from": str(train.event_times[tune_cut(len(train))]),
         "holdout_rows": len(holdout),
         "holdout_positives": int(holdout.labels.sum()),
@@ -81,7 +84,9 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
     snapshot = context.params.get("snapshot") or None
     if snapshot:
         rows = dataset.historical(context.artifacts.load("snapshots", snapshot), contract)
-        return Gathered("INGESTED", snapshot, rows, rows.none(), dataset.logged_of(settings, contract, rows, decision.as_of))
+        common = dataset.logged_of(settings, contract, rows, decision.as_of, policy.evaluation.window)
+        refused = int(context.artifacts.notes("snapshots", snapshot).get(QUARANTINED, 0))
+        return Gathered("INGESTED", snapshot, rows, rows.none(), common, refused)
     history = _history(context)
     table = (
         read_baseline(context.use_case.folder, contract)
@@ -96,6 +101,14 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         settings, contract, since=matured_before - policy.evaluation.window, matured_before=matured_before, as_of=decision.as_of
     )
     return Gathered("LOGGED", history, found, rows, dataset.ingested_of(context.artifacts, contract, found))
+
+
+def _nothing(context: Context, predictions: int) -> str:
+    """Why there is no labelled row, and what to do."""
+    if predictions:
+        return f"none of {predictions:,} predictions in the window is labelled: post labels, or name a snapshot"
+    window = context.use_case.policy.evaluation.window.days
+    return f"nothing that matured within {window} days was logged under this contract: see whether predictions are still logged"
 
 
 def _coverage(frame: Frame) -> Parts:
@@ -120,33 +133,37 @@ def _checked(context: Context, rows: Gathered, decision: Decision) -> tuple[Fram
     broken = failures(raw, contract)
     bad = np.zeros(len(frame), bool)
     bad[positions(broken)] = True
-    findings = [*_too_many_bad(context, bad), *(_whole(context, rows, decision) if len(frame) else ())]
+    findings = [*_too_many_bad(context, int(bad.sum()), len(bad), rows.refused)]
+    if len(frame):
+        findings += _whole(context, rows, decision)
+    grouped = summary(broken)
     report = {
         "rows": len(frame),
         "bad_rows": int(bad.sum()),
+        "quarantined_when_ingested": rows.refused,
         "rows_logged_and_ingested": len(rows.common.positions),
-        "failures": [
-            {**each, "samples": frame.samples(each.pop("positions"), (each["column"],), contract)} for each in summary(broken)
-        ],
+        "failures": [{"samples": frame.samples(each.pop("positions"), (each["column"],), contract)} | each for each in grouped],
         "findings": [_told(finding, frame, context) for finding in findings],
     }
     path = context.artifacts.report(f"validation-{_safe(context.run_id)}.json", report)
+    if bad.any():
+        refused = frame.take(bad).table(contract).append_column("reason", pa.array(reasons(broken)))
+        context.artifacts.save("quarantine", refused)
     log.info("%s of %s rows break the contract; report %s", int(bad.sum()), f"{len(frame):,}", path)
     for finding in findings:
         log.log(logging.ERROR if finding.verdict else logging.WARNING, "%s", finding.reason)
     if serious := [finding for finding in findings if finding.verdict]:
         more = f" (and {len(serious) - 1} more)" if len(serious) > 1 else ""
         _stop(context, serious[0].verdict, f"{serious[0].reason}{more}: see {path.name}")
-    if bad.any():
-        context.artifacts.save("quarantine", frame.take(bad).table(contract))
     return frame.take(~bad), [finding.reason for finding in findings]
 
 
-def _too_many_bad(context: Context, bad: NDArray[np.bool_]) -> Iterator[Finding]:
-    share = context.use_case.policy.validation.quarantine_share
-    if bad.sum() > share * len(bad):
-        reason = f"{bad.sum()} of {len(bad)} rows break the contract, more than {share:.1%}"
-        yield Finding(check="contract", columns=(), observed=float(bad.mean()), threshold=share, reason=reason)
+def _too_many_bad(context: Context, bad: int, rows: int, refused: int) -> Iterator[Finding]:
+    share, all_bad, everything = context.use_case.policy.validation.quarantine_share, bad + refused, rows + refused
+    if all_bad > share * everything:
+        reason = f"{all_bad:,} of {everything:,} rows break the contract, more than {share:.1%}"
+        reason += f" ({refused:,} of them were put aside when the file was ingested)" if refused else ""
+        yield Finding(check="contract", columns=(), observed=all_bad / everything, threshold=share, reason=reason)
 
 
 def _whole(context: Context, rows: Gathered, decision: Decision) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.errors import EvidenceError
@@ -53,21 +52,23 @@ class Artifacts:
 
     def load(self, kind: str, id_: str) -> pa.Table:
         """Read a table by its id; a file whose content changed is refused."""
+        self.require(kind, id_)
         path = self.path(kind, id_)
-        if not path.exists():
-            raise EvidenceError(
-                f"no {kind.rstrip('s')} {id_!r} in {path.parent}: known are {', '.join(self.ids(kind)) or 'none'}"
-            )
         if _digest(path) != id_:
             raise EvidenceError(f"{path} is not what was written: restore it, or ingest the file again")
         return pq.read_table(path)
 
-    def between(self, kind: str, first: pa.Scalar, last: pa.Scalar, schema: pa.Schema) -> pa.Table:
-        """The columns of a schema in rows with an event time in [first, last], of all tables of a kind, the newest first."""
-        wanted = (pc.field("event_time") >= first) & (pc.field("event_time") <= last)
-        paths = [self.path(kind, id_) for id_ in reversed(self.ids(kind))]
-        found = [pq.read_table(path, columns=schema.names, filters=wanted).cast(schema) for path in paths]
-        return pa.concat_tables([schema.empty_table(), *found])
+    def require(self, kind: str, id_: str) -> None:
+        """Raise EvidenceError, with the ids there are, unless there is such a table."""
+        path = self.path(kind, id_)
+        if not path.exists():
+            known = ", ".join(self.ids(kind)) or "none"
+            raise EvidenceError(f"no {kind.rstrip('s')} {id_!r} in {path.parent}: known are {known}")
+
+    def notes(self, kind: str, id_: str) -> dict[str, str]:
+        """What was noted beside a table's columns."""
+        found = pq.read_metadata(self.path(kind, id_)).metadata or {}
+        return {key.decode(): value.decode(errors="replace") for key, value in found.items()}
 
     def path(self, kind: str, id_: str) -> Path:
         """Where a table lies."""

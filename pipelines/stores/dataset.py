@@ -1,22 +1,26 @@
 """The rows a run trains and judges on, gathered from the log, a snapshot or the reference."""
 
 import itertools
+import logging
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.errors import EvidenceError
 from pipelines.rules.contract import Contract
 from pipelines.rules.derive import Deriver
 from pipelines.rules.frame import Frame, concatenate, numbers
-from pipelines.rules.rows import TIMESTAMP
+from pipelines.rules.rows import TIMESTAMP, outdated
 from pipelines.rules.validation import Common
 from pipelines.settings import Settings
 from pipelines.stores import bulk
 from pipelines.stores.artifacts import Artifacts
 
+log = logging.getLogger(__name__)
 PARTS = 12  # in which the log is read, so that one of them and the result are in memory, not everything twice
 
 
@@ -42,7 +46,9 @@ def _logged(table: pa.Table, contract: Contract) -> Frame:
 
 
 def historical(table: pa.Table, contract: Contract) -> Frame:
-    """Rows of a snapshot or a baseline: labelled, never predicted."""
+    """Rows of a snapshot or a baseline: labelled, never predicted; EvidenceError when they are of a former contract."""
+    if why := outdated(table.schema, contract):
+        raise EvidenceError(f"the snapshot was ingested under a former contract of {contract.use_case}: {why}: ingest it again")
     times, n = _times(table["event_time"]), len(table)
     if (times[1:] < times[:-1]).any():
         return historical(table.sort_by("event_time"), contract)
@@ -57,24 +63,34 @@ def historical(table: pa.Table, contract: Contract) -> Frame:
     )
 
 
-def logged_of(settings: Settings, contract: Contract, rows: Frame, as_of: datetime) -> Common:
-    """Which of a snapshot's rows were logged too."""
+def logged_of(settings: Settings, contract: Contract, rows: Frame, as_of: datetime, window: timedelta) -> Common:
+    """Which of the newest `window` of a snapshot's rows were logged too."""
     first, last = (moment.astype(datetime).replace(tzinfo=UTC) for moment in rows.event_times[[0, -1]])
-    there = logged(settings, contract, since=first, matured_before=last + timedelta(microseconds=1), as_of=as_of)
+    end = last + timedelta(microseconds=1)
+    there = logged(settings, contract, since=max(first, end - window), matured_before=end, as_of=as_of)
     at, where = _shared(rows.transaction_ids, there.transaction_ids)
     raw = len(contract.raw)
     return Common(at, there.features[where, :raw], rows.features[at, :raw])
 
 
 def ingested_of(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common:
-    """Which of the logged rows were ingested too, in any snapshot; the newest one counts."""
+    """Which of the logged rows were ingested too; of several snapshots that hold one, the newest counts."""
     if not len(rows):
         return nothing_common(contract)
     first, last = (pa.scalar(moment, pa.timestamp("us")).cast(TIMESTAMP) for moment in rows.event_times[[0, -1]])
-    schema = pa.schema([("transaction_id", pa.string()), *((name, pa.float64()) for name in contract.raw)])
-    there = artifacts.between("snapshots", first, last, schema)
-    at, where = _shared(rows.transaction_ids, there["transaction_id"].combine_chunks())
-    return Common(at, rows.features[at, : len(contract.raw)], features_of(there, contract)[where])
+    time, name = pc.field("event_time"), pc.field("transaction_id")
+    wanted = (time >= first) & (time <= last) & name.isin(rows.transaction_ids)
+    found, ingested = np.zeros(len(rows), bool), np.full((len(rows), len(contract.raw)), np.nan)
+    for id_ in reversed(artifacts.ids("snapshots")):
+        path = artifacts.path("snapshots", id_)
+        if why := outdated(pq.read_schema(path), contract):
+            log.info("snapshot %s is not compared with the log: %s", id_, why)
+            continue
+        there = pq.read_table(path, columns=["transaction_id", *contract.raw], filters=wanted)
+        at, where = _shared(rows.transaction_ids, there["transaction_id"].combine_chunks())
+        new = ~found[at]
+        ingested[at[new]], found[at[new]] = features_of(there, contract)[where[new]], True
+    return Common(np.flatnonzero(found), rows.features[found, : len(contract.raw)], ingested[found])
 
 
 def nothing_common(contract: Contract) -> Common:

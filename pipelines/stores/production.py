@@ -8,6 +8,8 @@ import httpx
 from pipelines.errors import ModelRejected
 from pipelines.rules.bundle import FILES, WARM_UP
 
+ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+LARGEST_WARM_UP = 2**24
 ALIAS, CHALLENGER = "production", "staging"  # what serves, and the candidate that passed the gates
 
 
@@ -25,19 +27,24 @@ class Production:
         return int(_json(answer)["model_version"]["version"])
 
     def fetch(self, use_case: str, version: int, names: Sequence[str] = FILES) -> dict[str, bytes]:
-        """Download files of a version, by default those that serve: name → content; its warm-up too if it has one."""
-        answer = self._client.get(
-            "/api/2.0/mlflow/model-versions/get-download-uri", params={"name": use_case, "version": str(version)}
-        )
-        uri = str(_json(answer)["artifact_uri"])
-        scheme, _, path = uri.partition(":/")
-        if scheme != "mlflow-artifacts":
-            raise ModelRejected(f"{use_case} version {version} lies at {uri}: start MLflow with --serve-artifacts")
-        files = {name: self._file(f"{path.strip('/')}/{name}") for name in names}
+        """Download files of a version, by default those that serve: name → content."""
+        folder = self._folder(use_case, version)
+        return {name: self._file(f"{folder}/{name}") for name in names}
+
+    def warm_up(self, use_case: str, version: int) -> bytes | None:
+        """Download a version's warm-up; None when it has none, or a strangely large one. Nothing rests on it."""
         try:
-            return files | {WARM_UP: self._file(f"{path.strip('/')}/{WARM_UP}")}
-        except httpx.HTTPStatusError:  # never tried yet; nothing rests on it
-            return files
+            path = f"{ARTIFACTS}/{self._folder(use_case, version)}/{WARM_UP}"
+            with self._client.stream("GET", path) as answer:
+                answer.raise_for_status()
+                content = b""
+                for part in answer.iter_bytes():
+                    content += part
+                    if len(content) > LARGEST_WARM_UP:
+                        return None
+                return content
+        except httpx.HTTPError:
+            return None
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -49,8 +56,18 @@ class Production:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _folder(self, use_case: str, version: int) -> str:
+        answer = self._client.get(
+            "/api/2.0/mlflow/model-versions/get-download-uri", params={"name": use_case, "version": str(version)}
+        )
+        uri = str(_json(answer)["artifact_uri"])
+        scheme, _, path = uri.partition(":/")
+        if scheme != "mlflow-artifacts":
+            raise ModelRejected(f"{use_case} version {version} lies at {uri}: start MLflow with --serve-artifacts")
+        return path.strip("/")
+
     def _file(self, path: str) -> bytes:
-        answer = self._client.get(f"/api/2.0/mlflow-artifacts/artifacts/{path}")
+        answer = self._client.get(f"{ARTIFACTS}/{path}")
         answer.raise_for_status()
         return answer.content
 

@@ -9,23 +9,25 @@ from pathlib import Path
 import msgspec
 
 from pipelines.errors import ModelRejected
-from pipelines.rules.trial import Trial
+from pipelines.rules.trial import REFUSED, Trial
 
 TIMEOUT = 120  # seconds
 
 
 def run_trial(use_case: Path, files: Mapping[str, bytes], requests: list[dict[str, object]]) -> Trial:
-    """Let the server's own code load and prove the files and answer the requests; ModelRejected says why it would not."""
+    """Let the server's own code load and prove the files and answer the requests; ModelRejected says why it would not.
+
+    A process that is killed or too slow raises something else, as it may do better when tried again.
+    """
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         (Path(folder) / "requests.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(requests))
         command = [sys.executable, "-m", "serving.trial", folder, str(use_case)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-        except subprocess.TimeoutExpired as error:
-            raise ModelRejected(f"the server did not answer {len(requests)} requests within {TIMEOUT} s") from error
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
     said = (done.stderr.strip() or "nothing").splitlines()[-1]
+    if done.returncode == REFUSED:
+        raise ModelRejected(f"the server does not take the model: {said}")
     if done.returncode:
-        raise ModelRejected(f"the server does not take the model, it ended with {done.returncode} and said: {said}")
+        raise RuntimeError(f"the trial ended with {done.returncode} and said: {done.stderr[-2000:]}")
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=Trial)

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import BaseOperator, BranchMixIn, Context
+from airflow.sdk import BaseOperator, BaseOperatorLink, BranchMixIn, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from pipelines.rules.policy import Policy
@@ -15,20 +15,47 @@ from pipelines.rules.policy import Policy
 SKIPPED, REFUSED = 99, 2
 
 
+class PageLink(BaseOperatorLink):  # type: ignore[misc]
+    """A button on the task: the page that its result names."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return self._name
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """The result's `page`, '' while there is none."""
+        from airflow.sdk.execution_time.xcom import XCom  # not where DAGs are parsed
+
+        result = XCom.get_value(ti_key=ti_key, key="return_value")
+        return str((result or {}).get("page", ""))
+
+
 class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow is not typed here
     """Run `sixgate step NAME`; its last line is the XCom. Exit code 99 skips, and 2 fails for good, with the reason it gives.
 
     `take` adds to the run's params what is only known at run time: {param: Jinja template}. With `branch`, the result's
-    `next` names the task that follows, and the others are skipped.
+    `next` names the task that follows, and the others are skipped; `page_link` names a button for its `page`.
     """
 
     template_fields: Sequence[str] = ("take",)
     ui_color = "#e8f1fb"
 
     def __init__(
-        self, *, step_name: str, use_case: str, take: dict[str, str] | None = None, branch: bool = False, **kwargs: Any
+        self,
+        *,
+        step_name: str,
+        use_case: str,
+        take: dict[str, str] | None = None,
+        branch: bool = False,
+        page_link: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.operator_extra_links = (PageLink(page_link),) if page_link else ()
         self.take = take or {}
         self.branch = branch
         self.process = StepProcess(step_name, use_case)

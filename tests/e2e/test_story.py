@@ -41,6 +41,9 @@ def test_the_story_holds_step_by_step(stack: Settings) -> None:
         decision = demo.newest_decision()
         assert (decision.trigger, decision.verdict, len(decision.gates or [])) == ("DRIFT", "APPROVED", 6)
         log = demo.airflow.log("fraud_retraining", decision.run_id, "shadow_evaluate")
+        links = demo.airflow.links("fraud_retraining", decision.run_id, "train")
+    page = f"http://127.0.0.1:{stack.mlflow_port}/#/models/fraud/versions/{decision.challenger_version}"
+    assert links == {"Model in MLflow": page}
     assert "f1_improvement" in log
     assert "verdict: APPROVED" in log
 
@@ -127,7 +130,7 @@ def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and
     assert (decision["verdict"], decision["reviewer"], decision["review_comment"]) == (
         "APPROVED",
         "reviewer",
-        "not on a Friday",
+        "rejected: not on a Friday",
     )
     entry = json.loads(sixgate("ledger", "--json").stdout)[0]
     kept = entry["state"], entry["actor"], entry["reason"]

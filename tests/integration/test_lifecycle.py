@@ -28,11 +28,13 @@ from pipelines.errors import (
     UnknownPrediction,
 )
 from pipelines.records import Label, Prediction
-from pipelines.rules.bundle import WARM_UP, KnownAnswers
+from pipelines.rules.bundle import KnownAnswers
 from pipelines.rules.derive import Deriver
+from pipelines.rules.explain import library_scores
 from pipelines.rules.guard import on_probation
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
+from pipelines.steps.ingest import ingest
 from pipelines.steps.shadow_evaluate import replay
 from pipelines.stores.dataset import features_of
 from pipelines.stores.labels import LabelStore
@@ -374,27 +376,52 @@ def test_final_validation_notices_evidence_that_changed(wired: Context, run: Run
 
 
 def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_serves(
-    wired: Context, first: dict[str, Any]
+    wired: Context, traffic: list[Prediction]
 ) -> None:
-    def tried(limits: Any) -> Any:
+    decision = next(one for one in wired.decisions.recent("fraud", limit=50) if one.challenger_version == 2)
+
+    def tried(limits: Any, **params: int) -> Any:
         policy = msgspec.structs.replace(wired.use_case.policy, final_validation=limits)
-        found = replace(wired, use_case=replace(wired.use_case, policy=policy), params={"version": 1})
-        return perform("final_validation", found)
+        return perform("final_validation", replace(wired, use_case=replace(wired.use_case, policy=policy), params=params))
 
     limits = wired.use_case.policy.final_validation
-    told = tried(limits)
-    assert (told["version"], told["requests"]) == (1, 1000)
+    told = tried(limits, decision_id=decision.id)
+    assert (told["decision_id"], told["requests"]) == (decision.id, 1000)
     with Production(wired.settings.mlflow_tracking_uri) as production:
-        warm = msgspec.json.decode(production.fetch("fraud", 1)[WARM_UP], type=KnownAnswers)
-    assert warm.matrix().shape == (1000, len(wired.use_case.contract.columns))
+        content = production.warm_up("fraud", 2)
+        own, others = (production.fetch("fraud", version, ["explain.ubj"])["explain.ubj"] for version in (2, 1))
+    assert msgspec.json.decode(content or b"", type=KnownAnswers).matrix().shape == (1000, len(wired.use_case.contract.columns))
+    tight = msgspec.structs.replace(limits, p99=timedelta(microseconds=1), memory_mb=1)
     with pytest.raises(ModelRejected, match=r"p99 is .* ms a request, more than 0.001 ms; a worker with it needs .* MB"):
-        tried(msgspec.structs.replace(limits, p99=timedelta(microseconds=1), memory_mb=1))
+        tried(tight, decision_id=decision.id)
+    assert tried(tight, version=1)["version"] == 1, "the way back is open"
+    wired.registry.attach("fraud", 2, "explain.ubj", others)
+    with pytest.raises(ModelRejected, match="version 2 may not serve: its scores differ from the training library's"):
+        tried(limits, decision_id=decision.id)
+    wired.registry.attach("fraud", 2, "explain.ubj", own)
+
+
+def test_a_row_beyond_what_float32_holds_is_tried_as_it_was_answered(wired: Context, traffic: list[Prediction]) -> None:
+    contract, model = wired.use_case.contract, wired.models.get("fraud", 1)
+    raw = np.full((1, len(contract.raw)), 1.0)
+    raw[0, contract.raw.index("amount")], raw[0, contract.raw.index("customer_mean_amount_30d")] = 1e5, 1e-300
+    features = Deriver(contract)(raw)
+    assert features.max() > 1e300
     with Production(wired.settings.mlflow_tracking_uri) as production:
-        own, others = (production.fetch("fraud", version, ["explain.ubj"])["explain.ubj"] for version in (1, 2))
-    wired.registry.attach("fraud", 1, "explain.ubj", others)
-    with pytest.raises(ModelRejected, match="version 1 may not serve: its scores differ from the training library's"):
-        tried(limits)
-    wired.registry.attach("fraud", 1, "explain.ubj", own)
+        trained = production.fetch("fraud", 1, ["explain.ubj"])["explain.ubj"]
+    replayed = Replay(wired.settings, model, contract)
+    expected = library_scores(model.kind, trained, replayed.bundle.calibration, features)
+    np.testing.assert_allclose(replayed.scores(features), expected, atol=1e-5)
+
+
+def test_a_snapshot_of_a_former_contract_is_named_and_hinders_nobody_else(
+    wired: Context, run: Run, traffic: list[Prediction], ingested: Callable[[pa.Table], str]
+) -> None:
+    table = as_snapshot(simulate(traffic_world()), wired.use_case.contract)
+    former = ingested(table.drop_columns(["amount"]))
+    with pytest.raises(EvidenceError, match="ingested under a former contract of fraud: it has no amount: ingest it again"):
+        run("former", "check_conditions", "validate_data", snapshot=former)
+    run("unhindered", "check_conditions", "validate_data")
 
 
 def test_flagged_predictions_are_explained_by_the_version_that_scored_them_and_a_poisoned_row_fails_alone(
@@ -448,7 +475,7 @@ def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(
     with pytest.raises(PromotionRefused, match="REFUSED already"):
         run("again", "promote", decision_id=decision.id)
     run("silence", "review", decision_id=decision.id, approved=False, reviewer=None)
-    assert wired.decisions.get("fraud", decision.id).review_comment == "no answer in time"
+    assert wired.decisions.get("fraud", decision.id).review_comment == "rejected: no answer in time"
     assert in_production(wired) == serving
 
 
@@ -485,6 +512,22 @@ def test_a_run_with_too_many_broken_rows_ends_with_its_reason(wired: Context, ru
     assert decision.verdict == "REJECTED"
     (report,) = Path(wired.artifacts.root, "reports").glob("validation-broken.json")
     assert json.loads(report.read_text())["bad_rows"] == len(table)
+
+
+def test_rows_put_aside_at_ingestion_count_against_the_run_that_trains_on_the_rest(
+    wired: Context, run: Run, first: dict[str, Any], tmp_path: Path
+) -> None:
+    contract = wired.use_case.contract
+    world = World(seed=97, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
+    table = as_snapshot(simulate(world), contract).to_pandas().rename(columns={"label": contract.label.name})
+    table.loc[table.index % 20 == 0, "amount"] = -5.0
+    table.rename(columns={"entity_key": contract.entity_key}).to_csv(tmp_path / "history.csv", index=False)
+    taken = ingest(tmp_path / "history.csv", contract, wired.artifacts)
+    assert taken.quarantined == (table["amount"] < 0).sum()
+    words = f"{taken.quarantined:,} of {len(table):,} rows break the contract, more than 1.0%"
+    with pytest.raises(DataError, match=words):
+        run("selective", "check_conditions", "validate_data", snapshot=taken.snapshot)
+    wired.artifacts.path("snapshots", taken.snapshot).unlink()
 
 
 def test_data_that_cannot_be_trusted_end_the_run_and_everything_found_is_in_the_report(
@@ -527,7 +570,7 @@ def test_an_unknown_snapshot_decision_or_run_is_named(wired: Context, run: Run) 
     with pytest.raises(EvidenceError, match="no snapshot 'gone'"):
         run("gone", "check_conditions", "validate_data", snapshot="gone")
     undecided = wired.decisions.of_run("fraud", "gone")
-    assert (undecided.verdict, str(undecided.reason)[:36]) == (None, "validate_data failed: no snapshot 'g")
+    assert (undecided.verdict, str(undecided.reason)[:36]) == (None, "check_conditions failed: no snapshot")
     with pytest.raises(SixgateError, match="param 'decision_id' is 'abc', not a number"):
         run("x", "promote", decision_id="abc")
     with pytest.raises(SixgateError, match="param 'chunk' is None, not a text"):

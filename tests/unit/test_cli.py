@@ -31,6 +31,7 @@ def test_every_command_says_what_it_does(command: str) -> None:
         pytest.param(["step", "train", "--params", "[]"], "is not an object", id="params that are a list"),
         pytest.param(["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"),
         pytest.param(["step", "train", "--use-case", "cats"], "known are fraud", id="unknown use case"),
+        pytest.param(["rollback", "--reason", " "], "--reason is empty", id="a rollback without a reason"),
         pytest.param(["ingest", "nothing.csv"], "does not exist", id="no such file"),
         pytest.param(["decisions", "-u", "cats"], "there is no use case 'cats'", id="decisions of no use case"),
         pytest.param(["ledger", "-u", "../fraud"], "there is no use case '../fraud'", id="a way out of the folder"),

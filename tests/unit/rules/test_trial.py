@@ -33,3 +33,8 @@ def test_on_the_limits_it_may_serve() -> None:
 def test_what_is_beyond_a_limit_may_not(changed: dict[str, Any], words: str) -> None:
     (why,) = why_unfit(msgspec.structs.replace(GOOD, **changed), np.array([0.1, 0.9]), LIMITS)
     assert words in why
+
+
+def test_no_request_is_no_evidence() -> None:
+    (why,) = why_unfit(msgspec.structs.replace(GOOD, scores=[]), np.array([]), LIMITS)
+    assert why.startswith("0 of 0 requests")

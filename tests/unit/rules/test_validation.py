@@ -56,8 +56,23 @@ def test_columns_that_go_together_are_no_copies(noise: np.random.Generator) -> N
 
 def test_a_constant_column_is_told_and_is_nobodys_copy(noise: np.random.Generator) -> None:
     features = noise.normal(size=(N, 3))
-    features[:, :2] = 4.0
+    features[:, 0], features[:, 1] = 0.1, 123.456  # whose means are not exactly themselves
     assert [(found.check, found.columns) for found in copies(features, NAMES)] == [("constant", ("a",)), ("constant", ("b",))]
+
+
+def test_columns_with_gaps_are_compared_where_they_are_and_an_empty_one_is_told(noise: np.random.Generator) -> None:
+    features = noise.normal(size=(N, 3))
+    features[:, 1] = 10 * features[:, 0]
+    features[::3, :2] = np.nan
+    features[:, 2] = np.nan
+    empty, copy = copies(features, NAMES)
+    assert (empty.reason, copy.columns) == ("c: it is missing in every row", ("a", "b"))
+
+
+@pytest.mark.parametrize("order", [[1, 0], [1, 0, 0, 0], [1, 1, 0, 0]], ids=str)
+def test_a_leak_is_found_in_whatever_order_the_classes_come(order: list[int]) -> None:
+    labels = np.array(order * 500, np.int8)
+    assert separation(labels.astype(float), labels) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -113,6 +128,12 @@ def test_the_share_of_positives_is_compared_with_the_baselines(positives: int, s
     assert [said in each.reason for each in found] == ([True] if said else [])
 
 
+def test_classes_turned_round_are_seen_where_positives_are_common_too() -> None:
+    labels = np.repeat([1, 0], [1560, 440]).astype(np.int8)
+    (found,) = label_share(labels, 0.22, "is_bad", factor=10)
+    assert "frequent" in found.reason
+
+
 def test_few_labels_say_nothing_of_their_share() -> None:
     assert list(label_share(np.zeros(200, np.int8), 0.01, "is_fraud", factor=10)) == []
 
@@ -125,6 +146,14 @@ def test_a_feature_served_otherwise_than_ingested_is_skew(noise: np.random.Gener
     logged[5:10, 2] = ingested[5:10, 2] = np.nan  # missing in both is the same
     (found,) = skew(Common(np.arange(500, 600), logged, ingested), NAMES, share=0.01)
     assert (found.columns, found.observed, found.rows[0]) == (("b",), 0.2, 540)
+
+
+@pytest.mark.parametrize("n", [20, 50, 99])
+def test_one_correction_among_few_rows_is_no_skew(n: int) -> None:
+    logged = np.zeros((n, 3))
+    ingested = logged.copy()
+    ingested[0, 0] = 1
+    assert list(skew(Common(np.arange(n), logged, ingested), NAMES, share=0.01)) == []
 
 
 def test_a_log_that_ended_waits_for_new_rows() -> None:
