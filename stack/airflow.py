@@ -53,7 +53,7 @@ class Airflow:
     def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
         """A task's buttons and the pages behind them."""
         found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links")
-        return dict(found["extra_link_entries"])
+        return dict(found["extra_links"])
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
         """A task's log as text."""

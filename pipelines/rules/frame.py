@@ -36,11 +36,11 @@ class Frame:
             return self
         return Frame(*(_taken(getattr(self, name), rows) for name in self.__dataclass_fields__))
 
-    def without(self, others: "Frame") -> "Frame":
-        """The rows whose transactions are not among the others."""
-        if not len(self) or not len(others):
+    def without(self, names: pa.StringArray | pa.ChunkedArray) -> "Frame":
+        """The rows whose transactions are not among these."""
+        if not len(self) or not len(names):
             return self
-        return self.take(~np.asarray(pc.is_in(self.transaction_ids, value_set=others.transaction_ids)))
+        return self.take(~np.asarray(pc.is_in(self.transaction_ids, value_set=names)))
 
     def none(self) -> "Frame":
         """No rows, of the same columns."""

@@ -14,7 +14,7 @@ from pipelines.records import Decision
 from pipelines.rules import validation
 from pipelines.rules.bands import Parts, coverage
 from pipelines.rules.frame import Frame, concatenate
-from pipelines.rules.ledger import champion
+from pipelines.rules.ledger import Served, champion
 from pipelines.rules.rows import QUARANTINED
 from pipelines.rules.schema import failures, positions, reasons, summary
 from pipelines.rules.split import holdout_cut, tune_cut
@@ -49,9 +49,10 @@ def run(context: Context) -> dict[str, Any]:
         return _stop(context, "INSUFFICIENT", _nothing(context, len(frame)))
     cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
     before, holdout = labelled.split(cut)
-    train, judged = concatenate([before, rows.older.without(labelled).split(cut)[0]]), frame.split(cut)[1]
+    train, judged = concatenate([before, rows.older.without(labelled.transaction_ids).split(cut)[0]]), frame.split(cut)[1]
     if len(np.unique(train.labels)) < 2:
         return _stop(context, "INSUFFICIENT", f"the {len(train)} training rows hold one class only: wait for more labels")
+    warnings += _known_to(context, served, holdout)
     written = {
         "train": context.artifacts.save("datasets", train.table(context.use_case.contract)),
         "holdout": context.artifacts.save("datasets", holdout.table(context.use_case.contract)),
@@ -101,6 +102,21 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         settings, contract, since=matured_before - policy.evaluation.window, matured_before=matured_before, as_of=decision.as_of
     )
     return Gathered("LOGGED", history, found, rows, dataset.ingested_of(context.artifacts, contract, found))
+
+
+def _known_to(context: Context, served: Served | None, holdout: Frame) -> list[str]:
+    """A warning when the champion was trained on rows that are held out now, as a snapshot of older days may hold."""
+    made = (entry for entry in context.ledger.recent(context.name, limit=1000) if entry.state == "DONE" and entry.decision_id)
+    decision = next((entry.decision_id for entry in made if served and entry.to_version == served.version), None)
+    trained = (context.decisions.get(context.name, decision).dataset or {}).get("train") if decision else None
+    if trained is None or trained not in context.artifacts.ids("datasets"):
+        return []
+    known = len(holdout) - len(holdout.without(context.artifacts.load("datasets", trained)["transaction_id"]))
+    if not known:
+        return []
+    words = f"the champion was trained on {known:,} of the {len(holdout):,} held-out rows: the comparison favours it"
+    log.warning("%s", words)
+    return [words]
 
 
 def _nothing(context: Context, predictions: int) -> str:

@@ -32,6 +32,8 @@ from pipelines.rules.bundle import KnownAnswers
 from pipelines.rules.derive import Deriver
 from pipelines.rules.explain import library_scores
 from pipelines.rules.guard import on_probation
+from pipelines.rules.ledger import champion
+from pipelines.rules.rows import snapshot_schema
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.steps.ingest import ingest
@@ -461,6 +463,21 @@ def test_a_run_on_a_snapshot_judges_both_models_on_it(wired: Context, run: Run, 
     decision = wired.decisions.of_run("fraud", "snapshot")
     assert (decision.evidence_source, len(decision.gates or [])) == ("INGESTED", 6)
     assert "NOT_APPLICABLE" not in {gate["outcome"] for gate in decision.gates or []}
+
+
+def test_a_snapshot_of_rows_that_trained_the_champion_is_judged_with_a_warning(
+    wired: Context, run: Run, first: dict[str, Any], ingested: Callable[[pa.Table], str]
+) -> None:
+    now = champion(wired.ledger.recent("fraud"))
+    made = next(one for one in wired.decisions.recent("fraud", limit=50) if now and one.challenger_version == now.version)
+    known = wired.artifacts.load("datasets", str((made.dataset or {})["train"])).sort_by("event_time")
+    table = known.append_column("entity_key", pa.nulls(len(known), pa.string())).select(
+        snapshot_schema(wired.use_case.contract).names
+    )
+    run("seen before", "check_conditions", "validate_data", snapshot=ingested(table))
+    dataset = wired.decisions.of_run("fraud", "seen before").dataset or {}
+    held_out = f"{dataset['holdout_rows']:,}"
+    assert f"trained on {held_out} of the {held_out} held-out rows" in dataset["warnings"][-1]
 
 
 def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(wired: Context, run: Run) -> None:

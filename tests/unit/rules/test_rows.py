@@ -131,7 +131,11 @@ def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
         pytest.param("history.parquet", "no parquet", "can't be read as its ending says", id="not parquet"),
         pytest.param("history.xlsx", "", r"'\.xlsx' is not read here", id="another format"),
         pytest.param("history.csv", "a,b\n1,2\n", "no column for event_time, defaulted", id="columns missing"),
-        pytest.param("history.csv", f"{HEADER}\nt,c,no,0,5,1,a,2\n", "no row keeps the contract", id="nothing good"),
+        pytest.param(
+            "history.csv", f"{HEADER}\nt,c,no,0,5,1,a,2\n", "no row keeps the contract: 1 × event_time", id="nothing good"
+        ),
+        pytest.param("history.csv", f"{HEADER}\n", "no row keeps the contract: it has no rows", id="a header only"),
+        pytest.param("history.csv", f"{HEADER},grade\n", "the header names grade twice", id="a column twice"),
     ],
 )
 def test_a_file_that_can_not_be_taken_in_says_why(
