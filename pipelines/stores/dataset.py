@@ -83,10 +83,14 @@ def ingested_of(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common
     found, ingested = np.zeros(len(rows), bool), np.full((len(rows), len(contract.raw)), np.nan)
     for id_ in reversed(artifacts.ids("snapshots")):
         path = artifacts.path("snapshots", id_)
-        if why := outdated(pq.read_schema(path), contract):
-            log.info("snapshot %s is not compared with the log: %s", id_, why)
+        try:
+            if why := outdated(pq.read_schema(path), contract):
+                log.info("snapshot %s is not compared with the log: %s", id_, why)
+                continue
+            there = pq.read_table(path, columns=["transaction_id", *contract.raw], filters=wanted)
+        except (pa.ArrowException, OSError) as error:
+            log.warning("snapshot %s can't be read, and is not compared with the log: %s", id_, error)
             continue
-        there = pq.read_table(path, columns=["transaction_id", *contract.raw], filters=wanted)
         at, where = _shared(rows.transaction_ids, there["transaction_id"].combine_chunks())
         new = ~found[at]
         ingested[at[new]], found[at[new]] = features_of(there, contract)[where[new]], True

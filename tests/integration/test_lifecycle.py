@@ -423,7 +423,10 @@ def test_a_snapshot_of_a_former_contract_is_named_and_hinders_nobody_else(
     former = ingested(table.drop_columns(["amount"]))
     with pytest.raises(EvidenceError, match="ingested under a former contract of fraud: it has no amount: ingest it again"):
         run("former", "check_conditions", "validate_data", snapshot=former)
+    damaged = wired.artifacts.path("snapshots", "damaged")
+    damaged.write_bytes(b"PAR1 and no more")
     run("unhindered", "check_conditions", "validate_data")
+    damaged.unlink()
 
 
 def test_flagged_predictions_are_explained_by_the_version_that_scored_them_and_a_poisoned_row_fails_alone(
