@@ -123,7 +123,10 @@ class Replica:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One figure of one drift check; `feature` is empty for figures of the whole window."""
+    """One figure of one drift check; `feature` is empty for figures of the whole window.
+
+    `model_version` says whose figure it is, or against whose training data a comparison is; 0 is the frozen baseline.
+    """
 
     check_id: str
     window_start: datetime
@@ -136,6 +139,8 @@ class Metric:
     expected: float | None = None
     threshold: float | None = None
     p_value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +158,12 @@ class Alert:
     updated_at: datetime
     resolved_at: datetime | None
     acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    comment: str | None
+    woke_at: datetime | None
+    woke_run: str | None
+    report: str | None
+    told: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,25 +2,23 @@
 
 import io
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.records import Decision, LedgerEntry
+from pipelines.records import Alert, Decision, LedgerEntry, Metric
 
 WIDE = 180
+BELOW = ("positive_rate", "score_", "estimated_", "realised_", "label_coverage", "ahead")  # figures below a check's features
 STYLES = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow", "NOT_APPLICABLE": "dim"}
 
 
 def gate_table(decision: Decision) -> str:
     """A decision's gates and verdict as plain text, for logs."""
-    text = io.StringIO()
-    console = Console(file=text, width=WIDE, no_color=True)
-    for part in decision_view(decision):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return _plain(decision_view(decision))
 
 
 def gate_card(decision: Decision) -> str:
@@ -43,6 +41,76 @@ def decision_view(decision: Decision) -> list[Table | Text]:
         table.add_row(name, Text(outcome, style=STYLES.get(outcome, "")), *rest)
     head, end = Text(_head(decision)), Text(_end(decision))
     return [head, table, end] if decision.gates else [head, end]
+
+
+def drift_text(figures: Sequence[Metric]) -> str:
+    """A check's figures as plain text, for logs."""
+    return _plain(drift_view(figures))
+
+
+def drift_view(figures: Sequence[Metric]) -> list[Table | Text]:
+    """A check for people: each feature against both references, the ones that drifted first; then scores and performance."""
+    shares = {m.model_version: m for m in figures if m.metric == "drift_share"}
+    if not shares:
+        return [Text("nothing was measured")]
+    window = shares[0]
+    head = Text(f"{window.window_start:%Y-%m-%d %H:%M} to {window.window_end:%Y-%m-%d %H:%M} UTC: {window.n:,} predictions")
+    if window.value is None:
+        return [head, Text("too few predictions to compare")]
+    parts: list[Table | Text] = [head, _features(figures)]
+    for version, share in sorted(shares.items()):
+        against = f"against what version {version} was trained on" if version else "against the baseline"
+        weighted = next((m.value for m in figures if m.metric == "importance_drift_share" and m.model_version == version), None)
+        held = f", which hold {weighted:.0%} of the importance" if weighted is not None else ""
+        parts.append(Text(f"{share.value or 0:.0%} of the features drifted {against}{held}"))
+    rest = Table("scores and performance", "version", "value", "interval", "floor", "n", box=None, pad_edge=False)
+    for m in figures:
+        if not m.feature and m.metric.startswith(BELOW):
+            interval = f"{_number(m.low)} … {_number(m.high)}" if m.low is not None else "-"
+            floor = _number(m.threshold) if m.metric.startswith("realised_") else "-"
+            rest.add_row(m.metric, str(m.model_version or "-"), _number(m.value), interval, floor, f"{m.n:,}")
+    return [*parts, rest] if rest.row_count else parts
+
+
+def _features(figures: Sequence[Metric]) -> Table:
+    found = {(m.feature, m.metric, m.model_version): m for m in figures if m.feature}
+    versions = sorted({version for _, _, version in found})
+    columns = [f"{'version ' + str(v) if v else 'baseline'}: PSI" for v in versions]
+    extra = ("p adjusted", "Jensen-Shannon", "Wasserstein", "missing", "outside")
+    table = Table("feature", *(part for name in columns for part in (name, "no drift")), *extra, "", box=None, pad_edge=False)
+    last = versions[-1]
+    names = sorted({name for name, _, _ in found}, key=lambda name: found[name, "psi", last].value or 0.0, reverse=True)
+    for name in names:
+        of = {metric: found[name, metric, last] for metric in
+              ("chi_square", "jensen_shannon", "wasserstein", "missing", "outside", "drifted")}  # fmt: skip
+        psi = [found[name, "psi", version] for version in versions]
+        mark = Text("drifted", style="red") if of["drifted"].value else Text("")
+        p_value = of["chi_square"].p_value
+        table.add_row(
+            name, *(text for m in psi for text in (_number(m.value), _number(m.expected))),
+            "-" if p_value is None else f"{p_value:.2g}", *(_number(of[metric].value) for metric in
+            ("jensen_shannon", "wasserstein", "missing", "outside")), mark,
+        )  # fmt: skip
+    return table
+
+
+def alerts_table(alerts: list[Alert]) -> Table:
+    """Alerts for people, newest first."""
+    table = Table("id", "opened", "severity", "state", "cause", "what", "by", box=None, pad_edge=False)
+    for alert in alerts:
+        said = f"{alert.acknowledged_by}: {alert.comment}" if alert.comment else (alert.acknowledged_by or "-")
+        table.add_row(
+            str(alert.id), f"{alert.opened_at:%Y-%m-%d %H:%M}", alert.severity, alert.state, alert.cause, alert.message, said
+        )
+    return table
+
+
+def _plain(parts: Sequence[Table | Text]) -> str:
+    text = io.StringIO()
+    console = Console(file=text, width=WIDE, no_color=True)
+    for part in parts:
+        console.print(part)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def _head(decision: Decision) -> str:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import SixgateError
 from pipelines.settings import Settings
+from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.stores.models import ModelStore
-from pipelines.stores.monitoring import AlertStore, MetricStore, RollupStore
+from pipelines.stores.monitoring import MetricStore
 from pipelines.stores.predictions import PredictionLog
+from pipelines.stores.rollups import RollupStore
 from pipelines.use_case import UseCase, read_use_case
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from psycopg import sql
 
 from pipelines.records import Alert
 from pipelines.settings import Settings
+from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import Ledger
-from pipelines.stores.monitoring import AlertStore
 from serving.messages import LiveAlert
 from serving.watch import Watch
 

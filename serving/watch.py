@@ -11,8 +11,8 @@ from pipelines.errors import SixgateError
 from pipelines.records import LedgerEntry
 from pipelines.rules.bundle import WARM_UP
 from pipelines.rules.ledger import Served
+from pipelines.stores.alerts import AlertStore
 from pipelines.stores.ledger import Ledger
-from pipelines.stores.monitoring import AlertStore
 from serving.agreement import allowed, disagreement
 from serving.cache import ModelCache
 from serving.messages import LiveReload

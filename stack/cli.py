@@ -184,4 +184,4 @@ def baseline(
     table = Artifacts.of(settings, use_case).load("snapshots", snapshot) if snapshot else None
     target.mkdir(parents=True, exist_ok=True)
     manifest = freeze_snapshot(target, contract, table, str(snapshot)) if table is not None else freeze(target, contract)
-    typer.echo(f"{manifest.rows:,} rows, sha256 {manifest.name}…: {target}")
+    typer.echo(f"{manifest.rows:,} rows, sha256 {manifest.sha256[:12]}…: {target}")

@@ -18,11 +18,11 @@ from pipelines.errors import StackError
 from pipelines.records import Decision, LedgerEntry
 from pipelines.rules.contract import Contract
 from pipelines.settings import Settings
-from pipelines.steps.alert import CAUSE as DRIFT
+from pipelines.steps.wake_retraining import CAUSES
+from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import connect
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.ledger import Ledger
-from pipelines.stores.monitoring import AlertStore
 from pipelines.use_case import read_contract, read_policy
 from stack.airflow import Airflow
 from stack.baseline import SEED
@@ -137,8 +137,9 @@ class Demo:
                 alerts = self.open_alerts()
                 if tasks["wake_retraining"] == "success":
                     break
-            require(bool(alerts) and alerts[0].severity == "SEVERE", f"no severe alert after 4 checks: {alerts}")
-            saw(f"{alerts[0].severity}: {alerts[0].message.partition(':')[0]}")
+            severe = [alert for alert in alerts if alert.severity == "SEVERE"]
+            require(bool(severe), f"no severe alert after 4 checks: {alerts}")
+            saw("; ".join(f"{alert.severity}: {alert.message.partition(':')[0]}" for alert in severe))
 
     def asset_wakes_retraining(self, known: set[str]) -> None:
         """The drift asset starts retraining, and six gates judge the challenger."""
@@ -249,10 +250,10 @@ class Demo:
             return Ledger(connection).recent(USE_CASE)
 
     def open_alerts(self) -> list[Any]:
-        """Alerts about drift; the guard may see before that the champion no longer keeps its promise."""
+        """Alerts that wake a retraining; the guard may see before that the champion no longer keeps its promise."""
         with connect(self.settings) as connection:
             recent = AlertStore(connection).recent(USE_CASE)
-        return [alert for alert in recent if alert.cause == DRIFT and alert.state != "RESOLVED"]
+        return [alert for alert in recent if alert.cause in CAUSES and alert.state != "RESOLVED"]
 
     def explained(self) -> int:
         with connect(self.settings) as connection:

@@ -1,4 +1,4 @@
-"""Drift of one window against the baseline, and what it means."""
+"""Drift of one window against a reference, from the counts of both."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,23 +6,39 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
+from pipelines.rules import divergence
 from pipelines.rules.binning import Profile
 from pipelines.rules.policy import Drift
 
-HALF = 0.5  # added to each count, so that an empty bin has a logarithm
+Counts = Mapping[str, NDArray[np.int64]]  # of each feature: missing, bin 0, bin 1, …
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """What was measured, and what samples of these sizes would show without drift."""
+
+    value: float
+    expected: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureDrift:
-    """PSI of one feature with what equal samples of these sizes would show, and a chi-square p-value."""
+    """One feature's distance from the reference; `adjusted` is the p-value corrected for looking at many features.
+
+    `missing` and `outside` are shares of the window's rows beside those of the reference.
+    """
 
     feature: str
-    psi: float
-    expected: float
-    p_value: float
     n: int
+    psi: Statistic
+    jensen_shannon: Statistic
+    wasserstein: Statistic
+    chi_square: Statistic
+    missing: Statistic
+    outside: Statistic
+    p_value: float
+    adjusted: float
     drifted: bool
 
 
@@ -41,72 +57,99 @@ class WindowDrift:
     @property
     def drifted(self) -> list[str]:
         """The features that drifted, worst first."""
-        return [f.feature for f in sorted(self.features, key=lambda f: f.psi, reverse=True) if f.drifted]
+        return [f.feature for f in sorted(self.features, key=lambda f: f.psi.value, reverse=True) if f.drifted]
+
+    def weighted(self, importance: Mapping[str, float]) -> float:
+        """The share of importance that the drifted features hold; NaN when nothing is known."""
+        total = sum(importance.get(f.feature, 0.0) for f in self.features)
+        return sum(importance.get(f.feature, 0.0) for f in self.features if f.drifted) / total if total else math.nan
 
 
-def measure(baseline: Mapping[str, Profile], counts: Mapping[str, NDArray[np.int64]], drift: Drift) -> WindowDrift:
-    """Compare a window's counts (missing, bin 0, bin 1, … per feature) with the baseline's.
+def measure(reference: Mapping[str, Profile], counts: Counts, drift: Drift) -> WindowDrift:
+    """Compare a window's counts with a reference's.
 
-    A feature drifts when its PSI exceeds what no drift would show by `drift.psi`, and chance explains it with a probability
-    below `drift.level`. Fewer than `drift.rows` rows give no figure.
+    A feature drifts when its PSI exceeds what no drift would show by `drift.psi`, and chance explains the difference with a
+    probability below `drift.level`, corrected for the number of features. Those that the policy ignores are not looked at.
+    Fewer than `drift.rows` rows give no figure.
     """
-    n = max((int(count.sum()) for count in counts.values()), default=0)
+    n = rows(counts)
     if n < drift.rows:
         return WindowDrift(n, ())
-    return WindowDrift(n, tuple(_feature(name, baseline[name], counts[name], drift) for name in baseline if name in counts))
+    names = [name for name in reference if name in counts and name not in drift.ignore]
+    tests = [divergence.homogeneity(np.asarray(reference[name].counts), counts[name]) for name in names]
+    adjusted = divergence.benjamini_hochberg(np.array([p_value for _, _, p_value in tests]))
+    found = zip(names, tests, adjusted.tolist(), strict=True)
+    return WindowDrift(n, tuple(_feature(name, reference[name], counts[name], *test, p, drift) for name, test, p in found))
 
 
-def psi(expected: NDArray[np.int64], actual: NDArray[np.int64]) -> float:
-    """Population stability index of two count vectors: Σ (q − p) ln(q / p), with half a count added to each bin."""
-    p, q = _shares(expected), _shares(actual)
-    return float(((q - p) * np.log(q / p)).sum())
+def compare(name: str, reference: Profile, counts: NDArray[np.int64], drift: Drift) -> FeatureDrift:
+    """One column on its own, such as the scores; none of its rows may be missing, or few of them."""
+    test = divergence.homogeneity(np.asarray(reference.counts), counts)
+    return _feature(name, reference, counts, *test, test[2], drift)
 
 
-def psi_without_drift(bins: int, n: int, m: int) -> float:
-    """What PSI two samples of n and m rows of one distribution show: (bins − 1)(1/n + 1/m), its first-order mean.
+def rows(counts: Counts) -> int:
+    """How many rows were counted: every one is in each feature's counts."""
+    return max((int(count.sum()) for count in counts.values()), default=0)
 
-    Yurdakul and Naranjo, Statistical properties of the population stability index, Journal of Risk Model Validation 14, 2020.
+
+def add(parts: Sequence[Counts]) -> dict[str, NDArray[np.int64]]:
+    """The counts of several spans as those of one."""
+    return {name: np.sum([part[name] for part in parts], axis=0) for name in parts[0]} if parts else {}
+
+
+def steps(parts: Sequence[Counts], least: int, n: int) -> list[tuple[int, int]]:
+    """The last `n` disjoint steps as spans [first, last] of `parts`, oldest part first and oldest step first.
+
+    A step is a part that holds `least` rows, or as many parts together as it takes: where traffic is thin, single parts
+    would show nothing for ever. What remains before the first whole step is none.
     """
-    return max(bins - 1, 0) * (1 / n + 1 / m)
+    found: list[tuple[int, int]] = []
+    last, held = len(parts) - 1, 0
+    for at in range(len(parts) - 1, -1, -1):
+        held += rows(parts[at])
+        if held >= least:
+            found.append((at, last))
+            last, held = at - 1, 0
+            if len(found) == n:
+                break
+    return found[::-1]
 
 
-def severity(share: float, drifted: int, steps: Sequence[float], drift: Drift) -> str | None:
-    """The severity of what was measured, None when it is quiet.
-
-    `share` and `drifted` count the window's features that drifted, `steps` holds that share for disjoint steps, the newest
-    last; NaN, for too few rows, is never above a threshold. SEVERE needs dataset drift in k of the last n steps, the newest
-    among them: a spike that has passed is not severe.
-    """
-    over = [step >= drift.dataset_share for step in steps[-drift.severe.n :]]
-    if over and over[-1] and sum(over) >= drift.severe.k:
-        return "SEVERE"
-    if share >= drift.dataset_share:
-        return "ALERT"
-    if drifted > drift.warning_features:
-        return "WARNING"
-    return "INSPECT" if share > drift.inspect_share else None
-
-
-def _feature(name: str, baseline: Profile, counts: NDArray[np.int64], drift: Drift) -> FeatureDrift:
-    before = np.asarray(baseline.counts)
-    used = (before + counts) > 0
-    before, now = before[used], counts[used]
+def _feature(
+    name: str, reference: Profile, counts: NDArray[np.int64], chi_square: float, degrees: int, p_value: float,
+    adjusted: float, drift: Drift,
+) -> FeatureDrift:  # fmt: skip
+    all_bins = np.asarray(reference.counts)
+    used = (all_bins + counts) > 0
+    before, now = all_bins[used], counts[used]
     n, m = int(before.sum()), int(now.sum())
-    value, expected = psi(before, now), psi_without_drift(len(before), n, m)
-    p_value = _chi_square(before, now)
+    stability = Statistic(value=divergence.psi(before, now), expected=divergence.psi_without_drift(len(before), n, m))
     return FeatureDrift(
-        feature=name, psi=value, expected=expected, p_value=p_value, n=m,
-        drifted=value - expected > drift.psi and p_value < drift.level,
+        feature=name, n=m, psi=stability, p_value=p_value, adjusted=adjusted,
+        jensen_shannon=Statistic(
+            value=divergence.jensen_shannon(before, now), expected=divergence.jensen_shannon_without_drift(len(before), n, m)
+        ),
+        wasserstein=_wasserstein(reference, counts),
+        chi_square=Statistic(value=chi_square, expected=float(degrees)),
+        missing=Statistic(value=float(counts[0] / m), expected=float(all_bins[0] / n)),
+        outside=Statistic(value=_outside(reference, counts) / m, expected=_outside(reference, all_bins) / n),
+        drifted=stability.value - stability.expected > drift.psi and adjusted < drift.level,
     )  # fmt: skip
 
 
-def _chi_square(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
-    """Two-sample chi-square test of homogeneity on the bins."""
-    n, m = before.sum(), now.sum()
-    statistic = (((math.sqrt(m / n) * before - math.sqrt(n / m) * now) ** 2) / (before + now)).sum()
-    return float(chi2.sf(statistic, max(len(before) - 1, 1)))
+def _wasserstein(reference: Profile, counts: NDArray[np.int64]) -> Statistic:
+    """In the reference's standard deviations, over the rows that are not missing; NaN where there are none, or no order."""
+    before, now, means = np.asarray(reference.counts[1:]), counts[1:], np.asarray(reference.means)
+    n, m = int(before.sum()), int(now.sum())
+    if not n or not m or len(means) != len(before):
+        return Statistic(value=math.nan, expected=math.nan)
+    scale = reference.deviation or 1.0
+    return Statistic(
+        value=divergence.wasserstein(before, now, means) / scale,
+        expected=divergence.wasserstein_without_drift(before, means, n, m) / scale,
+    )
 
 
-def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    smooth = counts + HALF
-    return np.asarray(smooth / smooth.sum(), dtype=np.float64)
+def _outside(reference: Profile, counts: NDArray[np.int64]) -> float:
+    return float(sum(counts[at + 1] for at in reference.outside))

@@ -9,9 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from pipelines.records import LedgerEntry
 from pipelines.rules import intervals
+from pipelines.rules.intervals import Z999
 from pipelines.rules.policy import Policy
-
-Z999 = 3.290527  # two-sided 99.9 %: the question is asked every few minutes
 
 
 @dataclass(frozen=True, kw_only=True)

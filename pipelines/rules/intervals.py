@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.rules.evidence import f1_scores
 
 Z95 = 1.959964
+Z999 = 3.290527  # two-sided 99.9 %, for a question that is asked every few minutes
 F1_FLOOR = 0.01  # a champion below it counts as this good, so that a relative gain stays a number
 
 

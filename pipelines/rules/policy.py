@@ -103,11 +103,17 @@ class Severe(_Section, frozen=True):
 
 
 class Drift(_Section, frozen=True):
-    """How a drift check looks and when it cries."""
+    """How a drift check looks and when it cries.
+
+    Alerts compare with what the champion was trained on (`training`), which is what another training can mend, or with the
+    frozen baseline; both comparisons are kept. Features to `ignore` change with the hour, the day or the season.
+    """
 
     schedule: str
     window: timedelta
     step: timedelta
+    reference: Literal["training", "baseline"]
+    ignore: tuple[str, ...]
     rows: Positive
     psi: Annotated[float, msgspec.Meta(ge=0)]
     level: Inside
@@ -115,6 +121,33 @@ class Drift(_Section, frozen=True):
     warning_features: Count
     dataset_share: Share
     severe: Severe
+
+
+class Performance(_Section, frozen=True):
+    """What the champion has to keep on matured predictions of a `window`, judged from so many labelled `positives` on.
+
+    Under a floor is under it when chance explains that with a probability below `level`.
+    """
+
+    window: timedelta
+    positives: Positive
+    level: Inside
+    recall: Share
+    roc_auc: Share
+
+
+class Alerts(_Section, frozen=True):
+    """Where news of alerts goes: `log`, or the ids of Airflow connections (SMTP, Slack webhook, HTTP)."""
+
+    notify: tuple[str, ...]
+
+
+class Report(_Section, frozen=True):
+    """Evidently's page on a sample of so many `rows`, made when an alert opens and once in `every`; kept for so long."""
+
+    rows: Positive
+    every: timedelta
+    keep: timedelta
 
 
 class Review(_Section, frozen=True):
@@ -178,6 +211,9 @@ class Policy(_Section, frozen=True):
     validation: Validation
     retraining: Retraining
     drift: Drift
+    performance: Performance
+    alerts: Alerts
+    report: Report
     review: Review
     final_validation: FinalValidation
     promotion: Promotion
@@ -209,6 +245,9 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
         "validation.freshness": policy.validation.freshness,
         "drift.window": drift.window,
         "drift.step": drift.step,
+        "performance.window": policy.performance.window,
+        "report.every": policy.report.every,
+        "report.keep": policy.report.keep,
         "training.budget": policy.training.budget,
         "review.timeout": policy.review.timeout,
         "final_validation.p99": policy.final_validation.p99,
@@ -228,6 +267,8 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
             yield key, duration, "must not be negative"
     if drift.step > drift.window:
         yield "drift.step", drift.step, f"must not be longer than the window, {drift.window}"
+    if drift.step > nothing and drift.window % drift.step:
+        yield "drift.window", drift.window, f"must be a whole number of steps, {drift.step}"
     if drift.severe.k > drift.severe.n:
         yield "drift.severe.k", drift.severe.k, f"must not be more than n, {drift.severe.n}: it would never be severe"
     if policy.retention.predictions < policy.evaluation.window:

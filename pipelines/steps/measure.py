@@ -1,98 +1,65 @@
-"""Measure drift in the window, and in each of its last disjoint steps, from the counts alone."""
+"""Measure the window from its counts alone: drift against both references, the scores, and how well the champion does."""
 
 import logging
-import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.records import Metric
-from pipelines.rules.drift import WindowDrift, measure
+from pipelines.render import drift_text
+from pipelines.rules.check import SHARE, References, Span, Traffic, check, reach
+from pipelines.rules.drift import Counts
+from pipelines.rules.ledger import champion
 from pipelines.stores.baseline import Manifest, read_manifest
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
-STEP, WINDOW = "step_drift_share", "drift_share"
-PROXIES = ("positive_rate", "score_mean", "score_sd", "score_entropy")
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write the figures of this check: PSI per feature and proxies of the window, and the drifted share of each step."""
+    """Write the figures of this check; a repeated check writes the same ones again."""
     drift = context.use_case.policy.drift
     manifest = read_manifest(context.use_case.folder, context.use_case.contract)
-    end = floor(context.as_of, drift.step)
-    window = _window(context, manifest, end - drift.window, end)
-    metrics = [
-        *_features(context, window, end),
-        *_proxies(context, end),
-        _share(context, WINDOW, window, end - drift.window, end),
-    ]
-    for index in range(drift.severe.n):
-        until = end - index * drift.step
-        step = _window(context, manifest, until - drift.step, until)
-        metrics.append(_share(context, STEP, step, until - drift.step, until))
+    span = Span.at(context.as_of, drift.window, drift.step)
+    figures = check(
+        context.run_id, span, gather(context, manifest, span), references(context, manifest), context.use_case.policy
+    )
     with context.connection.transaction():
-        context.metrics.record(context.name, metrics)
-    log.info("%s", describe(window))
-    return {"check_id": context.run_id, "rows": window.n, "drifted": len(window.drifted)}
+        context.metrics.record(context.name, figures)
+    log.info("%s", drift_text(figures))
+    window = next(m for m in figures if m.metric == SHARE)
+    return {"check_id": context.run_id, "rows": window.n, "figures": len(figures)}
 
 
-def floor(moment: datetime, step: timedelta) -> datetime:
-    """The last step's end at or before a moment; steps are counted from 1970 on."""
-    seconds = moment.timestamp() // step.total_seconds() * step.total_seconds()
-    return datetime.fromtimestamp(seconds, UTC)
+def references(context: Context, manifest: Manifest) -> References:
+    """The baseline, and what the champion was trained on where it was counted into the same bins."""
+    served = champion(context.ledger.recent(context.name))
+    if served is None:
+        return References(baseline=manifest.profiles)
+    training = context.models.profile(context.name, served.version)
+    if training is None or training.bins != manifest.name:
+        log.info("version %s was not trained with this baseline's bins: traffic is compared with the baseline", served.version)
+        training = None
+    return References(baseline=manifest.profiles, champion=served.version, training=training)
 
 
-def describe(window: WindowDrift) -> str:
-    """The window in words, a line per feature."""
-    if not window.features:
-        return f"{window.n} predictions in the window: too few to measure"
-    lines = [f"{window.n:,} predictions, {len(window.drifted)} of {len(window.features)} features drifted"]
-    for f in sorted(window.features, key=lambda f: f.psi, reverse=True):
-        mark = "drifted" if f.drifted else ""
-        lines.append(f"  {mark:7}  {f.feature:28} PSI {f.psi:.4f}, no drift would show {f.expected:.4f}, p {f.p_value:.2g}")
-    return "\n".join(lines)
+def gather(context: Context, manifest: Manifest, span: Span) -> Traffic:
+    """Counts of the window, of the steps before it, and of what has matured."""
+    policy, rollups = context.use_case.policy, context.rollups
+    until = span.whole - policy.label_maturity
+    return Traffic(
+        buckets=_buckets(context, manifest, min(span.start, span.end - reach(policy)), span.end),
+        scores=rollups.scores(context.name, span.start, span.end),
+        matured=rollups.scores(context.name, until - policy.performance.window, until),
+        ahead=rollups.ahead(context.name),
+    )
 
 
-def _window(context: Context, manifest: Manifest, start: datetime, end: datetime) -> WindowDrift:
-    rows = context.rollups.read(context.name, manifest.name, start, end)
-    counts: dict[str, NDArray[np.int64]] = {
-        name: np.zeros(len(profile.counts), np.int64) for name, profile in manifest.profiles.items()
-    }
-    for row in rows:
-        counts[row["feature"]][row["bin"] + 1] += row["n"]
-    return measure(manifest.profiles, counts, context.use_case.policy.drift)
-
-
-def _features(context: Context, window: WindowDrift, end: datetime) -> list[Metric]:
-    drift = context.use_case.policy.drift
-    return [
-        Metric(
-            check_id=context.run_id, window_start=end - drift.window, window_end=end, feature=f.feature, metric="psi",
-            value=f.psi, expected=f.expected, threshold=drift.psi, p_value=f.p_value, n=f.n,
-        )
-        for f in window.features
-    ]  # fmt: skip
-
-
-def _proxies(context: Context, end: datetime) -> list[Metric]:
-    """Positive rate, score mean, spread and entropy per model version: what moves before labels come."""
-    start = end - context.use_case.policy.drift.window
-    return [
-        Metric(
-            check_id=context.run_id, window_start=start, window_end=end, model_version=row["model_version"], metric=name,
-            value=row[name], n=row["n"],
-        )
-        for row in context.metrics.proxies(context.name, start, end)
-        for name in PROXIES
-    ]  # fmt: skip
-
-
-def _share(context: Context, metric: str, window: WindowDrift, start: datetime, end: datetime) -> Metric:
-    value = None if math.isnan(window.share) else window.share
-    return Metric(
-        check_id=context.run_id, window_start=start, window_end=end, metric=metric, value=value, n=window.n,
-        threshold=context.use_case.policy.drift.dataset_share,
-    )  # fmt: skip
+def _buckets(context: Context, manifest: Manifest, start: datetime, end: datetime) -> dict[datetime, Counts]:
+    found: dict[datetime, dict[str, NDArray[np.int64]]] = {}
+    for bucket, feature, bins, counts in context.rollups.features(context.name, manifest.name, start, end):
+        if bucket not in found:
+            found[bucket] = {name: np.zeros(len(profile.counts), np.int64) for name, profile in manifest.profiles.items()}
+        np.add.at(found[bucket][feature], np.asarray(bins) + 1, counts)
+    return dict(found)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.card import Data, model_card
 from pipelines.rules import explain
@@ -16,8 +17,10 @@ from pipelines.rules.frame import Frame
 from pipelines.rules.graph import to_onnx
 from pipelines.rules.kinds import Rows
 from pipelines.rules.narrow import narrow
+from pipelines.rules.reference import Reference
 from pipelines.rules.split import tune_cut
 from pipelines.stores import registry
+from pipelines.stores.baseline import read_manifest
 from pipelines.stores.registry import Account, Nested, Registered
 from pipelines.wiring import Context, git_sha
 
@@ -72,28 +75,51 @@ def _decide(context: Context, frame: Frame) -> Fitted:
 
 def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]) -> None:
     contract, candidate, data_hash = context.use_case.contract, fitted.chosen, data["train"]
-    files = _files(context, frame, candidate)
+    files, explained = _files(context, frame, candidate), _explain(frame, candidate)
     sha = git_sha(context.settings) or "unknown"
     tags = {"contract_hash": contract.hash, "digest": digest(files), "threshold": repr(candidate.threshold), "git_sha": sha,
             "kind": candidate.kind}  # fmt: skip
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id) or context.registry.register(
-        context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, data, sha),
+        context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, explained, data, sha),
         example=narrow(frame.features[:EXAMPLE_ROWS]),
         columns=contract.columns, label=contract.label.name, data=_inputs(context, data),
     )  # fmt: skip
-    _remember(context, candidate, registered, tags["digest"], data_hash)
+    profile = _profile(context, frame, candidate, explained.contributions)
+    _remember(context, candidate, registered, tags["digest"], data_hash, profile)
 
 
-def _account(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any], sha: str) -> Account:
+@dataclass(frozen=True)
+class Explained:
+    """Some training rows (m, columns) with their contributions (m, columns) in log-odds."""
+
+    features: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+
+
+def _explain(frame: Frame, candidate: Candidate) -> Explained:
+    shown = frame.features[np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)]
+    _, content = explain.explainer_file(candidate)
+    return Explained(shown, explain.contributions(candidate.kind, content, candidate.calibration, shown)[0])
+
+
+def _profile(context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]) -> Reference:
+    """What traffic is compared with while this model serves."""
+    assert candidate.judged is not None
+    manifest = read_manifest(context.use_case.folder, context.use_case.contract)
+    return Reference.of(
+        manifest.name, manifest.profiles, frame.features, contributions=contributions, scores=candidate.judged.scores
+    )
+
+
+def _account(
+    context: Context, frame: Frame, fitted: Fitted, explained: Explained, data: dict[str, Any], sha: str
+) -> Account:  # fmt: skip
     """What MLflow shows of the run."""
     from pipelines.figures import figures  # with shap, which a repeated step need not import
 
     contract, candidate, training = context.use_case.contract, fitted.chosen, context.use_case.policy.training
     assert candidate.judged is not None
-    shown = frame.features[np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)]
-    _, content = explain.explainer_file(candidate)
-    contributions, _ = explain.contributions(candidate.kind, content, candidate.calibration, shown)
     trained_on = Data(
         rows=len(frame), positives=int(frame.labels.sum()), hash=data["train"], warnings=tuple(data.get("warnings", ())),
         window=f"{frame.event_times.min()} to {frame.event_times.max()} UTC",
@@ -102,7 +128,7 @@ def _account(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any
         params={"kind": candidate.kind, "rows": len(frame), **candidate.params},
         metrics={**candidate.metrics, "fit_seconds": fitted.seconds},
         below=tuple(_nested(each) for each in fitted.candidates),
-        figures=figures(candidate.judged, candidate.threshold, contributions, shown, contract.columns),
+        figures=figures(candidate.judged, candidate.threshold, explained.contributions, explained.features, contract.columns),
         card=model_card(contract, fitted.candidates, training, trained_on, sha),
     )
 
@@ -118,13 +144,15 @@ def _nested(candidate: Candidate) -> Nested:
     return Nested(name=candidate.kind, params=candidate.params, metrics=candidate.metrics, below=tried)
 
 
-def _remember(context: Context, candidate: Candidate, registered: Registered, name: str, data_hash: str) -> None:
+def _remember(
+    context: Context, candidate: Candidate, registered: Registered, name: str, data_hash: str, profile: Reference
+) -> None:
     contract = context.use_case.contract
     context.models.record_contract(contract)
     context.models.record(
         use_case=context.name, version=registered.version, run_id=context.run_id, mlflow_run_id=registered.mlflow_run_id,
         kind=candidate.kind, digest=name, contract_hash=contract.hash, threshold=candidate.threshold,
-        metrics=candidate.metrics, data_hash=data_hash,
+        metrics=candidate.metrics, data_hash=data_hash, profile=profile,
     )  # fmt: skip
     log.info("registered %s version %s, digest %s", context.name, registered.version, name[:12])
 

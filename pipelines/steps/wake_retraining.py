@@ -1,16 +1,31 @@
-"""Let a severe alert through, so that the drift asset is emitted by this task alone."""
+"""Let a severe alert through, once, so that the drift asset is emitted by this task alone."""
 
 from typing import Any
 
 from pipelines.errors import StepSkipped
-from pipelines.steps.alert import CAUSE
+from pipelines.rules.alarms import FEATURES, PERFORMANCE
 from pipelines.wiring import Context
+
+CAUSES = (FEATURES, PERFORMANCE)  # what another training can mend
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Pass when this very check raised a SEVERE alert, skip otherwise."""
-    alerts = context.alerts.recent(context.name)
-    found = next((a for a in alerts if a.cause == CAUSE and a.state != "RESOLVED"), None)
-    if found is None or found.severity != "SEVERE" or found.check_id != context.run_id:
-        raise StepSkipped(f"drift is {found.severity if found else 'quiet'}, not SEVERE")
-    return {"alert_id": found.id, "message": found.message}
+    """Pass when this very check raised a SEVERE alert whose cause woke no retraining within the cooldown, skip otherwise."""
+    raised = [a for a in context.alerts.open(context.name) if a.cause in CAUSES and a.check_id == context.run_id]
+    severe = [alert for alert in raised if alert.severity == "SEVERE"]
+    if not severe:
+        seen = ", ".join(f"{alert.cause} is {alert.severity}" for alert in raised) or "all is quiet"
+        raise StepSkipped(f"{seen}: only SEVERE wakes a retraining")
+    policy, last = context.use_case.policy, context.decisions.newest_trained(context.name, but_run_id=context.run_id)
+    woken = [
+        alert
+        for alert in severe
+        if context.alerts.wake(
+            alert, context.run_id, context.as_of, trained_at=last.opened_at if last else None,
+            cooldown=policy.retraining.cooldown, window=policy.drift.window,
+        )
+    ]  # fmt: skip
+    if not woken:
+        causes = " and ".join(alert.cause for alert in severe)
+        raise StepSkipped(f"{causes} woke a retraining less than {policy.retraining.cooldown} ago")
+    return {"alert_id": woken[0].id, "message": "; ".join(alert.message for alert in woken)}

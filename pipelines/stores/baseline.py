@@ -23,8 +23,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Short name, kept with everything measured against it."""
-        return self.sha256[:12]
+        """Short name of rows and bins, kept with everything counted into them: other bins are another baseline."""
+        edges = {name: profile.edges for name, profile in self.profiles.items()}
+        return hashlib.sha256(self.sha256.encode() + msgspec.json.encode(edges)).hexdigest()[:12]
 
 
 def read_manifest(folder: Path, contract: Contract) -> Manifest:
@@ -43,7 +44,7 @@ def read_manifest(folder: Path, contract: Contract) -> Manifest:
     found = hashlib.sha256((folder / "baseline.parquet").read_bytes()).hexdigest()
     if found != manifest.sha256:
         raise UseCaseError(
-            f"{folder / 'baseline.parquet'}: sha256 {found[:12]}… is not the manifest's {manifest.name}…: restore it"
+            f"{folder / 'baseline.parquet'}: sha256 {found[:12]}… is not the manifest's {manifest.sha256[:12]}…: restore it"
         )
     return manifest
 

@@ -7,16 +7,13 @@ from typing import Any
 import adbc_driver_postgresql.dbapi
 import numpy as np
 import pyarrow as pa
+from adbc_driver_postgresql import StatementOptions
 from numpy.typing import NDArray
 
 from pipelines.settings import Settings
 
 Parameter = str | datetime
-
-
-def read(settings: Settings, name: str, *parameters: Parameter) -> pa.Table:
-    """Run `sql/bulk/<name>.sql` with its numbered parameters."""
-    return pa.concat_tables(each(settings, name, [parameters]))
+PIECE = 2**22  # bytes
 
 
 def each(settings: Settings, name: str, runs: Iterable[Sequence[Parameter]]) -> Iterator[pa.Table]:
@@ -28,9 +25,20 @@ def each(settings: Settings, name: str, runs: Iterable[Sequence[Parameter]]) -> 
             yield cursor.fetch_arrow_table()
 
 
-def matrix(column: pa.ChunkedArray, width: int) -> NDArray[np.float64]:
-    """A column of equally long lists as an (n, width) matrix; NULL becomes NaN."""
-    values: Any = (
-        pa.concat_arrays([chunk.flatten() for chunk in column.chunks]) if column.num_chunks else pa.array([], pa.float64())
-    )
+def stream(settings: Settings, name: str, **given: str) -> Iterator[pa.RecordBatch]:
+    """The rows of one run, piece by piece, in bounded memory: `given` are what the query finds as settings of the session."""
+    text = (settings.root / "sql" / "bulk" / f"{name}.sql").read_text()
+    with adbc_driver_postgresql.dbapi.connect(settings.database_url) as connection, connection.cursor() as cursor:
+        for key, value in given.items():
+            cursor.execute("SELECT set_config($1, $2, true)", (f"sixgate.{key}", value))
+            cursor.fetchone()
+        cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(PIECE)})
+        cursor.execute(text)
+        yield from cursor.fetch_record_batch()
+
+
+def matrix(column: pa.Array | pa.ChunkedArray, width: int) -> NDArray[np.float64]:
+    """A column of equally long lists as an (n, width) matrix, rows without a list left out; NULL becomes NaN."""
+    parts = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    values: Any = pa.concat_arrays([part.flatten() for part in parts]) if parts else pa.array([], pa.float64())
     return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64).reshape(-1, width)

@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 from pipelines.errors import EvidenceError
 from pipelines.records import ModelRecord
 from pipelines.rules.contract import Contract
+from pipelines.rules.reference import Reference
 from pipelines.stores.database import Connection, queries
 
 
@@ -22,9 +23,10 @@ class ModelStore:
         body = Jsonb(msgspec.to_builtins(contract))
         queries("models").record_contract(self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body)
 
-    def record(self, *, metrics: dict[str, float], **model: Any) -> None:
-        """Keep a model version; one per run."""
-        queries("models").record_model(self._connection, metrics=Jsonb(metrics), **model)
+    def record(self, *, metrics: dict[str, float], profile: Reference, **model: Any) -> None:
+        """Keep a model version with what it was trained on; one per run."""
+        described = Jsonb(msgspec.to_builtins(profile))
+        queries("models").record_model(self._connection, metrics=Jsonb(metrics), profile=described, **model)
 
     def get(self, use_case: str, version: int) -> ModelRecord:
         """Return a version, or raise EvidenceError."""
@@ -37,3 +39,8 @@ class ModelStore:
         """Return what a run trained, if it did."""
         row = queries("models").get_model_of_run(self._connection, use_case=use_case, run_id=run_id)
         return ModelRecord(**row) if row else None
+
+    def profile(self, use_case: str, version: int) -> Reference | None:
+        """Return what a version was trained on; None for one of before that was kept."""
+        found = queries("models").get_profile(self._connection, use_case=use_case, version=version)
+        return msgspec.convert(found, Reference) if found else None

@@ -1,74 +1,111 @@
--- name: read_watermark$
--- The transaction id up to which predictions are rolled up.
-SELECT logged_xid::text FROM rollup_watermarks WHERE use_case = :use_case FOR UPDATE;
-
 -- name: open_watermark!
-INSERT INTO rollup_watermarks (use_case, logged_xid) VALUES (:use_case, '0') ON CONFLICT DO NOTHING;
+INSERT INTO rollup_watermarks (use_case, baseline, logged_xid) VALUES (:use_case, :baseline, '0') ON CONFLICT DO NOTHING;
+
+-- name: lock_watermark^
+-- The baseline whose bins are counted into, and the transaction id up to which the log is; one roll-up at a time.
+SELECT baseline, logged_xid::text AS logged_xid FROM rollup_watermarks WHERE use_case = :use_case FOR UPDATE;
 
 -- name: settled_xid$
 -- Every transaction below this one has ended: what they logged is complete.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
 
--- name: move_watermark!
-UPDATE rollup_watermarks SET logged_xid = :logged_xid::text::xid8 WHERE use_case = :use_case;
+-- name: forget_features!
+DELETE FROM feature_rollups WHERE use_case = :use_case;
 
--- name: add_counts!
+-- name: forget_scores!
+DELETE FROM score_rollups WHERE use_case = :use_case;
+
+-- name: move_watermark!
+UPDATE rollup_watermarks SET baseline = :baseline, logged_xid = :logged_xid::text::xid8 WHERE use_case = :use_case;
+
+-- name: add_features!
 -- Counts and watermark move in one transaction, so a killed roll-up counts nothing twice.
-INSERT INTO feature_rollups (use_case, baseline, model_version, feature, bucket, bin, n)
-SELECT :use_case, :baseline, * FROM unnest(:versions::int[], :features::text[], :buckets::timestamptz[], :bins::smallint[], :counts::bigint[])
+INSERT INTO feature_rollups (use_case, baseline, bucket, model_version, feature, bin, n)
+SELECT :use_case, :baseline, *
+FROM unnest(:buckets::timestamptz[], :versions::int[], :features::text[], :bins::smallint[], :counts::bigint[])
 ON CONFLICT (use_case, baseline, bucket, feature, model_version, bin) DO UPDATE SET n = feature_rollups.n + excluded.n;
 
--- name: read_counts
--- Counts per feature and bin, in the buckets of a window.
-SELECT bucket, feature, bin, sum(n)::bigint AS n
+-- name: add_scores!
+INSERT INTO score_rollups (use_case, bucket, model_version, label, predicted_label, bin, n, score, square)
+SELECT :use_case, bucket, version, -1, flag, bin, n, score, square
+FROM unnest(:buckets::timestamptz[], :versions::int[], :flags::smallint[], :bins::smallint[], :counts::bigint[],
+            :scores::double precision[], :squares::double precision[]) AS s (bucket, version, flag, bin, n, score, square)
+ON CONFLICT (use_case, bucket, model_version, label, predicted_label, bin) DO UPDATE
+SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.score,
+    square = score_rollups.square + excluded.square;
+
+-- name: add_outcomes!
+-- What labels and predictions that are new since the watermark change: a label that comes or is corrected moves the predictions
+-- counted before, and a new prediction is counted with the label that its transaction has by now.
+WITH turned AS (
+    SELECT transaction_id,
+           (SELECT s.label FROM label_store AS s
+            WHERE s.use_case = :use_case AND s.transaction_id = fresh.transaction_id AND s.logged_xid < :begin::text::xid8
+            ORDER BY s.id DESC LIMIT 1) AS before,
+           (SELECT s.label FROM label_store AS s
+            WHERE s.use_case = :use_case AND s.transaction_id = fresh.transaction_id AND s.logged_xid < :end::text::xid8
+            ORDER BY s.id DESC LIMIT 1) AS after
+    FROM (SELECT DISTINCT transaction_id FROM label_store
+          WHERE use_case = :use_case AND logged_xid >= :begin::text::xid8 AND logged_xid < :end::text::xid8) AS fresh
+), moved AS (
+    SELECT p.scored_at, p.model_version, p.predicted_label, p.score, m.label, m.times
+    FROM turned AS t
+         JOIN prediction_logs AS p
+             ON p.use_case = :use_case AND p.transaction_id = t.transaction_id AND p.logged_xid < :begin::text::xid8
+         CROSS JOIN LATERAL (VALUES (t.before, -1), (t.after, 1)) AS m (label, times)
+    WHERE t.before IS DISTINCT FROM t.after AND m.label IS NOT NULL
+), known AS (
+    SELECT DISTINCT ON (p.scored_at, p.prediction_id)
+           p.scored_at, p.model_version, p.predicted_label, p.score, s.label, 1 AS times
+    FROM prediction_logs AS p JOIN label_store AS s USING (use_case, transaction_id)
+    WHERE p.use_case = :use_case AND p.logged_xid >= :begin::text::xid8 AND p.logged_xid < :end::text::xid8
+      AND s.logged_xid < :end::text::xid8
+    ORDER BY p.scored_at, p.prediction_id, s.id DESC
+)
+INSERT INTO score_rollups (use_case, bucket, model_version, label, predicted_label, bin, n, score, square)
+SELECT :use_case, date_bin(make_interval(secs => :step), scored_at, 'epoch'), model_version, label, predicted_label,
+       width_bucket(score, :edges::double precision[]), sum(times), sum(times * score), sum(times * score * score)
+FROM (SELECT * FROM moved UNION ALL SELECT * FROM known) AS changes
+GROUP BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (use_case, bucket, model_version, label, predicted_label, bin) DO UPDATE
+SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.score,
+    square = score_rollups.square + excluded.square;
+
+-- name: read_features
+-- Counts of each bucket and feature in a window, whatever version answered.
+SELECT bucket, feature, array_agg(bin) AS bins, array_agg(n) AS counts
 FROM feature_rollups
 WHERE use_case = :use_case AND baseline = :baseline AND bucket >= :window_start AND bucket < :window_end
-GROUP BY bucket, feature, bin;
+GROUP BY bucket, feature;
+
+-- name: read_scores
+-- How the scores of a window lie: per version, label, flag and bin.
+SELECT model_version, label, predicted_label, bin, sum(n)::bigint AS n, sum(score) AS score, sum(square) AS square
+FROM score_rollups
+WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
+GROUP BY model_version, label, predicted_label, bin;
+
+-- name: ahead$
+-- Answers that say they were given in a bucket that has not begun by the database's clock: somebody's clock is wrong.
+SELECT coalesce(sum(n), 0)::bigint FROM score_rollups WHERE use_case = :use_case AND bucket > now() AND label = -1;
 
 -- name: record_metric*!
 -- A check that is repeated writes the same figures again.
 INSERT INTO monitoring_metrics (check_id, use_case, window_start, window_end, model_version, feature, metric, value, expected,
-                                threshold, p_value, n)
+                                threshold, p_value, low, high, n)
 VALUES (:check_id, :use_case, :window_start, :window_end, :model_version, :feature, :metric, :value, :expected, :threshold,
-        :p_value, :n)
+        :p_value, :low, :high, :n)
 ON CONFLICT (use_case, check_id, window_start, feature, metric, model_version) DO UPDATE
-SET value = excluded.value, expected = excluded.expected, threshold = excluded.threshold, p_value = excluded.p_value, n = excluded.n;
+SET value = excluded.value, expected = excluded.expected, threshold = excluded.threshold, p_value = excluded.p_value,
+    low = excluded.low, high = excluded.high, n = excluded.n;
 
 -- name: metrics_of_check
-SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, n
+SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, low, high, n
 FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id ORDER BY window_end DESC, feature, metric;
 
 -- name: latest_metrics
 -- The figures of the newest check, for the metrics page.
-SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, n
+SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, low, high, n
 FROM monitoring_metrics
 WHERE use_case = :use_case
   AND check_id = (SELECT check_id FROM monitoring_metrics WHERE use_case = :use_case ORDER BY at DESC LIMIT 1);
-
--- name: raise_alert^
--- One open alert per cause: raising it again escalates or refreshes it.
-INSERT INTO monitoring_alerts (use_case, cause, severity, message, check_id)
-VALUES (:use_case, :cause, :severity, :message, :check_id)
-ON CONFLICT (use_case, cause) WHERE state <> 'RESOLVED' DO UPDATE
-SET severity = excluded.severity, message = excluded.message, check_id = excluded.check_id, updated_at = now()
-RETURNING *;
-
--- name: resolve_alert!
-UPDATE monitoring_alerts SET state = 'RESOLVED', resolved_at = now(), updated_at = now()
-WHERE use_case = :use_case AND cause = :cause AND state <> 'RESOLVED';
-
--- name: get_alert^
-SELECT * FROM monitoring_alerts WHERE id = :alert_id;
-
--- name: list_alerts
-SELECT * FROM monitoring_alerts WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
-
--- name: proxy_metrics
--- How predictions behave while labels are away: per model version, with the mean binary entropy of the scores in bits.
-SELECT model_version, count(*) AS n, avg(predicted_label)::double precision AS positive_rate, avg(score) AS score_mean,
-       coalesce(stddev_samp(score), 0) AS score_sd,
-       avg(CASE WHEN score > 0 AND score < 1 THEN -(score * ln(score) + (1 - score) * ln(1 - score)) / ln(2) ELSE 0 END)
-           AS score_entropy
-FROM prediction_logs
-WHERE use_case = :use_case AND scored_at >= :window_start AND scored_at < :window_end
-GROUP BY model_version;

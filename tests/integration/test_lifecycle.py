@@ -288,18 +288,23 @@ def test_drift_is_counted_once_and_the_attack_is_severe_while_the_week_before_is
     assert run("check", "roll_up")["rows"] == len(traffic)
     assert run("check", "roll_up")["rows"] == 0
     quiet = max(p.scored_at for p in traffic[:2500]) + timedelta(seconds=6)
-    assert run("quiet", "measure", "alert", as_of=quiet)["severity"] is None
+    assert run("quiet", "measure", "alert", as_of=quiet)["alerts"] == {}
     with pytest.raises(StepSkipped):
         run("quiet", "wake_retraining", as_of=quiet)
     attacked = max(p.scored_at for p in traffic) + timedelta(seconds=5)
     found = run("attacked", "measure", "alert", as_of=attacked)
-    assert found["severity"] == "ALERT"  # all of it falls into one step, and severe needs two
+    assert found["alerts"]["feature_drift"] == "ALERT"  # all of it falls into one step, and severe needs two
+    assert found["alerts"]["performance"] == "SEVERE"  # by the labels that came: the attack is not found
     figures = {(m.feature, m.metric): m for m in wired.metrics.of_check("fraud", "attacked")}
     assert figures["amount", "psi"].value > figures["amount", "psi"].expected
     assert 0 < figures["", "positive_rate"].value < figures["", "score_entropy"].value < 1
     assert figures["", "score_mean"].n == len(traffic[2500:])
-    assert run("nothing", "measure", "alert", as_of=quiet - timedelta(days=1))["severity"] is None
-    assert not [alert for alert in wired.alerts.recent("fraud") if alert.state == "OPEN"]
+    assert figures["", "score_drifted"].model_version == 1
+    assert run("nothing", "measure", "alert", as_of=quiet - timedelta(days=1))["alerts"] == {}
+    opened = {alert.cause: alert.state for alert in wired.alerts.open("fraud")}
+    assert opened["feature_drift"] == "OPEN", "no traffic is no proof that it ended"
+    assert run("quiet again", "measure", "alert", as_of=quiet)["alerts"] == {}
+    assert "feature_drift" not in {alert.cause for alert in wired.alerts.open("fraud")}
 
 
 def test_a_challenger_that_learned_the_attack_beats_the_champion_and_is_promoted(

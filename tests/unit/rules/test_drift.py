@@ -1,4 +1,4 @@
-"""Drift: quiet when nothing happened, found when something did, and severe only when it stays."""
+"""Drift of a window: quiet when nothing happened, found when something did, and defined whatever comes."""
 
 import math
 from datetime import timedelta
@@ -8,19 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.binning import MISSING, bins, count, profile
+from pipelines.rules.binning import MISSING, Profile, bins, count, counted, profile
 from pipelines.rules.contract import Feature
-from pipelines.rules.drift import measure, psi, psi_without_drift, severity
+from pipelines.rules.drift import add, measure, rows, steps
 from pipelines.rules.policy import Drift, Severe
 
 DRIFT = Drift(
-    schedule="*/5 * * * *", window=timedelta(hours=24), step=timedelta(hours=1), rows=200, psi=0.1, level=0.001,
-    inspect_share=0.2, warning_features=5, dataset_share=0.5, severe=Severe(k=3, n=4),
+    schedule="*/5 * * * *", window=timedelta(hours=24), step=timedelta(hours=1), reference="training", ignore=("noise",),
+    rows=200, psi=0.1, level=0.001, inspect_share=0.2, warning_features=5, dataset_share=0.5, severe=Severe(k=3, n=4),
 )  # fmt: skip
 SAMPLE = np.random.default_rng(0).normal(size=20_000)
+INFINITE = st.one_of(st.floats(-1e100, 1e100), st.sampled_from([math.nan, math.inf, -math.inf]))
 
 
-@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=50))
+def counts(column: np.ndarray, laid: Profile) -> np.ndarray:
+    return np.array(count(column, laid.edges))
+
+
+@given(st.lists(INFINITE, min_size=1, max_size=50))
 def test_every_value_falls_into_one_bin(values: list[float]) -> None:
     column = np.array(values)
     found = profile(SAMPLE)
@@ -28,27 +33,39 @@ def test_every_value_falls_into_one_bin(values: list[float]) -> None:
     assert ((bins(column, found.edges) == MISSING) == np.isnan(column)).all()
 
 
+@given(st.lists(INFINITE, min_size=1, max_size=50))
+def test_a_profile_of_anything_counts_all_of_it_and_nothing_of_it_lies_outside(values: list[float]) -> None:
+    found = profile(np.array(values))
+    assert found.total == len(values)
+    assert all(np.isfinite(found.means))
+    assert found.means == pytest.approx(sorted(found.means)), "in order, but for the last digit"
+    finite = [value for value in values if math.isfinite(value)]
+    inside = counted(np.array(finite), found)
+    assert sum(inside.counts[at + 1] for at in found.outside) == 0
+    assert found.edges == sorted(set(found.edges))
+
+
 @pytest.mark.parametrize(
-    ("feature", "column", "edges"),
+    ("feature", "column", "edges", "outside"),
     [
-        pytest.param(Feature(type="bool"), [0.0, 1.0, 1.0], [0.5], id="a truth value has two bins"),
-        pytest.param(Feature(type="category", values=("a", "b", "c")), [0.0, 2.0], [0.5, 1.5], id="a category has one each"),
-        pytest.param(None, [1.0] * 9, [1.0], id="a constant has one edge"),
-        pytest.param(None, [math.nan], [], id="all missing has none"),
+        pytest.param(Feature(type="bool"), [0.0, 1.0, 1.0], [0.5], [], id="a truth value has two bins"),
+        pytest.param(
+            Feature(type="category", values=("a", "b", "c")), [0.0, 2.0], [0.5, 1.5, 2.5], [3], id="a category has one each"
+        ),
+        pytest.param(None, [1.0] * 9, [1.0, np.nextafter(1, 2)], [0, 2], id="a constant lies between two edges"),
+        pytest.param(None, [math.nan], [], [], id="all missing has none"),
     ],
 )
-def test_edges(feature: Feature | None, column: list[float], edges: list[float]) -> None:
-    assert profile(np.array(column), feature).edges == edges
+def test_edges(feature: Feature | None, column: list[float], edges: list[float], outside: list[int]) -> None:
+    found = profile(np.array(column), feature)
+    assert (found.edges, found.outside) == (edges, outside)
 
 
-def test_psi_of_equal_samples_is_what_is_expected_of_no_drift() -> None:
-    draw, edges = np.random.default_rng(1), profile(SAMPLE).edges
-    n, m = 1000, 2000
-    found = [
-        psi(np.array(count(draw.normal(size=n), edges)[1:]), np.array(count(draw.normal(size=m), edges)[1:]))
-        for _ in range(300)
-    ]
-    assert np.mean(found) == pytest.approx(psi_without_drift(10, n, m), rel=0.1)
+def test_a_common_value_has_a_bin_of_its_own() -> None:
+    column = np.concatenate([np.zeros(900), np.linspace(0.1, 1, 100)])
+    found = profile(column)
+    assert counts(column, found)[2] == 900
+    assert counts(np.full(10, 0.06), found)[2] == 0, "a little more than 0 is something else"
 
 
 @pytest.mark.parametrize(
@@ -56,44 +73,61 @@ def test_psi_of_equal_samples_is_what_is_expected_of_no_drift() -> None:
     [pytest.param(0.0, [], id="no shift is quiet"), pytest.param(0.5, ["x"], id="half a standard deviation is found")],
 )
 def test_a_window_of_a_thousand_rows(shift: float, drifted: list[str]) -> None:
-    baseline = {"x": profile(SAMPLE), "y": profile(SAMPLE)}
+    reference = {"x": profile(SAMPLE), "y": profile(SAMPLE)}
     draw = np.random.default_rng(2)
-    counts = {
-        "x": np.array(count(draw.normal(size=1000) + shift, baseline["x"].edges)),
-        "y": np.array(count(draw.normal(size=1000), baseline["y"].edges)),
+    window = {
+        "x": counts(draw.normal(size=1000) + shift, reference["x"]),
+        "y": counts(draw.normal(size=1000), reference["y"]),
     }
-    assert measure(baseline, counts, DRIFT).drifted == drifted
+    found = measure(reference, window, DRIFT)
+    assert found.drifted == drifted
+    assert found.weighted({"x": 3.0, "y": 1.0}) == (0.75 if drifted else 0.0)
+    (x,) = [f for f in found.features if f.feature == "x"]
+    assert x.wasserstein.value == pytest.approx(shift, abs=0.1)
 
 
 @pytest.mark.parametrize("n", [0, 1, 199])
-def test_too_few_rows_give_no_figure_and_no_alert(n: int) -> None:
-    baseline = {"x": profile(SAMPLE)}
-    window = measure(baseline, {"x": np.array(count(np.full(n, 9.0), baseline["x"].edges))}, DRIFT)
+def test_too_few_rows_give_no_figure(n: int) -> None:
+    reference = {"x": profile(SAMPLE)}
+    window = measure(reference, {"x": counts(np.full(n, 9.0), reference["x"])}, DRIFT)
+    assert window.n == n
     assert math.isnan(window.share)
-    assert severity(window.share, 0, [window.share] * 4, DRIFT) is None
+    assert math.isnan(window.weighted({"x": 1.0}))
 
 
-def test_a_feature_gone_constant_or_missing_has_drifted() -> None:
-    baseline = {"x": profile(SAMPLE), "y": profile(SAMPLE)}
-    counts = {
-        "x": np.array(count(np.full(500, 1.0), baseline["x"].edges)),
-        "y": np.array(count(np.full(500, np.nan), baseline["y"].edges)),
-    }
-    assert set(measure(baseline, counts, DRIFT).drifted) == {"x", "y"}
+def test_a_feature_gone_constant_or_missing_or_out_of_range_has_drifted() -> None:
+    names = ("constant", "missing", "beyond", "same", "noise")
+    reference = dict.fromkeys(names, profile(SAMPLE))
+    columns = (np.full(500, 1.0), np.full(500, np.nan), np.full(500, 99.0), SAMPLE[:500], np.full(500, 99.0))
+    found = measure(reference, {n: counts(c, reference[n]) for n, c in zip(names, columns, strict=True)}, DRIFT)
+    assert set(found.drifted) == {"constant", "missing", "beyond"}
+    figures = {f.feature: f for f in found.features}
+    assert "noise" not in figures, "the policy ignores it"
+    assert (figures["missing"].missing.value, figures["missing"].outside.value) == (1.0, 0.0)
+    assert (figures["beyond"].outside.value, figures["beyond"].outside.expected) == (1.0, 0.0)
+    assert math.isnan(figures["missing"].wasserstein.value), "missing values lie nowhere"
 
 
-@pytest.mark.parametrize(
-    ("share", "drifted", "steps", "expected"),
-    [
-        pytest.param(0.1, 2, [0, 0, 0, 0], None, id="two of twenty is quiet"),
-        pytest.param(0.21, 4, [0, 0, 0, 0], "INSPECT", id="over a fifth is to be inspected"),
-        pytest.param(0.3, 6, [0, 0, 0, 0], "WARNING", id="more than five is a warning"),
-        pytest.param(0.5, 10, [0, 0, 0, 0.6], "ALERT", id="half is dataset drift"),
-        pytest.param(0.5, 10, [0, 0.6, 0.6, 0.6], "SEVERE", id="three of four steps and the newest is severe"),
-        pytest.param(0.5, 10, [0.6, 0.6, 0.6, 0], "ALERT", id="a spike that has passed is not severe"),
-        pytest.param(0.5, 10, [0.6, 0.6, 0.6, math.nan], "ALERT", id="a step without rows is not drift"),
-        pytest.param(0.5, 10, [], "ALERT", id="no steps are not severe"),
-    ],
-)
-def test_severity(share: float, drifted: int, steps: list[float], expected: str | None) -> None:
-    assert severity(share, drifted, steps, DRIFT) == expected
+def test_a_reference_that_was_all_missing_is_compared_by_that() -> None:
+    reference = {"x": profile(np.full(1000, np.nan))}
+    assert measure(reference, {"x": counts(np.full(300, np.nan), reference["x"])}, DRIFT).drifted == []
+    assert measure(reference, {"x": counts(np.full(300, 1.0), reference["x"])}, DRIFT).drifted == ["x"]
+
+
+PARTS = st.lists(st.integers(0, 300), max_size=60)
+
+
+@given(PARTS, st.integers(1, 400), st.integers(1, 6))
+def test_steps_are_disjoint_hold_enough_and_reach_the_newest(sizes: list[int], least: int, n: int) -> None:
+    parts = [{"x": np.array([size])} for size in sizes]
+    found = steps(parts, least, n)
+    assert len(found) <= n
+    assert not found or found[-1][1] == len(parts) - 1
+    for (first, last), following in zip(found, [*found, (len(parts), 0)][1:], strict=True):
+        assert last == following[0] - 1
+        assert rows(add(parts[first : last + 1])) >= least
+        assert rows(add(parts[first + 1 : last + 1])) < least, "no longer than it takes"
+
+
+def test_busy_hours_are_a_step_each() -> None:
+    assert steps([{"x": np.array([500])}] * 9, 200, 4) == [(5, 5), (6, 6), (7, 7), (8, 8)]

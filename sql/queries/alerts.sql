@@ -1,0 +1,55 @@
+-- name: raise_alert^
+-- One open alert per cause: raising it again refreshes it, and one that was acknowledged is open again when it became worse.
+INSERT INTO monitoring_alerts (use_case, cause, severity, message, check_id)
+VALUES (:use_case, :cause, :severity, :message, :check_id)
+ON CONFLICT (use_case, cause) WHERE state <> 'RESOLVED' DO UPDATE
+SET severity = excluded.severity, message = excluded.message, check_id = excluded.check_id, updated_at = now(),
+    state = CASE WHEN array_position(:severities::text[], excluded.severity)
+                      > array_position(:severities::text[], monitoring_alerts.severity)
+                 THEN 'OPEN' ELSE monitoring_alerts.state END
+RETURNING *;
+
+-- name: resolve_alert!
+UPDATE monitoring_alerts SET state = 'RESOLVED', resolved_at = now(), updated_at = now()
+WHERE use_case = :use_case AND cause = :cause AND state <> 'RESOLVED';
+
+-- name: acknowledge_alert^
+UPDATE monitoring_alerts
+SET state = 'ACKNOWLEDGED', acknowledged_by = :person, acknowledged_at = now(), comment = :comment, updated_at = now()
+WHERE use_case = :use_case AND id = :alert_id AND state <> 'RESOLVED'
+RETURNING *;
+
+-- name: wake^
+-- An alert wakes one retraining per cooldown, whatever alerts its cause had before; while none came of the last try, one per
+-- window. The same run may ask again.
+UPDATE monitoring_alerts AS a SET woke_at = :as_of, woke_run = :run_id, updated_at = now()
+WHERE a.id = :alert_id AND NOT EXISTS (
+    SELECT FROM monitoring_alerts AS o
+    WHERE o.use_case = a.use_case AND o.cause = a.cause AND o.woke_run <> :run_id
+      AND o.woke_at > :as_of - CASE WHEN :trained_at::timestamptz >= o.woke_at THEN :cooldown ELSE least(:cooldown, :window) END
+)
+RETURNING a.id;
+
+-- name: attach_report!
+UPDATE monitoring_alerts SET report = :report
+WHERE use_case = :use_case AND state <> 'RESOLVED' AND check_id = :check_id AND report IS NULL;
+
+-- name: news
+-- What nobody was told of yet: alerts that opened, became worse, or are over. `told` is the worst severity that was told.
+SELECT * FROM monitoring_alerts
+WHERE use_case = :use_case
+  AND CASE WHEN state = 'RESOLVED' THEN told IS NOT NULL AND told <> 'RESOLVED'
+           ELSE told IS NULL OR array_position(:severities::text[], severity) > array_position(:severities::text[], told) END
+ORDER BY id;
+
+-- name: note_told!
+UPDATE monitoring_alerts SET told = :told WHERE use_case = :use_case AND id = :alert_id;
+
+-- name: get_alert^
+SELECT * FROM monitoring_alerts WHERE id = :alert_id;
+
+-- name: open_alerts
+SELECT * FROM monitoring_alerts WHERE use_case = :use_case AND state <> 'RESOLVED' ORDER BY id DESC;
+
+-- name: list_alerts
+SELECT * FROM monitoring_alerts WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;

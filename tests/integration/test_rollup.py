@@ -1,0 +1,238 @@
+"""The roll-up on a real database: every prediction and every label once, in its own hour, whatever comes late or dies."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import numpy as np
+import psycopg
+import pytest
+
+from pipelines.errors import EvidenceError
+from pipelines.records import Label
+from pipelines.rules.binning import count
+from pipelines.rules.performance import realised
+from pipelines.settings import ROOT, Settings
+from pipelines.steps import perform
+from pipelines.stores.baseline import read_manifest
+from pipelines.stores.labels import LabelStore
+from pipelines.stores.predictions import PredictionLog, time_of
+from pipelines.use_case import read_contract
+from pipelines.wiring import Context, context
+from serving.identifiers import uuid7
+from serving.journal import Line, Row
+
+CONTRACT = read_contract(ROOT / "reference" / "fraud")
+MANIFEST = read_manifest(ROOT / "reference" / "fraud", CONTRACT)
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def wired(database_url: str, tmp_path: Path) -> Iterator[Context]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, monitoring_metrics,"
+            " monitoring_alerts"
+        )
+    found = context(Settings(home=tmp_path, database_url=database_url), "fraud", "looking", NOW)
+    yield found
+    found.close()
+
+
+class Log:
+    """Predictions as a server ships them, remembered for a count by hand."""
+
+    def __init__(self, wired: Context) -> None:
+        self.connection, self.random = wired.connection, np.random.default_rng(4)
+        self.at: list[datetime] = []
+        self.features: list[np.ndarray] = []
+        self.names: list[str] = []
+        self.scores: list[float] = []
+
+    def ship(self, n: int, moment: datetime, *, version: int = 1, contract: str = CONTRACT.hash, width: int = 0) -> list[str]:
+        """Log n answers of a moment; returns their transactions."""
+        names = [f"t-{len(self.names) + number}" for number in range(n)]
+        lines = []
+        for name, ident in zip(names, uuid7(int(moment.timestamp() * 1000), n), strict=True):
+            features = np.round(self.random.gamma(2, 20, width or len(CONTRACT.columns)), 3)
+            features[self.random.random(len(features)) < 0.05] = np.nan
+            score = float(self.random.random())
+            shipped = [None if np.isnan(value) else value for value in features.tolist()]
+            row = Row(prediction_id=ident, transaction_id=name, entity_key=None, event_time=moment, features=shipped,
+                      score=score, predicted_label=int(score >= 0.5))  # fmt: skip
+            lines.append(Line(scored_at=time_of(UUID(ident)), use_case="fraud", model_version=version, contract_hash=contract,
+                              threshold=0.5, replica="test", rows=[row]))  # fmt: skip
+            self.names.append(name)
+            self.at.append(time_of(UUID(ident)))
+            self.scores.append(score)
+            self.features.append(features if contract == CONTRACT.hash else np.full(len(CONTRACT.columns), np.inf))
+        with self.connection.transaction():
+            assert PredictionLog(self.connection).record([msgspec.json.Encoder().encode_lines(lines)]) == n
+        return names
+
+    def label(self, names: list[str], label: int) -> None:
+        """Say the truth about transactions."""
+        known = [Label(transaction_id=name, label=label, labelled_at=NOW) for name in names]
+        LabelStore(self.connection).record("fraud", known, source="test")
+
+
+def rolled(wired: Context) -> dict[str, int]:
+    again = replace(wired)  # a context of its own, as a step's process has
+    return dict(perform("roll_up", again))
+
+
+def counted(wired: Context, start: datetime, end: datetime) -> dict[str, list[int]]:
+    found = {name: [0] * len(profile.counts) for name, profile in MANIFEST.profiles.items()}
+    for _, feature, bins, counts in wired.rollups.features("fraud", MANIFEST.name, start, end):
+        for at, n in zip(bins, counts, strict=True):
+            found[feature][at + 1] += n
+    return found
+
+
+def by_hand(log: Log, start: datetime, end: datetime) -> dict[str, list[int]]:
+    rows = [f for at, f in zip(log.at, log.features, strict=True) if start <= at < end and not np.isinf(f).any()]
+    matrix = np.array(rows).reshape(-1, len(CONTRACT.columns))
+    return {name: count(matrix[:, at], MANIFEST.profiles[name].edges) for at, name in enumerate(CONTRACT.columns)}
+
+
+def test_late_rows_land_in_their_own_hour_and_nothing_is_counted_twice(wired: Context) -> None:
+    log = Log(wired)
+    this = NOW.replace(minute=0, second=0, microsecond=0)
+    log.ship(300, this - HOUR + timedelta(minutes=1))
+    assert rolled(wired) == {"rows": 300, "foreign": 0}
+    assert rolled(wired) == {"rows": 0, "foreign": 0}
+    log.ship(200, this - 5 * HOUR)
+    log.ship(100, this - HOUR + timedelta(minutes=2), version=2)
+    assert rolled(wired) == {"rows": 300, "foreign": 0}
+    for start, end in ((this - HOUR, this), (this - 5 * HOUR, this - 4 * HOUR), (this - 24 * HOUR, this)):
+        assert counted(wired, start, end) == by_hand(log, start, end)
+    scores = wired.rollups.scores("fraud", this - HOUR, this)
+    assert {version: counts.n for version, counts in scores.items()} == {1: 300, 2: 100}
+
+
+def test_what_an_open_transaction_logs_is_counted_when_it_ends(wired: Context, database_url: str) -> None:
+    log = Log(wired)
+    with psycopg.connect(database_url) as slow:
+        slow.execute("SELECT pg_current_xact_id()")  # older than what is shipped next
+        log.ship(50, NOW)
+        assert rolled(wired)["rows"] == 0, "whoever is older may still log"
+        slow.commit()
+    assert rolled(wired)["rows"] == 50
+
+
+def test_rows_of_another_contract_count_by_score_only(wired: Context) -> None:
+    log = Log(wired)
+    log.ship(40, NOW)
+    log.ship(30, NOW, contract="another", width=3)
+    assert rolled(wired) == {"rows": 70, "foreign": 30}
+    day = (NOW - 24 * HOUR, NOW + HOUR)
+    assert counted(wired, *day) == by_hand(log, *day)
+    assert wired.rollups.scores("fraud", *day)[1].n == 70
+
+
+def test_labels_count_once_however_late_or_corrected_and_from_scratch_it_is_the_same(wired: Context) -> None:
+    log, draw = Log(wired), np.random.default_rng(9)
+    for _ in range(8):
+        names = log.ship(int(draw.integers(5, 40)), NOW - timedelta(hours=float(draw.integers(0, 9))))
+        if draw.random() < 0.5:
+            rolled(wired)
+        picked = list(draw.choice(log.names, size=min(len(log.names), 25), replace=False))
+        log.label([str(name) for name in picked], int(draw.integers(0, 2)))
+        log.label(["not-scored-yet", names[0]], 1)
+        if draw.random() < 0.7:
+            rolled(wired)
+    rolled(wired)
+    kept = sums(wired)
+    truth = wired.connection.execute(
+        "SELECT l.label, p.predicted_label AS flag, count(*) AS n FROM prediction_logs AS p"
+        " JOIN current_labels AS l USING (use_case, transaction_id) GROUP BY 1, 2"
+    ).fetchall()
+    found = {key: n for key, n in by_label(wired).items() if n}
+    assert found == {(row["label"], row["flag"]): row["n"] for row in truth}
+    wired.connection.execute("UPDATE rollup_watermarks SET baseline = 'another'")  # forgets, and counts all anew
+    assert rolled(wired)["rows"] == len(log.names)
+    again = sums(wired)
+    assert again.keys() == {key for key, value in kept.items() if value[0]}
+    assert all(again[key] == pytest.approx(kept[key]) for key in again)
+
+
+def sums(wired: Context) -> dict[tuple[object, ...], tuple[float, ...]]:
+    rows = wired.connection.execute("SELECT * FROM score_rollups").fetchall()
+    return {
+        (r["bucket"], r["model_version"], r["label"], r["predicted_label"], r["bin"]): (r["n"], r["score"], r["square"])
+        for r in rows
+    }
+
+
+def by_label(wired: Context) -> dict[tuple[int, int], int]:
+    rows = wired.connection.execute(
+        "SELECT label, predicted_label AS flag, sum(n)::int AS n FROM score_rollups WHERE label >= 0 GROUP BY 1, 2"
+    ).fetchall()
+    return {(row["label"], row["flag"]): row["n"] for row in rows}
+
+
+def test_a_corrected_label_moves_what_was_counted(wired: Context) -> None:
+    log = Log(wired)
+    names = log.ship(20, NOW)
+    log.label(names, 0)
+    rolled(wired)
+    log.label(names[:5], 1)
+    rolled(wired)
+    found = by_label(wired)
+    assert (found.get((1, 0), 0) + found.get((1, 1), 0), sum(found.values())) == (5, 20)
+    (counts,) = wired.rollups.scores("fraud", NOW - HOUR, NOW + HOUR).values()
+    scores, labels = np.array(log.scores), np.array([1] * 5 + [0] * 15)
+    assert realised(counts)["realised_brier"].value == pytest.approx(((scores - labels) ** 2).mean())
+    day = wired.connection.execute("SELECT * FROM daily_performance").fetchall()
+    assert [(row["predictions"], row["labelled"]) for row in day] == [(20, 20)]
+    assert float(day[0]["brier"]) == pytest.approx(((scores - labels) ** 2).mean())
+
+
+def test_two_at_once_count_once(wired: Context, database_url: str, tmp_path: Path) -> None:
+    log = Log(wired)
+    log.ship(400, NOW)
+    both = [process(database_url, tmp_path) for _ in range(2)]
+    assert [one.wait(60) for one in both] == [0, 0]
+    assert counted(wired, NOW - 24 * HOUR, NOW + HOUR) == by_hand(log, NOW - 24 * HOUR, NOW + HOUR)
+
+
+def test_a_roll_up_that_is_killed_at_any_moment_leaves_nothing_half_done(
+    wired: Context, database_url: str, tmp_path: Path
+) -> None:
+    log = Log(wired)
+    for number in range(6):
+        log.ship(300, NOW - timedelta(hours=number))
+        log.label(log.names[-50:], number % 2)
+        killed = process(database_url, tmp_path)
+        time.sleep(0.25 + 0.12 * number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(killed.pid, signal.SIGKILL)
+        killed.wait(20)
+        wired.connection.execute("SELECT 1")
+    rolled(wired)
+    day = (NOW - 24 * HOUR, NOW + HOUR)
+    assert counted(wired, *day) == by_hand(log, *day)
+    assert sum(by_label(wired).values()) == 300
+
+
+def process(database_url: str, home: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "SIXGATE_DATABASE_URL": database_url, "SIXGATE_HOME": str(home)}
+    command = [sys.executable, "-m", "pipelines", "step", "roll_up"]
+    return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_a_database_restored_from_a_dump_is_noticed(wired: Context) -> None:
+    rolled(wired)
+    wired.connection.execute("UPDATE rollup_watermarks SET logged_xid = '999999999999'")
+    with pytest.raises(EvidenceError, match="restored from a dump"):
+        rolled(wired)
