@@ -5,10 +5,11 @@ repetition draws a new baseline, lays its bins, and lets a check look at the str
 """
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +21,19 @@ from rich.table import Table
 from pipelines.records import Metric
 from pipelines.rules import divergence
 from pipelines.rules.alarms import alarms, severity
-from pipelines.rules.binning import SCORE_BINS, Profile, count, profiles, score_bins
+from pipelines.rules.binning import Profile, count, profiles
 from pipelines.rules.check import References, Span, Traffic, check
 from pipelines.rules.derive import Deriver
 from pipelines.rules.drift import Counts, add
-from pipelines.rules.performance import ALL, N, ScoreCounts
+from pipelines.rules.performance import ScoreCounts
 from pipelines.rules.reference import Reference
 from pipelines.use_case import UseCase, read_use_case
-from stack.world import World, simulate
+from stack.world import Transactions, World, simulate
 
 SIZES, BASELINE_ROWS, JUDGED_ROWS = (200, 1000, 10_000), 30_000, 10_000
 CHECKS = 4  # of each repetition, an hour apart
-SHIFT, SHIFTED = 0.5, 1000  # standard deviations, and rows in the window
-FOUND = 200  # repetitions of each
+SHIFTS, SHIFTED = (0.25, 0.5), 1000  # standard deviations, and rows in the window
+FOUND, TOWNS = 200, 4  # repetitions of each shift; other towns
 BARE = 0.15  # PSI above which the rule beside ours calls a feature drifted
 START = datetime(2026, 1, 5, tzinfo=UTC)
 CHAMPION = 1
@@ -77,9 +78,12 @@ class Cries:
 
 @lru_cache(maxsize=1)
 def town(reference: Path) -> Town:
-    """The simulated town; its scores are a fixed function of the features, about 5 % of them above a half."""
-    use_case = read_use_case(reference, "fraud")
-    transactions = simulate(World(seed=17, start=START, days=28))
+    """The simulated town of whose rows streams are drawn."""
+    return _town(read_use_case(reference, "fraud"), simulate(World(seed=17, start=START, days=28)))
+
+
+def _town(use_case: UseCase, transactions: Transactions) -> Town:
+    """Its scores are a fixed function of the features, about 5 % of them above a half."""
     raw = np.column_stack([transactions.features[name] for name in use_case.contract.raw])
     features = np.ascontiguousarray(Deriver(use_case.contract)(raw))
     odds = ((features - features.mean(axis=0)) / features.std(axis=0)).mean(axis=1)
@@ -114,24 +118,40 @@ def _look(here: Town, references: References, stream: list[NDArray[np.int64]]) -
     return Cries(1, "SEVERE" in cried, bool(cried), feature, bare == "SEVERE", bare is not None, drifted > 0)
 
 
-def found(reference: Path, repetitions: int, seed: int) -> dict[str, tuple[float, float]]:
-    """How often each feature is called drifted, and how often no other, when it alone is shifted in the whole window."""
+def lived(reference: Path, seed: int) -> Cries:
+    """Checks of another town, hour by hour for four weeks after those of its baseline: nights, weekends, the same customers."""
+    use_case, random, cries = town(reference).use_case, np.random.default_rng([seed, 2]), Cries()
+    drift = use_case.policy.drift
+    transactions = simulate(World(seed=100 + seed, start=START, days=56))
+    here = _town(use_case, transactions)
+    hour = ((transactions.event_time - np.datetime64(START.replace(tzinfo=None))) / np.timedelta64(1, "h")).astype(int)
+    before = int(np.searchsorted(hour, 28 * 24))
+    references = Town(use_case, here.features[:before], here.scores[:before]).profile(random)
+    stream = np.split(np.arange(before, len(hour)), np.searchsorted(hour[before:], np.arange(28 * 24 + 1, 56 * 24)))
+    reach = drift.window // drift.step * drift.severe.n
+    for newest in range(drift.window // drift.step, len(stream)):
+        cries += _look(here, references, stream[max(0, newest - reach) : newest + 1])
+    return cries
+
+
+def found(reference: Path, repetitions: int, seed: int) -> dict[str, tuple[float, ...]]:
+    """Of each feature: how often it is called drifted when it alone is shifted in the whole window, by each of SHIFTS."""
     here, random = town(reference), np.random.default_rng([seed, 1])
     kinds = {feature.name: feature.type for feature in here.use_case.contract.features}
-    shares = {}
-    for at, name in enumerate(here.use_case.contract.columns):
-        if name in here.use_case.policy.drift.ignore or kinds.get(name) in ("bool", "category"):
-            continue
-        seen = []
-        for _ in range(repetitions):
-            references, rows = here.profile(random), here.features[here.draw(SHIFTED, random)]
-            rows[:, at] += SHIFT * here.features[:, at].std()
-            buckets = {START: _count(references.baseline, rows)}
-            seen.append(
-                {m.feature for m in _check(here, references, buckets, np.empty(0)) if m.metric == "drifted" and m.value}
-            )
-        shares[name] = (sum(name in each for each in seen) / repetitions, sum(each == {name} for each in seen) / repetitions)
-    return shares
+    names = [
+        (at, name)
+        for at, name in enumerate(here.use_case.contract.columns)
+        if name not in here.use_case.policy.drift.ignore and kinds.get(name) not in ("bool", "category")
+    ]
+    times = {name: np.zeros(len(SHIFTS)) for _, name in names}
+    for _ in range(repetitions):
+        references = here.profile(random)
+        for (at, name), (number, shift) in product(names, enumerate(SHIFTS)):
+            rows = here.features[here.draw(SHIFTED, random)]
+            rows[:, at] += shift * here.features[:, at].std()
+            figures_of = _check(here, references, {START: _count(references.baseline, rows)}, np.empty(0))
+            times[name][number] += name in {m.feature for m in figures_of if m.metric == "drifted" and m.value}
+    return {name: tuple((counted / repetitions).tolist()) for name, counted in times.items()}
 
 
 def _check(
@@ -140,8 +160,7 @@ def _check(
     """A check just before the newest bucket is full."""
     policy = here.use_case.policy
     span = Span.at(max(buckets) + policy.drift.step - timedelta(seconds=1), policy.drift.window, policy.drift.step)
-    counted = ScoreCounts.empty()
-    counted.sums[ALL, 0, :, N] = np.bincount(score_bins(scores), minlength=SCORE_BINS)
+    counted = ScoreCounts.of(scores, scores >= 0.5)
     return check("bench", span, Traffic(buckets=buckets, scores={CHAMPION: counted}), references, policy)
 
 
@@ -156,40 +175,53 @@ def _bare(baseline: Mapping[str, Profile], parts: list[Counts]) -> tuple[float, 
     return (sum(over) / len(over) if over else 0.0), sum(over)
 
 
-def calibrate(reference: Path, repetitions: int) -> tuple[dict[int, Cries], dict[str, tuple[float, float]]]:
-    """All of it, on every processor; cries by rows in the window, finds by shifted feature."""
+@dataclass(frozen=True)
+class Calibration:
+    """False alarms by the number of rows a day, and in other towns as they lived; finds by feature and shift."""
+
+    quiet: dict[int, Cries]
+    lived: Cries
+    found: dict[str, tuple[float, ...]]
+
+    def tables(self) -> Iterator[Table]:
+        """For people: false alarms of both rules, and what is found of a shift."""
+        title = "Nothing happened: share of checks with"
+        quiet = Table("rows a day", "rule", "checks", "a severe alert", "any alert", "any feature", box=None, title=title)
+        everything = {**{f"{n:,}": seen for n, seen in self.quiet.items()}, "a town's own days": self.lived}
+        for (n, seen), (rule, prefix) in product(everything.items(), (("Sixgate", ""), (f"PSI > {BARE} alone", "bare_"))):
+            shares = [f"{getattr(seen, prefix + kind) / seen.checks:.2%}" for kind in ("severe", "any", "feature")]
+            quiet.add_row(n, rule, f"{seen.checks:,}", *shares)
+        yield quiet
+        title = f"Shifted alone, in {SHIFTED:,} rows: how often it is found"
+        finds = Table("feature", *(f"by {shift} sd" for shift in SHIFTS), box=None, title=title)
+        for feature, shares_of in self.found.items():
+            finds.add_row(feature, *(f"{share:.1%}" for share in shares_of))
+        yield finds
+
+    def figures(self) -> dict[str, float]:
+        """The promises: the worst of all sizes, and of all features."""
+        kinds = {"severe": "false_severe", "any": "false_any", "feature": "false_feature"}
+        figures = {}
+        for kind, name in kinds.items():
+            for prefix in ("", "bare_"):
+                shares = [getattr(seen, prefix + kind) / seen.checks for seen in self.quiet.values()]
+                figures[f"{prefix}{name}_max"] = max(shares)
+                figures[f"{prefix}{name}_lived"] = getattr(self.lived, prefix + kind) / self.lived.checks
+        return figures | {f"found_half_sd_n{SHIFTED}": min(shares[SHIFTS.index(0.5)] for shares in self.found.values())}
+
+
+def calibrate(reference: Path, repetitions: int) -> Calibration:
+    """All of it, on every processor."""
     parts = 4
     with ProcessPoolExecutor() as pool:
-        looking: dict[int, list[Future[Cries]]] = {
-            n: [pool.submit(quiet, reference, n, -(-repetitions // parts), seed) for seed in range(parts)]
-            for n in sorted(SIZES, reverse=True)
-        }
         shifted = pool.submit(found, reference, FOUND, parts)
-        waiting = [(n, future) for n, futures in looking.items() for future in futures]
+        towns = [pool.submit(lived, reference, seed) for seed in range(TOWNS)]
+        looking = [
+            (n, pool.submit(quiet, reference, n, -(-repetitions // parts), seed))
+            for n in sorted(SIZES, reverse=True)
+            for seed in range(parts)
+        ]
         cries = dict.fromkeys(SIZES, Cries())
-        for n, future in track(waiting, "streams without drift", console=Console(stderr=True)):
+        for n, future in track(looking, "streams without drift", console=Console(stderr=True)):
             cries[n] += future.result()
-        return cries, shifted.result()
-
-
-def tables(cries: Mapping[int, Cries], shifted: Mapping[str, tuple[float, float]]) -> Iterator[Table]:
-    """For people: false alarms of both rules, and what is found of a shift."""
-    quiet = Table("rows a day", "checks", "severe", "any alert", "any feature", box=None, title="Nothing happened")
-    for name, prefix in (("Sixgate", ""), (f"PSI > {BARE}, nothing else", "bare_")):
-        for n, seen in cries.items():
-            shares = [f"{getattr(seen, prefix + kind) / seen.checks:.2%}" for kind in ("severe", "any", "feature")]
-            quiet.add_row(f"{n:,}  {name}", f"{seen.checks:,}", *shares)
-    yield quiet
-    title = f"{SHIFT} standard deviations, {SHIFTED:,} rows"
-    finds = Table("shifted feature", "found", "and no other", box=None, title=title)
-    for feature, (share, alone) in shifted.items():
-        finds.add_row(feature, f"{share:.1%}", f"{alone:.1%}")
-    yield finds
-
-
-def figures(cries: Mapping[int, Cries], shifted: Mapping[str, tuple[float, float]]) -> dict[str, float]:
-    """The promises: the worst of all sizes, and of all features."""
-    kinds = {"false_severe_max": "severe", "false_any_max": "any", "false_feature_max": "feature"}
-    ours = {name: max(getattr(seen, kind) / seen.checks for seen in cries.values()) for name, kind in kinds.items()}
-    bare = {f"bare_{name}": max(getattr(s, f"bare_{kind}") / s.checks for s in cries.values()) for name, kind in kinds.items()}
-    return ours | bare | {f"found_half_sd_n{SHIFTED}": min(share for share, _ in shifted.values())}
+        return Calibration(cries, sum((future.result() for future in towns), Cries()), shifted.result())

@@ -18,6 +18,7 @@ from rich.table import Table
 from pipelines.rules.evidence import Evidence
 from pipelines.rules.gates import recall, roc_auc
 from pipelines.rules.guard import Live, broken_promises
+from pipelines.rules.performance import ScoreCounts
 from pipelines.rules.policy import Policy
 from pipelines.settings import Settings
 from pipelines.use_case import read_use_case
@@ -60,9 +61,8 @@ def accused(case: Case, policy: Policy, seed: int) -> bool:
     flags = scores >= THRESHOLD
     for seen in np.linspace(ARRIVING / LOOKS, ARRIVING, LOOKS).astype(int):
         day = flags[max(0, seen - ARRIVING // 7) : seen]
-        live = Live(
-            predictions=len(day), flagged=float(day.sum()), labels=labels[:seen], scores=scores[:seen], flags=flags[:seen]
-        )  # fmt: skip
+        outcomes = ScoreCounts.of(1 / (1 + np.exp(-scores[:seen])), flags[:seen], labels[:seen])
+        live = Live(predictions=len(day), flagged=float(day.sum()), outcomes=outcomes)
         if broken_promises(gates, live, policy):
             return True
     return False

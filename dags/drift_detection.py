@@ -5,7 +5,7 @@ of its decision wakes `<use_case>_rollback` through the rollback asset.
 """
 
 from airflow.sdk import DAG
-from sixgate_airflow import DEFAULTS, drift_asset, policies, rollback_asset, step
+from sixgate_airflow import DEFAULTS, drift_asset, notify, policies, rollback_asset, step
 
 from pipelines.rules.policy import Policy
 
@@ -22,6 +22,8 @@ def build(policy: Policy) -> DAG:
         tags=[policy.use_case, "drift"],
     ) as dag:
         alert = step("roll_up", policy) >> step("measure", policy) >> step("alert", policy)
+        alert >> notify(policy)  # through Airflow's notifiers; skipped when there is no news
+        alert >> step("report", policy, page_link="Drift page")  # exits 99, skipped, unless an alert opened or a day went by
         alert >> step("wake_retraining", policy, outlets=[drift_asset(policy)])  # exits 99, skipped, unless severe
         alert >> step("guard", policy, outlets=[rollback_asset(policy)])  # exits 99, skipped, unless a promise is broken
     return dag

@@ -12,6 +12,7 @@ from sixgate_airflow import DEFAULTS, policies
 
 PARTITIONS_AHEAD = 10
 AIRFLOW_DAYS = 90
+THIN_DAYS = 2  # from which on one check of each window is enough
 
 with DAG(
     "housekeeping",
@@ -38,8 +39,10 @@ with DAG(
             "SELECT drop_partitions(CURRENT_DATE - %(predictions)s)",
             "DELETE FROM monitoring_metrics WHERE at < CURRENT_DATE - %(metrics)s",
             "DELETE FROM feature_rollups WHERE bucket < CURRENT_DATE - %(metrics)s",
+            "DELETE FROM score_rollups WHERE bucket < CURRENT_DATE - %(metrics)s",
+            "SELECT thin_metrics(CURRENT_DATE - %(thin)s)",
         ],
-        parameters={"predictions": predictions.days, "metrics": metrics.days},
+        parameters={"predictions": predictions.days, "metrics": metrics.days, "thin": THIN_DAYS},
     )
     clean_airflow = BashOperator(
         task_id="clean_airflow",

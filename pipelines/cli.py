@@ -19,6 +19,7 @@ from pipelines.errors import SixgateError, StepSkipped
 from pipelines.settings import Settings
 from pipelines.show import JsonOption, UseCaseOption, decisions, ledger
 from pipelines.steps import STEPS, perform
+from pipelines.watching import alerts, drift, read_moment
 
 SKIPPED, REFUSED = 99, 2
 # By name, because importing psycopg, httpx and pydantic for their errors would slow every command: a service that does not
@@ -65,7 +66,7 @@ def step(
         raise SixgateError(f"there is no step {name!r}: use one of {', '.join(STEPS)}")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     logging.getLogger("pipelines").setLevel(logging.INFO)
-    code, result = _run_step(name, use_case, run_id, _moment(as_of), trigger, requested_by, _object(params))
+    code, result = _run_step(name, use_case, run_id, read_moment(as_of), trigger, requested_by, _object(params))
     sys.stderr.flush()
     typer.echo(json.dumps(result, default=str))
     sys.stdout.flush()
@@ -106,6 +107,8 @@ def ingest(
 
 app.command()(decisions)
 app.command()(ledger)
+app.command()(drift)
+app.command()(alerts)
 
 
 @app.command()
@@ -150,16 +153,6 @@ def _run_step(
         return 0, perform(name, wired)
     except StepSkipped as reason:
         return SKIPPED, {"skipped": str(reason)}
-
-
-def _moment(text: str | None) -> datetime:
-    if not text:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise SixgateError(f"--as-of {text!r} is not a time: write it as 2026-01-31T12:00:00+00:00") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _object(text: str) -> dict[str, Any]:

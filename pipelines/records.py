@@ -163,7 +163,7 @@ class Alert:
     woke_at: datetime | None
     woke_run: str | None
     report: str | None
-    told: str | None
+    told: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

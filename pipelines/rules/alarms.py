@@ -48,7 +48,7 @@ def severity(share: float | None, drifted: int, steps: Sequence[float | None], p
 
 
 def _features(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
-    version = _driving(figures, policy)
+    version = driving(figures, policy)
     window = _one(figures, SHARE, version)
     steps = sorted((m for m in figures if m.metric == STEP_SHARE), key=lambda m: m.window_end)
     if window is None:
@@ -69,7 +69,7 @@ def _features(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     return Alarm(FEATURES, found, message)
 
 
-def _driving(figures: Sequence[Metric], policy: Policy) -> int:
+def driving(figures: Sequence[Metric], policy: Policy) -> int:
     """The version whose training data alerts compare with; 0, the baseline, when there is none or the policy says so."""
     known = [m.model_version for m in figures if m.metric == SHARE]
     return max(known, default=BASELINE) if policy.drift.reference == "training" else BASELINE

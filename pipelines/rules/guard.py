@@ -3,25 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
-
 from pipelines.records import LedgerEntry
 from pipelines.rules import intervals
 from pipelines.rules.intervals import Z999
+from pipelines.rules.performance import ScoreCounts, realised
 from pipelines.rules.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """What a champion did lately: predictions and how many were flagged; of labelled rows (n,) label, score and flag."""
+    """What a champion did: of late, predictions and how many it flagged; since it serves, what became of the labelled ones."""
 
     predictions: int
     flagged: float
-    labels: NDArray[np.int8]
-    scores: NDArray[np.float64]
-    flags: NDArray[np.bool_]
+    outcomes: ScoreCounts
 
 
 def on_probation(entries: list[LedgerEntry]) -> LedgerEntry | None:
@@ -52,7 +47,7 @@ def _flagged(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
 
 
 def _recall(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
-    positives, found = int(live.labels.sum()), int((live.flags & (live.labels == 1)).sum())
+    positives, found = live.outcomes.positives, live.outcomes.found
     if promise["low"] is None or positives < policy.gates.positives:
         return None
     if intervals.wilson(found, positives, Z999)[1] >= promise["low"]:
@@ -61,10 +56,10 @@ def _recall(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
 
 
 def _roc_auc(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
-    positives, negatives = int(live.labels.sum()), int((live.labels == 0).sum())
-    if promise["low"] is None or positives < policy.gates.positives or not negatives:
+    if promise["low"] is None or live.outcomes.positives < policy.gates.positives:
         return None
-    observed = float(roc_auc_score(live.labels, live.scores))
-    if intervals.roc_auc(observed, positives, negatives, Z999)[1] >= promise["low"]:
+    observed = realised(live.outcomes, Z999).get("realised_roc_auc")
+    if observed is None or observed.high >= promise["low"]:
         return None
-    return f"ROC-AUC {observed:.3f} on {len(live.labels):,} labelled rows; at least {promise['low']:.3f} was promised"
+    seen = f"ROC-AUC {observed.value:.3f} on {live.outcomes.labelled:,} labelled rows"
+    return f"{seen}; at least {promise['low']:.3f} was promised"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr
 
 from pipelines.rules import intervals
-from pipelines.rules.binning import SCORE_BINS
+from pipelines.rules.binning import SCORE_BINS, score_bins
 from pipelines.rules.intervals import Z95
 
 ALL, NEGATIVE, POSITIVE = 0, 1, 2  # the first axis of the sums: whatever the label, and by label where it is known
@@ -32,6 +32,19 @@ class ScoreCounts:
         """Of no answers."""
         return cls(np.zeros((3, 2, SCORE_BINS, 3)))
 
+    @classmethod
+    def of(
+        cls, scores: NDArray[np.float64], flags: NDArray[np.bool_], labels: NDArray[np.int8] | None = None
+    ) -> "ScoreCounts":  # fmt: skip
+        """Of some answers (n,); labels (n,) are 0 or 1, −1 while unknown."""
+        counts, summed = cls.empty(), np.column_stack([np.ones(len(scores)), scores, scores**2])
+        placed = flags.astype(int), score_bins(scores)
+        np.add.at(counts.sums, (np.full(len(scores), ALL), *placed), summed)
+        if labels is not None:
+            known = labels >= 0
+            np.add.at(counts.sums, (labels[known] + 1, *(each[known] for each in placed)), summed[known])
+        return counts
+
     @property
     def n(self) -> int:
         """How many were answered."""
@@ -46,6 +59,11 @@ class ScoreCounts:
     def positives(self) -> int:
         """How many are known to be positive."""
         return int(self.sums[POSITIVE, :, :, N].sum())
+
+    @property
+    def found(self) -> int:
+        """How many of those were flagged."""
+        return int(self.sums[POSITIVE, 1, :, N].sum())
 
     @property
     def bins(self) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the command line lists the steps, and must stay light
 STEPS = (
     "check_conditions", "validate_data", "train", "shadow_evaluate", "approve",
     "needs_review", "review", "final_validation", "promote", "check",
-    "roll_up", "measure", "alert", "wake_retraining", "guard",
+    "roll_up", "measure", "alert", "notify", "report", "wake_retraining", "guard",
     "plan", "explain", "summarise",
 )  # fmt: skip
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from pipelines.errors import StepSkipped
 from pipelines.records import LedgerEntry
+from pipelines.rules.check import Span
 from pipelines.rules.guard import Live, broken_promises, on_probation
+from pipelines.rules.performance import ScoreCounts
 from pipelines.rules.promotion import last_good
 from pipelines.wiring import Context
 
@@ -25,7 +27,7 @@ def run(context: Context) -> dict[str, Any]:
     broken = broken_promises(decision.gates or [], live, context.use_case.policy)
     if not broken:
         context.alerts.resolve(context.name, CAUSE)
-        seen = f"{live.predictions:,} predictions and {len(live.labels):,} labels"
+        seen = f"{live.predictions:,} predictions and {live.outcomes.labelled:,} labels"
         raise StepSkipped(f"version {promotion.to_version} keeps its promise so far, by {seen}")
     message = f"version {promotion.to_version} {'; '.join(broken)}"
     alert = context.alerts.raise_(context.name, cause=CAUSE, severity="SEVERE", message=message, check_id=context.run_id)
@@ -36,10 +38,11 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def _gather(context: Context, promotion: LedgerEntry) -> Live:
-    """The share flagged from this check's own figures, as counting all predictions again would cost; labels as they came."""
+    """The share flagged from this check's own figures, and what became of all that it predicted since it serves, as counted."""
     figures = context.metrics.of_check(context.name, context.run_id)
     rate = next((m for m in figures if m.metric == "positive_rate" and m.model_version == promotion.to_version), None)
     n = rate.n if rate and rate.value is not None else 0
-    labels, scores, flags = context.predictions.labelled(context.name, promotion.to_version, promotion.at)
-    flagged = n * (rate.value or 0) if rate else 0.0
-    return Live(predictions=n, flagged=flagged, labels=labels, scores=scores, flags=flags)
+    drift = context.use_case.policy.drift
+    since, until = (Span.at(moment, drift.step, drift.step) for moment in (promotion.at, context.as_of))
+    outcomes = context.rollups.scores(context.name, since.start, until.end).get(promotion.to_version, ScoreCounts.empty())
+    return Live(predictions=n, flagged=n * (rate.value or 0) if rate else 0.0, outcomes=outcomes)

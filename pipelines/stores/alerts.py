@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 
 from pipelines.errors import EvidenceError
 from pipelines.records import Alert
+from pipelines.rules.news import SEVERITIES
 from pipelines.stores.database import Connection, queries
-
-SEVERITIES = ["INSPECT", "WARNING", "ALERT", "SEVERE"]
 
 
 class AlertStore:
@@ -54,13 +53,13 @@ class AlertStore:
         """Link a report to the open alerts that a check raised and that have none."""
         queries("alerts").attach_report(self._connection, use_case=use_case, check_id=check_id, report=report)
 
-    def news(self, use_case: str) -> list[Alert]:
-        """Alerts that opened, became worse or ended since somebody was told."""
-        return [Alert(**row) for row in queries("alerts").news(self._connection, use_case=use_case, severities=SEVERITIES)]
+    def untold(self, use_case: str) -> list[Alert]:
+        """Alerts of which there may be news for somebody, in the order in which they opened."""
+        return [Alert(**row) for row in queries("alerts").untold(self._connection, use_case=use_case)]
 
-    def note_told(self, use_case: str, alert_id: int, told: str) -> None:
-        """Remember what was told: a severity, or RESOLVED."""
-        queries("alerts").note_told(self._connection, use_case=use_case, alert_id=alert_id, told=told)
+    def note_told(self, use_case: str, alert_id: int, target: str, told: str) -> None:
+        """Remember what a target was told: a severity, or RESOLVED."""
+        queries("alerts").note_told(self._connection, use_case=use_case, alert_id=alert_id, target=target, told=told)
 
     def get(self, alert_id: int) -> Alert:
         """One alert, as it is now."""

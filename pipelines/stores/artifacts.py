@@ -78,11 +78,28 @@ class Artifacts:
         """The tables there are, oldest first."""
         return [file.stem for file in sorted((self.root / kind).glob("*.parquet"), key=lambda f: f.stat().st_mtime)]
 
-    def report(self, name: str, content: dict[str, Any] | str) -> Path:
+    def report(self, name: str, content: dict[str, Any] | str | bytes) -> Path:
         """Keep a report for people, as JSON or as it is."""
         path = self._folder("reports") / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2, default=str))
+        if isinstance(content, dict):
+            content = json.dumps(content, indent=2, default=str)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
+
+    def reports(self, pattern: str) -> list[str]:
+        """Names of the reports that match, in order."""
+        return sorted(file.name for file in (self.root / "reports").glob(pattern))
+
+    def read_report(self, name: str) -> bytes:
+        """One report; EvidenceError when there is none of that name."""
+        path = self.root / "reports" / Path(name).name
+        if not path.is_file():
+            raise EvidenceError(f"there is no report {name!r}: it may be older than the policy keeps them")
+        return path.read_bytes()
+
+    def forget_report(self, name: str) -> None:
+        """Remove a report."""
+        (self.root / "reports" / Path(name).name).unlink(missing_ok=True)
 
     def _folder(self, kind: str) -> Path:
         folder = self.root / kind

@@ -14,7 +14,6 @@ from pipelines.stores.database import Connection, queries
 
 # JSON writes control characters as escapes, so these two never stand in a line, and it travels as it is.
 COPY = r"COPY staged_lines FROM STDIN WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')"
-LABELLED = 100_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,27 +51,25 @@ class PredictionLog:
         )
         return np.array([row["features"] for row in found], dtype=np.float64)
 
+    def sample(
+        self, use_case: str, contract_hash: str, start: datetime, end: datetime, *, limit: int, of: int
+    ) -> NDArray[np.float64]:
+        """Features (n, columns) of at most `limit` predictions of a window that holds about so many; NaN where missing.
+
+        Only some of the table's pages are read: ten times as many rows as are wanted, of which chance picks.
+        """
+        found = queries("predictions").sample_features(
+            self._connection, use_case=use_case, contract_hash=contract_hash, window_start=start, window_end=end,
+            percent=min(100.0, 1000.0 * limit / max(of, 1)), limit=limit,
+        )  # fmt: skip
+        return np.array([row["features"] for row in found], dtype=np.float64)
+
     def matured(self, use_case: str, window_start: datetime, matured_before: datetime) -> int:
         """Count labelled predictions whose event time lies in the window."""
         count = queries("predictions").count_matured(
             self._connection, use_case=use_case, window_start=window_start, matured_before=matured_before
         )
         return int(count)
-
-    def labelled(
-        self, use_case: str, version: int, since: datetime
-    ) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.bool_]]:
-        """Labels, scores and flags (n,) of a version's predictions since a moment whose truth is known; the newest LABELLED."""
-        rows = list(
-            queries("predictions").labelled_since(
-                self._connection, use_case=use_case, version=version, since=since, limit=LABELLED
-            )
-        )
-        return (
-            np.array([row["label"] for row in rows], np.int8),
-            np.array([row["score"] for row in rows], np.float64),
-            np.array([row["predicted_label"] == 1 for row in rows], np.bool_),
-        )
 
 
 def time_of(prediction_id: UUID) -> datetime:

@@ -2,6 +2,7 @@
 
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
 from sixgate_airflow.defaults import DEFAULTS, faults, policies
+from sixgate_airflow.notify import notify
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "candidate_asset",
     "drift_asset",
     "faults",
+    "notify",
     "policies",
     "rollback_asset",
     "step",

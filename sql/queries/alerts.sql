@@ -34,16 +34,16 @@ RETURNING a.id;
 UPDATE monitoring_alerts SET report = :report
 WHERE use_case = :use_case AND state <> 'RESOLVED' AND check_id = :check_id AND report IS NULL;
 
--- name: news
--- What nobody was told of yet: alerts that opened, became worse, or are over. `told` is the worst severity that was told.
+-- name: untold
+-- Alerts that are open, and those that are over without everybody knowing.
 SELECT * FROM monitoring_alerts
 WHERE use_case = :use_case
-  AND CASE WHEN state = 'RESOLVED' THEN told IS NOT NULL AND told <> 'RESOLVED'
-           ELSE told IS NULL OR array_position(:severities::text[], severity) > array_position(:severities::text[], told) END
+  AND (state <> 'RESOLVED' OR EXISTS (SELECT FROM jsonb_each_text(told) WHERE value <> 'RESOLVED'))
 ORDER BY id;
 
 -- name: note_told!
-UPDATE monitoring_alerts SET told = :told WHERE use_case = :use_case AND id = :alert_id;
+UPDATE monitoring_alerts SET told = told || jsonb_build_object(:target::text, :told::text)
+WHERE use_case = :use_case AND id = :alert_id;
 
 -- name: get_alert^
 SELECT * FROM monitoring_alerts WHERE id = :alert_id;

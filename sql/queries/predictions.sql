@@ -27,12 +27,11 @@ SELECT features FROM prediction_logs
 WHERE use_case = :use_case AND contract_hash = :contract_hash
 ORDER BY scored_at DESC LIMIT :limit;
 
--- name: labelled_since
--- Of one model version's predictions since a moment, those whose truth is known by now; what the guard compares.
-SELECT p.score, p.predicted_label, l.label
-FROM prediction_logs AS p JOIN current_labels AS l USING (use_case, transaction_id)
-WHERE p.use_case = :use_case AND p.model_version = :version AND p.scored_at >= :since
-ORDER BY p.scored_at DESC LIMIT :limit;
+-- name: sample_features
+-- Rows for a picture of a window: some pages of the table, and of what is on them a random part.
+SELECT features FROM prediction_logs TABLESAMPLE SYSTEM (:percent)
+WHERE use_case = :use_case AND contract_hash = :contract_hash AND scored_at >= :window_start AND scored_at < :window_end
+ORDER BY random() LIMIT :limit;
 
 -- name: count_matured$
 -- Labelled and matured predictions in a window; what a retraining waits for.

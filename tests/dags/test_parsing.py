@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.settings import ROOT
 
+CHECK = ("roll_up", "measure", "alert")
 HEAVY = {
     "pandas",
     "numpy",
@@ -89,7 +90,11 @@ def test_a_file_is_light_and_documented(name: str, parsed: dict[str, Any]) -> No
         ("retraining", "fraud_retraining", ["check_conditions", "validate_data", "train", "shadow_evaluate", "approve"]),
         ("promotion", "fraud_promotion", ["needs_review", "review", "final_validation", "promote"]),
         ("rollback", "fraud_rollback", ["check", "final_validation", "promote"]),
-        ("drift_detection", "fraud_drift_detection", ["roll_up", "measure", "alert", "wake_retraining", "guard"]),
+        (
+            "drift_detection",
+            "fraud_drift_detection",
+            [*CHECK, "notify", "report", "wake_retraining", "guard"],
+        ),
         ("batch_explanation", "fraud_batch_explanation", ["plan", "explain", "summarise"]),
         ("housekeeping", "housekeeping", ["partitions", "retention", "clean_airflow"]),
     ],

@@ -627,6 +627,7 @@ def test_a_new_champion_that_breaks_its_promise_wakes_the_way_back(wired: Contex
         assert PredictionLog(wired.connection).record(as_lines(missed)) == 300
     truth = [Label(transaction_id=p.transaction_id, label=int(n % 5 == 0), labelled_at=now) for n, p in enumerate(missed)]
     LabelStore(wired.connection).record("fraud", truth, source="test")
+    run("guard-loud", "roll_up")
     woken = run("guard-loud", "guard")
     assert f"version {promotion.to_version} finds 0 of 60 positives" in woken["message"]
     (alert,) = [alert for alert in wired.alerts.recent("fraud") if alert.cause == "guard"]

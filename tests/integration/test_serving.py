@@ -181,8 +181,13 @@ def test_the_newest_drift_figures_are_shown(server, database):
         "INSERT INTO monitoring_metrics (use_case, check_id, window_start, window_end, model_version, feature, metric, value,"
         " expected, n) VALUES ('fraud', 'c', now() - interval '1 day', now(), 0, 'amount', 'psi', 0.25, 0.03, 500)"
     )
+    database.execute(
+        "INSERT INTO monitoring_alerts (use_case, cause, severity, message) VALUES ('fraud', 'feature_drift', 'ALERT', 'x')"
+    )
     server.end()
     server.start()
+    alert = 'sixgate_alert{cause="feature_drift",severity="ALERT",state="OPEN",use_case="fraud"} 1.0'
+    until(lambda: alert in server.client.get("/metrics").text, "the alert is shown")
     line = 'sixgate_drift{feature="amount",metric="psi",model_version="0",use_case="fraud"} 0.25'
     until(lambda: line in server.client.get("/metrics").text, "the figure is shown")
 

@@ -30,14 +30,14 @@ ALTER TABLE model_metadata ADD COLUMN profile jsonb;
 
 ALTER TABLE monitoring_metrics ADD COLUMN low double precision, ADD COLUMN high double precision;
 
--- A person acknowledges an alert; it wakes a retraining; it has a report; and what was told of it, so that only news is told.
+-- A person acknowledges an alert; it wakes a retraining; it has a report; and what was told of it to whom, so that only news is told.
 ALTER TABLE monitoring_alerts
     ADD COLUMN acknowledged_at timestamptz,
     ADD COLUMN comment         text,
     ADD COLUMN woke_at         timestamptz,
     ADD COLUMN woke_run        text,
     ADD COLUMN report          text,
-    ADD COLUMN told            text;
+    ADD COLUMN told            jsonb NOT NULL DEFAULT '{}';
 
 -- Performance by the day on which predictions were made, as of the last drift check; estimated_f1 is what the scores promise,
 -- realised figures are of those whose label is known.
@@ -69,3 +69,23 @@ SELECT use_case, day, model_version, predictions, flagged, labelled, true_positi
        squared_errors / nullif(labelled, 0) AS brier,
        2 * true_positives_expected / nullif(flagged + positives_expected, 0) AS estimated_f1
 FROM counted;
+
+-- Checks come every few minutes and look at windows that end with the same bucket: of old ones the last of each window is kept,
+-- and those that an alert names.
+CREATE FUNCTION thin_metrics(before date) RETURNS bigint LANGUAGE sql AS $$
+    WITH checks AS (
+        SELECT use_case, check_id, max(window_end) AS window_end, max(at) AS at
+        FROM monitoring_metrics WHERE at < before GROUP BY use_case, check_id
+    ), repeated AS (
+        SELECT use_case, check_id FROM (
+            SELECT *, row_number() OVER (PARTITION BY use_case, window_end ORDER BY at DESC) AS place FROM checks
+        ) AS c
+        WHERE place > 1 AND NOT EXISTS (
+            SELECT FROM monitoring_alerts AS a WHERE a.use_case = c.use_case AND a.check_id = c.check_id
+        )
+    ), thinned AS (
+        DELETE FROM monitoring_metrics AS m USING repeated AS r
+        WHERE m.use_case = r.use_case AND m.check_id = r.check_id RETURNING 1
+    )
+    SELECT count(*) FROM thinned
+$$;

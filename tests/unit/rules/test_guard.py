@@ -8,6 +8,7 @@ import pytest
 from pipelines.rules.evidence import Evidence
 from pipelines.rules.gates import judge
 from pipelines.rules.guard import Live, broken_promises
+from pipelines.rules.performance import ScoreCounts
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 
@@ -31,7 +32,7 @@ def promise() -> list[dict[str, Any]]:
 def live(*, n: int = 2000, separation: float = 4, predictions: int = 2000, flagged: float = 90, seed: int = 2) -> Live:
     """What was seen since."""
     labels, scores = drawn(n, separation=separation, seed=seed)
-    return Live(predictions=predictions, flagged=flagged, labels=labels, scores=scores, flags=scores >= 0.5)
+    return Live(predictions=predictions, flagged=flagged, outcomes=ScoreCounts.of(scores, scores >= 0.5, labels))
 
 
 @pytest.mark.parametrize(

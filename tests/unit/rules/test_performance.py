@@ -8,18 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
-from pipelines.rules.binning import score_bins
 from pipelines.rules.performance import ScoreCounts, estimated, proxies, realised, shortfall
 
 THRESHOLD = 0.3
 
 
 def counted(scores: np.ndarray, labels: np.ndarray | None = None) -> ScoreCounts:
-    counts = ScoreCounts.empty()
-    placed, flags = score_bins(scores), (scores >= THRESHOLD).astype(int)
-    for label in [np.zeros(len(scores), int), *([] if labels is None else [labels + 1])]:
-        np.add.at(counts.sums, (label, flags, placed), np.column_stack([np.ones(len(scores)), scores, scores**2]))
-    return counts
+    return ScoreCounts.of(scores, scores >= THRESHOLD, labels)
 
 
 def drawn(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
