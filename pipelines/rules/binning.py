@@ -4,7 +4,7 @@ A number's bins are deciles of the baseline and its commonest values, with one b
 category has one each, and one for what the contract does not know. Missing values are counted before all others.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.rules.contract import Contract, Feature
 
+FEW = 24  # edges
 QUANTILES = np.linspace(0, 1, 11)
 MISSING = -1
 ATOM = 0.1  # share of one value alone from which on it has a bin of its own: from 0 to a little more is drift, too
@@ -64,9 +65,15 @@ def profiles(columns: NDArray[np.float64], contract: Contract) -> dict[str, Prof
     return {name: profile(columns[:, at], features.get(name)) for at, name in enumerate(contract.columns)}
 
 
-def bins(column: NDArray[np.float64], edges: Any) -> NDArray[np.int64]:
+def bins(column: NDArray[np.float64], edges: Sequence[float]) -> NDArray[np.int64]:
     """The bin of each value: -1 where it is missing, otherwise 0 … len(edges)."""
-    found = np.searchsorted(np.asarray(edges), column, side="right")
+    if len(edges) > FEW:
+        found = np.searchsorted(np.asarray(edges), column, side="right")
+    else:  # twice as fast, one comparison of all values after the other
+        passed = np.zeros(len(column), np.int16)
+        for edge in edges:
+            passed += column >= edge
+        found = passed.astype(np.int64)
     return np.where(np.isnan(column), MISSING, found)
 
 

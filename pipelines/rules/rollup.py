@@ -83,9 +83,10 @@ class Rollup:
         return columns
 
     def _add_features(self, cells: list[Cell], at: NDArray[np.int64], features: NDArray[np.float64]) -> None:
+        columns = np.ascontiguousarray(features.T)  # each is passed over many times
         for column, profile in enumerate(self.profiles.values()):
             width = len(profile.edges) + 2
-            placed = at * width + bins(features[:, column], profile.edges) + 1
+            placed = at * width + bins(columns[column], profile.edges) + 1
             counts = np.bincount(placed, minlength=len(cells) * width).reshape(len(cells), width)
             for cell, count in zip(cells, counts, strict=True):
                 kept = self._features.setdefault(cell, [np.zeros(0, np.int64)] * len(self.profiles))

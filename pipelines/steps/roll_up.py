@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from pipelines.rules.binning import SCORE_EDGES
@@ -45,12 +44,12 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def _answers(piece: pa.RecordBatch, width: int) -> Answers:
-    features = piece["features"]
+    features, whole = piece["features"], pa.int64()
     return Answers(
-        scored_at=piece["scored_at"].cast(pa.int64()).to_numpy(),
-        version=piece["model_version"].cast(pa.int64()).to_numpy(),
-        score=piece["score"].to_numpy(),
-        flag=piece["predicted_label"].cast(pa.int64()).to_numpy(),
-        known=np.asarray(features.is_valid()),
+        scored_at=bulk.vector(piece["scored_at"].view(whole)),
+        version=bulk.vector(piece["model_version"].cast(whole)),
+        score=bulk.vector(piece["score"]),
+        flag=bulk.vector(piece["predicted_label"].cast(whole)),
+        known=bulk.vector(features.is_valid().cast(pa.int8())).astype(bool),
         features=bulk.matrix(features, width),
     )

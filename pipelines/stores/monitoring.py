@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from pipelines.records import Metric
 from pipelines.stores.database import Connection, queries
@@ -23,6 +24,14 @@ class MetricStore:
             Metric(**row)
             for row in queries("monitoring").metrics_of_check(self._connection, use_case=use_case, check_id=check_id)
         ]
+
+    def history(self, use_case: str) -> list[dict[str, Any]]:
+        """A week of window_end, feature and excess, the PSI above what no drift shows: of each window's last check."""
+        return list(queries("monitoring").psi_history(self._connection, use_case=use_case))
+
+    def days(self, use_case: str) -> list[dict[str, Any]]:
+        """A month of day, f1 and estimated_f1, of all versions together; None where nothing is known."""
+        return list(queries("monitoring").daily_f1(self._connection, use_case=use_case))
 
     def latest(self, use_case: str) -> list[Metric]:
         """The figures of the newest check."""

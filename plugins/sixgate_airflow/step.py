@@ -27,11 +27,13 @@ class PageLink(BaseOperatorLink):  # type: ignore[misc]
         return self._name
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """The result's `page`, '' while there is none."""
+        """The result's `page`, '' while there is none; one that begins with / is Airflow's own."""
+        from airflow.configuration import conf
         from airflow.sdk.execution_time.xcom import XCom  # not where DAGs are parsed
 
         result = XCom.get_value(ti_key=ti_key, key="return_value")
-        return str((result or {}).get("page", ""))
+        page = str((result or {}).get("page", ""))
+        return conf.get("api", "base_url").rstrip("/") + page if page.startswith("/") else page
 
 
 class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow is not typed here

@@ -109,3 +109,15 @@ SELECT check_id, window_start, window_end, model_version, feature, metric, value
 FROM monitoring_metrics
 WHERE use_case = :use_case
   AND check_id = (SELECT check_id FROM monitoring_metrics WHERE use_case = :use_case ORDER BY at DESC LIMIT 1);
+
+-- name: psi_history
+-- What alerts compared with at the time: the champion's training data where it was known, else the baseline.
+SELECT DISTINCT ON (window_end, feature) window_end, feature, value - expected AS excess
+FROM monitoring_metrics
+WHERE use_case = :use_case AND metric = 'psi' AND window_end > now() - interval '7 days' AND value IS NOT NULL
+ORDER BY window_end, feature, model_version DESC, at DESC;
+
+-- name: daily_f1
+SELECT day, 2 * sum(true_positives) / nullif(sum(2 * true_positives + false_positives + false_negatives), 0) AS f1,
+       sum(estimated_f1 * predictions) / nullif(sum(predictions) FILTER (WHERE estimated_f1 IS NOT NULL), 0) AS estimated_f1
+FROM daily_performance WHERE use_case = :use_case AND day > CURRENT_DATE - 30 GROUP BY day ORDER BY day;

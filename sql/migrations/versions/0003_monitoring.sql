@@ -29,6 +29,7 @@ CREATE TABLE score_rollups (
 ALTER TABLE model_metadata ADD COLUMN profile jsonb;
 
 ALTER TABLE monitoring_metrics ADD COLUMN low double precision, ADD COLUMN high double precision;
+CREATE INDEX monitoring_metrics_over_time ON monitoring_metrics (use_case, metric, window_end);
 
 -- A person acknowledges an alert; it wakes a retraining; it has a report; and what was told of it to whom, so that only news is told.
 ALTER TABLE monitoring_alerts
