@@ -27,6 +27,11 @@ class Airflow:
         """Let go of the connection."""
         self._client.close()
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What signs a request in."""
+        return {"Authorization": self._client.headers["Authorization"]}
+
     def wait_for_dag(self, dag_id: str, *, seconds: float = 90) -> None:
         """Return once the DAG processor has made the DAG known."""
         self._until(lambda: self._client.get(f"/api/v2/dags/{dag_id}").status_code == 200, seconds, f"{dag_id} did not turn up")

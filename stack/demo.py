@@ -16,6 +16,7 @@ from rich.table import Table
 
 from pipelines.errors import StackError
 from pipelines.records import Decision, LedgerEntry
+from pipelines.rules.check import STEP_SHARE
 from pipelines.rules.contract import Contract
 from pipelines.settings import Settings
 from pipelines.steps.wake_retraining import CAUSES
@@ -23,6 +24,7 @@ from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import connect
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.ledger import Ledger
+from pipelines.stores.monitoring import MetricStore
 from pipelines.use_case import read_contract, read_policy
 from stack.airflow import Airflow
 from stack.baseline import SEED
@@ -30,7 +32,8 @@ from stack.traffic import Plan, Traffic
 from stack.world import Transactions, World, simulate
 
 USE_CASE = "fraud"
-QUIET_ROWS, BACKGROUND_RATE = 4000, 150.0
+QUIET_ROWS, CALM_ROWS, SPIKE_ROWS = 3000, 6000, 600
+CALM_RATE, BACKGROUND_RATE = 60.0, 150.0  # rows a second
 SCORE_TOLERANCE = 1e-5
 
 
@@ -71,7 +74,8 @@ class Demo:
             base_url=f"{settings.api_url}/v1/{USE_CASE}", headers={"X-API-Key": settings.api_key}, timeout=20
         )
         self.tag = f"-{int(time.time()):x}"
-        self.quiet, self.attack = two_weeks(datetime.now(UTC))
+        before, self.attack = two_weeks(datetime.now(UTC))
+        self.quiet, self.calm = (before.take(rows) for rows in np.split(np.arange(QUIET_ROWS + CALM_ROWS), [QUIET_ROWS]))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -83,18 +87,13 @@ class Demo:
         first = self.first_model()
         self.quiet_traffic(first)
         self.quiet_check()
-        background = self.traffic(self.attack, Plan(rate=BACKGROUND_RATE, coverage=0.7, tag=self.tag))
-        sending = threading.Thread(target=background.run, name="background traffic")
-        sending.start()
-        try:
+        self.spike()
+        with self.sending(self.attack, BACKGROUND_RATE, coverage=0.7) as background:
             known = {dag: self.run_ids(dag) for dag in ("retraining", "promotion")}
             self.severe_alert()
             self.asset_wakes_retraining(known["retraining"])
             second = self.asset_wakes_promotion(known["promotion"])
             self.new_version_answers(first, second, background)
-        finally:
-            background.stop()
-            sending.join()
         self.no_request_failed(background, first, second)
         self.explanations(background)
 
@@ -126,6 +125,23 @@ class Demo:
             alerts = self.open_alerts()
             require(tasks["wake_retraining"] == "skipped" and not alerts, f"it should be quiet: {tasks}, {alerts}")
             saw("no alert")
+
+    def spike(self) -> None:
+        """A burst of the new pattern within one step of calm traffic: seen, but not severe once it has passed."""
+        with self.story.step("a spike passes, and wakes nobody") as saw, self.sending(self.calm, CALM_RATE, coverage=0.6):
+            step, known = self.policy.drift.step.total_seconds(), self.run_ids("retraining")
+            time.sleep(step - time.time() % step)
+            burst = self.traffic(
+                self.attack.take(np.arange(SPIKE_ROWS)), Plan(batch=20, coverage=0, tag=f"-spike{self.tag}")
+            ).run()
+            require(not burst.failures, f"{len(burst.failures)} requests failed, first {burst.failures[:1]}")
+            time.sleep(self.policy.drift.severe.k * step + step - time.time() % step)
+            tasks = self.dag("drift_detection")
+            severe = [alert for alert in self.open_alerts() if alert.severity == "SEVERE"]
+            require(not severe and tasks["wake_retraining"] == "skipped", f"it should wake nobody: {tasks}, {severe}")
+            require(self.run_ids("retraining") == known, "a retraining began")
+            shares = ", ".join(f"{share:.0%}" for share in self.step_shares())
+            saw(f"{burst.answered:,} odd transactions, shares of drifted features step by step: {shares}")
 
     def severe_alert(self) -> None:
         """A new fraud pattern moves features and labels; after some steps a check calls it severe."""
@@ -214,6 +230,18 @@ class Demo:
     def traffic(self, transactions: Transactions, plan: Plan) -> Traffic:
         return Traffic(self.settings.api_url, self.settings.api_key, self.contract, transactions, plan)
 
+    @contextmanager
+    def sending(self, transactions: Transactions, rate: float, *, coverage: float) -> Iterator[Traffic]:
+        """Traffic in the background for as long as the block."""
+        traffic = self.traffic(transactions, Plan(rate=rate, coverage=coverage, tag=self.tag))
+        thread = threading.Thread(target=traffic.run, name="background traffic")
+        thread.start()
+        try:
+            yield traffic
+        finally:
+            traffic.stop()
+            thread.join()
+
     def wait_for_version(self, version: int | None) -> int:
         """Wait until the server says it serves a version."""
         deadline, found = time.monotonic() + 20, -1
@@ -255,6 +283,13 @@ class Demo:
             recent = AlertStore(connection).recent(USE_CASE)
         return [alert for alert in recent if alert.cause in CAUSES and alert.state != "RESOLVED"]
 
+    def step_shares(self) -> list[float]:
+        """The share of drifted features in each step that the newest check looked at, oldest first."""
+        with connect(self.settings) as connection:
+            figures = MetricStore(connection).latest(USE_CASE)
+        steps = sorted((m for m in figures if m.metric == STEP_SHARE), key=lambda m: m.window_end)
+        return [m.value for m in steps if m.value is not None]
+
     def explained(self) -> int:
         with connect(self.settings) as connection:
             row = connection.execute("SELECT count(*) AS n FROM explanations WHERE status = 'COMPLETED'").fetchone()
@@ -267,7 +302,7 @@ class Demo:
 
 
 def two_weeks(now: datetime) -> tuple[Transactions, Transactions]:
-    """A quiet week's sample and an attacked week, both whole weeks up to today, each in random order.
+    """A quiet and an attacked week, both whole weeks up to today, each in random order.
 
     Whole weeks in random order, because a few seconds of traffic must hold every hour and weekday as the baseline does.
     """
@@ -278,10 +313,7 @@ def two_weeks(now: datetime) -> tuple[Transactions, Transactions]:
     order = np.random.default_rng(SEED)
     before = np.flatnonzero(transactions.event_time < np.datetime64(turn.replace(tzinfo=None)))
     after = np.flatnonzero(transactions.event_time >= np.datetime64(turn.replace(tzinfo=None)))
-    return (
-        transactions.take(order.permutation(before)[:QUIET_ROWS]),
-        transactions.take(order.permutation(after)),
-    )
+    return transactions.take(order.permutation(before)), transactions.take(order.permutation(after))
 
 
 def require(holds: bool, otherwise: str) -> None:

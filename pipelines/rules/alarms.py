@@ -1,6 +1,6 @@
 """What the figures of a check mean: for each cause an alarm, or that it is quiet; a cause of which nothing is known is none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.records import Metric
@@ -62,7 +62,7 @@ def _features(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     if found is None:
         return Alarm(FEATURES, None, f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions")
     against = f"against what version {version} was trained on" if version else "against the baseline"
-    shown = ", ".join(f"{name} (PSI {psi[name]:.2f})" for name in worst[:NAMED]) + (" …" if len(worst) > NAMED else "")
+    shown = _list(f"{name} (PSI {psi[name]:.2f})" for name in worst)
     weighted = _one(figures, WEIGHTED, version)
     held = f", which hold {weighted.value:.0%} of the importance" if weighted and weighted.value is not None else ""
     message = f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions {against}{held}: {shown}"
@@ -86,19 +86,31 @@ def _scores(figures: Sequence[Metric]) -> Alarm | None:
 def _quality(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     """Shares that are surely above what the baseline has and the policy allows, and answers from the future."""
     limits = {"missing": policy.validation.missing_share, "outside": policy.validation.outside_share}
-    words = {"missing": "is missing", "outside": "lies outside all that the baseline holds"}
+    words = {"missing": "missing", "outside": "outside all that the baseline holds"}
     seen = [m for m in figures if m.metric in limits and m.model_version == BASELINE and m.feature and m.value is not None]
     ahead = _one(figures, "ahead")
     if not seen and ahead is None:
         return None
-    bad = [
-        f"{m.feature} {words[m.metric]} in {m.value:.1%} of {m.n:,} predictions"
-        for m in seen
-        if wilson((m.value or 0.0) * m.n, m.n, Z999)[0] > (m.expected or 0.0) + limits[m.metric]
-    ]
+    said = []
+    for metric, limit in limits.items():
+        bad = [m for m in seen if m.metric == metric and _surely(m) > (m.expected or 0.0) + limit]
+        if bad:
+            worst = sorted(bad, key=lambda m: m.value or 0.0, reverse=True)
+            said.append(f"{words[metric]}: {_list(f'{m.feature} {m.value:.1%}' for m in worst)} of {bad[0].n:,} predictions")
     if ahead:
-        bad.append(f"{ahead.n:,} predictions say that they were made later than now: a clock is wrong")
-    return Alarm(QUALITY, "WARNING" if bad else None, "; ".join(bad[:NAMED]) + (" …" if len(bad) > NAMED else ""))
+        said.append(f"{ahead.n:,} predictions say that they were made later than now: a clock is wrong")
+    return Alarm(QUALITY, "WARNING" if said else None, "; ".join(said))
+
+
+def _surely(share: Metric) -> float:
+    """The lower 99.9 % bound of a share of rows."""
+    return wilson((share.value or 0.0) * share.n, share.n, Z999)[0]
+
+
+def _list(names: Iterable[str]) -> str:
+    """The first few of some names."""
+    shown = list(names)
+    return ", ".join(shown[:NAMED]) + (" …" if len(shown) > NAMED else "")
 
 
 def _performance(figures: Sequence[Metric], policy: Policy) -> Alarm | None:

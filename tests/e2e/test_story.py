@@ -10,6 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -37,7 +38,7 @@ def sixgate(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_story_holds_step_by_step(stack: Settings) -> None:
     with contextlib.closing(Demo(stack, Console())) as demo:
         demo.run()
-        assert len(demo.story.steps) == 9
+        assert len(demo.story.steps) == 10
         decision = demo.newest_decision()
         assert (decision.trigger, decision.verdict, len(decision.gates or [])) == ("DRIFT", "APPROVED", 6)
         log = demo.airflow.log("fraud_retraining", decision.run_id, "shadow_evaluate")
@@ -78,18 +79,9 @@ def test_a_second_up_says_that_all_is_up(stack: Settings) -> None:
 def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: Settings, tmp_path: Path) -> None:
     from playwright.sync_api import expect, sync_playwright
 
-    passwords = json.loads((stack.home / "airflow" / "passwords.json").read_text())
     decision = json.loads(sixgate("decisions", "--json").stdout)[0]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"])
-        page = browser.new_page(viewport={"width": 1500, "height": 1000}, base_url=stack.airflow_url)
-        page.goto("/")
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", passwords["admin"])
-        page.click("button[type=submit]")
-        expect(page.get_by_role("link", name="Dags").first).to_be_visible(
-            timeout=60_000
-        )  # going on earlier would lose the session
+        page = signed_in(playwright, stack)
         page.goto("/dags/fraud_retraining")
         page.get_by_role("button", name="Trigger").first.click()
         form = page.get_by_role("dialog")
@@ -103,12 +95,89 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: 
         expect(page.get_by_text("f1_improvement").first).to_be_visible(timeout=20_000)
         expect(page.get_by_text("verdict: APPROVED").first).to_be_visible(timeout=20_000)
         page.screenshot(path=str(tmp_path / "gates.png"))
-        browser.close()
+        page.context.browser.close()
     with contextlib.closing(Airflow(stack)) as airflow:
         airflow.finish("fraud_retraining", airflow.runs("fraud_retraining")[0]["dag_run_id"])
     asked = json.loads(sixgate("decisions", "--json").stdout)[0]
     assert (asked["trigger"], asked["requested_by"], asked["request_reason"]) == ("MANUAL", "admin", "asked for in a browser")
     assert asked["verdict"] in ("APPROVED", "REJECTED")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings, tmp_path: Path) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    alert = next(a for a in json.loads(sixgate("alerts", "--json").stdout) if a["cause"] == "feature_drift")
+    assert alert["report"], "the check that raised it drew a page"
+    with sync_playwright() as playwright:
+        page = signed_in(playwright, stack)
+        page.goto("/plugin/sixgate-drift")
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_role("heading", name="Drift: fraud")).to_be_visible(timeout=20_000)
+        expect(frame.get_by_text(alert["message"][:40]).first).to_be_visible()
+        page.screenshot(path=str(tmp_path / "drift-in-airflow.png"))
+        page.goto("/sixgate/drift/fraud/")
+        if alert["state"] == "OPEN":
+            comment = page.get_by_label(f"comment on alert {alert['id']}")
+            comment.fill("on it <b>now</b>")
+            comment.press("Enter")
+            expect(page.get_by_text("admin knows: on it <b>now</b>")).to_be_visible()
+        page.screenshot(path=str(tmp_path / "drift.png"), full_page=True)
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.goto(f"/sixgate/drift/fraud/reports/{alert['report']}")
+        expect(page.get_by_text("Dataset Drift").first).to_be_visible(timeout=30_000)
+        page.screenshot(path=str(tmp_path / "evidently.png"))
+        assert not problems, "it asks for nothing that its policy forbids"
+        page.context.browser.close()
+
+
+def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_run_the_dag(stack: Settings) -> None:
+    page, report = f"{stack.airflow_url}/sixgate/drift/fraud", "reports/drift-20260101T000000Z.html.gz"
+    acknowledge = f"{page}/alerts/1/acknowledge"
+    for method, url in (("GET", f"{page}/"), ("GET", f"{page}/{report}"), ("POST", acknowledge), ("GET", f"{page}/../")):
+        assert httpx.request(method, url).status_code == 401, url
+    with contextlib.closing(Airflow(stack, "viewer")) as viewer:
+        headers = dict(viewer.headers)
+    assert httpx.get(f"{page}/", headers=headers).status_code == 200
+    assert httpx.get(f"{page}/{report}", headers=headers).status_code == 404
+    assert httpx.get(f"{page}/reports/..%2F..%2Fairflow%2Fpasswords.json", headers=headers).status_code == 404
+    assert httpx.get(f"{stack.airflow_url}/sixgate/drift/cats/", headers=headers).status_code == 404
+    assert httpx.post(acknowledge, headers=headers).status_code == 403
+    with contextlib.closing(Airflow(stack)) as admin:
+        headers = dict(admin.headers)
+    assert httpx.post(acknowledge, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert httpx.post(f"{page}/alerts/999999/acknowledge", headers=headers).status_code == 409
+
+
+def test_drift_and_alerts_are_read_on_the_command_line(stack: Settings) -> None:
+    shown = json.loads(sixgate("drift", "--window", "24h", "--json").stdout)
+    psi = {m["feature"] for m in shown["figures"] if m["metric"] == "psi"}
+    assert "amount" in psi
+    assert "during_night" not in psi
+    table = sixgate("drift", "--window", "24h").stdout
+    assert "baseline: PSI" in table
+    assert "estimated_f1" in table
+    refused = sixgate("drift", "--window", "a day")
+    assert (refused.returncode, "write whole steps" in refused.stderr) == (2, True)
+    assert "feature_drift" in sixgate("alerts").stdout
+    refused = sixgate("alerts", "acknowledge", "999999")
+    assert (refused.returncode, "has no open alert 999999" in refused.stderr) == (2, True)
+
+
+def signed_in(playwright: Any, stack: Settings) -> Any:
+    """A page of a browser in which admin is signed in."""
+    from playwright.sync_api import expect
+
+    passwords = json.loads((stack.home / "airflow" / "passwords.json").read_text())
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"])
+    page = browser.new_page(viewport={"width": 1500, "height": 1000}, base_url=stack.airflow_url)
+    page.goto("/")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", passwords["admin"])
+    page.click("button[type=submit]")
+    expect(page.get_by_role("link", name="Dags").first).to_be_visible(timeout=60_000)  # going on earlier would lose the session
+    return page
 
 
 def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and_why(stack: Settings) -> None:

@@ -105,7 +105,7 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
     alarm = of(alarms(figures, policy), QUALITY)
     assert alarm is not None and alarm.severity == "WARNING"
     assert alarm.message == (
-        "f2 is missing in 20.0% of 1,000 predictions; f5 lies outside all that the baseline holds in 30.0% of 1,000 predictions"
+        "missing: f2 20.0% of 1,000 predictions; outside all that the baseline holds: f5 30.0% of 1,000 predictions"
     )
 
 
