@@ -18,7 +18,8 @@ from pipelines.rules.reference import Reference, score_profile
 
 BASELINE = 0  # as a figure's model version: compared with the frozen baseline, or of all versions together
 SHARE, STEP_SHARE, WEIGHTED = "drift_share", "step_drift_share", "importance_drift_share"
-STATISTICS = ("psi", "jensen_shannon", "wasserstein", "chi_square", "missing", "outside")
+DISTANCES = ("psi", "jensen_shannon", "wasserstein", "chi_square")
+SHARES = ("missing", "outside")
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,20 @@ def _drift(write: _Writer, counts: Counts, references: References, policy: Polic
     for version, profiles in sides:
         found = measure(profiles, counts, policy.drift)
         for feature in found.features:
-            yield from _statistics(write, feature, policy, feature=feature.feature, model_version=version)
+            of: dict[str, Any] = {"feature": feature.feature, "model_version": version}
+            yield from _statistics(write, feature, (*DISTANCES, *SHARES), policy, **of)
         yield _share(write, SHARE, found, version, policy)
         if references.training:
             weighted = found.weighted(references.training.importance)
             yield write(WEIGHTED, value=weighted, n=found.n, model_version=version)
 
 
-def _statistics(write: _Writer, found: FeatureDrift, policy: Policy, prefix: str = "", **of: Any) -> Iterator[Metric]:
+def _statistics(
+    write: _Writer, found: FeatureDrift, names: tuple[str, ...], policy: Policy, prefix: str = "", **of: Any
+) -> Iterator[Metric]:  # fmt: skip
     thresholds = {"psi": policy.drift.psi, "chi_square": policy.drift.level}
     p_values = {"psi": found.p_value, "chi_square": found.adjusted}
-    for name in STATISTICS:
+    for name in names:
         statistic: Statistic = getattr(found, name)
         yield write(
             prefix + name, value=statistic.value, expected=statistic.expected, n=found.n, threshold=thresholds.get(name),
@@ -151,7 +155,7 @@ def _scores(write: _Writer, scores: Mapping[int, ScoreCounts], references: Refer
     if champion and references.training and champion.n >= policy.drift.rows and sum(references.training.scores):
         profile, now = score_profile(np.asarray(references.training.scores), champion.bins)
         found = compare("", profile, now, policy.drift)
-        yield from _statistics(write, found, policy, prefix="score_", model_version=references.champion)
+        yield from _statistics(write, found, DISTANCES, policy, prefix="score_", model_version=references.champion)
 
 
 def _realised(

@@ -55,7 +55,8 @@ def _heat(history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     ]  # fmt: skip
     return {
         "cells": cells, "names": [(name, of[name] * ROW + 12) for name in names], "cell": CELL, "row": ROW,
-        "width": LEFT + len(ends) * CELL, "height": len(names) * ROW + 20, "first": ends[0], "last": ends[-1], "left": LEFT,
+        "width": LEFT + max(len(ends) * CELL, 240),
+        "height": len(names) * ROW + 20, "first": ends[0], "last": ends[-1], "left": LEFT,
         "legend": [(f"≥ {limit:g}", colour) for limit, colour in SHADES[1:]],
     }  # fmt: skip
 

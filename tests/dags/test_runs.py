@@ -4,23 +4,44 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from pipelines.settings import ROOT
+from stack.throwaway import free_port
+from tests.dags.listeners import hook, mailbox
 
 Test = Callable[..., dict[str, str]]
 
 
+@dataclass(frozen=True)
+class Told:
+    """Who listens where, and what they heard."""
+
+    hook: tuple[int, list[dict[str, Any]]]
+    mailbox: tuple[int, list[str]]
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Told]:
+    with hook() as web, mailbox() as mail:
+        yield Told(web, mail)
+
+
 @pytest.fixture(scope="module")
 def run_dag(
-    database_url: str, new_database: Callable[[], str], mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory
+    database_url: str, new_database: Callable[[], str], mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory, told: Told
 ) -> Test:
     """Run a DAG in an interpreter of its own; returns task → state."""
     home = tmp_path_factory.mktemp("airflow")
+    overlay = home / "policy.yaml"
+    targets = "alerts: {notify: [log, hook, mail, away]}\n"
+    overlay.write_text((ROOT / "stack" / "policy.demo.yaml").read_text() + targets)
     airflow_database = new_database().replace("postgresql:", "postgresql+psycopg2:")
     environment = {
         **os.environ,
@@ -33,14 +54,38 @@ def run_dag(
         "SIXGATE_AIRFLOW_DATABASE_URL": airflow_database,
         "SIXGATE_HOME": str(home / "sixgate"),
         "SIXGATE_DATABASE_URL": database_url,
-        "SIXGATE_POLICY_OVERLAY": str(ROOT / "stack" / "policy.demo.yaml"),
+        "SIXGATE_POLICY_OVERLAY": str(overlay),
+        "AIRFLOW_CONN_HOOK": json.dumps(
+            {
+                "conn_type": "http",
+                "schema": "http",
+                "host": "127.0.0.1",
+                "port": told.hook[0],
+                "password": "s3cret",
+                "extra": {"path": "/drift"},
+            }
+        ),
+        "AIRFLOW_CONN_MAIL": json.dumps(
+            {
+                "conn_type": "smtp",
+                "host": "127.0.0.1",
+                "port": told.mailbox[0],
+                "extra": {
+                    "to": "ops@example.com",
+                    "from_email": "sixgate@example.com",
+                    "disable_ssl": True,
+                    "disable_tls": True,
+                },
+            }
+        ),
+        "AIRFLOW_CONN_AWAY": json.dumps({"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": free_port()}),
         "MLFLOW_TRACKING_URI": mlflow_uri,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     for command in (["airflow", "db", "migrate"], ["airflow", "dags", "reserialize"]):
         subprocess.run(command, env=environment, check=True, capture_output=True, cwd=home)
 
-    def run_dag(file: str, dag_id: str, conf: dict[str, Any] | None = None) -> dict[str, str]:
+    def run_dag(file: str, dag_id: str, conf: dict[str, Any] | None = None, state: str = "success") -> dict[str, str]:
         command = [
             sys.executable,
             str(ROOT / "tests/dags/run_dag.py"),
@@ -51,7 +96,7 @@ def run_dag(
         done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=home, timeout=240)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         result = json.loads(done.stdout.splitlines()[-1])
-        assert result["state"] == "success", done.stdout[-5000:]
+        assert result["state"] == state, done.stdout[-5000:]
         return dict(result["tasks"])
 
     return run_dag
@@ -77,6 +122,27 @@ def test_a_quiet_check_wakes_nobody(run_dag: Test) -> None:
         "wake_retraining": "skipped",
         "guard": "skipped",
     }
+
+
+def test_news_of_an_alert_reaches_everybody_but_who_is_away_and_the_task_says_so(
+    run_dag: Test, told: Told, database_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO monitoring_alerts (use_case, cause, severity, message)"
+            " VALUES ('fraud', 'model_refused', 'ALERT', 'a <b>bold</b> claim')"
+        )
+        tasks = run_dag("drift_detection", "fraud_drift_detection", state="failed")
+        assert tasks["notify"] == "failed"
+        found = connection.execute("SELECT state, told FROM monitoring_alerts WHERE cause = 'model_refused'").fetchone()
+    everybody = dict.fromkeys(("log", "hook", "mail"), "ALERT")
+    assert found == ("OPEN", everybody)
+    (heard,) = told.hook[1]  # once, though the task was tried twice
+    assert (heard["path"], heard["authorization"]) == ("/drift", "Bearer s3cret")
+    assert (heard["subject"], heard["text"].splitlines()[0]) == ("[ALERT] fraud: model_refused opened", "a <b>bold</b> claim")
+    (mail,) = told.mailbox[1]
+    assert "To: ops@example.com" in mail
+    assert "a &lt;b&gt;bold&lt;/b&gt; claim" in mail or "base64" in mail
 
 
 def test_with_nothing_to_explain_the_run_is_skipped(run_dag: Test) -> None:

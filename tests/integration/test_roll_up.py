@@ -8,32 +8,23 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
-import msgspec
 import numpy as np
 import psycopg
 import pytest
 
 from pipelines.errors import EvidenceError
-from pipelines.records import Label
 from pipelines.rules.binning import count
 from pipelines.rules.performance import realised
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.stores.baseline import read_manifest
-from pipelines.stores.labels import LabelStore
-from pipelines.stores.predictions import PredictionLog, time_of
-from pipelines.use_case import read_contract
 from pipelines.wiring import Context, context
-from serving.identifiers import uuid7
-from serving.journal import Line, Row
+from tests.integration.logged import CONTRACT, NOW, Log
 
-CONTRACT = read_contract(ROOT / "reference" / "fraud")
 MANIFEST = read_manifest(ROOT / "reference" / "fraud", CONTRACT)
-NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
@@ -47,43 +38,6 @@ def wired(database_url: str, tmp_path: Path) -> Iterator[Context]:
     found = context(Settings(home=tmp_path, database_url=database_url), "fraud", "looking", NOW)
     yield found
     found.close()
-
-
-class Log:
-    """Predictions as a server ships them, remembered for a count by hand."""
-
-    def __init__(self, wired: Context) -> None:
-        self.connection, self.random = wired.connection, np.random.default_rng(4)
-        self.at: list[datetime] = []
-        self.features: list[np.ndarray] = []
-        self.names: list[str] = []
-        self.scores: list[float] = []
-
-    def ship(self, n: int, moment: datetime, *, version: int = 1, contract: str = CONTRACT.hash, width: int = 0) -> list[str]:
-        """Log n answers of a moment; returns their transactions."""
-        names = [f"t-{len(self.names) + number}" for number in range(n)]
-        lines = []
-        for name, ident in zip(names, uuid7(int(moment.timestamp() * 1000), n), strict=True):
-            features = np.round(self.random.gamma(2, 20, width or len(CONTRACT.columns)), 3)
-            features[self.random.random(len(features)) < 0.05] = np.nan
-            score = float(self.random.random())
-            shipped = [None if np.isnan(value) else value for value in features.tolist()]
-            row = Row(prediction_id=ident, transaction_id=name, entity_key=None, event_time=moment, features=shipped,
-                      score=score, predicted_label=int(score >= 0.5))  # fmt: skip
-            lines.append(Line(scored_at=time_of(UUID(ident)), use_case="fraud", model_version=version, contract_hash=contract,
-                              threshold=0.5, replica="test", rows=[row]))  # fmt: skip
-            self.names.append(name)
-            self.at.append(time_of(UUID(ident)))
-            self.scores.append(score)
-            self.features.append(features if contract == CONTRACT.hash else np.full(len(CONTRACT.columns), np.inf))
-        with self.connection.transaction():
-            assert PredictionLog(self.connection).record([msgspec.json.Encoder().encode_lines(lines)]) == n
-        return names
-
-    def label(self, names: list[str], label: int) -> None:
-        """Say the truth about transactions."""
-        known = [Label(transaction_id=name, label=label, labelled_at=NOW) for name in names]
-        LabelStore(self.connection).record("fraud", known, source="test")
 
 
 def rolled(wired: Context) -> dict[str, int]:
