@@ -61,7 +61,7 @@ class Log:
     """A prediction log that is filled as servers would fill it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.rows = settings, 0
+        self.settings, self.rows, self.labelled = settings, 0, 0
         self.use_case = read_use_case(settings.reference, USE_CASE)
         self.now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         with psycopg.connect(settings.database_url, autocommit=True) as connection:
@@ -91,6 +91,16 @@ class Log:
         """Log what comes in five minutes."""
         with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
             self._insert(connection, rows, datetime.now(UTC), timedelta(minutes=5))
+
+    def label(self, rows: int) -> None:
+        """Say the truth about so many of the first predictions, a twentieth of them positive."""
+        with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO label_store (use_case, transaction_id, label, labelled_at, source)"
+                " SELECT %s, 't-' || n, (n %% 20 = 0)::int, now(), 'bench' FROM generate_series(%s::bigint, %s::bigint) AS n",
+                (USE_CASE, self.labelled, self.labelled + rows - 1),
+            )
+        self.labelled += rows
 
     def _insert(self, connection: psycopg.Connection[Any], rows: int, end: datetime, span: timedelta) -> None:
         given = {"use_case": USE_CASE, "contract": self.use_case.contract.hash, "end": end, "span": span, "rows": rows}
@@ -219,9 +229,16 @@ def measure(settings: Settings, say: Callable[[str], None]) -> dict[str, float]:
     more = log.check("first-10m")
     say("checks of 35,000 new rows …")
     at_10m = log.looks("10m")
+    say("and of 35,000 labels beside, after a million …")
+    log.label(1_000_000)
+    many = log.check("many-labels")
+    log.label(FRESH)
+    log.ship(FRESH)
+    labelled = log.check("labels")
     return figures | {
         "check_s_1m": at_1m.work, "check_s_10m": at_10m.work, "growth_10m_over_1m": at_10m.work / at_1m.work,
         **{f"check_{name}_s_10m": seconds for name, seconds in at_10m.seconds.items()},
+        "check_with_labels_s_10m": labelled.work, "million_labels_s_10m": many.work,
         "check_rss_mb": max(at_1m.memory_mb, at_10m.memory_mb), "rollup_rss_mb": more.memory_mb,
         "rollup_rows_per_s": 9e6 / more.seconds["roll_up"],
         "evidently_s": evidently, "ratio_evidently": evidently / at_1m.work,

@@ -76,6 +76,8 @@ def print_status(found: dict, console: Console) -> None:  # type: ignore[type-ar
         table.add_row(name, address, {True: "[green]healthy", False: "[red]not answering", None: ""}[health])
     console.print(table)
     console.print(f"Airflow users and passwords: {found['paths']['airflow_passwords']}", soft_wrap=True)
+    if open_ := [f"{alert['severity']} {alert['use_case']} {alert['cause']}" for alert in found["alerts"]]:
+        console.print(f"[yellow]open alerts[/]: {', '.join(open_)}; see `sixgate alerts`", soft_wrap=True)
     if overlay := found["policy_overlay"]:
         console.print(f"policy overlay, in force until `up` is given another: {overlay}", soft_wrap=True)
     console.print(f"API key and connection URLs: {found['paths']['client_environment']}", soft_wrap=True)

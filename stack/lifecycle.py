@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from pipelines.errors import StackError
 from pipelines.settings import Settings
+from pipelines.stores.alerts import AlertStore
+from pipelines.stores.database import connect
+from pipelines.use_case import names
 from stack import child
 from stack.home import Home, Secrets, home_of
 from stack.postgres import Postgres
@@ -96,6 +101,7 @@ def status(settings: Settings) -> dict[str, Any]:
     return {
         "up": up_now and all(checks.values()),
         "health": checks,
+        "alerts": _open_alerts(settings) if up_now else [],
         "policy_overlay": str(settings.policy_overlay) if settings.policy_overlay else None,
         "processes": {name: {"state": info["statename"], "pid": info["pid"]} for name, info in supervised.items()},
         "addresses": {
@@ -112,6 +118,16 @@ def status(settings: Settings) -> dict[str, Any]:
             "client_environment": str(home.env_file),
         },
     }
+
+
+def _open_alerts(settings: Settings) -> list[dict[str, Any]]:
+    """Use case, cause, severity and state of what is open; nothing while the database can't tell."""
+    try:
+        with connect(settings) as connection:
+            found = [alert for name in names(settings.reference) for alert in AlertStore(connection).open(name)]
+    except psycopg.Error:
+        return []
+    return [{"use_case": a.use_case, "cause": a.cause, "severity": a.severity, "state": a.state} for a in found]
 
 
 def _start_programs(stack: Stack, say: Say) -> None:

@@ -57,6 +57,7 @@ def test_people_read_decisions_ledger_and_status_on_the_command_line(stack: Sett
     status = json.loads(sixgate("status", "--json").stdout)
     assert status["up"] is True
     assert set(status["health"]) == {"airflow", "mlflow", "server"}
+    assert {"use_case": "fraud", "cause": "feature_drift", "severity": "SEVERE", "state": "OPEN"} in status["alerts"]
     again = sixgate("demo")
     assert (again.returncode, "make clean" in again.stderr) == (2, True)
 
