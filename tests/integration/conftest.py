@@ -9,6 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pipelines.settings import Settings
+from pipelines.wiring import Context, context
+from tests.integration.logged import NOW
 from tests.integration.server import Database, Server, promote
 
 
@@ -16,6 +19,18 @@ from tests.integration.server import Database, Server, promote
 def database(database_url: str) -> Iterator[Database]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def wired(database: Database, database_url: str, tmp_path: Path) -> Iterator[Context]:
+    """A context on a log that holds nothing, and with nothing counted or found."""
+    database.execute(
+        "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, monitoring_metrics,"
+        " monitoring_alerts, retraining_decisions CASCADE"
+    )
+    found = context(Settings(home=tmp_path, database_url=database_url), "fraud", "looking", NOW)
+    yield found
+    found.close()
 
 
 @pytest.fixture

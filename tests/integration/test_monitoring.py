@@ -5,22 +5,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import psycopg
 import pytest
 
 from pipelines.errors import EvidenceError, StepSkipped
 from pipelines.rules.binning import count
 from pipelines.rules.divergence import psi
 from pipelines.rules.news import news
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import ROOT
 from pipelines.steps import perform
 from pipelines.stores.baseline import read_manifest
 from pipelines.wiring import Context, context
@@ -29,18 +26,6 @@ from tests.integration.logged import NOW, Log
 HOUR = timedelta(hours=1)
 THIS_HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-def wired(database_url: str, tmp_path: Path) -> Iterator[Context]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, monitoring_metrics,"
-            " monitoring_alerts, retraining_decisions CASCADE"
-        )
-    found = context(Settings(home=tmp_path, database_url=database_url), "fraud", "looking", NOW)
-    yield found
-    found.close()
 
 
 def run(wired: Context, run_id: str, *steps: str, as_of: datetime = NOW, **params: Any) -> Any:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,26 +17,14 @@ import pytest
 from pipelines.errors import EvidenceError
 from pipelines.rules.binning import count
 from pipelines.rules.performance import realised
-from pipelines.settings import ROOT, Settings
+from pipelines.settings import ROOT
 from pipelines.steps import perform
 from pipelines.stores.baseline import read_manifest
-from pipelines.wiring import Context, context
+from pipelines.wiring import Context
 from tests.integration.logged import CONTRACT, NOW, Log
 
 MANIFEST = read_manifest(ROOT / "reference" / "fraud", CONTRACT)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def wired(database_url: str, tmp_path: Path) -> Iterator[Context]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, monitoring_metrics,"
-            " monitoring_alerts"
-        )
-    found = context(Settings(home=tmp_path, database_url=database_url), "fraud", "looking", NOW)
-    yield found
-    found.close()
 
 
 def rolled(wired: Context) -> dict[str, int]:
