@@ -159,6 +159,7 @@ class Alert:
     resolved_at: datetime | None
     acknowledged_by: str | None
     acknowledged_at: datetime | None
+    acknowledged_severity: str | None
     comment: str | None
     woke_at: datetime | None
     woke_run: str | None

@@ -43,13 +43,16 @@ def decision_view(decision: Decision) -> list[Table | Text]:
     return [head, table, end] if decision.gates else [head, end]
 
 
-def drift_text(figures: Sequence[Metric]) -> str:
-    """A check's figures as plain text, for logs."""
-    return _plain(drift_view(figures))
+def drift_text(figures: Sequence[Metric], version: int) -> str:
+    """A check's figures as plain text, for logs; `version` is of the comparison that alerts follow."""
+    return _plain(drift_view(figures, version))
 
 
-def drift_view(figures: Sequence[Metric]) -> list[Table | Text]:
-    """A check for people: each feature against both references, the ones that drifted first; then scores and performance."""
+def drift_view(figures: Sequence[Metric], version: int) -> list[Table | Text]:
+    """A check for people: each feature against both references, the ones that moved most first; then scores and performance.
+
+    All statistics but PSI are of the comparison that alerts follow, with what `version` was trained on or with the baseline, 0.
+    """
     shares = {m.model_version: m for m in figures if m.metric == "drift_share"}
     if not shares:
         return [Text("nothing was measured")]
@@ -57,10 +60,10 @@ def drift_view(figures: Sequence[Metric]) -> list[Table | Text]:
     head = Text(f"{window.window_start:%Y-%m-%d %H:%M} to {window.window_end:%Y-%m-%d %H:%M} UTC: {window.n:,} predictions")
     if window.value is None:
         return [head, Text("too few predictions to compare")]
-    parts: list[Table | Text] = [head, _features(figures)]
-    for version, share in sorted(shares.items()):
-        against = f"against what version {version} was trained on" if version else "against the baseline"
-        weighted = next((m.value for m in figures if m.metric == "importance_drift_share" and m.model_version == version), None)
+    parts: list[Table | Text] = [head, _features(figures, version)]
+    for of, share in sorted(shares.items()):
+        against = f"against what version {of} was trained on" if of else "against the baseline"
+        weighted = next((m.value for m in figures if m.metric == "importance_drift_share" and m.model_version == of), None)
         held = f", which hold {weighted:.0%} of the importance" if weighted is not None else ""
         parts.append(Text(f"{share.value or 0:.0%} of the features drifted {against}{held}"))
     rest = Table("scores and performance", "version", "value", "interval", "floor", "n", box=None, pad_edge=False)
@@ -72,18 +75,18 @@ def drift_view(figures: Sequence[Metric]) -> list[Table | Text]:
     return [*parts, rest] if rest.row_count else parts
 
 
-def _features(figures: Sequence[Metric]) -> Table:
+def _features(figures: Sequence[Metric], version: int) -> Table:
     found = {(m.feature, m.metric, m.model_version): m for m in figures if m.feature}
     versions = sorted({version for _, _, version in found})
     columns = [f"{'version ' + str(v) if v else 'baseline'}: PSI" for v in versions]
     extra = ("p adjusted", "Jensen-Shannon", "Wasserstein", "missing", "outside")
     table = Table("feature", *(part for name in columns for part in (name, "no drift")), *extra, "", box=None, pad_edge=False)
-    last = versions[-1]
-    names = sorted({name for name, _, _ in found}, key=lambda name: found[name, "psi", last].value or 0.0, reverse=True)
+    compared = {name for name, metric, _ in found if metric == "psi"}
+    names = sorted(compared, key=lambda name: found[name, "psi", version].value or 0.0, reverse=True)
     for name in names:
-        of = {metric: found[name, metric, last] for metric in
+        of = {metric: found[name, metric, version] for metric in
               ("chi_square", "jensen_shannon", "wasserstein", "missing", "outside", "drifted")}  # fmt: skip
-        psi = [found[name, "psi", version] for version in versions]
+        psi = [found[name, "psi", of_version] for of_version in versions]
         mark = Text("drifted", style="red") if of["drifted"].value else Text("")
         p_value = of["chi_square"].p_value
         table.add_row(

@@ -32,6 +32,9 @@ def read_use_case(reference: Path, name: str, over: Path | None = None) -> UseCa
     folder = reference / name
     contract, policy = read_contract(folder), read_policy(folder, over)
     conditions(policy.evaluation.slices, contract)
+    if unknown := [feature for feature in policy.drift.ignore if feature not in contract.columns]:
+        known = ", ".join(contract.columns)
+        raise UseCaseError(f"{name}/policy.yaml: drift.ignore: {unknown[0]!r} is no column of the contract: known are {known}")
     return UseCase(name, folder, contract, policy, over)
 
 

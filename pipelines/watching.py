@@ -28,7 +28,7 @@ def drift(
     docs/reference/drift.md.
     """
     from pipelines.render import console, drift_view
-    from pipelines.rules.alarms import alarms
+    from pipelines.rules.alarms import alarms, driving
     from pipelines.rules.check import Span, check
     from pipelines.steps.measure import gather, references
     from pipelines.stores.baseline import read_manifest
@@ -47,7 +47,7 @@ def drift(
         kept = {"figures": [asdict(m) for m in figures], "alarms": [asdict(alarm) for alarm in found]}
         typer.echo(json.dumps(kept, default=str, indent=2))
         return
-    console().print(*drift_view(figures), sep="\n")
+    console().print(*drift_view(figures, driving(figures, policy)), sep="\n")
     for alarm in found:
         typer.echo(f"{alarm.severity}: {alarm.message}")
 
@@ -107,7 +107,7 @@ def _which(words: list[str]) -> int | None:
 
 
 def _duration(text: str, step: timedelta) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
     span = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
     if not span or span % step:
         raise SixgateError(f"--window {text!r}: write whole steps of {step}, such as 24h or 7d")

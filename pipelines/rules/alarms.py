@@ -56,7 +56,8 @@ def _features(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     names = {m.feature for m in figures if m.metric == "drifted" and m.model_version == version and m.value}
     psi = {m.feature: m.value or 0.0 for m in figures if m.metric == "psi" and m.model_version == version}
     worst = sorted(names, key=lambda name: psi[name], reverse=True)
-    found = severity(window.value, len(names), [m.value for m in steps], policy)
+    shares = [m.value for m in steps] if steps and steps[-1].window_end > window.window_start else []  # else long ago
+    found = severity(window.value, len(names), shares, policy)
     if found is None and window.value is None:
         return None
     if found is None:
@@ -65,7 +66,10 @@ def _features(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     shown = _list(f"{name} (PSI {psi[name]:.2f})" for name in worst)
     weighted = _one(figures, WEIGHTED, version)
     held = f", which hold {weighted.value:.0%} of the importance" if weighted and weighted.value is not None else ""
-    message = f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions {against}{held}: {shown}"
+    message = f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions {against}"
+    message += f"{held}: {shown}" if shown else ""
+    if found == "SEVERE":
+        message += f"; of all features, step by step: {', '.join(f'{share or 0:.0%}' for share in shares)}"
     return Alarm(FEATURES, found, message)
 
 
@@ -124,7 +128,7 @@ def _performance(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
         for m in judged
         if (m.p_value or 0.0) < policy.performance.level and m.threshold is not None and (m.value or 0.0) < m.threshold
     ]
-    message = f"version {judged[0].model_version}: {'; '.join(under)}"
+    message = f"version {judged[0].model_version} is under its floor: {'; '.join(under)}"
     return Alarm(PERFORMANCE, "SEVERE" if under else None, message)
 
 

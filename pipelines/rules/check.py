@@ -109,7 +109,8 @@ def _drift(write: _Writer, counts: Counts, references: References, policy: Polic
         found = measure(profiles, counts, policy.drift)
         for feature in found.features:
             of: dict[str, Any] = {"feature": feature.feature, "model_version": version}
-            yield from _statistics(write, feature, (*DISTANCES, *SHARES), policy, **of)
+            names = SHARES if math.isnan(feature.adjusted) else (*DISTANCES, *SHARES)
+            yield from _statistics(write, feature, names, policy, **of)
         yield _share(write, SHARE, found, version, policy)
         if references.training:
             weighted = found.weighted(references.training.importance)
@@ -127,7 +128,8 @@ def _statistics(
             prefix + name, value=statistic.value, expected=statistic.expected, n=found.n, threshold=thresholds.get(name),
             p_value=p_values.get(name), **of,
         )  # fmt: skip
-    yield write(f"{prefix}drifted", value=float(found.drifted), n=found.n, **of)
+    if names != SHARES:
+        yield write(f"{prefix}drifted", value=float(found.drifted), n=found.n, **of)
 
 
 def _share(write: _Writer, metric: str, found: WindowDrift, version: int, policy: Policy) -> Metric:

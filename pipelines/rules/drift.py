@@ -26,7 +26,8 @@ class Statistic:
 class FeatureDrift:
     """One feature's distance from the reference; `adjusted` is the p-value corrected for looking at many features.
 
-    `missing` and `outside` are shares of the window's rows beside those of the reference.
+    `missing` and `outside` are shares of the window's rows beside those of the reference. A feature that the policy ignores
+    has no adjusted p-value and never drifted.
     """
 
     feature: str
@@ -50,36 +51,38 @@ class WindowDrift:
     features: tuple[FeatureDrift, ...]
 
     @property
-    def share(self) -> float:
-        """The share of features that drifted; NaN when nothing is known."""
-        return sum(f.drifted for f in self.features) / len(self.features) if self.features else math.nan
+    def compared(self) -> list[FeatureDrift]:
+        """The features that the policy does not ignore."""
+        return [f for f in self.features if not math.isnan(f.adjusted)]
 
     @property
-    def drifted(self) -> list[str]:
-        """The features that drifted, worst first."""
-        return [f.feature for f in sorted(self.features, key=lambda f: f.psi.value, reverse=True) if f.drifted]
+    def share(self) -> float:
+        """The share of compared features that drifted; NaN when nothing is known."""
+        return sum(f.drifted for f in self.compared) / len(self.compared) if self.compared else math.nan
 
     def weighted(self, importance: Mapping[str, float]) -> float:
         """The share of importance that the drifted features hold; NaN when nothing is known."""
-        total = sum(importance.get(f.feature, 0.0) for f in self.features)
-        return sum(importance.get(f.feature, 0.0) for f in self.features if f.drifted) / total if total else math.nan
+        total = sum(importance.get(f.feature, 0.0) for f in self.compared)
+        return sum(importance.get(f.feature, 0.0) for f in self.compared if f.drifted) / total if total else math.nan
 
 
 def measure(reference: Mapping[str, Profile], counts: Counts, drift: Drift) -> WindowDrift:
     """Compare a window's counts with a reference's.
 
     A feature drifts when its PSI exceeds what no drift would show by `drift.psi`, and chance explains the difference with a
-    probability below `drift.level`, corrected for the number of features. Those that the policy ignores are not looked at.
-    Fewer than `drift.rows` rows give no figure.
+    probability below `drift.level`, corrected for the number of features. Of those that the policy ignores only what is missing
+    or outside counts. Fewer than `drift.rows` rows give no figure.
     """
     n = rows(counts)
     if n < drift.rows:
         return WindowDrift(n, ())
-    names = [name for name in reference if name in counts and name not in drift.ignore]
-    tests = [divergence.homogeneity(np.asarray(reference[name].counts), counts[name]) for name in names]
-    adjusted = divergence.benjamini_hochberg(np.array([p_value for _, _, p_value in tests]))
-    found = zip(names, tests, adjusted.tolist(), strict=True)
-    return WindowDrift(n, tuple(_feature(name, reference[name], counts[name], *test, p, drift) for name, test, p in found))
+    names = [name for name in reference if name in counts]
+    tests = {name: divergence.homogeneity(np.asarray(reference[name].counts), counts[name]) for name in names}
+    compared = [name for name in names if name not in drift.ignore]
+    corrected = divergence.benjamini_hochberg(np.array([tests[name][2] for name in compared]))
+    adjusted = dict(zip(compared, corrected.tolist(), strict=True))
+    found = [_feature(name, reference[name], counts[name], *tests[name], adjusted.get(name, math.nan), drift) for name in names]
+    return WindowDrift(n, tuple(found))
 
 
 def compare(name: str, reference: Profile, counts: NDArray[np.int64], drift: Drift) -> FeatureDrift:
@@ -139,7 +142,7 @@ def _feature(
 
 
 def _wasserstein(reference: Profile, counts: NDArray[np.int64]) -> Statistic:
-    """In the reference's standard deviations, over the rows that are not missing; NaN where there are none, or no order."""
+    """In the reference's standard deviations, over the rows that are not missing; NaN where there are none."""
     before, now, means = np.asarray(reference.counts[1:]), counts[1:], np.asarray(reference.means)
     n, m = int(before.sum()), int(now.sum())
     if not n or not m or len(means) != len(before):

@@ -20,12 +20,15 @@ class News:
 
 
 def news(alert: Alert, target: str) -> News | None:
-    """An alert that opened, became worse than was told, or is over; None when there is nothing new."""
+    """An alert that opened, became worse than was told, or is over; None when there is nothing new.
+
+    One that is over before anybody was told is no news, unless it was SEVERE: somebody may have been woken by it.
+    """
     before = alert.told.get(target)
     if alert.state == RESOLVED:
-        if before in (None, RESOLVED):
+        if before == RESOLVED or (before is None and alert.severity != SEVERITIES[-1]):
             return None
-        return _told(alert, target, RESOLVED, "is over")
+        return _told(alert, target, RESOLVED, "is over" if before else f"was {alert.severity} and is over")
     if before is None:
         return _told(alert, target, alert.severity, "opened")
     if before in SEVERITIES and SEVERITIES.index(alert.severity) > SEVERITIES.index(before):

@@ -145,7 +145,7 @@ class Alerts(_Section, frozen=True):
 class Report(_Section, frozen=True):
     """Evidently's page on a sample of so many `rows`, made when an alert opens and once in `every`; kept for so long."""
 
-    rows: Positive
+    rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
     every: timedelta
     keep: timedelta
 

@@ -1,4 +1,4 @@
-"""What a model was trained on, in the baseline's bins, so that one count of the traffic serves both comparisons."""
+"""What a model was trained on last, in the baseline's bins, so that one count of the traffic serves both comparisons."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ GROUPS = 10  # of scores, each with about as many rows
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's training profile: by feature, its mean |contribution| in log-odds, and the scores of rows it did not see.
+    """A model's training profile: newest rows by feature, mean |contribution| in log-odds, and scores of rows it did not see.
 
     `bins` names the baseline whose bins these are; `scores` counts the bins of scores.
     """

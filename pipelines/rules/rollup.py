@@ -11,6 +11,7 @@ from pipelines.rules.binning import SCORE_BINS, Profile, bins, score_bins
 
 Cell = tuple[int, int]  # bucket, model version
 Columns = dict[str, list[Any]]
+TOLERANCE = 60_000_000  # microseconds by which clocks may differ
 VERSIONS = 2**20  # of a model, at most: bucket and version make one number
 
 
@@ -31,11 +32,13 @@ class Answers:
 
 @dataclass
 class Rollup:
-    """Counts that grow piece by piece and never with the rows; `step` is a bucket's length in microseconds."""
+    """Counts that grow piece by piece and never with the rows; `step` is a bucket's length in microseconds, `now` the time."""
 
     profiles: Mapping[str, Profile]
     step: int
+    now: int
     rows: int = 0
+    ahead: int = 0  # answered later than now: somebody's clock is wrong
     foreign: int = 0  # answered under another contract: their scores count, their features are other columns
     _features: dict[Cell, list[NDArray[np.int64]]] = field(default_factory=dict)
     _scores: dict[Cell, NDArray[np.float64]] = field(default_factory=dict)
@@ -46,6 +49,7 @@ class Rollup:
         cells = [divmod(key, VERSIONS) for key in keys.tolist()]
         self.rows += len(at)
         self.foreign += int((~answers.known).sum())
+        self.ahead += int((answers.scored_at > self.now + TOLERANCE).sum())
         self._add_scores(cells, at, answers)
         self._add_features(cells, at[answers.known], answers.features)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.render import drift_text
+from pipelines.rules.alarms import driving
 from pipelines.rules.check import SHARE, References, Span, Traffic, check, reach
 from pipelines.rules.drift import Counts
 from pipelines.rules.ledger import champion
@@ -27,7 +28,7 @@ def run(context: Context) -> dict[str, Any]:
     )
     with context.connection.transaction():
         context.metrics.record(context.name, figures)
-    log.info("%s", drift_text(figures))
+    log.info("%s", drift_text(figures, driving(figures, context.use_case.policy)))
     window = next(m for m in figures if m.metric == SHARE)
     return {"check_id": context.run_id, "rows": window.n, "figures": len(figures)}
 

@@ -1,6 +1,7 @@
 """Count the predictions and labels that are new since the last check, as baseline bins and by score."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from pipelines.rules.binning import SCORE_EDGES
 from pipelines.rules.rollup import Answers, Rollup
 from pipelines.stores import bulk
 from pipelines.stores.baseline import read_manifest
+from pipelines.stores.rollups import EPOCH
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
@@ -20,9 +22,9 @@ def run(context: Context) -> dict[str, Any]:
     """Add the new rows' counts and move the watermark, both or neither."""
     contract, step = context.use_case.contract, context.use_case.policy.drift.step
     manifest = read_manifest(context.use_case.folder, contract)
-    rollup = Rollup(manifest.profiles, int(step.total_seconds() * 1e6))
     with context.connection.transaction():
-        begin, end = context.rollups.span(context.name, manifest.name)
+        begin, end, now = context.rollups.span(context.name, manifest.name, step)
+        rollup = Rollup(manifest.profiles, _micros(step), _micros(now - EPOCH))
         found = bulk.stream(
             context.settings, "rollup", use_case=context.name, contract_hash=contract.hash, begin=begin, end=end
         )
@@ -35,8 +37,10 @@ def run(context: Context) -> dict[str, Any]:
             if rollup.rows // TOLD > before // TOLD:
                 log.info("%s predictions are counted …", f"{rollup.rows:,}")
         context.rollups.add(context.name, manifest.name, rollup)
-        context.rollups.add_outcomes(context.name, begin, end, step, SCORE_EDGES.tolist())
-        context.rollups.move(context.name, manifest.name, end)
+        since = now - context.use_case.policy.label_maturity - context.use_case.policy.evaluation.window
+        context.rollups.add_outcomes(context.name, begin, end, since=since, step=step, edges=SCORE_EDGES.tolist())
+        ahead = rollup.ahead if rollup.rows else None
+        context.rollups.move(context.name, manifest.name, step, end, ahead=ahead)
     log.info("%s new predictions are rolled up", f"{rollup.rows:,}")
     if rollup.foreign:
         log.warning("%s of them were made under another contract: their features are not compared", f"{rollup.foreign:,}")
@@ -53,3 +57,7 @@ def _answers(piece: pa.RecordBatch, width: int) -> Answers:
         known=bulk.vector(features.is_valid().cast(pa.int8())).astype(bool),
         features=bulk.matrix(features, width),
     )
+
+
+def _micros(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)

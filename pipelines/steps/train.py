@@ -104,12 +104,15 @@ def _explain(frame: Frame, candidate: Candidate) -> Explained:
 
 
 def _profile(context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]) -> Reference:
-    """What traffic is compared with while this model serves."""
+    """What traffic is compared with while this model serves: the newest training rows, those that calibrated it.
+
+    All rows would hold the reference's and the oldest for months, and no training could catch up with a world that changed.
+    """
     assert candidate.judged is not None
-    manifest = read_manifest(context.use_case.folder, context.use_case.contract)
+    manifest, newest = read_manifest(context.use_case.folder, context.use_case.contract), frame.features[tune_cut(len(frame)) :]
     return Reference.of(
-        manifest.name, manifest.profiles, frame.features, contributions=contributions, scores=candidate.judged.scores
-    )
+        manifest.name, manifest.profiles, newest, contributions=contributions, scores=candidate.judged.scores
+    )  # fmt: skip
 
 
 def _account(

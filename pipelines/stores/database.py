@@ -19,6 +19,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Connection:
         row_factory=dict_row,
         autocommit=autocommit,
         connect_timeout=10,
+        options="-c TimeZone=UTC",  # what people are shown is UTC, wherever the server stands
         application_name="sixgate",
     )
 

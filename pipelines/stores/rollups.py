@@ -16,25 +16,27 @@ class RollupStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def span(self, use_case: str, baseline: str) -> tuple[str, str]:
-        """Lock the watermark and return the transaction ids [from, to) whose predictions and labels are new and complete.
+    def span(self, use_case: str, baseline: str, step: timedelta) -> tuple[str, str, datetime]:
+        """Lock the watermark; returns the transaction ids [from, to) whose rows are new and complete, and the database's time.
 
-        Another baseline has other bins: what was counted so far is forgotten, and counted anew from the log.
+        Another baseline has other bins, and another step other buckets: what was counted so far is forgotten, and counted anew
+        from the log.
         """
         monitoring = queries("monitoring")
-        monitoring.open_watermark(self._connection, use_case=use_case, baseline=baseline)
+        monitoring.open_watermark(self._connection, use_case=use_case, baseline=baseline, step=step)
         found = monitoring.lock_watermark(self._connection, use_case=use_case)
         begin, end = found["logged_xid"], str(monitoring.settled_xid(self._connection))
-        if found["baseline"] != baseline:
+        if (found["baseline"], found["step"]) != (baseline, step):
             monitoring.forget_features(self._connection, use_case=use_case)
             monitoring.forget_scores(self._connection, use_case=use_case)
             begin = "0"
         if int(end) < int(begin):
             raise EvidenceError(
                 f"{use_case} is rolled up to transaction {begin}, but the database is at {end}: it was restored from a dump; "
-                "delete the use case's row in rollup_watermarks and its rows in feature_rollups and score_rollups"
+                "set logged_xid to DEFAULT in prediction_logs and label_store, and remove the use case's rows from "
+                "rollup_watermarks, feature_rollups and score_rollups"
             )
-        return begin, end
+        return begin, end, found["now"]
 
     def add(self, use_case: str, baseline: str, rollup: Rollup) -> None:
         """Add counts, in the caller's transaction."""
@@ -46,15 +48,19 @@ class RollupStore:
         if scores["counts"]:
             queries("monitoring").add_scores(self._connection, use_case=use_case, **scores)
 
-    def add_outcomes(self, use_case: str, begin: str, end: str, step: timedelta, edges: list[float]) -> None:
-        """Count what the labels say that came between two transactions, in the caller's transaction."""
+    def add_outcomes(
+        self, use_case: str, begin: str, end: str, *, since: datetime, step: timedelta, edges: list[float]
+    ) -> None:  # fmt: skip
+        """Count what the labels say that came between two transactions, of predictions since a moment and of new ones."""
         queries("monitoring").add_outcomes(
-            self._connection, use_case=use_case, begin=begin, end=end, step=step.total_seconds(), edges=edges
+            self._connection, use_case=use_case, begin=begin, end=end, since=since, step=step.total_seconds(), edges=edges
         )
 
-    def move(self, use_case: str, baseline: str, watermark: str) -> None:
-        """Say up to where everything is counted."""
-        queries("monitoring").move_watermark(self._connection, use_case=use_case, baseline=baseline, logged_xid=watermark)
+    def move(self, use_case: str, baseline: str, step: timedelta, watermark: str, *, ahead: int | None) -> None:
+        """Say up to where everything is counted, and how many of it came from the future; None when nothing came."""
+        queries("monitoring").move_watermark(
+            self._connection, use_case=use_case, baseline=baseline, step=step, logged_xid=watermark, ahead=ahead
+        )
 
     def features(
         self, use_case: str, baseline: str, window_start: datetime, window_end: datetime
@@ -77,5 +83,5 @@ class RollupStore:
         return found
 
     def ahead(self, use_case: str) -> int:
-        """How many answers say that they were given at a time that has not come yet."""
-        return int(queries("monitoring").ahead(self._connection, use_case=use_case))
+        """How many answers of the last roll-up said that they were given at a time that had not come yet."""
+        return int(queries("monitoring").ahead(self._connection, use_case=use_case) or 0)

@@ -1,6 +1,7 @@
 """Routes of the drift page. Airflow authenticates nobody for a plugin: each asks for the session and the DAG's permission."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from drift_page.view import view
 from pipelines.errors import EvidenceError
+from pipelines.rules.alarms import driving
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.monitoring import MetricStore
-from pipelines.use_case import names
+from pipelines.use_case import names, read_policy
 
 SHOWN_ALERTS = 30
 OURS = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
@@ -52,10 +54,12 @@ def create_app(settings: Settings) -> FastAPI:
     def page(use_case: str, user: GetUserDep, database: ConnectionDep) -> HTMLResponse:
         """Show one use case."""
         _require(settings, user, use_case, "GET")
-        metrics = MetricStore(database)
+        metrics, policy = MetricStore(database), read_policy(settings.reference / use_case, settings.policy_overlay)
+        figures = metrics.latest(use_case)
         shown = view(
-            alerts=AlertStore(database).recent(use_case, limit=SHOWN_ALERTS), figures=metrics.latest(use_case),
-            history=metrics.history(use_case), days=metrics.days(use_case),
+            alerts=AlertStore(database).recent(use_case, limit=SHOWN_ALERTS), figures=figures,
+            version=driving(figures, policy), days=metrics.days(use_case),
+            history=metrics.history(use_case, training=policy.drift.reference == "training"),
         )  # fmt: skip
         use_cases = [name for name in names(settings.reference) if _allowed(user, name, "GET")]
         may = _allowed(user, use_case, "POST")
@@ -66,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
     def report(use_case: str, name: str, user: GetUserDep) -> Response:
         """Show Evidently's page of a check."""
         _require(settings, user, use_case, "GET")
+        if not fnmatch(name, "drift-*.html.gz"):
+            raise HTTPException(404, f"{name!r} is no page of a check")
         try:
             content = Artifacts.of(settings, use_case).read_report(name)
         except EvidenceError as error:

@@ -12,22 +12,26 @@ LINES = (("f1", "realised F1", "#1565c0"), ("estimated_f1", "estimated F1", "#90
 
 
 def view(
-    *, alerts: Sequence[Alert], figures: Sequence[Metric], history: Sequence[dict[str, Any]], days: Sequence[dict[str, Any]]
+    *,
+    alerts: Sequence[Alert],
+    figures: Sequence[Metric],
+    version: int,
+    history: Sequence[dict[str, Any]],
+    days: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Everything the template names."""
+    """Everything the template names; `version` is of the comparison that alerts follow."""
     return {
         "alerts": alerts,
         "window": next((m for m in figures if m.metric == "drift_share"), None),
-        "features": _features(figures),
+        "features": _features(figures, version),
         "scores": [m for m in figures if not m.feature and not m.metric.endswith(("drift_share", "drifted"))],
         "heat": _heat(history),
         "chart": _chart(days),
     }
 
 
-def _features(figures: Sequence[Metric]) -> list[dict[str, Any]]:
+def _features(figures: Sequence[Metric], version: int) -> list[dict[str, Any]]:
     """A row for each feature, the one that moved most against what alerts compare with first."""
-    version = max((m.model_version for m in figures if m.metric == "drift_share"), default=0)
     found: dict[str, dict[str, Any]] = {}
     for m in figures:
         if m.feature:
@@ -36,7 +40,8 @@ def _features(figures: Sequence[Metric]) -> list[dict[str, Any]]:
                 row[m.metric] = m
             if m.metric == "psi" and m.model_version == 0:
                 row["baseline_psi"] = m.value
-    return sorted(found.values(), key=lambda row: row["psi"].value or 0.0, reverse=True)
+    compared = [row for row in found.values() if "psi" in row]
+    return sorted(compared, key=lambda row: row["psi"].value or 0.0, reverse=True)
 
 
 def _heat(history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -67,7 +72,7 @@ def shade(excess: float) -> str:
 
 
 def _chart(days: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Lines over days, from 0 to 1; a day of which nothing is known breaks a line."""
+    """Lines over the days that have predictions, from 0 to 1; a day of which nothing else is known breaks a line."""
     dates: list[date] = [row["day"] for row in days]
     if len(dates) < 2:
         return None

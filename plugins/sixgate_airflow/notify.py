@@ -57,7 +57,10 @@ class LogNotifier(BaseNotifier):  # type: ignore[misc]
 
 
 class WebhookNotifier(BaseNotifier):  # type: ignore[misc]
-    """POST {subject, text} as JSON to an HTTP connection's address; its password goes as a bearer token."""
+    """POST {subject, text} as JSON to an HTTP connection's address; its password goes as a bearer token.
+
+    Errors name the host alone: the path of a hook is often its secret.
+    """
 
     def __init__(self, connection: Any, subject: str, text: str) -> None:
         super().__init__()
@@ -73,7 +76,12 @@ class WebhookNotifier(BaseNotifier):  # type: ignore[misc]
         host = at.host if "://" in (at.host or "") else f"{at.schema or 'https'}://{at.host}"
         headers = {"Authorization": f"Bearer {at.password}"} if at.password else {}
         content = {"subject": self.subject, "text": self.text}
-        httpx.post(f"{host}{port}{path}", json=content, headers=headers, timeout=TIMEOUT).raise_for_status()
+        try:
+            answer = httpx.post(f"{host}{port}{path}", json=content, headers=headers, timeout=TIMEOUT)
+        except httpx.HTTPError as error:
+            raise AirflowException(f"{at.host} did not answer: {type(error).__name__}") from None
+        if not answer.is_success:
+            raise AirflowException(f"{at.host} answered {answer.status_code}")
 
 
 def notifier(target: str, subject: str, text: str) -> BaseNotifier:

@@ -1,11 +1,12 @@
 -- name: raise_alert^
--- One open alert per cause: raising it again refreshes it, and one that was acknowledged is open again when it became worse.
+-- One open alert per cause: raising it again refreshes it, and one that was acknowledged is open again when it becomes worse
+-- than it was then.
 INSERT INTO monitoring_alerts (use_case, cause, severity, message, check_id)
 VALUES (:use_case, :cause, :severity, :message, :check_id)
 ON CONFLICT (use_case, cause) WHERE state <> 'RESOLVED' DO UPDATE
 SET severity = excluded.severity, message = excluded.message, check_id = excluded.check_id, updated_at = now(),
     state = CASE WHEN array_position(:severities::text[], excluded.severity)
-                      > array_position(:severities::text[], monitoring_alerts.severity)
+                      > array_position(:severities::text[], monitoring_alerts.acknowledged_severity)
                  THEN 'OPEN' ELSE monitoring_alerts.state END
 RETURNING *;
 
@@ -15,7 +16,7 @@ WHERE use_case = :use_case AND cause = :cause AND state <> 'RESOLVED';
 
 -- name: acknowledge_alert^
 UPDATE monitoring_alerts
-SET state = 'ACKNOWLEDGED', acknowledged_by = :person, acknowledged_at = now(), comment = :comment, updated_at = now()
+SET state = 'ACKNOWLEDGED', acknowledged_severity = severity, acknowledged_by = :person, acknowledged_at = now(), comment = :comment, updated_at = now()
 WHERE use_case = :use_case AND id = :alert_id AND state <> 'RESOLVED'
 RETURNING *;
 
@@ -38,7 +39,8 @@ WHERE use_case = :use_case AND state <> 'RESOLVED' AND check_id = :check_id AND 
 -- Alerts that are open, and those that are over without everybody knowing.
 SELECT * FROM monitoring_alerts
 WHERE use_case = :use_case
-  AND (state <> 'RESOLVED' OR EXISTS (SELECT FROM jsonb_each_text(told) WHERE value <> 'RESOLVED'))
+  AND (state <> 'RESOLVED' OR EXISTS (SELECT FROM jsonb_each_text(told) WHERE value <> 'RESOLVED')
+       OR (severity = 'SEVERE' AND resolved_at > now() - interval '1 day'))
 ORDER BY id;
 
 -- name: note_told!

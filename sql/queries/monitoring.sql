@@ -1,9 +1,11 @@
 -- name: open_watermark!
-INSERT INTO rollup_watermarks (use_case, baseline, logged_xid) VALUES (:use_case, :baseline, '0') ON CONFLICT DO NOTHING;
+INSERT INTO rollup_watermarks (use_case, baseline, step, logged_xid) VALUES (:use_case, :baseline, :step, '0')
+ON CONFLICT DO NOTHING;
 
 -- name: lock_watermark^
--- The baseline whose bins are counted into, and the transaction id up to which the log is; one roll-up at a time.
-SELECT baseline, logged_xid::text AS logged_xid FROM rollup_watermarks WHERE use_case = :use_case FOR UPDATE;
+-- The baseline whose bins are counted into, a bucket's length, and the transaction id up to which the log is; one roll-up at a
+-- time.
+SELECT baseline, step, logged_xid::text AS logged_xid, now() AS now FROM rollup_watermarks WHERE use_case = :use_case FOR UPDATE;
 
 -- name: settled_xid$
 -- Every transaction below this one has ended: what they logged is complete.
@@ -16,7 +18,10 @@ DELETE FROM feature_rollups WHERE use_case = :use_case;
 DELETE FROM score_rollups WHERE use_case = :use_case;
 
 -- name: move_watermark!
-UPDATE rollup_watermarks SET baseline = :baseline, logged_xid = :logged_xid::text::xid8 WHERE use_case = :use_case;
+-- What nobody answered anew says nothing of anybody's clock.
+UPDATE rollup_watermarks
+SET baseline = :baseline, step = :step, logged_xid = :logged_xid::text::xid8, ahead = coalesce(:ahead, ahead)
+WHERE use_case = :use_case;
 
 -- name: add_features!
 -- Counts and watermark move in one transaction, so a killed roll-up counts nothing twice.
@@ -36,7 +41,8 @@ SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.sco
 
 -- name: add_outcomes!
 -- What labels and predictions that are new since the watermark change: a label that comes or is corrected moves the predictions
--- counted before, and a new prediction is counted with the label that its transaction has by now.
+-- counted before, and a new prediction is counted with the label that its transaction has by now. Predictions from before
+-- :since are left as they are counted: there is a partition for each day, and a label would look into all.
 WITH turned AS (
     SELECT transaction_id,
            (SELECT s.label FROM label_store AS s
@@ -53,7 +59,7 @@ WITH turned AS (
          JOIN prediction_logs AS p
              ON p.use_case = :use_case AND p.transaction_id = t.transaction_id AND p.logged_xid < :begin::text::xid8
          CROSS JOIN LATERAL (VALUES (t.before, -1), (t.after, 1)) AS m (label, times)
-    WHERE t.before IS DISTINCT FROM t.after AND m.label IS NOT NULL
+    WHERE t.before IS DISTINCT FROM t.after AND m.label IS NOT NULL AND p.scored_at >= :since
 ), known AS (
     SELECT DISTINCT ON (p.scored_at, p.prediction_id)
            p.scored_at, p.model_version, p.predicted_label, p.score, s.label, 1 AS times
@@ -86,18 +92,22 @@ WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
 GROUP BY model_version, label, predicted_label, bin;
 
 -- name: ahead$
--- Answers that say they were given in a bucket that has not begun by the database's clock: somebody's clock is wrong.
-SELECT coalesce(sum(n), 0)::bigint FROM score_rollups WHERE use_case = :use_case AND bucket > now() AND label = -1;
+-- Answers of the last roll-up that said they were given later than then: somebody's clock is wrong.
+SELECT ahead FROM rollup_watermarks WHERE use_case = :use_case;
+
+-- name: forget_check!
+DELETE FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id;
+
+-- name: newer_check$
+SELECT EXISTS (
+    SELECT FROM monitoring_metrics WHERE use_case = :use_case AND metric = 'drift_share' AND window_end > :window_end
+);
 
 -- name: record_metric*!
--- A check that is repeated writes the same figures again.
 INSERT INTO monitoring_metrics (check_id, use_case, window_start, window_end, model_version, feature, metric, value, expected,
                                 threshold, p_value, low, high, n)
 VALUES (:check_id, :use_case, :window_start, :window_end, :model_version, :feature, :metric, :value, :expected, :threshold,
-        :p_value, :low, :high, :n)
-ON CONFLICT (use_case, check_id, window_start, feature, metric, model_version) DO UPDATE
-SET value = excluded.value, expected = excluded.expected, threshold = excluded.threshold, p_value = excluded.p_value,
-    low = excluded.low, high = excluded.high, n = excluded.n;
+        :p_value, :low, :high, :n);
 
 -- name: metrics_of_check
 SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, low, high, n
@@ -111,10 +121,11 @@ WHERE use_case = :use_case
   AND check_id = (SELECT check_id FROM monitoring_metrics WHERE use_case = :use_case ORDER BY at DESC LIMIT 1);
 
 -- name: psi_history
--- What alerts compared with at the time: the champion's training data where it was known, else the baseline.
+-- What alerts compared with at the time: the champion's training data where it was known and is wanted, else the baseline.
 SELECT DISTINCT ON (window_end, feature) window_end, feature, value - expected AS excess
 FROM monitoring_metrics
 WHERE use_case = :use_case AND metric = 'psi' AND window_end > now() - interval '7 days' AND value IS NOT NULL
+  AND (:training OR model_version = 0)
 ORDER BY window_end, feature, model_version DESC, at DESC;
 
 -- name: daily_f1

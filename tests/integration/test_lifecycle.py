@@ -300,9 +300,12 @@ def test_drift_is_counted_once_and_the_attack_is_severe_while_the_week_before_is
     assert 0 < figures["", "positive_rate"].value < figures["", "score_entropy"].value < 1
     assert figures["", "score_mean"].n == len(traffic[2500:])
     assert figures["", "score_drifted"].model_version == 1
-    assert run("nothing", "measure", "alert", as_of=quiet - timedelta(days=1))["alerts"] == {}
+    with pytest.raises(StepSkipped, match="a newer check was made"):
+        run("an old one again", "measure", "alert", as_of=quiet)
+    assert run("nothing", "measure", "alert", as_of=attacked + timedelta(days=1))["alerts"] == {}
     opened = {alert.cause: alert.state for alert in wired.alerts.open("fraud")}
     assert opened["feature_drift"] == "OPEN", "no traffic is no proof that it ended"
+    wired.connection.execute("DELETE FROM monitoring_metrics")
     assert run("quiet again", "measure", "alert", as_of=quiet)["alerts"] == {}
     assert "feature_drift" not in {alert.cause for alert in wired.alerts.open("fraud")}
 

@@ -90,6 +90,9 @@ def test_an_alert_opens_once_is_acknowledged_opens_again_when_worse_and_ends(wir
     assert raise_("INSPECT").state == "ACKNOWLEDGED", "no worse than she knows"
     assert raise_("ALERT").state == "OPEN"
     assert raise_("WARNING").state == "OPEN"
+    wired.alerts.raise_("fraud", cause="feature_drift", severity="ALERT", message="x")
+    wired.alerts.acknowledge("fraud", first.id, "ana", None)
+    assert [raise_(severity).state for severity in ("INSPECT", "ALERT", "SEVERE")] == ["ACKNOWLEDGED", "ACKNOWLEDGED", "OPEN"]
     wired.alerts.resolve("fraud", "feature_drift")
     assert wired.alerts.open("fraud") == []
     with pytest.raises(EvidenceError, match=f"no open alert {first.id}: open are none"):
@@ -126,7 +129,10 @@ def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told
     with pytest.raises(StepSkipped):
         run(wired, "n", "notify")
     assert news(wired.alerts.get(alert.id), "log") is None
-    assert news(wired.alerts.get(alert.id), "newcomer") is None, "who knew nothing need not hear that it is over"
+    mild = replace(wired.alerts.get(alert.id), severity="WARNING")
+    assert news(mild, "newcomer") is None, "who knew nothing need not hear that it is over"
+    grave = news(replace(mild, severity="SEVERE"), "newcomer")
+    assert grave is not None and grave.subject == "[RESOLVED] fraud: guard was SEVERE and is over"
 
 
 def drawn(wired: Context, run_id: str, as_of: datetime = NOW) -> dict[str, Any]:
@@ -160,6 +166,7 @@ def test_a_page_is_drawn_when_an_alert_opens_and_once_a_day_and_old_ones_go(wire
     old.write_bytes(b"")
     tomorrow = NOW + timedelta(hours=24)
     Log(wired).ship(300, tomorrow - HOUR)
+    wired.connection.execute("DELETE FROM monitoring_metrics WHERE check_id = 'empty'")
     run(wired, "tomorrow", *CHECK, as_of=tomorrow)
     again = drawn(wired, "tomorrow", tomorrow)
     assert wired.artifacts.reports("drift-*") == [made["report"], again["report"]], "the old one went"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import psycopg
 import pytest
@@ -170,6 +171,21 @@ def process(database_url: str, home: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "SIXGATE_DATABASE_URL": database_url, "SIXGATE_HOME": str(home)}
     command = [sys.executable, "-m", "pipelines", "step", "roll_up"]
     return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_another_step_counts_anew_into_its_own_buckets(wired: Context) -> None:
+    log = Log(wired)
+    log.label(log.ship(100, NOW), 1)
+    rolled(wired)
+    policy = wired.use_case.policy
+    finer = msgspec.structs.replace(policy, drift=msgspec.structs.replace(policy.drift, step=timedelta(minutes=15)))
+    wired.use_case = replace(wired.use_case, policy=finer)
+    assert rolled(wired)["rows"] == 100
+    log.label(log.names, 0)
+    rolled(wired)
+    assert min(row[0] for row in sums(wired).values()) >= 0
+    assert {label for label, _ in by_label(wired)} == {0, 1}
+    assert sum(n for (label, _), n in by_label(wired).items() if label == 1) == 0
 
 
 def test_a_database_restored_from_a_dump_is_noticed(wired: Context) -> None:

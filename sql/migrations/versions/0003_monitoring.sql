@@ -8,7 +8,9 @@ DELETE FROM feature_rollups;
 CREATE TABLE rollup_watermarks (
     use_case   text PRIMARY KEY,
     baseline   text NOT NULL,
-    logged_xid xid8 NOT NULL
+    step       interval NOT NULL,
+    logged_xid xid8 NOT NULL,
+    ahead      bigint NOT NULL DEFAULT 0 -- answers of the last roll-up that say they come from the future
 );
 
 -- Answers by score, per time bucket of the drift step: label −1 counts all of them, 0 and 1 those whose truth is known.
@@ -34,6 +36,7 @@ CREATE INDEX monitoring_metrics_over_time ON monitoring_metrics (use_case, metri
 -- A person acknowledges an alert; it wakes a retraining; it has a report; and what was told of it to whom, so that only news is told.
 ALTER TABLE monitoring_alerts
     ADD COLUMN acknowledged_at timestamptz,
+    ADD COLUMN acknowledged_severity text,
     ADD COLUMN comment         text,
     ADD COLUMN woke_at         timestamptz,
     ADD COLUMN woke_run        text,

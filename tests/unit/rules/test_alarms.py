@@ -79,6 +79,28 @@ def test_few_rows_or_none_say_nothing(policy: Policy) -> None:
     )
 
 
+def test_severe_drift_that_is_young_says_how_it_shows_and_one_that_is_long_ago_is_not_known_to_last(policy: Policy) -> None:
+    young = of(alarms(day(policy, {0: 8, 1: 8, 2: 8, 3: 8}, n=3000), policy), FEATURES)
+    assert young is not None and young.severity == "SEVERE"
+    assert young.message.endswith("; of all features, step by step: 0%, 100%, 100%, 100%")
+    span = Span.at(NOW, policy.drift.window, HOUR)
+    gone = {span.start - ago * HOUR: hour(300, ago, moved=8) for ago in range(1, 9)}
+    figures = check("x", span, Traffic(buckets=gone), References(baseline=BASELINE), policy)
+    assert of(alarms(figures, policy), FEATURES) is None, "no traffic since"
+
+
+def test_an_ignored_feature_is_still_asked_for_its_values(policy: Policy) -> None:
+    ignoring = msgspec.structs.replace(policy, drift=msgspec.structs.replace(policy.drift, ignore=("f0",)))
+    span = Span.at(NOW, policy.drift.window, HOUR)
+    rows = SAMPLE[:1000].copy()
+    rows[:, 0] = np.nan
+    counts = {name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)}
+    figures = check("x", span, Traffic(buckets={span.start: counts}), References(baseline=BASELINE), ignoring)
+    found = alarms(figures, ignoring)
+    assert [alarm.cause for alarm in found if alarm.severity] == [QUALITY]
+    assert not [m for m in figures if m.feature == "f0" and m.metric == "psi"]
+
+
 def test_alerts_follow_what_the_champion_was_trained_on_unless_the_policy_says_otherwise(policy: Policy) -> None:
     learnt = SAMPLE.copy()
     learnt[:, :8] += 2.0

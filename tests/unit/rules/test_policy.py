@@ -63,6 +63,13 @@ def test_a_bad_policy_is_refused_with_its_key(change: dict[str, object], words: 
         parse_policy(document, use_case="fraud", file="fraud/policy.yaml")
 
 
+def test_a_feature_to_ignore_that_is_none_is_named(tmp_path: Path) -> None:
+    over = tmp_path / "over.yaml"
+    over.write_text("drift: {ignore: [amuont]}")
+    with pytest.raises(UseCaseError, match=r"drift\.ignore: 'amuont' is no column.*amount"):
+        read_use_case(REFERENCE, "fraud", over)
+
+
 def test_an_unknown_use_case_names_those_that_are_there() -> None:
     with pytest.raises(UseCaseError, match="known are fraud"):
         read_use_case(REFERENCE, "cats")
