@@ -64,7 +64,7 @@ class Town:
 class Cries:
     """How many of the checks: raised a severe alert, any alert, or called any feature drifted.
 
-    So by Sixgate, by the bare rule on the same steps and features, and by the bare rule on single hours, however few their rows.
+    So by Sixgate, by the bare rule on the same steps and features, and by the bare rule on single hours, whatever they hold.
     """
 
     checks: int = 0
