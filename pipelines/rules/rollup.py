@@ -32,13 +32,13 @@ class Answers:
 
 @dataclass
 class Rollup:
-    """Counts that grow piece by piece and never with the rows; `step` is a bucket's length in microseconds, `now` the time."""
+    """Counts that grow piece by piece and never with the rows; `step` is a bucket's length in microseconds, `time` that of the count."""
 
     profiles: Mapping[str, Profile]
     step: int
-    now: int
+    time: int
     rows: int = 0
-    ahead: int = 0  # answered later than now: somebody's clock is wrong
+    ahead: int = 0  # answered later than that: somebody's clock is wrong
     foreign: int = 0  # answered under another contract: their scores count, their features are other columns
     _features: dict[Cell, list[NDArray[np.int64]]] = field(default_factory=dict)
     _scores: dict[Cell, NDArray[np.float64]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Rollup:
         cells = [divmod(key, VERSIONS) for key in keys.tolist()]
         self.rows += len(at)
         self.foreign += int((~answers.known).sum())
-        self.ahead += int((answers.scored_at > self.now + TOLERANCE).sum())
+        self.ahead += int((answers.scored_at > self.time + TOLERANCE).sum())
         self._add_scores(cells, at, answers)
         self._add_features(cells, at[answers.known], answers.features)
 

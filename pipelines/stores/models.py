@@ -23,9 +23,9 @@ class ModelStore:
         body = Jsonb(msgspec.to_builtins(contract))
         queries("models").record_contract(self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body)
 
-    def record(self, *, metrics: dict[str, float], profile: Reference, **model: Any) -> None:
+    def record(self, *, metrics: dict[str, float], profile: Reference | None = None, **model: Any) -> None:
         """Keep a model version with what it was trained on; one per run."""
-        described = Jsonb(msgspec.to_builtins(profile))
+        described = Jsonb(msgspec.to_builtins(profile)) if profile else None
         queries("models").record_model(self._connection, metrics=Jsonb(metrics), profile=described, **model)
 
     def get(self, use_case: str, version: int) -> ModelRecord:
