@@ -32,7 +32,7 @@ class Answers:
 
 @dataclass
 class Rollup:
-    """Counts that grow piece by piece and never with the rows; `step` is a bucket's length in microseconds, `time` that of the count."""
+    """Counts that grow piece by piece and never with the rows, in buckets of `step` microseconds, as of a `time`."""
 
     profiles: Mapping[str, Profile]
     step: int
