@@ -13,6 +13,7 @@ from pipelines.records import Metric
 from pipelines.rules.alarms import driving
 from pipelines.rules.check import BASELINE, SHARE
 from pipelines.rules.frame import Frame
+from pipelines.rules.split import tune_cut
 from pipelines.stores.baseline import read_baseline
 from pipelines.stores.dataset import historical
 from pipelines.wiring import Context
@@ -63,12 +64,13 @@ def _page(context: Context, window: Metric) -> bytes:
 
 
 def _reference(context: Context, version: int, n: int) -> NDArray[np.float64]:
-    """Evenly drawn rows of what the alerts compare with; of the baseline when the training rows are gone."""
+    """Evenly drawn rows of what the alerts compare with, the newest training rows; of the baseline when these are gone."""
     contract = context.use_case.contract
     if version != BASELINE:
         trained_on = context.models.get(context.name, version).data_hash
         if trained_on in context.artifacts.ids("datasets"):
-            return _some(Frame.of(context.artifacts.load("datasets", trained_on), contract), n)
+            rows = Frame.of(context.artifacts.load("datasets", trained_on), contract)
+            return _some(rows.take(slice(tune_cut(len(rows)), None)), n)
         log.warning("what version %s was trained on is gone from the artifacts: the page shows the baseline", version)
     return _some(historical(read_baseline(context.use_case.folder, contract), contract), n)
 

@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
         with connect(settings, autocommit=True) as opened:
             yield opened
 
-    ConnectionDep = Annotated[Connection, Depends(connection)]  # a type
+    ConnectionDep = Annotated[Connection, Depends(connection)]
 
     @app.get("/")
     def index(user: GetUserDep) -> RedirectResponse:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from pipelines.errors import StackError
+
 revision = "0003"
 down_revision = "0002"
 
@@ -15,4 +17,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """There is no way back that keeps what was counted since."""
-    raise NotImplementedError("restore a backup that was made before the upgrade")
+    raise StackError("revision 0003 can't be undone: restore a backup that was made before the upgrade")
