@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 SIZE, WIDE, POINTS = (6.4, 4.8), (10.0, 6.0), 20_000
+PLOTTED = 4  # features with a dependence plot
 
 
 def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64], features: NDArray[np.float64],
@@ -47,6 +49,31 @@ def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64]
     with _axes(drawn, "shap_summary.png", "SHAP: what moves the score, in log-odds", size=WIDE) as axes:
         shap.plots.beeswarm(values, ax=axes, plot_size=None, show=False)
     return drawn
+
+
+def explained(
+    features: NDArray[np.float64], contributions: NDArray[np.float64], columns: tuple[str, ...]
+) -> dict[str, bytes]:  # fmt: skip
+    """PNGs by file name, of explained predictions, both (n, columns): a beeswarm, and for the features that move scores most
+    how their contribution depends on their value."""
+    values = shap.Explanation(contributions, data=features, feature_names=list(columns))
+    drawn: dict[str, Figure] = {}
+    with _axes(drawn, "beeswarm.png", f"What moves the score, in log-odds: {len(features):,} predictions", size=WIDE) as axes:
+        shap.plots.beeswarm(values, ax=axes, plot_size=None, show=False)
+    for at in np.argsort(-np.abs(contributions).mean(axis=0), kind="stable")[:PLOTTED]:
+        name = columns[at]
+        with _axes(drawn, f"dependence-{name}.png", f"{name}: its value, and what it does to the score") as axes:
+            axes.axhline(0, color="#8593a0", linewidth=0.8)
+            axes.scatter(features[:, at], contributions[:, at], s=9, alpha=0.5, color="#1565c0", linewidths=0)
+            axes.set_xlabel(name)
+            axes.set_ylabel("contribution, log-odds")
+    return {name: _png(figure) for name, figure in drawn.items()}
+
+
+def _png(figure: Figure) -> bytes:
+    with BytesIO() as file:
+        figure.savefig(file, format="png", dpi=110)
+        return file.getvalue()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the stores return: frozen, with the columns' names."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -169,21 +169,28 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a score is what it is: contributions in log-odds, adding up with `base_value` to the score's."""
+    """Why a score is what it is: contributions in log-odds, in the order of the contract's columns, adding up with
+    `base_value` to the score's."""
 
     prediction_id: UUID
     model_version: int
     status: str
-    contributions: dict[str, float] | None
+    contributions: list[float] | None
     base_value: float | None
     attempts: int
     error: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pending:
-    """One prediction that waits to be explained."""
+class Claimed:
+    """One prediction that is to be explained now.
+
+    `share` is the chance with which the policy picks such a prediction, None when it did not; without features and score it
+    is no longer logged.
+    """
 
     prediction_id: UUID
-    features: list[float] = field(default_factory=list)
-    score: float
+    scored_at: datetime
+    share: float | None
+    features: list[float] | None
+    score: float | None

@@ -12,7 +12,15 @@ from rich.text import Text
 from pipelines.records import Alert, Decision, LedgerEntry, Metric
 
 WIDE = 180
-BELOW = ("positive_rate", "score_", "estimated_", "realised_", "label_coverage", "ahead")  # figures below a check's features
+BELOW = (
+    "positive_rate",
+    "score_",
+    "estimated_",
+    "realised_",
+    "label_coverage",
+    "attribution_",
+    "ahead",
+)  # figures below a check's features
 STYLES = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow", "NOT_APPLICABLE": "dim"}
 
 

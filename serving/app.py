@@ -44,13 +44,14 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     """Build the server; its threads start and stop with the application. Models come from MLflow unless said otherwise."""
-    service = Service(settings)
     source = registry or Production(settings.mlflow_tracking_uri, timeout=REGISTRY_TIMEOUT)
+    service = Service(settings, source)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         crew = _start(service, source)
         yield
+        await service.explainer.stop()
         for thread in crew:
             await run_sync(thread.stop)
         service.journal.close()

@@ -72,12 +72,13 @@ class PredictionOut(msgspec.Struct):
 
 
 class Contribution(msgspec.Struct):
-    """How far one feature moved the score, in log-odds."""
+    """How far one feature moved the score, in log-odds, and the same in words."""
 
     feature: str
     value: Any
     contribution: float
     description: str
+    reason: str
 
 
 class ExplanationOut(msgspec.Struct, omit_defaults=True):
@@ -89,6 +90,18 @@ class ExplanationOut(msgspec.Struct, omit_defaults=True):
     base_value: float | None = None
     contributions: list[Contribution] | None = None
     error: str | None = None
+
+
+class ExplainedOut(msgspec.Struct):
+    """One row's score, and why: sigmoid(base_value + sum of contributions) is the score. Nothing of it is logged."""
+
+    score: float
+    predicted_label: int
+    threshold: float
+    risk: Risk
+    model_version: int
+    base_value: float
+    contributions: list[Contribution]
 
 
 class ModelOut(msgspec.Struct):

@@ -12,6 +12,7 @@ from serving.keys import HEADER
 from serving.messages import (
     Answer,
     Answers,
+    ExplainedOut,
     ExplanationOut,
     LiveAlert,
     LiveHello,
@@ -28,7 +29,7 @@ from serving.problems import MEDIA_TYPE
 from serving.scoring import Scorer
 
 LIVE = (LiveHello, LivePrediction, LiveReload, LiveAlert, LiveMissed)
-MESSAGES = (Answer, Answers, ExplanationOut, ModelOut, PredictionOut, ProblemOut, TruthOut, Truths, *LIVE)
+MESSAGES = (Answer, Answers, ExplainedOut, ExplanationOut, ModelOut, PredictionOut, ProblemOut, TruthOut, Truths, *LIVE)
 PROBLEMS = {
     401: "no key was sent",
     403: "the key is wrong, or lacks the scope",

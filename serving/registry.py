@@ -1,5 +1,6 @@
 """Where models come from: MLflow, or a folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,8 +15,8 @@ class Registry(Protocol):
     def version(self, use_case: str) -> int | None:
         """The version that is Production, None when none is; httpx.HTTPError or OSError when the registry is away."""
 
-    def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
-        """A version's serving files: name → content."""
+    def fetch(self, use_case: str, version: int, names: Sequence[str] = FILES) -> dict[str, bytes]:
+        """Files of a version, by default those that serve: name → content."""
 
     def warm_up(self, use_case: str, version: int) -> bytes | None:
         """A version's warm-up, if it has one; raises nothing."""
@@ -34,11 +35,11 @@ class FolderRegistry:
         alias = self._root / use_case / ALIAS
         return int(alias.read_text()) if alias.exists() else None
 
-    def fetch(self, use_case: str, version: int) -> dict[str, bytes]:
+    def fetch(self, use_case: str, version: int, names: Sequence[str] = FILES) -> dict[str, bytes]:
         """Read the files."""
         folder = self._root / use_case / str(version)
         try:
-            return {name: (folder / name).read_bytes() for name in FILES}
+            return {name: (folder / name).read_bytes() for name in names}
         except FileNotFoundError as error:
             raise ModelRejected(f"{use_case} version {version} has no {error.filename}") from error
 

@@ -70,13 +70,13 @@ class Scorer:
     async def many(self, transactions: list[Transaction]) -> list[Answer]:
         """Score the rows of one request, journal the answers, and return them in order."""
         model = self.serving()
-        features = self._features(transactions)
+        features = self.features(transactions)
         if len(transactions) < LARGE:
             scores = model.score(features)
         else:
             scores = await run_sync(partial(model.score, features))
         if not all(map(math.isfinite, scores)):
-            raise _no_score()
+            raise no_score()
         answers = self._keep(model, transactions, features.tolist(), scores)
         if self._journal.sync_mode == "always":
             await self._commit.wait()
@@ -117,7 +117,7 @@ class Scorer:
     def _score(self, transactions: list[Transaction]) -> Sequence[Answer | None]:
         """Answers in order; None for a row that the model has no score for."""
         model = self.serving()
-        features = self._features(transactions)
+        features = self.features(transactions)
         scores = model.score(features)
         if all(map(math.isfinite, scores)):
             return self._keep(model, transactions, features.tolist(), scores)
@@ -127,7 +127,8 @@ class Scorer:
         )
         return [next(kept) if math.isfinite(score) else None for score in scores]
 
-    def _features(self, transactions: list[Transaction]) -> NDArray[np.float64]:
+    def features(self, transactions: list[Transaction]) -> NDArray[np.float64]:
+        """Features (n, columns) of accepted rows, raw then derived, NaN where missing."""
         raw = np.frombuffer(b"".join([transaction.raw for transaction in transactions]))
         return self._derive(raw.reshape(len(transactions), -1))
 
@@ -164,7 +165,7 @@ def settle(waiting: Waiting, outcome: Sequence[Answer | None] | Exception) -> No
         if isinstance(answer, Answer):
             future.set_result(encode(answer))
         else:
-            future.set_exception(answer or _no_score())
+            future.set_exception(answer or no_score())
 
 
 def risk(score: float, threshold: float) -> Risk:
@@ -174,5 +175,5 @@ def risk(score: float, threshold: float) -> Risk:
     return "medium" if score >= threshold / 2 else "low"
 
 
-def _no_score() -> DataError:
+def no_score() -> DataError:
     return DataError("the model has no score for these features: they are beyond what it was trained on")

@@ -12,11 +12,13 @@ from pipelines.errors import UseCaseError
 from pipelines.settings import Settings
 from pipelines.use_case import read_contract, read_each
 from serving.drift import DriftFigures
+from serving.explainer import ExplainerProcess
 from serving.journal import Journal
 from serving.keys import Keys, KeyScope
 from serving.metrics import Metrics
 from serving.problems import Problem
 from serving.rate import Rate
+from serving.registry import Registry
 from serving.requests import AccessLog, Requests
 from serving.scoring import Scorer
 from serving.workers import Snapshots
@@ -27,8 +29,9 @@ BODY_LIMIT = 2 * 2**20
 class Service:
     """One replica of the scoring server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, registry: Registry) -> None:
         self.settings = settings
+        self.explainer = ExplainerProcess(registry)
         self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
         self.metrics = Metrics()
         self.keys = Keys(settings.home / "api_keys.json", settings.api_key)

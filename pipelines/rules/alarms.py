@@ -9,6 +9,7 @@ from pipelines.rules.intervals import Z999, wilson
 from pipelines.rules.policy import Policy
 
 FEATURES, SCORES, QUALITY, PERFORMANCE = "feature_drift", "prediction_drift", "data_quality", "performance"
+ATTRIBUTION = "attribution_drift"
 NAMED = 5  # features in a message
 
 
@@ -23,7 +24,10 @@ class Alarm:
 
 def alarms(figures: Sequence[Metric], policy: Policy) -> list[Alarm]:
     """Judge one check's figures by the policy."""
-    found = (_features(figures, policy), _scores(figures), _quality(figures, policy), _performance(figures, policy))
+    found = (
+        _features(figures, policy), _scores(figures), _quality(figures, policy), _performance(figures, policy),
+        _attribution(figures),
+    )  # fmt: skip
     return [alarm for alarm in found if alarm]
 
 
@@ -130,6 +134,22 @@ def _performance(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     ]
     message = f"version {judged[0].model_version} is under its floor: {'; '.join(under)}"
     return Alarm(PERFORMANCE, "SEVERE" if under else None, message)
+
+
+def _attribution(figures: Sequence[Metric]) -> Alarm | None:
+    """Whether other features move the champion's scores than did in training, by more than chance explains."""
+    distance = _one(figures, "attribution_distance")
+    if distance is None or distance.value is None or distance.threshold is None:
+        return None
+    moved = distance.value - (distance.expected or 0.0)
+    shares = [m for m in figures if m.metric == "attribution"]
+    worst = sorted(shares, key=lambda m: abs((m.value or 0.0) - (m.expected or 0.0)), reverse=True)
+    message = (
+        f"{distance.value:.0%} of what moves version {distance.model_version}'s scores has moved to other features than in "
+        f"training, in {distance.n:,} explained predictions: "
+        + _list(f"{m.feature} {m.value or 0:.0%} (was {m.expected or 0:.0%})" for m in worst)
+    )
+    return Alarm(ATTRIBUTION, "WARNING" if moved > distance.threshold else None, message)
 
 
 def _one(figures: Sequence[Metric], metric: str, version: int | None = None) -> Metric | None:

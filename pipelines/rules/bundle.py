@@ -19,6 +19,7 @@ from pipelines.errors import ModelRejected
 
 FILES = ("model.onnx", "bundle.json", "known_answers.json")
 WARM_UP = "warm_up.json"
+EXPLAINERS = {"xgboost": "explain.ubj", "logistic": "explain.json"}  # what explains a version, by its kind: data, no code
 FORMAT = 1
 TOLERANCE = 1e-5
 
@@ -28,6 +29,10 @@ class Calibration(msgspec.Struct, frozen=True):
 
     a: float = 1.0
     b: float = 0.0
+
+    def score(self, margin: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Calibrated probabilities (n,) of margins (n,), log-odds as the model has them."""
+        return sigmoid(self.a * np.asarray(margin, dtype=np.float64) + self.b)
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +62,11 @@ class KnownAnswers(msgspec.Struct, frozen=True):
     def matrix(self) -> NDArray[np.float64]:
         """The rows as (n, columns), missing as NaN."""
         return np.array([[math.nan if value is None else value for value in row] for row in self.features], dtype=np.float64)
+
+
+def sigmoid(margin: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-margin)), without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * margin)), dtype=np.float64)
 
 
 def digest(files: Mapping[str, bytes]) -> str:

@@ -43,7 +43,7 @@ class Candidate:
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated probability (n,) of the positive class."""
-        return sigmoid(self.calibration.a * self.margin(features) + self.calibration.b)
+        return self.calibration.score(self.margin(features))
 
 
 def choose(candidates: list[Candidate]) -> Candidate:
@@ -61,11 +61,6 @@ def fit_all(rows: Rows, tune: int, training: Training, over: Callable[[], bool] 
     return [_candidate(kind, rows, tune, training, search(kind, rows, training, over)) for kind in KINDS]
 
 
-def sigmoid(margin: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-margin)), without overflow."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * margin)), dtype=np.float64)
-
-
 def _candidate(kind: Kind, rows: Rows, tune: int, training: Training, trials: list[Trial]) -> Candidate:
     params = best(trials).params
     margins = np.empty(len(rows))
@@ -74,7 +69,7 @@ def _candidate(kind: Kind, rows: Rows, tune: int, training: Training, trials: li
         margins[judged] = margin(kind, fit(kind, rows.take(seen), params, training), rows.features[judged])
     labels = rows.labels[tune:]
     calibration = calibrate(margins[tune:], labels)
-    scores = sigmoid(calibration.a * margins[tune:] + calibration.b)
+    scores = calibration.score(margins[tune:])
     threshold = operating_threshold(labels, scores, training.threshold)
     return Candidate(
         kind=kind, model=fit(kind, rows, params, training), calibration=calibration, threshold=threshold, params=params,
@@ -104,6 +99,6 @@ def calibrate(margins: NDArray[np.float64], labels: NDArray[np.int8]) -> Calibra
     """Fit Platt scaling on the margin; keep it only where it lowers the Brier score."""
     platt = LogisticRegression(C=1e6).fit(margins.reshape(-1, 1), labels)
     fitted = Calibration(a=float(platt.coef_[0, 0]), b=float(platt.intercept_[0]))
-    before = brier_score_loss(labels, sigmoid(margins))
-    after = brier_score_loss(labels, sigmoid(fitted.a * margins + fitted.b))
+    before = brier_score_loss(labels, Calibration().score(margins))
+    after = brier_score_loss(labels, fitted.score(margins))
     return fitted if fitted.a > 0 and after < before else Calibration()

@@ -1,7 +1,7 @@
 """One drift check, from counts to figures: the same code for live traffic, for a stream that is replayed, and for tests."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.records import Metric
 from pipelines.rules import performance
+from pipelines.rules.attribution import Attribution, shift
 from pipelines.rules.binning import Profile
 from pipelines.rules.drift import Counts, FeatureDrift, Statistic, WindowDrift, add, compare, measure, steps
 from pipelines.rules.performance import Figure, ScoreCounts
@@ -42,13 +43,15 @@ class Traffic:
     """What a check looks at, as counts.
 
     `buckets` by their begin, from as far back as steps may reach; scores of the window, and of the window whose labels have
-    matured, by model version; and how many answers say that they come from the future.
+    matured, by model version; how many answers say that they come from the future; and by model version feature names with
+    sums over explained predictions.
     """
 
     buckets: Mapping[datetime, Counts]
     scores: Mapping[int, ScoreCounts] = field(default_factory=dict)
     matured: Mapping[int, ScoreCounts] = field(default_factory=dict)
     ahead: int = 0
+    attributions: Mapping[int, tuple[Sequence[str], Attribution]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,7 @@ def check(check_id: str, span: Span, traffic: Traffic, references: References, p
         *_steps(check_id, span, traffic.buckets, references, policy),
         *_scores(write, traffic.scores, references, policy),
         *_realised(check_id, span, traffic.matured, references, policy),
+        *_attributions(write, traffic, references, policy),
         *([write("ahead", value=float(traffic.ahead), n=traffic.ahead)] if traffic.ahead else []),
     ]
 
@@ -176,6 +180,22 @@ def _realised(
         for name, figure in performance.realised(counts).items():
             rest = {"threshold": floors[name], "p_value": likely[name]} if name in likely else {}
             yield _figure(write, name, figure, counts.labelled, version, **rest)
+
+
+def _attributions(write: _Writer, traffic: Traffic, references: References, policy: Policy) -> Iterator[Metric]:
+    """Each feature's share of what moves the champion's scores, beside training's."""
+    columns, found = traffic.attributions.get(references.champion or BASELINE, ((), None))
+    if found is None or references.training is None or found.n < policy.drift.rows:
+        return
+    moved = shift(found, references.training.importance, columns, trained=references.training.explained)
+    if moved is None:
+        return
+    of: dict[str, Any] = {"n": found.n, "model_version": references.champion}
+    for name, now, then, p_value in zip(columns, moved.shares, moved.former, moved.p_value, strict=True):
+        yield write("attribution", value=float(now), expected=float(then), p_value=float(p_value), feature=name, **of)
+    threshold = policy.explanation.drift
+    yield write("attribution_distance", value=moved.distance, expected=moved.expected, threshold=threshold, **of)
+    yield write("attribution_ndcg", value=moved.ndcg, **of)
 
 
 def _figure(write: _Writer, name: str, figure: Figure, n: int, version: int, **rest: float) -> Metric:

@@ -1,18 +1,20 @@
 """Why a score is what it is: SHAP contributions in log-odds of the calibrated score."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from pipelines.rules.bundle import Calibration
-from pipelines.rules.candidates import Candidate, sigmoid
+from pipelines.rules.bundle import EXPLAINERS, Calibration, sigmoid
 from pipelines.rules.narrow import narrow
+from pipelines.rules.tree_shap import Values, tree_shap
+
+if TYPE_CHECKING:
+    from pipelines.rules.candidates import Candidate  # with scikit-learn, which explaining needs none of
 
 ADDITIVITY = 1e-5
-FILES = {"xgboost": "explain.ubj", "logistic": "explain.json"}
 
 
 class Linear(msgspec.Struct, frozen=True):
@@ -23,11 +25,26 @@ class Linear(msgspec.Struct, frozen=True):
     medians: list[float]
     means: list[float]
 
+    def margin(self, features: NDArray[np.float32]) -> Values:
+        """Uncalibrated log-odds (n,) of features (n, columns), NaN for missing."""
+        return np.asarray(self._filled(features) @ np.asarray(self.slopes) + self.intercept)
 
-def explainer_file(candidate: Candidate) -> tuple[str, bytes]:
+    def shap(self, features: NDArray[np.float32]) -> tuple[Values, float]:
+        """SHAP values (n, columns) and base value: slope · (x − mean), as `shap.LinearExplainer` has them.
+
+        Features count as independent (Štrumbelj and Kononenko, 2014).
+        """
+        slopes, means = np.asarray(self.slopes), np.asarray(self.means)
+        return (self._filled(features) - means) * slopes, float(self.intercept + means @ slopes)
+
+    def _filled(self, features: NDArray[np.float32]) -> Values:
+        return np.where(np.isnan(features), np.asarray(self.medians), features.astype(np.float64))
+
+
+def explainer_file(candidate: "Candidate") -> tuple[str, bytes]:
     """What explaining a candidate later needs: a name and its content, data and never code."""
     if candidate.kind == "xgboost":
-        return FILES["xgboost"], bytes(candidate.model.get_booster().save_raw("ubj"))
+        return EXPLAINERS["xgboost"], bytes(candidate.model.get_booster().save_raw("ubj"))
     imputer, scaler, regression = (step for _, step in candidate.model.steps)
     slopes = regression.coef_[0] / scaler.scale_
     linear = Linear(
@@ -36,50 +53,41 @@ def explainer_file(candidate: Candidate) -> tuple[str, bytes]:
         medians=imputer.statistics_.tolist(),
         means=scaler.mean_.tolist(),
     )
-    return FILES["logistic"], msgspec.json.encode(linear)
+    return EXPLAINERS["logistic"], msgspec.json.encode(linear)
 
 
-def contributions(
-    kind: str, content: bytes, calibration: Calibration, features: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    """SHAP values (n, columns) and base value in log-odds of the calibrated score.
+class Explainer:
+    """What explains one model version, made of its file's content; a call is a pure function of the features.
 
-    Platt scaling is affine in the margin, so its slope scales every contribution and its offset moves the base alone.
+    Every column of a model is a feature of the contract, raw or derived: nothing is encoded into more columns, so there is
+    nothing to fold back.
     """
-    values, base = (_trees if kind == "xgboost" else _linear)(content, features)
-    return calibration.a * values, calibration.a * base + calibration.b
+
+    def __init__(self, kind: str, content: bytes, calibration: Calibration) -> None:
+        self._calibration = calibration
+        self._model: xgboost.Booster | Linear
+        if kind == "xgboost":
+            self._model = xgboost.Booster(model_file=bytearray(content))
+        else:
+            self._model = msgspec.json.decode(content, type=Linear)
+
+    def __call__(self, features: Values) -> tuple[Values, float]:
+        """SHAP values (n, columns) and base value in log-odds of the calibrated score.
+
+        Platt scaling is affine in the margin, so its slope scales every contribution and its offset moves the base alone.
+        """
+        taken = narrow(features)
+        values, base = self._model.shap(taken) if isinstance(self._model, Linear) else tree_shap(self._model, taken)
+        return self._calibration.a * values, self._calibration.a * base + self._calibration.b
+
+    def scores(self, features: Values) -> Values:
+        """Calibrated scores (n,) by what trained the model, not by the graph that serves."""
+        taken = narrow(features)
+        if isinstance(self._model, Linear):
+            return self._calibration.score(self._model.margin(taken))
+        return self._calibration.score(self._model.predict(xgboost.DMatrix(taken), output_margin=True))
 
 
-def library_scores(kind: str, content: bytes, calibration: Calibration, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Calibrated scores (n,) of features (n, columns) by what trained the model, not by the graph that serves."""
-    if kind == "xgboost":
-        trees = xgboost.Booster(model_file=bytearray(content))
-        margin = trees.predict(xgboost.DMatrix(narrow(features)), output_margin=True)
-    else:
-        model = msgspec.json.decode(content, type=Linear)
-        taken = narrow(features).astype(np.float64)
-        margin = model.intercept + np.where(np.isnan(taken), model.medians, taken) @ np.asarray(model.slopes)
-    return sigmoid(calibration.a * np.asarray(margin, dtype=np.float64) + calibration.b)
-
-
-def add_up(values: NDArray[np.float64], base: float, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+def add_up(values: Values, base: float, scores: Values) -> NDArray[np.bool_]:
     """Whether sigmoid(base + Σ contributions) is the score, to 1e-5, for each row (n,)."""
     return np.asarray(np.abs(sigmoid(base + values.sum(axis=1)) - scores) <= ADDITIVITY)
-
-
-def _trees(content: bytes, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    import shap  # slow to import, and whoever only packs the file needs none of it
-
-    explainer: Any = shap.TreeExplainer(xgboost.Booster(model_file=bytearray(content)))
-    values = explainer.shap_values(narrow(features))
-    return np.asarray(values, dtype=np.float64), float(np.ravel(explainer.expected_value)[-1])
-
-
-def _linear(content: bytes, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    model = msgspec.json.decode(content, type=Linear)
-    slopes, means = np.asarray(model.slopes), np.asarray(model.means)
-    filled = np.where(np.isnan(features), np.asarray(model.medians), features)
-    import shap
-
-    explainer: Any = shap.LinearExplainer((slopes, model.intercept), means.reshape(1, -1))
-    return np.asarray(explainer.shap_values(filled), dtype=np.float64), float(np.ravel(explainer.expected_value)[-1])

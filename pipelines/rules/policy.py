@@ -184,7 +184,10 @@ class Promotion(_Section, frozen=True):
 
 
 class Explanation(_Section, frozen=True):
-    """Which predictions are explained: all, the flagged ones and a share of the rest, or those asked for."""
+    """Which predictions are explained: all, the flagged ones and a share of the rest, or only those asked for.
+
+    `drift` is how far the features' shares of all contribution may move from those of training, beyond what chance explains.
+    """
 
     schedule: str
     select: Literal["all", "flagged", "requested"]
@@ -192,6 +195,7 @@ class Explanation(_Section, frozen=True):
     chunk: Positive
     limit: Positive
     attempts: Positive
+    drift: Share
 
 
 class Retention(_Section, frozen=True):

@@ -22,6 +22,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, Profile]
     importance: dict[str, float]
     scores: list[int]
+    explained: int = 1000  # rows that `importance` is the mean of
 
     @classmethod
     def of(
@@ -35,6 +36,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
             features={name: counted(picked[:, at], laid) for at, (name, laid) in enumerate(profiles.items())},
             importance=dict(zip(profiles, np.abs(contributions).mean(axis=0).tolist(), strict=True)),
             scores=np.bincount(score_bins(scores), minlength=SCORE_BINS).tolist(),
+            explained=len(contributions),
         )
 
 

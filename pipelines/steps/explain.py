@@ -1,58 +1,123 @@
 """Explain one chunk of predictions with the very model version that scored them."""
 
 import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+import httpx
 import numpy as np
+from numpy.typing import NDArray
 
-from pipelines.records import Pending
-from pipelines.rules.bundle import read_bundle
-from pipelines.rules.explain import FILES, add_up, contributions
+from pipelines.errors import EvidenceError, ModelRejected
+from pipelines.records import Claimed
+from pipelines.rules.attribution import Attribution
+from pipelines.rules.bundle import EXPLAINERS, Bundle, read_bundle, sigmoid
+from pipelines.rules.explain import Explainer, add_up
 from pipelines.stores.production import Production
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
-BATCH = 1000
+BATCH = 10_000  # rows that are computed and written together: what a killed process has to do again
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write COMPLETED rows in bulk; a row that does not add up fails by itself, and a repeated step finds less to do."""
-    chunk = context.text("chunk")
-    version, rows = context.explanations.pending(context.name, chunk)
-    done = 0
-    if version is not None:
-        explain = _explainer(context, version)
-        for start in range(0, len(rows), BATCH):
-            done += _write(context, rows[start : start + BATCH], explain)
-    log.info("%s: %s of %s predictions explained by version %s", chunk, f"{done:,}", f"{len(rows):,}", version)
-    return {"chunk": chunk, "completed": done, "failed": len(rows) - done}
+    """Claim, compute and write batch by batch; a row that can't be explained fails by itself.
+
+    A repeated step finds what is left to do. A model that is gone fails all that waits of the chunk; a registry that does not
+    answer fails the task, and counts against no row.
+    """
+    chunk, attempts = context.text("chunk"), context.use_case.policy.explanation.attempts
+    version = context.explanations.version_of(context.name, chunk)
+    if version is None:
+        log.info("%s: nothing of it waits", chunk)
+        return {"chunk": chunk, "completed": 0, "failed": 0}
+    try:
+        model = load(context, version)
+    except (EvidenceError, ModelRejected) as error:
+        context.explanations.refuse(context.name, chunk, str(error), attempts=attempts)
+        raise
+    completed, failed = 0, dict[UUID, str]()
+    while rows := context.explanations.claim(context.name, chunk, size=BATCH, attempts=attempts, tried=list(failed)):
+        done, wrong = write(context, model, rows)
+        completed, failed = completed + done, failed | wrong
+        log.info("%s: %s predictions explained by version %s", chunk, f"{completed:,}", version)
+    if failed:
+        log.warning("%s of them not explained, such as: %s", f"{len(failed):,}", next(iter(failed.values())))
+    return {"chunk": chunk, "completed": completed, "failed": len(failed)}
 
 
-def _explainer(context: Context, version: int) -> Any:
-    """Fetch what explains a version; returns a function from features to contributions and base value."""
+@dataclass(frozen=True)
+class Loaded:
+    """A model version that explains."""
+
+    version: int
+    bundle: Bundle
+    explain: Explainer
+
+
+def load(context: Context, version: int) -> Loaded:
+    """Fetch what explains a version; ModelRejected or EvidenceError when there is no such thing, httpx.HTTPError when MLflow is
+    away."""
     model = context.models.get(context.name, version)
-    with Production(context.settings.mlflow_tracking_uri, timeout=60) as production:
-        files = production.fetch(context.name, version)
-        content = production.fetch(context.name, version, (FILES[model.kind],))[FILES[model.kind]]
+    try:
+        with Production(context.settings.mlflow_tracking_uri, timeout=60) as production:
+            files = production.fetch(context.name, version, ("bundle.json", EXPLAINERS[model.kind]))
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code >= 500:
+            raise
+        raise ModelRejected(f"what explains version {version} can't be fetched from MLflow: {error}") from error
     bundle = read_bundle(files, use_case=context.name, contract_hash=model.contract_hash)
-    return lambda features: contributions(bundle.kind, content, bundle.calibration, features)
+    try:
+        return Loaded(version, bundle, Explainer(bundle.kind, files[EXPLAINERS[model.kind]], bundle.calibration))
+    except Exception as error:  # XGBoost and msgspec raise types of their own for what they can't read
+        raise ModelRejected(f"{EXPLAINERS[model.kind]} of version {version} can't be read: {error}") from error
 
 
-def _write(context: Context, rows: list[Pending], explain: Any) -> int:
-    features = np.array([[np.nan if v is None else v for v in row.features] for row in rows], dtype=np.float64)
-    values, base = explain(features)
-    good = add_up(values, base, np.array([row.score for row in rows]))
-    columns = context.use_case.contract.columns
-    context.explanations.complete(
-        context.name,
-        [row.prediction_id for row, fine in zip(rows, good, strict=True) if fine],
-        [dict(zip(columns, line.tolist(), strict=True)) for line, fine in zip(values, good, strict=True) if fine],
-        base,
-    )
-    wrong = [row.prediction_id for row, fine in zip(rows, good, strict=True) if not fine]
+def write(context: Context, model: Loaded, rows: list[Claimed]) -> tuple[int, dict[UUID, str]]:
+    """Explain and write claimed rows; returns how many are COMPLETED, and why others are not."""
+    width, attempts = len(model.bundle.columns), context.use_case.policy.explanation.attempts
+    wrong = {row.prediction_id: _unfit(row, model) for row in rows if row.features is None or len(row.features) != width}
+    fit = [row for row in rows if row.prediction_id not in wrong]
+    if fit:
+        features = np.array([row.features for row in fit], dtype=np.float64)
+        scores = np.array([row.score for row in fit], dtype=np.float64)
+        try:
+            values, base = model.explain(features)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            context.explanations.fail(context.name, dict.fromkeys((row.prediction_id for row in fit), told), attempts=attempts)
+            raise
+        good = add_up(values, base, scores)
+        wrong |= {
+            fit[at].prediction_id: f"the contributions add up to {sigmoid(base + values[at].sum()):.6f}, the logged score is "
+            f"{scores[at]:.6f}: version {model.version} did not score these features"
+            for at in np.flatnonzero(~good)
+        }
+        _complete(context, model, [row for row, fine in zip(fit, good, strict=True) if fine], values[good], base)
     if wrong:
-        context.explanations.fail(
-            context.name, wrong, attempts=context.use_case.policy.explanation.attempts,
-            error="the contributions do not add up to the logged score",
-        )  # fmt: skip
-    return int(good.sum())
+        context.explanations.fail(context.name, wrong, attempts=attempts)
+    return len(rows) - len(wrong), wrong
+
+
+def _unfit(row: Claimed, model: Loaded) -> str:
+    if row.features is None:
+        return "its prediction is no longer logged: see the policy's retention"
+    return f"it has {len(row.features)} features, and version {model.version} takes {len(model.bundle.columns)}"
+
+
+def _complete(context: Context, model: Loaded, rows: list[Claimed], values: NDArray[np.float64], base: float) -> None:
+    """Write explanations, and add them to the sums over time, both or neither."""
+    step = context.use_case.policy.drift.step
+    with context.connection.transaction():
+        written = context.explanations.complete(context.name, [row.prediction_id for row in rows], values, base)
+        buckets: dict[datetime, list[int]] = defaultdict(list)
+        for at, row in enumerate(rows):
+            if row.share is not None and row.prediction_id in written:
+                seconds = row.scored_at.timestamp() // step.total_seconds() * step.total_seconds()
+                buckets[datetime.fromtimestamp(seconds, row.scored_at.tzinfo)].append(at)
+        for bucket, members in sorted(buckets.items()):
+            found = Attribution.of(values[members], np.array([rows[at].share for at in members], dtype=np.float64))
+            context.explanations.add(context.name, model.version, model.bundle.columns, bucket, step, found)

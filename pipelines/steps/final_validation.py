@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError, ModelRejected
 from pipelines.records import Decision
-from pipelines.rules import explain
-from pipelines.rules.bundle import FILES, WARM_UP, KnownAnswers
+from pipelines.rules.bundle import EXPLAINERS, FILES, WARM_UP, KnownAnswers
 from pipelines.rules.derive import Deriver
+from pipelines.rules.explain import Explainer
 from pipelines.rules.proof import prove
 from pipelines.rules.trial import requests, why_unfit
 from pipelines.steps.promote import of_decision
@@ -68,12 +68,12 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     """Let the server score real requests with a version, and leave them with it as its warm-up; what speaks against it."""
     contract, limits = context.use_case.contract, context.use_case.policy.final_validation
     model = context.models.get(context.name, version)
-    name = explain.FILES[model.kind]
+    name = EXPLAINERS[model.kind]
     with Production(context.settings.mlflow_tracking_uri, timeout=60) as production:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)
-    expected = explain.library_scores(model.kind, files[name], bundle.calibration, features)
+    expected = Explainer(model.kind, files[name], bundle.calibration).scores(features)
     trial = run_trial(context.use_case.folder, {each: files[each] for each in FILES}, requests(features, contract))
     reasons = list(why_unfit(trial, expected, limits))
     context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))

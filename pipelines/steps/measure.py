@@ -54,6 +54,7 @@ def gather(context: Context, manifest: Manifest, span: Span) -> Traffic:
         scores=rollups.scores(context.name, span.start, span.end),
         matured=rollups.scores(context.name, until - policy.performance.window, until),
         ahead=rollups.ahead(context.name),
+        attributions=context.explanations.attributions(context.name, span.start, span.end),
     )
 
 

@@ -1,4 +1,4 @@
-"""Find predictions that lack an explanation, and cut them into chunks of one model version."""
+"""Find predictions to explain, and cut them into chunks of one model version."""
 
 import logging
 from typing import Any
@@ -10,17 +10,25 @@ log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> list[dict[str, Any]]:
-    """Make PENDING rows by the policy and return the chunks; the mapped explain tasks take one each."""
-    policy = context.use_case.policy.explanation
+    """Make PENDING rows by the policy and return the chunks; the mapped explain tasks take one each.
+
+    Looked at is what was logged since the last plan. A run with the param `select` looks at all of the policy's window anew.
+    """
+    policy, asked = context.use_case.policy.explanation, context.params.get("select")
     made = context.explanations.plan(
         context.name,
         since=context.as_of - context.use_case.policy.evaluation.window,
-        select=str(context.params.get("select") or policy.select),
+        select=str(asked or policy.select),
         sample=policy.sample,
-        limit=policy.limit,
+        anew=asked is not None,
     )
-    chunks = context.explanations.assign(context.name, context.run_id, size=policy.chunk)
+    chunks = context.explanations.assign(
+        context.name, context.run_id, size=policy.chunk, limit=policy.limit, attempts=policy.attempts
+    )
     if not chunks:
         raise StepSkipped("every prediction that the policy asks for is explained")
-    log.info("%s predictions are new, %s wait in %s chunks", f"{made:,}", f"{sum(c['n'] for c in chunks):,}", len(chunks))
+    taken, waiting = sum(chunk["n"] for chunk in chunks), context.explanations.waiting(context.name)
+    log.info("%s predictions are new, %s are taken in %s chunks", f"{made:,}", f"{taken:,}", len(chunks))
+    if waiting > taken:
+        log.warning("%s more wait for another run: the policy's explanation.limit is %s", f"{waiting - taken:,}", policy.limit)
     return [{"chunk": chunk["chunk"]} for chunk in chunks]

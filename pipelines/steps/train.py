@@ -100,7 +100,7 @@ class Explained:
 def _explain(frame: Frame, candidate: Candidate) -> Explained:
     shown = frame.features[np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)]
     _, content = explain.explainer_file(candidate)
-    return Explained(shown, explain.contributions(candidate.kind, content, candidate.calibration, shown)[0])
+    return Explained(shown, explain.Explainer(candidate.kind, content, candidate.calibration)(shown)[0])
 
 
 def _profile(context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]) -> Reference:

@@ -97,6 +97,10 @@ class Artifacts:
             raise EvidenceError(f"there is no report {name!r}: it may be older than the policy keeps them")
         return path.read_bytes()
 
+    def read_json(self, name: str) -> dict[str, Any]:
+        """One report that was kept as JSON."""
+        return dict(json.loads(self.read_report(name)))
+
     def forget_report(self, name: str) -> None:
         """Remove a report."""
         (self.root / "reports" / Path(name).name).unlink(missing_ok=True)

@@ -144,6 +144,12 @@ class Registry:
             (Path(folder) / name).write_bytes(content)
             self._client.log_model_artifact(model_id, str(Path(folder) / name))
 
+    def add_file(self, mlflow_run_id: str, folder: str, name: str, content: bytes) -> None:
+        """Lay a file into a folder of a run, in place of one of that name."""
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / name).write_bytes(content)
+            self._client.log_artifact(mlflow_run_id, str(Path(place) / name), folder)
+
     def point(self, use_case: str, version: int | None, alias: str = ALIAS) -> None:
         """Move an alias, or with None take it away."""
         if version is None:

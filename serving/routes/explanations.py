@@ -1,42 +1,59 @@
-"""Why a prediction came out as it did."""
+"""Why a prediction came out as it did: computed in batch by the DAG, or for one row at once."""
 
+import logging
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+import numpy as np
+from croniter import croniter
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipelines.errors import UnknownPrediction
+from pipelines.errors import UnknownPrediction, UseCaseError
 from pipelines.records import Explanation, Prediction
+from pipelines.rules.bundle import TOLERANCE, sigmoid
 from pipelines.rules.contract import Contract
+from pipelines.rules.policy import Explanation as Policy
+from pipelines.rules.reasons import reasons
+from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.explanations import ExplanationStore
+from pipelines.use_case import read_policy
+from serving.front import Hot
 from serving.identifiers import moment
-from serving.lookup import find, named
-from serving.messages import Contribution, ExplanationOut
-from serving.openapi import documented
-from serving.scoring import Scorer
+from serving.intake import example
+from serving.lookup import find
+from serving.messages import Contribution, ExplainedOut, ExplanationOut
+from serving.openapi import documented, row_name
+from serving.problems import Problem
+from serving.scoring import Scorer, encode, no_score, risk
 from serving.service import Service
 
 SHIPPED_WITHIN = timedelta(minutes=1)
-ASK_AGAIN = 5
+COMPUTED_WITHIN = timedelta(seconds=30)  # after a run of the DAG began
+ASK_AGAIN = timedelta(minutes=15)  # when nobody knows when the next one begins
+PATH = "/predictions/{prediction_id}/explanation"
+UNKNOWN = {202: ("not known yet; Retry-After says when to ask again", ExplanationOut)}
+
+log = logging.getLogger(__name__)
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:
-    """`/predictions/{prediction_id}/explanation`."""
+    """`/predictions/{prediction_id}/explanation` and `/explain`."""
     router = APIRouter()
     settings, journal, use_case, contract = service.settings, service.journal, scorer.use_case, scorer.contract
-    path = "/predictions/{prediction_id}/explanation"
-    pending = {202: ("not known yet; Retry-After says when to ask again", ExplanationOut)}
+    policy = _policy(settings, use_case)
 
     @router.get(
-        path,
+        PATH,
         operation_id=f"{use_case}_explanation",
         summary="Why it was scored so",
-        **documented(pending | {200: ("completed, failed, or not requested", ExplanationOut)}, 404, 422, 503),
+        **documented(UNKNOWN | {200: ("completed, failed, or not requested", ExplanationOut)}, 404, 422, 503),
     )
     def explanation(prediction_id: UUID, request: Request) -> Response:
         """Say why: 202 while it is pending, 200 once it is known, or when nobody asked for it."""
@@ -47,47 +64,99 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
             except UnknownPrediction:
                 if datetime.now(UTC) - moment(prediction_id) > SHIPPED_WITHIN:
                     raise
-                return _answer(ExplanationOut(prediction_id, "PENDING"))
-            known = ExplanationStore(connection).get(use_case, prediction_id)
-        if known is None:
-            return _answer(ExplanationOut(prediction_id, "NOT_REQUESTED" if logged else "PENDING"))
-        return _answer(explained(contract, prediction, known))
+                return _answer(ExplanationOut(prediction_id, "PENDING"), policy)
+            store = ExplanationStore(connection)
+            known = store.get(use_case, prediction_id)
+            if known is None:
+                comes = not logged or (policy and store.picks(prediction, select=policy.select, sample=policy.sample))
+                return _answer(ExplanationOut(prediction_id, "PENDING" if comes else "NOT_REQUESTED"), policy)
+        return _answer(explained(contract, prediction, known), policy)
 
     @router.post(
-        path,
+        PATH,
         operation_id=f"{use_case}_ask_for_explanation",
         summary="Ask for an explanation",
-        **documented(pending | {200: ("it is there already", ExplanationOut)}, 404, 422, 503),
+        **documented(UNKNOWN | {200: ("it is there already", ExplanationOut)}, 404, 422, 503),
     )
     def ask(prediction_id: UUID, request: Request) -> Response:
-        """Ask for an explanation; one that failed is tried again, one that is known stays as it is."""
+        """Ask for one, ahead of those that the policy picks; one that failed is tried again, one that is known stays."""
         service.require(request, "read")
         with connect(settings) as connection:
             prediction, _ = find(connection, journal, use_case, prediction_id)
             known = ExplanationStore(connection).request(prediction)
-        return _answer(explained(contract, prediction, known))
+        return _answer(explained(contract, prediction, known), policy)
 
+    async def explain(caller: str, body: bytes) -> bytes:
+        service.rate.take(caller)
+        transaction = scorer.intake.one(body)
+        model, features = scorer.serving(), scorer.features([transaction])
+        (score,) = model.score(features)
+        if not math.isfinite(score):
+            raise no_score()
+        row = features[0].tolist()
+        found = await service.explainer.explain(use_case, model, row)
+        if not abs(sigmoid(np.array([found.base_value + sum(found.contributions)]))[0] - score) <= TOLERANCE:
+            log.error("what explains version %d does not add up to its scores", model.served.version)
+            raise Problem(503, f"what explains version {model.served.version} does not add up to its scores")
+        threshold = model.bundle.threshold
+        return encode(
+            ExplainedOut(
+                score, int(score >= threshold), threshold, risk(score, threshold), model.served.version, found.base_value,
+                _contributions(contract, contract.hash, row, found.contributions),
+            )
+        )  # fmt: skip
+
+    router.add_api_route(
+        "/explain",
+        Hot(explain, "predict", "Score one row and say why, at once. Nothing is logged; the first call starts a process."),
+        methods=["POST"],
+        operation_id=f"{use_case}_explain",
+        summary="Score one row and say why",
+        **documented(
+            {200: ("the score and its reasons", ExplainedOut)}, 413, 422, 429, 503, body=row_name(use_case),
+            example=example(contract),
+        ),
+    )  # fmt: skip
     return router
 
 
 def explained(contract: Contract, prediction: Prediction, known: Explanation) -> ExplanationOut:
     """Put contributions beside the features they come from, the largest first."""
-    features = named(contract, prediction)
-    words = {feature.name: feature.description for feature in contract.features}
-    words |= {derived.name: derived.description for derived in contract.derived}
-    given = sorted((known.contributions or {}).items(), key=lambda item: -abs(item[1]))
-    contributions = [Contribution(name, features.get(name), value, words.get(name, "")) for name, value in given]
+    contributions = None
+    if known.status == "COMPLETED" and known.contributions is not None:
+        contributions = _contributions(contract, prediction.contract_hash, prediction.features, known.contributions)
     return ExplanationOut(
-        known.prediction_id,
-        cast("Any", known.status),
-        known.model_version,
-        known.base_value,
-        contributions if known.status == "COMPLETED" else None,
-        known.error,
+        known.prediction_id, cast("Any", known.status), known.model_version, known.base_value, contributions, known.error
     )
 
 
-def _answer(body: ExplanationOut) -> Response:
-    code = 202 if body.status == "PENDING" else 200
-    headers = {"Retry-After": str(ASK_AGAIN)} if body.status == "PENDING" else None
-    return Response(msgspec.json.encode(body), code, headers, media_type="application/json")
+def _contributions(
+    contract: Contract, contract_hash: str, features: Sequence[float], contributions: Sequence[float]
+) -> list[Contribution]:
+    found = reasons(contract, contract_hash, features, contributions)
+    return [Contribution(r.feature, r.value, r.contribution, r.description, r.words) for r in found]
+
+
+def _policy(settings: Settings, use_case: str) -> Policy | None:
+    """What is explained and when; None when the policy can't be read, which hinders no scoring."""
+    try:
+        return read_policy(settings.reference / use_case, settings.policy_overlay).explanation
+    except UseCaseError as error:
+        log.error("nobody knows which predictions of %s are explained: %s", use_case, error)
+        return None
+
+
+def _answer(body: ExplanationOut, policy: Policy | None) -> Response:
+    if body.status != "PENDING":
+        return Response(msgspec.json.encode(body), media_type="application/json")
+    again = math.ceil(_next_run(policy).total_seconds())
+    return Response(msgspec.json.encode(body), 202, {"Retry-After": str(again)}, media_type="application/json")
+
+
+def _next_run(policy: Policy | None) -> timedelta:
+    """How long until the DAG's next run by its schedule has had time to compute."""
+    if policy is None or not croniter.is_valid(policy.schedule):
+        return ASK_AGAIN
+    now = datetime.now(UTC)
+    begins: datetime = croniter(policy.schedule, now).get_next(datetime)
+    return begins - now + COMPUTED_WITHIN

@@ -7,8 +7,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pipelines.rules.reasons import named
 from pipelines.stores.database import connect
-from serving.lookup import find, named
+from serving.lookup import find
 from serving.messages import PredictionOut
 from serving.openapi import documented
 from serving.scoring import Scorer
@@ -31,7 +32,8 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
         with connect(service.settings) as connection:
             found, logged = find(connection, service.journal, scorer.use_case, prediction_id)
         fields = {name: getattr(found, name) for name in PredictionOut.__struct_fields__ if hasattr(found, name)}
-        answer = PredictionOut(**{**fields, "logged": logged, "features": named(scorer.contract, found)})
+        features = named(scorer.contract, found.contract_hash, found.features)
+        answer = PredictionOut(**{**fields, "logged": logged, "features": features})
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     return router

@@ -1,64 +1,154 @@
+-- name: open_watermark!
+INSERT INTO explanation_watermarks (use_case, logged_xid) VALUES (:use_case, '0') ON CONFLICT DO NOTHING;
+
+-- name: lock_watermark^
+-- The transaction ids [begin, end) whose predictions are new and complete; one plan at a time.
+SELECT logged_xid::text AS begin, pg_snapshot_xmin(pg_current_snapshot())::text AS end
+FROM explanation_watermarks WHERE use_case = :use_case FOR UPDATE;
+
+-- name: move_watermark!
+UPDATE explanation_watermarks SET logged_xid = :logged_xid::text::xid8 WHERE use_case = :use_case;
+
 -- name: plan_explanations!
--- Predictions that lack an explanation become PENDING, oldest first: flagged ones, and by the digits of their id a share of the rest.
-INSERT INTO explanations (use_case, prediction_id, scored_at, model_version)
-SELECT p.use_case, p.prediction_id, p.scored_at, p.model_version
-FROM prediction_logs AS p
-WHERE p.use_case = :use_case AND p.scored_at >= :since
-  AND (:select = 'all' OR (:select = 'flagged'
-       AND (p.predicted_label = 1 OR mod(abs(hashtextextended(p.prediction_id::text, 0)), 10000) < :sample * 10000)))
-  AND NOT EXISTS (SELECT FROM explanations AS e WHERE e.use_case = p.use_case AND e.prediction_id = p.prediction_id)
-ORDER BY p.scored_at LIMIT :limit
-ON CONFLICT DO NOTHING;
+-- What the policy picks of the predictions logged between two transactions becomes PENDING.
+INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, share)
+SELECT use_case, prediction_id, scored_at, model_version, share
+FROM (
+    SELECT use_case, prediction_id, scored_at, model_version,
+           explanation_share(:select, :sample, predicted_label, prediction_id) AS share
+    FROM prediction_logs
+    WHERE use_case = :use_case AND scored_at >= :since
+      AND logged_xid >= :begin::text::xid8 AND logged_xid < :end::text::xid8
+) AS picked
+WHERE share IS NOT NULL
+ON CONFLICT (use_case, prediction_id) DO UPDATE SET share = excluded.share
+WHERE explanations.share IS NULL AND explanations.status <> 'COMPLETED';
+
+-- name: picks$
+-- Whether the next plan picks a prediction: none has looked at it yet, and the policy wants it.
+SELECT explanation_share(:select, :sample, p.predicted_label, p.prediction_id) IS NOT NULL
+       AND p.logged_xid >= coalesce(w.logged_xid, '0')
+FROM prediction_logs AS p LEFT JOIN explanation_watermarks AS w USING (use_case)
+WHERE p.use_case = :use_case AND p.scored_at = :scored_at AND p.prediction_id = :prediction_id;
 
 -- name: request_explanation^
 -- Somebody asked for one prediction; one that FAILED is tried again.
-INSERT INTO explanations (use_case, prediction_id, scored_at, model_version)
-VALUES (:use_case, :prediction_id, :scored_at, :model_version)
+INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, requested_at)
+VALUES (:use_case, :prediction_id, :scored_at, :model_version, now())
 ON CONFLICT (use_case, prediction_id) DO UPDATE
 SET status = CASE explanations.status WHEN 'FAILED' THEN 'PENDING' ELSE explanations.status END,
-    attempts = CASE explanations.status WHEN 'FAILED' THEN 0 ELSE explanations.attempts END
+    attempts = CASE explanations.status WHEN 'FAILED' THEN 0 ELSE explanations.attempts END,
+    requested_at = coalesce(explanations.requested_at, now())
 RETURNING prediction_id, model_version, status, contributions, base_value, attempts, error;
 
 -- name: assign_chunks
--- Every PENDING row gets a chunk of one model version; the chunk is the unit of work and of retry.
-WITH numbered AS (
-    SELECT prediction_id, model_version, (row_number() OVER (PARTITION BY model_version ORDER BY scored_at) - 1) / :size AS number
+-- So many PENDING rows get a chunk of one model version, the unit of work and of retry: first those that somebody asked for, in
+-- chunks of their own, then the oldest.
+WITH waiting AS (
+    SELECT prediction_id, model_version, scored_at, requested_at IS NULL AS picked
     FROM explanations WHERE use_case = :use_case AND status = 'PENDING'
+    ORDER BY requested_at IS NULL, scored_at LIMIT :limit
+), numbered AS (
+    SELECT prediction_id, CASE WHEN picked THEN 'picked' ELSE 'asked' END AS kind,
+           (row_number() OVER (PARTITION BY picked, model_version ORDER BY scored_at) - 1) / :size AS number
+    FROM waiting
 ), assigned AS (
-    UPDATE explanations AS e SET chunk = :run_id || '/' || n.model_version || '/' || n.number
+    UPDATE explanations AS e SET chunk = concat_ws('/', :run_id::text, kind, e.model_version, number)
     FROM numbered AS n WHERE e.use_case = :use_case AND e.prediction_id = n.prediction_id
-    RETURNING e.chunk, e.model_version
+    RETURNING e.chunk, e.model_version, kind, number
 )
-SELECT chunk, model_version, count(*)::int AS n FROM assigned GROUP BY chunk, model_version ORDER BY chunk;
+SELECT chunk, model_version, count(*)::int AS n FROM assigned GROUP BY chunk, model_version, kind, number
+ORDER BY kind, model_version, number;
 
--- name: pending_of_chunk
-SELECT e.prediction_id, e.model_version, p.features, p.score
-FROM explanations AS e JOIN prediction_logs AS p ON p.scored_at = e.scored_at AND p.prediction_id = e.prediction_id
-WHERE e.use_case = :use_case AND e.chunk = :chunk AND e.status = 'PENDING'
-ORDER BY e.prediction_id;
+-- name: count_waiting$
+SELECT count(*) FROM explanations WHERE use_case = :use_case AND status = 'PENDING';
 
--- name: complete!
-UPDATE explanations AS e SET status = 'COMPLETED', contributions = c.contributions, base_value = :base_value, error = NULL,
-    completed_at = now(), attempts = e.attempts + 1
-FROM unnest(:prediction_ids::uuid[], :contributions::jsonb[]) AS c (prediction_id, contributions)
-WHERE e.use_case = :use_case AND e.prediction_id = c.prediction_id AND e.status = 'PENDING';
+-- name: give_up!
+-- Whoever computed these never came back to say how it went.
+UPDATE explanations SET status = 'FAILED', error = coalesce(error, :error)
+WHERE use_case = :use_case AND status = 'PENDING' AND attempts >= :attempts;
+
+-- name: version_of_chunk$
+SELECT model_version FROM explanations WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING' LIMIT 1;
+
+-- name: claim
+-- An attempt counts once it begins, so that one that ends a process is counted too. Rows that were tried least come first, and
+-- only such as were tried equally often come together.
+WITH least AS (
+    SELECT min(attempts) AS attempts FROM explanations
+    WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING' AND attempts < :attempts
+      AND prediction_id <> ALL (:tried::uuid[])
+), taken AS (
+    SELECT e.prediction_id FROM explanations AS e, least
+    WHERE e.use_case = :use_case AND e.chunk = :chunk AND e.status = 'PENDING' AND e.attempts = least.attempts
+      AND e.prediction_id <> ALL (:tried::uuid[])
+    ORDER BY e.prediction_id
+    LIMIT (SELECT CASE WHEN attempts = 0 THEN :size ELSE greatest(:size / power(100, attempts), 1)::bigint END FROM least)
+), claimed AS (
+    UPDATE explanations AS e SET attempts = e.attempts + 1, error = NULL
+    FROM taken AS t WHERE e.use_case = :use_case AND e.prediction_id = t.prediction_id
+    RETURNING e.prediction_id, e.scored_at, e.share
+)
+SELECT c.prediction_id, c.scored_at, c.share, p.features, p.score
+FROM claimed AS c LEFT JOIN prediction_logs AS p ON p.scored_at = c.scored_at AND p.prediction_id = c.prediction_id;
+
+-- name: make_explained!
+CREATE TEMP TABLE IF NOT EXISTS explained (prediction_id uuid, contributions double precision[]) ON COMMIT DELETE ROWS;
+
+-- name: complete
+-- Written once, whoever comes second.
+UPDATE explanations AS e
+SET status = 'COMPLETED', contributions = c.contributions, base_value = :base_value, error = NULL, completed_at = now()
+FROM explained AS c
+WHERE e.use_case = :use_case AND e.prediction_id = c.prediction_id AND e.status = 'PENDING'
+RETURNING e.prediction_id;
 
 -- name: fail!
--- A row that can't be explained is tried again until its attempts are used up, then says why.
-UPDATE explanations SET attempts = attempts + 1, error = :error,
-    status = CASE WHEN attempts + 1 >= :attempts THEN 'FAILED' ELSE 'PENDING' END
-WHERE use_case = :use_case AND prediction_id = ANY(:prediction_ids::uuid[]) AND status = 'PENDING';
+-- A row that can't be explained is tried again until its attempts are used up; it says why at once.
+UPDATE explanations AS e SET error = f.error, status = CASE WHEN attempts >= :attempts THEN 'FAILED' ELSE 'PENDING' END
+FROM unnest(:prediction_ids::uuid[], :errors::text[]) AS f (prediction_id, error)
+WHERE e.use_case = :use_case AND e.prediction_id = f.prediction_id AND e.status = 'PENDING';
+
+-- name: refuse_chunk!
+-- A whole chunk that can't be explained, as its model is gone.
+UPDATE explanations
+SET attempts = attempts + 1, error = :error, status = CASE WHEN attempts + 1 >= :attempts THEN 'FAILED' ELSE 'PENDING' END
+WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING';
+
+-- name: add_attributions!
+INSERT INTO attribution_rollups (use_case, bucket, model_version, feature, n, w, ww, wx, wwx, wwxx)
+SELECT :use_case, date_bin(make_interval(secs => :step), :bucket, 'epoch'), :version, feature, :n, :w, :ww, wx, wwx, wwxx
+FROM unnest(:features::text[], :wx::double precision[], :wwx::double precision[], :wwxx::double precision[])
+     AS s (feature, wx, wwx, wwxx)
+ON CONFLICT (use_case, bucket, model_version, feature) DO UPDATE
+SET n = attribution_rollups.n + excluded.n, w = attribution_rollups.w + excluded.w, ww = attribution_rollups.ww + excluded.ww,
+    wx = attribution_rollups.wx + excluded.wx, wwx = attribution_rollups.wwx + excluded.wwx,
+    wwxx = attribution_rollups.wwxx + excluded.wwxx;
+
+-- name: read_attributions
+SELECT model_version, feature, sum(n)::bigint AS n, sum(w) AS w, sum(ww) AS ww, sum(wx) AS wx, sum(wwx) AS wwx,
+       sum(wwxx) AS wwxx
+FROM attribution_rollups
+WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
+GROUP BY model_version, feature ORDER BY model_version, feature;
 
 -- name: get_explanation^
 SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
 FROM explanations WHERE use_case = :use_case AND prediction_id = :prediction_id;
 
 -- name: count_by_status
-SELECT status, count(*)::int AS n FROM explanations WHERE use_case = :use_case GROUP BY status;
+-- Of predictions made since a moment.
+SELECT status, count(*)::int AS n FROM explanations WHERE use_case = :use_case AND scored_at >= :since GROUP BY status;
 
--- name: mean_absolute
--- Global importance: how much each feature moves scores, by model version, over what a run explained.
-SELECT e.model_version, c.key AS feature, avg(abs(c.value::double precision)) AS importance, count(*)::int AS n
-FROM explanations AS e CROSS JOIN jsonb_each_text(e.contributions) AS c
-WHERE e.use_case = :use_case AND starts_with(e.chunk, :run_id || '/') AND e.status = 'COMPLETED'
-GROUP BY e.model_version, c.key ORDER BY e.model_version, importance DESC;
+-- name: failures
+-- The newest that FAILED, with why.
+SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
+FROM explanations WHERE use_case = :use_case AND status = 'FAILED' ORDER BY prediction_id DESC LIMIT :limit;
+
+-- name: newest_explained
+-- Newest explained predictions of a version that the policy picked, with what they weigh; ids are in order of time.
+SELECT p.features, e.contributions, 1 / e.share AS weight
+FROM explanations AS e JOIN prediction_logs AS p ON p.scored_at = e.scored_at AND p.prediction_id = e.prediction_id
+WHERE e.use_case = :use_case AND e.model_version = :version AND e.status = 'COMPLETED' AND e.share IS NOT NULL
+  AND e.scored_at >= :since
+ORDER BY e.prediction_id DESC LIMIT :limit;

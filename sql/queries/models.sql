@@ -2,6 +2,9 @@
 -- A contract is kept as the models trained on it knew it.
 INSERT INTO contracts (contract_hash, use_case, body) VALUES (:contract_hash, :use_case, :body) ON CONFLICT DO NOTHING;
 
+-- name: get_contract$
+SELECT body FROM contracts WHERE contract_hash = :contract_hash;
+
 -- name: record_model!
 -- One model per run: a retried step registers nothing twice.
 INSERT INTO model_metadata (use_case, version, run_id, mlflow_run_id, kind, digest, contract_hash, threshold, metrics, data_hash,

@@ -26,6 +26,7 @@ def wired(database: Database, database_url: str, tmp_path: Path) -> Iterator[Con
     """A context on a log that holds nothing, and with nothing counted or found."""
     database.execute(
         "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, monitoring_metrics,"
+        " explanations, explanation_watermarks, attribution_rollups,"
         " monitoring_alerts, retraining_decisions CASCADE"
     )
     found = context(Settings(home=tmp_path, database_url=database_url), "fraud", "looking", NOW)

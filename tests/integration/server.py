@@ -130,7 +130,7 @@ def promote(server: Server, database: Database, version: int, *, bias: float, di
     """Publish a version and promote it as the promote step does: INTENDED, the alias, DONE."""
     files = made.files(bias=bias)
     served = Served(version, digest or made.served(files).digest)
-    made.put(server.models, "fraud", version, files)
+    made.put(server.models, "fraud", version, files | made.explainer(bias=bias))
     promotion = uuid4()
     enter(database, promotion, "INTENDED", served)
     made.point(server.models, "fraud", version)

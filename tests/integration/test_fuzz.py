@@ -27,6 +27,7 @@ CHECKS = [content_type_conformance, response_schema_conformance, status_code_con
 OPERATIONS = [
     ("/v1/fraud/predict", "POST"),
     ("/v1/fraud/predict/batch", "POST"),
+    ("/v1/fraud/explain", "POST"),
     ("/v1/fraud/labels", "POST"),
     ("/v1/fraud/model", "GET"),
     ("/v1/fraud/predictions/{prediction_id}", "GET"),

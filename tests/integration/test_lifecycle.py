@@ -30,7 +30,7 @@ from pipelines.errors import (
 from pipelines.records import Label, Prediction
 from pipelines.rules.bundle import KnownAnswers
 from pipelines.rules.derive import Deriver
-from pipelines.rules.explain import library_scores
+from pipelines.rules.explain import Explainer
 from pipelines.rules.guard import on_probation
 from pipelines.rules.ledger import champion
 from pipelines.rules.rows import snapshot_schema
@@ -420,7 +420,7 @@ def test_a_row_beyond_what_float32_holds_is_tried_as_it_was_answered(wired: Cont
     with Production(wired.settings.mlflow_tracking_uri) as production:
         trained = production.fetch("fraud", 1, ["explain.ubj"])["explain.ubj"]
     replayed = Replay(wired.settings, model, contract)
-    expected = library_scores(model.kind, trained, replayed.bundle.calibration, features)
+    expected = Explainer(model.kind, trained, replayed.bundle.calibration).scores(features)
     np.testing.assert_allclose(replayed.scores(features), expected, atol=1e-5)
 
 
@@ -454,13 +454,13 @@ def test_flagged_predictions_are_explained_by_the_version_that_scored_them_and_a
     failed = wired.explanations.get("fraud", poisoned.prediction_id)
     assert failed is not None
     assert (failed.status, failed.attempts) == ("FAILED", 3)
-    assert "do not add up" in str(failed.error)
+    assert "the logged score is 0.123000: version 1 did not score these features" in str(failed.error)
     flagged = [p for p in traffic if p.predicted_label and p.prediction_id != poisoned.prediction_id]
     found = wired.explanations.get("fraud", flagged[0].prediction_id)
     assert found is not None
     assert found.contributions is not None
     assert found.base_value is not None
-    margin = found.base_value + sum(found.contributions.values())
+    margin = found.base_value + sum(found.contributions)
     assert 1 / (1 + np.exp(-margin)) == pytest.approx(flagged[0].score, abs=1e-5)
     assert run("explain-0", "summarise")["counts"]["COMPLETED"] >= len(flagged)
     again = wired.explanations.request(poisoned)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import signal
 import time
+from pathlib import Path
 from uuid import UUID, uuid4
 
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -144,7 +148,11 @@ def test_labels_are_accepted_once_and_corrections_are_kept(server, database):
     assert one(database, "SELECT DISTINCT source FROM label_store WHERE transaction_id = ANY(%s)", ids) == "api:admin"
 
 
-def test_a_prediction_and_its_explanation_can_be_looked_up(server, database):
+def test_a_prediction_and_its_explanation_can_be_looked_up(server, database, tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("explanation: {sample: 0.0}\n")
+    server.end()
+    server.start(SIXGATE_POLICY_OVERLAY=str(overlay))
     answer = server.predict(amount=12.5)
     path = f"/v1/fraud/predictions/{answer['prediction_id']}"
     at_once = server.client.get(path)
@@ -158,15 +166,17 @@ def test_a_prediction_and_its_explanation_can_be_looked_up(server, database):
     pending = server.client.get(f"{path}/explanation")
     assert pending.status_code == 202 and int(pending.headers["retry-after"]) > 0
 
+    values = dict.fromkeys(made.FRAUD.columns, 0.0) | {"during_night": 0.1, "amount": -0.5, "customer_rush": 0.2}
     database.execute(
-        "UPDATE explanations SET status = 'COMPLETED', base_value = -1, contributions = %s::jsonb WHERE prediction_id = %s",
-        ('{"during_night": 0.1, "amount": -0.5, "customer_rush": 0.2}', answer["prediction_id"]),
+        "UPDATE explanations SET status = 'COMPLETED', base_value = -1, contributions = %s WHERE prediction_id = %s",
+        (list(values.values()), answer["prediction_id"]),
     )
     known = server.client.get(f"{path}/explanation")
     assert known.status_code == 200 and known.json()["base_value"] == -1
     contributions = known.json()["contributions"]
-    assert [one["feature"] for one in contributions] == ["amount", "customer_rush", "during_night"]
+    assert [one["feature"] for one in contributions][:3] == ["amount", "customer_rush", "during_night"]
     assert (contributions[0]["value"], contributions[0]["contribution"]) == (12.5, -0.5)
+    assert contributions[0]["reason"] == "amount of the transaction, 12.5: divides the odds of is_fraud by 1.65"
     assert all(one["description"] for one in contributions)
 
     database.execute(
@@ -174,6 +184,50 @@ def test_a_prediction_and_its_explanation_can_be_looked_up(server, database):
     )
     failed = server.client.get(f"{path}/explanation")
     assert failed.status_code == 200 and failed.json()["error"] == "no model"
+
+
+def test_what_the_policy_will_pick_is_pending_until_a_plan_has_looked_at_it(server, database):
+    flagged = server.predict(amount=100_000)
+    path = f"/v1/fraud/predictions/{flagged['prediction_id']}"
+    assert flagged["predicted_label"] == 1
+    until(lambda: server.client.get(path).json()["logged"], "it is logged")
+    assert server.client.get(f"{path}/explanation").json()["status"] == "PENDING"
+    database.execute("INSERT INTO explanation_watermarks VALUES ('fraud', pg_current_xact_id())")
+    try:
+        assert server.client.get(f"{path}/explanation").json()["status"] == "NOT_REQUESTED"
+    finally:
+        database.execute("TRUNCATE explanation_watermarks")
+
+
+def test_one_row_is_explained_at_once_by_a_process_that_scoring_does_without(server, database):
+    before = one(database, "SELECT count(*) FROM prediction_logs")
+    answer = server.client.post("/v1/fraud/explain", json=made.row(amount=500), timeout=40)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    total = found["base_value"] + sum(part["contribution"] for part in found["contributions"])
+    assert 1 / (1 + math.exp(-total)) == pytest.approx(found["score"], abs=1e-6)
+    assert found["score"] == pytest.approx(server.predict(amount=500)["score"])
+    assert (found["contributions"][0]["feature"], found["contributions"][0]["value"]) == ("amount", 500)
+    assert server.client.post("/v1/fraud/explain", json=made.row(amount=-1)).status_code == 422
+    assert server.client.post("/v1/fraud/explain", json={}, headers={"X-API-Key": "other"}).status_code == 403
+
+    (helper,) = psutil.Process(server.pid).children(recursive=True)
+    assert "pipelines.explainer" in helper.cmdline()
+    libraries = [Path(item.path).name for item in psutil.Process(server.pid).memory_maps()]
+    assert not [name for name in libraries if "xgboost" in name]
+    helper.kill()
+    statuses = [server.client.post("/v1/fraud/explain", json=made.row(), timeout=40).status_code for _ in range(2)]
+    assert statuses[-1] == 200 and set(statuses) <= {200, 503}
+
+    promote(server, database, 2, bias=-1)
+    until(lambda: server.version == 2, "version 2 serves")
+    second = server.client.post("/v1/fraud/explain", json=made.row(amount=500), timeout=40).json()
+    assert (second["model_version"], second["base_value"]) == (2, pytest.approx(-1))
+    assert one(database, "SELECT count(*) FROM prediction_logs") <= before + 1
+
+    (helper,) = psutil.Process(server.pid).children(recursive=True)
+    server.end(signal.SIGKILL)
+    helper.wait(10)
 
 
 def test_the_newest_drift_figures_are_shown(server, database):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ModelRejected
 from pipelines.rules import explain
-from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
+from pipelines.rules.bundle import EXPLAINERS, Bundle, Calibration, KnownAnswers, digest
 from pipelines.rules.candidates import Candidate, choose, fit_all
 from pipelines.rules.contract import Contract
 from pipelines.rules.graph import to_onnx
@@ -77,9 +77,9 @@ def test_contributions_add_up_to_the_score(
     candidate = candidates[kind]
     name, content = explain.explainer_file(candidate)
     rows = features[:200].astype(np.float64)
-    values, base = explain.contributions(kind, content, calibration, rows)
+    values, base = explain.Explainer(kind, content, calibration)(rows)
     scores = 1 / (1 + np.exp(-(calibration.a * candidate.margin(features[:200]) + calibration.b)))
-    assert name == explain.FILES[kind]
+    assert name == EXPLAINERS[kind]
     assert values.shape == rows.shape
     assert explain.add_up(values, base, scores).all()
     assert not explain.add_up(values, base, scores + 1e-3).any()

@@ -13,6 +13,7 @@ import pytest
 from pipelines.settings import Settings
 from serving.app import build
 from serving.model import load
+from serving.registry import FolderRegistry
 from serving.service import Service
 from tests.unit.serving import made
 
@@ -22,7 +23,7 @@ Ask = Callable[..., httpx.Response]
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Service]:
     """Nothing is in Production yet."""
-    service = Service(Settings(home=tmp_path, api_key="secret"))
+    service = Service(Settings(home=tmp_path, api_key="secret"), FolderRegistry(tmp_path))
     yield service
     service.journal.close()
 

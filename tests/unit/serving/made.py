@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.records import Prediction
-from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
+from pipelines.rules.bundle import EXPLAINERS, Bundle, Calibration, KnownAnswers, digest
 from pipelines.rules.contract import Contract, Feature
 from pipelines.rules.ledger import Served
 from pipelines.settings import ROOT
@@ -50,8 +50,7 @@ def graph(weights: NDArray[np.float32], bias: float) -> bytes:
 
 def files(contract: Contract = FRAUD, *, bias: float = 0.0, wrong_by: float = 0.0) -> dict[str, bytes]:
     """A bundle that leans on the first feature; `wrong_by` spoils its known answers."""
-    weights = np.zeros(len(contract.columns), np.float32)
-    weights[0] = 0.001
+    weights = leaning(contract)
     rows = np.zeros((3, len(weights)))
     rows[:, 0] = (0, 100, 5000)
     scores = 1 / (1 + np.exp(-(rows @ weights.astype(np.float64) + bias))) + wrong_by
@@ -68,6 +67,20 @@ def files(contract: Contract = FRAUD, *, bias: float = 0.0, wrong_by: float = 0.
         "bundle.json": msgspec.json.encode(bundle),
         "known_answers.json": msgspec.json.encode(KnownAnswers.of(rows, scores)),
     }
+
+
+def explainer(contract: Contract = FRAUD, *, bias: float = 0.0) -> dict[str, bytes]:
+    """What explains such a bundle."""
+    weights, nothing = leaning(contract).tolist(), [0.0] * len(contract.columns)
+    described = {"slopes": weights, "intercept": bias, "medians": nothing, "means": nothing}
+    return {EXPLAINERS["logistic"]: msgspec.json.encode(described)}
+
+
+def leaning(contract: Contract) -> NDArray[np.float32]:
+    """Weights (columns,) of a model that leans on the first feature."""
+    weights = np.zeros(len(contract.columns), np.float32)
+    weights[0] = 0.001
+    return weights
 
 
 def served(made: dict[str, bytes], version: int = 1) -> Served:

@@ -13,6 +13,7 @@ from pipelines.rules.derive import Deriver
 from pipelines.settings import ROOT, Settings
 from serving.keys import Key, hashed, write
 from serving.model import load
+from serving.registry import FolderRegistry
 from serving.service import BODY_LIMIT, Service
 from tests.unit.serving import made
 
@@ -171,7 +172,7 @@ def test_a_use_case_with_a_broken_contract_is_refused_and_the_others_are_served(
     shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference/fraud")
     (tmp_path / "reference/loans").mkdir()
     (tmp_path / "reference/loans/contract.yaml").write_text("title: Loans\n")
-    service = Service(Settings(root=tmp_path, home=tmp_path / "home", api_key="secret"))
+    service = Service(Settings(root=tmp_path, home=tmp_path / "home", api_key="secret"), FolderRegistry(tmp_path))
     files = made.files()
     service.scorers[0].model = load(files, made.served(files), service.scorers[0].contract)
     assert ask(service, "POST", PREDICT, json=made.row()).status_code == 200

@@ -22,6 +22,7 @@ from serving.journal import Journal, Line
 from serving.logs import REQUEST_ID, JsonFormatter
 from serving.model import Model, load
 from serving.rate import Rate
+from serving.registry import FolderRegistry
 from serving.requests import AccessLog, Requests
 from serving.service import Service
 from serving.workers import Snapshots, merged
@@ -120,7 +121,7 @@ def test_one_bad_row_among_those_that_arrive_together_is_refused_alone(service, 
 
 
 def test_with_always_an_answer_waits_for_the_disk_and_a_disk_that_fails_answers_503(tmp_path, monkeypatch, ask):
-    service = Service(Settings(home=tmp_path, api_key="secret", journal_sync="always"))
+    service = Service(Settings(home=tmp_path, api_key="secret", journal_sync="always"), FolderRegistry(tmp_path))
     files = made.files()
     service.scorers[0].model = load(files, made.served(files), service.scorers[0].contract)
     synced = []
@@ -145,7 +146,7 @@ def _broken(file: int) -> None:
 
 
 def test_a_key_that_asks_for_too_much_is_told_when_to_come_back(tmp_path, ask):
-    service = Service(Settings(home=tmp_path, api_key="secret", rate_limit="5/hour"))
+    service = Service(Settings(home=tmp_path, api_key="secret", rate_limit="5/hour"), FolderRegistry(tmp_path))
     files = made.files()
     service.scorers[0].model = load(files, made.served(files), service.scorers[0].contract)
     assert [ask(service, "POST", PREDICT, json=made.row()).status_code for _ in range(5)] == [200] * 5
@@ -179,7 +180,8 @@ def test_a_limit_that_is_none_is_refused():
 
 
 def test_only_origins_on_the_list_may_ask_from_a_browser(tmp_path, ask):
-    service = Service(Settings(home=tmp_path, api_key="secret", cors_origins="https://shop.example, https://desk.example"))
+    settings = Settings(home=tmp_path, api_key="secret", cors_origins="https://shop.example, https://desk.example")
+    service = Service(settings, FolderRegistry(tmp_path))
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     for origin, status in (("https://shop.example", 200), ("https://evil.example", 400)):
         answer = ask(service, "OPTIONS", PREDICT, key=None, headers={"Origin": origin, **asked})

@@ -1,0 +1,55 @@
+"""What a scoring server and the process that explains for it say to each other: a MessagePack map after its length in four bytes."""
+
+import struct
+
+import msgspec
+
+from pipelines.rules.bundle import Calibration
+
+LENGTH = struct.Struct(">I")
+
+
+class Model(msgspec.Struct, tag="model"):
+    """What explains from now on: a version's file, by its kind."""
+
+    kind: str
+    content: bytes
+    calibration: Calibration
+
+
+class Row(msgspec.Struct, tag="row"):
+    """A row to explain: features (columns,), NaN for missing."""
+
+    features: list[float]
+
+
+class Explained(msgspec.Struct, tag="explained"):
+    """Contributions (columns,) and base value in log-odds."""
+
+    contributions: list[float]
+    base_value: float
+
+
+class Ready(msgspec.Struct, tag="ready"):
+    """The model is taken."""
+
+
+class Failed(msgspec.Struct, tag="failed"):
+    """Why not."""
+
+    error: str
+
+
+Answer = Ready | Explained | Failed
+_ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+
+
+def packed(message: msgspec.Struct) -> bytes:
+    """A message as it travels."""
+    body = msgspec.msgpack.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def read(body: bytes) -> Answer:
+    """An answer, without its length."""
+    return _ANSWERS.decode(body)
