@@ -3,16 +3,15 @@
 import json
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
 from benchmarks.peers import FEATURES
-from pipelines.rules.bundle import Bundle, Calibration, KnownAnswers, digest
+from pipelines.rules.bundle import Calibration, digest
 from pipelines.rules.candidates import Candidate
-from pipelines.rules.graph import to_onnx
 from pipelines.rules.ledger import Served
+from pipelines.rules.pack import pack
 from pipelines.use_case import read_contract
 
 USE_CASE, TREES, DEPTH, ROWS = "bench", 300, 6, 20_000
@@ -50,16 +49,7 @@ def write_version(models: Path, reference: Path, model: xgboost.XGBClassifier, v
     """Lay a version out as the registry's folder; returns what the ledger has to name."""
     contract = read_contract(reference / USE_CASE)
     candidate = Candidate(kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={})
-    known = draw(32, version)[0]
-    bundle = Bundle(
-        use_case=USE_CASE, contract_hash=contract.hash, columns=contract.columns, kind="xgboost", calibration=Calibration(),
-        threshold=0.5,
-    )  # fmt: skip
-    files = {
-        "model.onnx": to_onnx(candidate, len(FEATURES)),
-        "bundle.json": msgspec.json.encode(bundle),
-        "known_answers.json": msgspec.json.encode(KnownAnswers.of(known.astype(np.float64), candidate.score(known))),
-    }
+    files = pack(candidate, contract, draw(32, version)[0].astype(np.float64))
     folder = models / USE_CASE / str(version)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

@@ -20,6 +20,7 @@ from pipelines.settings import Settings
 from pipelines.show import JsonOption, UseCaseOption, decisions, ledger
 from pipelines.steps import STEPS, perform
 from pipelines.watching import alerts, drift, read_moment
+from pipelines.why import explain
 
 SKIPPED, REFUSED = 99, 2
 # By name, because importing psycopg, httpx and pydantic for their errors would slow every command: a service that does not
@@ -109,6 +110,7 @@ app.command()(decisions)
 app.command()(ledger)
 app.command()(drift)
 app.command()(alerts)
+app.command()(explain)
 
 
 @app.command()

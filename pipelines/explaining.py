@@ -1,4 +1,4 @@
-"""What a scoring server and the process that explains for it say to each other: a MessagePack map after its length in four bytes."""
+"""What a scoring server and the process that explains for it say to each other: MessagePack maps, each after its length."""
 
 import struct
 

@@ -179,6 +179,7 @@ class Explanation:
     base_value: float | None
     attempts: int
     error: str | None
+    share: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,18 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.records import Alert, Decision, LedgerEntry, Metric
+from pipelines.records import Alert, Decision, LedgerEntry, Metric, Prediction
+from pipelines.rules.reasons import Reason
 
 WIDE = 180
-BELOW = (
-    "positive_rate",
-    "score_",
-    "estimated_",
-    "realised_",
-    "label_coverage",
-    "attribution_",
-    "ahead",
-)  # figures below a check's features
+# Figures that are shown below a check's features.
+BELOW = ("positive_rate", "score_", "estimated_", "realised_", "label_coverage", "attribution_", "ahead")
+BAR = 16  # characters of the longest bar
 STYLES = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow", "NOT_APPLICABLE": "dim"}
 
 
@@ -54,6 +49,35 @@ def decision_view(decision: Decision) -> list[Table | Text]:
 def drift_text(figures: Sequence[Metric], version: int) -> str:
     """A check's figures as plain text, for logs; `version` is of the comparison that alerts follow."""
     return _plain(drift_view(figures, version))
+
+
+def explanation_view(prediction: Prediction, base_value: float, reasons: Sequence[Reason]) -> list[Table | Text]:
+    """Why a score is what it is: a bar for each feature, to the right where it raises the score, else to the left."""
+    verdict = "flagged" if prediction.predicted_label else "not flagged"
+    when = f"{prediction.scored_at:%Y-%m-%d %H:%M:%S} UTC"
+    head = Text(
+        f"prediction {prediction.prediction_id}, transaction {prediction.transaction_id}, {when}\n"
+        f"version {prediction.model_version} scored {prediction.score:.4f}: {verdict}, threshold {prediction.threshold:.4f}\n"
+    )
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for justify in ("left", "right", "right", "left", "right", "left"):
+        table.add_column(justify=justify, overflow="fold")
+    most = max((abs(r.contribution) for r in reasons), default=0.0) or 1.0
+    for r in reasons:
+        bar = "█" * round(BAR * abs(r.contribution) / most) or "▏"
+        lowers, raises = (bar, "") if r.contribution < 0 else ("", bar)
+        table.add_row(
+            r.feature, _value(r.value), Text(lowers, style="blue"), Text(raises, style="red"), f"{r.contribution:+.4f}", r.words
+        )
+    total = base_value + sum(r.contribution for r in reasons)
+    end = Text(f"\nbase value {base_value:+.4f}, all together {total:+.4f} in log-odds: a score of {prediction.score:.4f}")
+    return [head, table, end]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, bool | str) else f"{value:,.6g}"
 
 
 def drift_view(figures: Sequence[Metric], version: int) -> list[Table | Text]:

@@ -5,18 +5,17 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.card import Data, model_card
 from pipelines.rules import explain
-from pipelines.rules.bundle import Bundle, KnownAnswers, digest
+from pipelines.rules.bundle import digest
 from pipelines.rules.candidates import Candidate, choose, fit_all
 from pipelines.rules.frame import Frame
-from pipelines.rules.graph import to_onnx
 from pipelines.rules.kinds import Rows
 from pipelines.rules.narrow import narrow
+from pipelines.rules.pack import pack
 from pipelines.rules.reference import Reference
 from pipelines.rules.split import tune_cut
 from pipelines.stores import registry
@@ -25,7 +24,7 @@ from pipelines.stores.registry import Account, Nested, Registered
 from pipelines.wiring import Context, git_sha
 
 log = logging.getLogger(__name__)
-KNOWN_ROWS, EXAMPLE_ROWS, EXPLAINED_ROWS = 32, 5, 1000
+EXAMPLE_ROWS, EXPLAINED_ROWS = 5, 1000
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -74,19 +73,37 @@ def _decide(context: Context, frame: Frame) -> Fitted:
 
 
 def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]) -> None:
-    contract, candidate, data_hash = context.use_case.contract, fitted.chosen, data["train"]
-    files, explained = _files(context, frame, candidate), _explain(frame, candidate)
-    sha = git_sha(context.settings) or "unknown"
-    tags = {"contract_hash": contract.hash, "digest": digest(files), "threshold": repr(candidate.threshold), "git_sha": sha,
-            "kind": candidate.kind}  # fmt: skip
+    candidate, explained = fitted.chosen, _explain(frame, fitted.chosen)
+    register(
+        context, candidate, frame.features, data_hash=data["train"], data=_inputs(context, data),
+        account=_account(context, frame, fitted, explained, data),
+        profile=_profile(context, frame, candidate, explained.contributions),
+    )  # fmt: skip
+
+
+def register(
+    context: Context, candidate: Candidate, features: NDArray[np.float64], *,
+    account: Account, data_hash: str, data: tuple[registry.Input, ...] = (), profile: Reference | None = None,
+) -> Registered:  # fmt: skip
+    """Register a candidate trained on features (n, columns) as this run's model version, once, and remember it."""
+    contract, files = context.use_case.contract, pack(candidate, context.use_case.contract, features)
+    tags = {
+        "contract_hash": contract.hash, "digest": digest(files), "threshold": repr(candidate.threshold),
+        "git_sha": git_sha(context.settings) or "unknown", "kind": candidate.kind,
+    }  # fmt: skip
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id) or context.registry.register(
-        context.name, context.run_id, files=files, tags=tags, account=_account(context, frame, fitted, explained, data, sha),
-        example=narrow(frame.features[:EXAMPLE_ROWS]),
-        columns=contract.columns, label=contract.label.name, data=_inputs(context, data),
+        context.name, context.run_id, files=files, tags=tags, account=account, example=narrow(features[:EXAMPLE_ROWS]),
+        columns=contract.columns, label=contract.label.name, data=data,
     )  # fmt: skip
-    profile = _profile(context, frame, candidate, explained.contributions)
-    _remember(context, candidate, registered, tags["digest"], data_hash, profile)
+    context.models.record_contract(contract)
+    context.models.record(
+        use_case=context.name, version=registered.version, run_id=context.run_id, mlflow_run_id=registered.mlflow_run_id,
+        kind=candidate.kind, digest=tags["digest"], contract_hash=contract.hash, threshold=candidate.threshold,
+        metrics=candidate.metrics, data_hash=data_hash, profile=profile,
+    )  # fmt: skip
+    log.info("registered %s version %s, digest %s", context.name, registered.version, tags["digest"][:12])
+    return registered
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,7 @@ def _profile(context: Context, frame: Frame, candidate: Candidate, contributions
 
 
 def _account(
-    context: Context, frame: Frame, fitted: Fitted, explained: Explained, data: dict[str, Any], sha: str
+    context: Context, frame: Frame, fitted: Fitted, explained: Explained, data: dict[str, Any]
 ) -> Account:  # fmt: skip
     """What MLflow shows of the run."""
     from pipelines.figures import figures  # with shap, which a repeated step need not import
@@ -132,7 +149,7 @@ def _account(
         metrics={**candidate.metrics, "fit_seconds": fitted.seconds},
         below=tuple(_nested(each) for each in fitted.candidates),
         figures=figures(candidate.judged, candidate.threshold, explained.contributions, explained.features, contract.columns),
-        card=model_card(contract, fitted.candidates, training, trained_on, sha),
+        card=model_card(contract, fitted.candidates, training, trained_on, git_sha(context.settings) or "unknown"),
     )
 
 
@@ -145,36 +162,6 @@ def _nested(candidate: Candidate) -> Nested:
         for number, trial in enumerate(candidate.trials, start=1)
     )  # fmt: skip
     return Nested(name=candidate.kind, params=candidate.params, metrics=candidate.metrics, below=tried)
-
-
-def _remember(
-    context: Context, candidate: Candidate, registered: Registered, name: str, data_hash: str, profile: Reference
-) -> None:
-    contract = context.use_case.contract
-    context.models.record_contract(contract)
-    context.models.record(
-        use_case=context.name, version=registered.version, run_id=context.run_id, mlflow_run_id=registered.mlflow_run_id,
-        kind=candidate.kind, digest=name, contract_hash=contract.hash, threshold=candidate.threshold,
-        metrics=candidate.metrics, data_hash=data_hash, profile=profile,
-    )  # fmt: skip
-    log.info("registered %s version %s, digest %s", context.name, registered.version, name[:12])
-
-
-def _files(context: Context, frame: Frame, candidate: Candidate) -> dict[str, bytes]:
-    """Everything the model version holds: the bundle that serves, and what explains it."""
-    contract = context.use_case.contract
-    known = frame.features[np.linspace(0, len(frame) - 1, KNOWN_ROWS).astype(int)]
-    bundle = Bundle(
-        use_case=context.name, contract_hash=contract.hash, columns=contract.columns, kind=candidate.kind,
-        calibration=candidate.calibration, threshold=candidate.threshold,
-    )  # fmt: skip
-    name, explainer = explain.explainer_file(candidate)
-    return {
-        "model.onnx": to_onnx(candidate, len(contract.columns)),
-        "bundle.json": msgspec.json.encode(bundle),
-        "known_answers.json": msgspec.json.encode(KnownAnswers.of(known, candidate.score(narrow(known)))),
-        name: explainer,
-    }
 
 
 def _inputs(context: Context, data: dict[str, Any]) -> tuple[registry.Input, ...]:

@@ -39,7 +39,7 @@ ON CONFLICT (use_case, prediction_id) DO UPDATE
 SET status = CASE explanations.status WHEN 'FAILED' THEN 'PENDING' ELSE explanations.status END,
     attempts = CASE explanations.status WHEN 'FAILED' THEN 0 ELSE explanations.attempts END,
     requested_at = coalesce(explanations.requested_at, now())
-RETURNING prediction_id, model_version, status, contributions, base_value, attempts, error;
+RETURNING prediction_id, model_version, status, contributions, base_value, attempts, error, share;
 
 -- name: assign_chunks
 -- So many PENDING rows get a chunk of one model version, the unit of work and of retry: first those that somebody asked for, in
@@ -133,7 +133,7 @@ WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
 GROUP BY model_version, feature ORDER BY model_version, feature;
 
 -- name: get_explanation^
-SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
+SELECT prediction_id, model_version, status, contributions, base_value, attempts, error, share
 FROM explanations WHERE use_case = :use_case AND prediction_id = :prediction_id;
 
 -- name: count_by_status
@@ -142,7 +142,7 @@ SELECT status, count(*)::int AS n FROM explanations WHERE use_case = :use_case A
 
 -- name: failures
 -- The newest that FAILED, with why.
-SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
+SELECT prediction_id, model_version, status, contributions, base_value, attempts, error, share
 FROM explanations WHERE use_case = :use_case AND status = 'FAILED' ORDER BY prediction_id DESC LIMIT :limit;
 
 -- name: newest_explained

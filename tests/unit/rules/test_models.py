@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ModelRejected
 from pipelines.rules import explain
-from pipelines.rules.bundle import EXPLAINERS, Bundle, Calibration, KnownAnswers, digest
+from pipelines.rules.bundle import EXPLAINERS, Calibration, digest
 from pipelines.rules.candidates import Candidate, choose, fit_all
 from pipelines.rules.contract import Contract
 from pipelines.rules.graph import to_onnx
 from pipelines.rules.kinds import Rows
+from pipelines.rules.pack import pack
 from pipelines.rules.policy import Training
 from pipelines.rules.proof import prove
 from pipelines.rules.scorer import Scorer
@@ -48,16 +49,7 @@ def candidates(features: NDArray[np.float32]) -> dict[str, Candidate]:
 
 
 def files(candidate: Candidate, features: NDArray[np.float32], contract: Contract) -> dict[str, bytes]:
-    bundle = Bundle(
-        use_case="fraud", contract_hash=contract.hash, columns=contract.columns, kind=candidate.kind,
-        calibration=candidate.calibration, threshold=candidate.threshold,
-    )  # fmt: skip
-    known = KnownAnswers.of(features[:8].astype(np.float64), candidate.score(features[:8]))
-    return {
-        "model.onnx": to_onnx(candidate, len(contract.columns)),
-        "bundle.json": msgspec.json.encode(bundle),
-        "known_answers.json": msgspec.json.encode(known),
-    }
+    return pack(candidate, contract, features.astype(np.float64))
 
 
 @pytest.mark.parametrize("kind", ["xgboost", "logistic"])
