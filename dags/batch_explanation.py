@@ -1,6 +1,7 @@
 """Explain logged predictions: SHAP contributions by the very model version that scored them.
 
-Woken by the clock every 15 minutes, or by a person. It wakes nothing; explanations are read over the API.
+Woken by the clock every 15 minutes, or by a person. It wakes nothing; explanations are read over the API, by
+`sixgate explain` and under Browse → Explanations. A chunk is the unit of work and of retry, for whatever executor Airflow has.
 """
 
 from airflow.sdk import DAG, Param
@@ -11,7 +12,7 @@ from pipelines.rules.policy import Policy
 PARAMS = {
     "select": Param(
         None, type=["null", "string"], enum=[None, "all", "flagged", "requested"], title="Which predictions",
-        description="The policy's choice when left out.",
+        description="Left out, what is new, by the policy. Otherwise all that was made in the policy's evaluation window.",
     )
 }  # fmt: skip
 
@@ -32,7 +33,7 @@ def build(policy: Policy) -> DAG:
         explain = StepOperator.partial(
             task_id="explain", step_name="explain", use_case=policy.use_case, retries=policy.explanation.attempts - 1
         ).expand(take=plan.output)  # a list of {chunk: its name}
-        plan >> explain >> step("summarise", policy)
+        plan >> explain >> step("summarise", policy, page_link="Explanations")
     return dag
 
 

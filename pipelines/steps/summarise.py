@@ -45,7 +45,7 @@ def _draw(context: Context, version: int, since: datetime) -> bool:
     stamp = picture(version, "drawn.json")
     if stamp in context.artifacts.reports("explanations-*.json"):
         last = datetime.fromisoformat(context.artifacts.read_json(stamp)["at"])
-        if context.as_of - last < AGAIN and "select" not in context.params:
+        if context.as_of - last < AGAIN and not context.params.get("select"):
             return False
     features, contributions, weights = context.explanations.newest(context.name, version, since=since, limit=PICTURED)
     if len(weights) < FEWEST:
@@ -54,6 +54,8 @@ def _draw(context: Context, version: int, since: datetime) -> bool:
     model = context.models.get(context.name, version)
     columns = context.models.columns(model.contract_hash)
     pictures = _figures(features[kept], contributions[kept], columns)
+    for former in context.artifacts.reports(picture(version, "*.png")):
+        context.artifacts.forget_report(former)
     for name, content in pictures.items():
         context.artifacts.report(picture(version, name), content)
         context.registry.add_file(model.mlflow_run_id, f"explanations/{context.as_of:%Y-%m-%d}", name, content)

@@ -145,6 +145,11 @@ class ExplanationStore:
             Explanation(**row) for row in queries("explanations").failures(self._connection, use_case=use_case, limit=limit)
         ]
 
+    def recent(self, use_case: str, *, limit: int) -> list[Prediction]:
+        """The predictions that were made last of those that are explained."""
+        rows = queries("explanations").recent_explained(self._connection, use_case=use_case, limit=limit)
+        return [Prediction(**row) for row in rows]
+
     def counts(self, use_case: str, since: datetime) -> dict[str, int]:
         """How many are in each status, of predictions made since a moment."""
         rows = queries("explanations").count_by_status(self._connection, use_case=use_case, since=since)

@@ -145,6 +145,13 @@ SELECT status, count(*)::int AS n FROM explanations WHERE use_case = :use_case A
 SELECT prediction_id, model_version, status, contributions, base_value, attempts, error, share
 FROM explanations WHERE use_case = :use_case AND status = 'FAILED' ORDER BY prediction_id DESC LIMIT :limit;
 
+-- name: recent_explained
+-- The predictions that were made last of those that are explained.
+SELECT p.prediction_id, p.scored_at, p.use_case, p.transaction_id, p.entity_key, p.event_time, p.model_version, p.contract_hash,
+       p.features, p.score, p.predicted_label, p.threshold, p.replica
+FROM explanations AS e JOIN prediction_logs AS p ON p.scored_at = e.scored_at AND p.prediction_id = e.prediction_id
+WHERE e.use_case = :use_case AND e.status = 'COMPLETED' ORDER BY e.prediction_id DESC LIMIT :limit;
+
 -- name: newest_explained
 -- Newest explained predictions of a version that the policy picked, with what they weigh; ids are in order of time.
 SELECT p.features, e.contributions, 1 / e.share AS weight

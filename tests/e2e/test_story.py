@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+import psycopg
 import pytest
 from rich.console import Console
 
@@ -131,6 +132,75 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings
         page.screenshot(path=str(tmp_path / "evidently.png"))
         assert not problems, "it asks for nothing that its policy forbids"
         page.context.browser.close()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_path: Path) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    with psycopg.connect(stack.database_url) as connection:
+        found = connection.execute(
+            "SELECT p.prediction_id::text FROM explanations JOIN prediction_logs AS p USING (prediction_id, scored_at)"
+            " WHERE status = 'COMPLETED' AND predicted_label = 1 ORDER BY scored_at DESC LIMIT 1"
+        ).fetchone()
+    assert found
+    with sync_playwright() as playwright:
+        page = signed_in(playwright, stack)
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.goto("/plugin/sixgate-explanations")
+        expect(page.frame_locator("iframe").get_by_role("heading", name="Explanations: fraud")).to_be_visible(timeout=20_000)
+        page.goto("/sixgate/explanations/fraud/")
+        expect(page.get_by_alt_text("explanations-v1-beeswarm.png")).to_be_visible()
+        assert page.evaluate("document.querySelector('img').naturalWidth") > 500
+        page.screenshot(path=str(tmp_path / "explanations.png"), full_page=True)
+        page.get_by_placeholder("prediction_id").fill(found[0])
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_text("Base value")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("multiplies the odds of is_fraud by").first).to_be_visible()
+        page.screenshot(path=str(tmp_path / "why.png"), full_page=True)
+        assert not problems, "it asks for nothing that its policy forbids"
+        page.context.browser.close()
+
+
+def test_the_explanation_page_is_for_who_is_signed_in_and_asking_for_who_may_run_the_dag(stack: Settings) -> None:
+    page, unknown = f"{stack.airflow_url}/sixgate/explanations/fraud", "01a20212-cfb9-7bf4-aa7b-d4997635413c"
+    ask = f"{page}/predictions/{unknown}/ask"
+    paths = ("/", "/../", f"/predictions/{unknown}", "/pictures/explanations-v1-beeswarm.png", f"/find?prediction={unknown}")
+    for method, url in (*(("GET", f"{page}{path}") for path in paths), ("POST", ask)):
+        assert httpx.request(method, url).status_code == 401, url
+    with contextlib.closing(Airflow(stack, "viewer")) as viewer:
+        headers = dict(viewer.headers)
+    assert httpx.get(f"{page}/", headers=headers).status_code == 200
+    assert httpx.get(f"{page}/pictures/explanations-v1-beeswarm.png", headers=headers).headers["content-type"] == "image/png"
+    assert httpx.get(f"{page}/pictures/validation-x.json", headers=headers).status_code == 404
+    assert httpx.get(f"{page}/predictions/{unknown}", headers=headers).status_code == 404
+    assert httpx.post(ask, headers=headers).status_code == 403
+    with contextlib.closing(Airflow(stack)) as admin:
+        headers = dict(admin.headers)
+    assert httpx.post(ask, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert httpx.post(ask, headers=headers).status_code == 404
+
+
+def test_a_row_explained_at_once_has_the_contributions_that_the_dag_computed(stack: Settings) -> None:
+    with httpx.Client(base_url=f"{stack.api_url}/v1/fraud", headers={"X-API-Key": stack.api_key}, timeout=40) as client:
+        version = client.get("/model").json()["version"]
+        with psycopg.connect(stack.database_url) as connection:
+            found = connection.execute(
+                "SELECT prediction_id::text FROM explanations WHERE status = 'COMPLETED' AND model_version = %s LIMIT 1",
+                [version],
+            ).fetchone()
+        assert found
+        prediction = client.get(f"/predictions/{found[0]}").json()
+        known = client.get(f"/predictions/{found[0]}/explanation").json()
+        raw = {f.name for f in read_contract(stack.reference / "fraud").features}
+        at_once = client.post("/explain", json={k: v for k, v in prediction["features"].items() if k in raw})
+        assert at_once.status_code == 200, at_once.text
+        assert at_once.json()["score"] == pytest.approx(prediction["score"], abs=1e-6)
+        ours, theirs = ({c["feature"]: c["contribution"] for c in one["contributions"]} for one in (at_once.json(), known))
+        assert ours == pytest.approx(theirs, abs=1e-5)
+    shown = json.loads(sixgate("explain", found[0], "--json").stdout)
+    assert {r["feature"]: r["contribution"] for r in shown["reasons"]} == pytest.approx(theirs, abs=1e-9)
 
 
 def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_run_the_dag(stack: Settings) -> None:

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 import numpy as np
 
 from pipelines.rules import alarms
+from pipelines.rules.attribution import Attribution
 from pipelines.rules.binning import count, profile
 from pipelines.rules.check import References, Span, Traffic, check
 from pipelines.rules.performance import ScoreCounts
-from pipelines.rules.policy import Alerts, Drift, Performance, Report
+from pipelines.rules.policy import Alerts, Drift, Explanation, Performance, Report
 from pipelines.rules.reference import Reference
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 
 PAGE = (ROOT / "docs/reference/drift.md").read_text()
+EXPLANATIONS = (ROOT / "docs/reference/explanations.md").read_text()
 POLICY = read_policy(ROOT / "reference" / "fraud")
 
 
@@ -25,9 +27,11 @@ def test_every_figure_has_its_line() -> None:
     training = Reference.of("b", laid, column.reshape(-1, 1), contributions=np.ones((1, 1)), scores=scores)
     counts = ScoreCounts.of(scores, scores > 0.2, labels)
     span = Span.at(datetime(2026, 1, 1, 12, tzinfo=UTC), POLICY.drift.window, POLICY.drift.step)
+    moved = {1: (["x"], Attribution.of(np.ones((300, 1)), np.ones(300)))}
     traffic = Traffic(
-        buckets={span.start: {"x": np.array(count(column, laid["x"].edges))}}, scores={1: counts}, matured={1: counts}, ahead=1
-    )
+        buckets={span.start: {"x": np.array(count(column, laid["x"].edges))}}, scores={1: counts}, matured={1: counts}, ahead=1,
+        attributions=moved,
+    )  # fmt: skip
     references = References(baseline=laid, champion=1, training=training)
     written = {m.metric for m in check("c", span, traffic, references, POLICY)}
     table = PAGE.split("## What is measured")[1].split("## What is alerted")[0]
@@ -36,9 +40,11 @@ def test_every_figure_has_its_line() -> None:
 
 
 def test_every_cause_and_every_setting_is_named() -> None:
-    for cause in (alarms.FEATURES, alarms.SCORES, alarms.QUALITY, alarms.PERFORMANCE, "guard"):
+    for cause in (alarms.FEATURES, alarms.SCORES, alarms.QUALITY, alarms.PERFORMANCE, alarms.ATTRIBUTION, "guard"):
         assert f"| `{cause}` |" in PAGE
     for section, struct in (("drift", Drift), ("performance", Performance), ("alerts", Alerts), ("report", Report)):
         for name in struct.__struct_fields__:
             if (section, name) not in {("performance", "recall"), ("performance", "roc_auc")}:
                 assert f"`{section}.{name}" in PAGE, f"{section}.{name}"
+    for name in Explanation.__struct_fields__:
+        assert f"`{name}" in EXPLANATIONS, f"explanation.{name}"
