@@ -40,6 +40,8 @@ with DAG(
             "DELETE FROM monitoring_metrics WHERE at < CURRENT_DATE - %(metrics)s",
             "DELETE FROM feature_rollups WHERE bucket < CURRENT_DATE - %(metrics)s",
             "DELETE FROM score_rollups WHERE bucket < CURRENT_DATE - %(metrics)s",
+            "DELETE FROM attribution_rollups WHERE bucket < CURRENT_DATE - %(metrics)s",
+            "DELETE FROM explanations WHERE scored_at < CURRENT_DATE - %(predictions)s",
             "SELECT thin_metrics(CURRENT_DATE - %(thin)s)",
         ],
         parameters={"predictions": predictions.days, "metrics": metrics.days, "thin": THIN_DAYS},

@@ -149,5 +149,18 @@ def test_with_nothing_to_explain_the_run_is_skipped(run_dag: Test) -> None:
     assert set(run_dag("batch_explanation", "fraud_batch_explanation").values()) == {"skipped"}
 
 
-def test_housekeeping_keeps_house(run_dag: Test) -> None:
-    assert set(run_dag("housekeeping", "housekeeping").values()) == {"success"}
+def test_housekeeping_keeps_house(run_dag: Test, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for days in (1, 500):
+            connection.execute(
+                "INSERT INTO explanations (use_case, prediction_id, scored_at, model_version)"
+                " VALUES ('fraud', gen_random_uuid(), now() - %s * interval '1 day', 1)", [days],
+            )  # fmt: skip
+            connection.execute(
+                "INSERT INTO attribution_rollups VALUES ('fraud', now() - %s * interval '1 day', 1, 'x', 1, 1, 1, 1, 1, 1)",
+                [days],
+            )
+        assert set(run_dag("housekeeping", "housekeeping").values()) == {"success"}
+        for table, column in (("explanations", "scored_at"), ("attribution_rollups", "bucket")):
+            (left,) = connection.execute(f"SELECT array_agg(now() - {column} < interval '2 days') FROM {table}").fetchone()
+            assert left == [True]
