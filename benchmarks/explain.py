@@ -119,7 +119,7 @@ class Bench:
     def explain(self, run_id: str, workers: int) -> tuple[float, float]:
         """Plan, then explain each chunk in a process of its own, so many at a time; seconds, and the greatest peak in MB."""
         begun = time.monotonic()
-        chunks, peaks = self._step("plan", run_id, {"select": "all"})
+        chunks, peaks = self._step("plan", run_id, {})
         with ThreadPoolExecutor(workers) as pool:
             done = list(pool.map(lambda chunk: self._step("explain", run_id, chunk), chunks))
         spent = time.monotonic() - begun

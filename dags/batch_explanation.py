@@ -11,8 +11,8 @@ from pipelines.rules.policy import Policy
 
 PARAMS = {
     "select": Param(
-        None, type=["null", "string"], enum=[None, "all", "flagged", "requested"], title="Which predictions",
-        description="Left out, what is new, by the policy. Otherwise all that was made in the policy's evaluation window.",
+        None, type=["null", "string"], enum=[None, "all", "flagged"], title="Which predictions",
+        description="Left out, what is new, by the policy; otherwise also such as were made in the policy's evaluation window.",
     )
 }  # fmt: skip
 
@@ -33,7 +33,8 @@ def build(policy: Policy) -> DAG:
         explain = StepOperator.partial(
             task_id="explain", step_name="explain", use_case=policy.use_case, retries=policy.explanation.attempts - 1
         ).expand(take=plan.output)  # a list of {chunk: its name}
-        plan >> explain >> step("summarise", policy, page_link="Explanations")
+        # A teardown runs when chunks failed, too, and leaves the run's state to them.
+        plan >> explain >> step("summarise", policy, page_link="Explanations").as_teardown(setups=plan)
     return dag
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from pipelines.explaining import LENGTH, Answer, Explained, Failed, Model, Ready, Row, packed
+from pipelines.explaining import HELD, LENGTH, Answer, Explained, Failed, Model, Ready, Row, packed
 
 NICENESS = 10  # scoring goes before explaining
 
@@ -23,18 +23,19 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints is no answer
     from pipelines.rules.explain import Explainer
 
-    explain: Explainer | None = None
+    explainers: dict[str, Explainer] = {}
     requests = msgspec.msgpack.Decoder(Model | Row)
     while body := _read(source):
         answer: Answer
         try:
             request = requests.decode(body)
             if isinstance(request, Model):
-                explain, answer = Explainer(request.kind, request.content, request.calibration), Ready()
-            elif explain is None:
-                answer = Failed("no model was handed over")
+                explainers[request.name] = Explainer(request.kind, request.content, request.calibration)
+                if len(explainers) > HELD:
+                    del explainers[next(iter(explainers))]
+                answer = Ready()
             else:
-                values, base = explain(np.array([request.features], dtype=np.float64))
+                values, base = explainers[request.model](np.array([request.features], dtype=np.float64))
                 answer = Explained(values[0].tolist(), base)
         except Exception as error:  # a row or a model that can't be explained ends no process
             answer = Failed(f"{type(error).__name__}: {error}")

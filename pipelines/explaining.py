@@ -7,19 +7,22 @@ import msgspec
 from pipelines.rules.bundle import Calibration
 
 LENGTH = struct.Struct(">I")
+HELD = 4  # models; with another one the oldest is forgotten
 
 
 class Model(msgspec.Struct, tag="model"):
-    """What explains from now on: a version's file, by its kind."""
+    """What explains a model version from now on: its file, by its kind; `name` is what rows call it."""
 
+    name: str
     kind: str
     content: bytes
     calibration: Calibration
 
 
 class Row(msgspec.Struct, tag="row"):
-    """A row to explain: features (columns,), NaN for missing."""
+    """A row to explain by a model that was handed over: features (columns,), NaN for missing."""
 
+    model: str
     features: list[float]
 
 

@@ -179,19 +179,13 @@ class Explanation:
     base_value: float | None
     attempts: int
     error: str | None
-    share: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """One prediction that is to be explained now.
-
-    `share` is the chance with which the policy picks such a prediction, None when it did not; without features and score it
-    is no longer logged.
-    """
+    """One prediction that is to be explained now; without features and score it is no longer logged."""
 
     prediction_id: UUID
     scored_at: datetime
-    share: float | None
     features: list[float] | None
     score: float | None

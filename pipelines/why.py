@@ -34,10 +34,11 @@ def explain(
         known = wired.explanations.get(use_case, prediction_id)
         if known is None or known.status != "COMPLETED":
             known = _now(wired, prediction)
+        contract = wired.models.contract(prediction.contract_hash, wired.use_case.contract)
     finally:
         wired.close()
     assert known.base_value is not None
-    found = reasons(wired.use_case.contract, prediction.contract_hash, prediction.features, known.contributions or [])
+    found = reasons(contract, prediction.contract_hash, prediction.features, known.contributions or [])
     if as_json:
         names = ("prediction_id", "transaction_id", "scored_at", "model_version", "score", "threshold", "predicted_label")
         shown = {name: getattr(prediction, name) for name in names} | {"base_value": known.base_value}
@@ -50,10 +51,11 @@ def _now(wired: Context, prediction: Prediction) -> Explanation:
     """Compute and keep it, as the explain step does."""
     from pipelines.steps.explain import load, write
 
-    asked = wired.explanations.request(prediction)
+    policy = wired.use_case.policy.explanation
+    wired.explanations.request(prediction, select=policy.select, sample=policy.sample)
     row = Claimed(
-        prediction_id=prediction.prediction_id, scored_at=prediction.scored_at, share=asked.share,
-        features=prediction.features, score=prediction.score,
+        prediction_id=prediction.prediction_id, scored_at=prediction.scored_at, features=prediction.features,
+        score=prediction.score,
     )  # fmt: skip
     _, wrong = write(wired, load(wired, prediction.model_version), [row])
     if wrong:

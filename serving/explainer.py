@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from asyncio.subprocess import Process
+from importlib.util import find_spec
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -18,6 +19,7 @@ from serving.registry import Registry
 
 MODULE = "pipelines.explainer"  # by name, as importing it would bring XGBoost here
 START, ANSWER = 30.0, 5.0  # seconds to start and take a model, and to explain a row
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")  # no secret
 WAITING = 16  # requests; who comes then is told to come back
 
 log = logging.getLogger(__name__)
@@ -32,11 +34,13 @@ class ExplainerProcess:
     def __init__(self, registry: Registry) -> None:
         self._registry, self._lock = registry, asyncio.Lock()
         self._process: Process | None = None
-        self._holds = ""  # the digest of the model it was handed
+        self._holds: list[str] = []  # the digests of the models it was handed, the oldest first
         self._waiting = 0
 
     async def explain(self, use_case: str, model: Model, features: list[float]) -> explaining.Explained:
         """Contributions (columns,) and base value of one row; a 503 Problem when that is not possible now."""
+        if find_spec("xgboost") is None:
+            raise Problem(501, "this server has no XGBoost to explain with: install sixgate[pipelines] beside it")
         if self._waiting >= WAITING:
             raise Problem(503, f"{WAITING} rows wait to be explained already: come back, or ask for it in batch", retry_after=1)
         self._waiting += 1
@@ -49,7 +53,7 @@ class ExplainerProcess:
     async def stop(self) -> None:
         """End the process, if there is one."""
         if self._process:
-            process, self._process, self._holds = self._process, None, ""
+            process, self._process, self._holds = self._process, None, []
             if process.returncode is None:
                 process.kill()
             await process.wait()
@@ -59,7 +63,7 @@ class ExplainerProcess:
             async with asyncio.timeout(START):
                 await self._ready(use_case, model)
             async with asyncio.timeout(ANSWER):
-                answer = await self._ask(explaining.Row(features))
+                answer = await self._ask(explaining.Row(model.served.digest, features))
         except Problem:
             raise
         except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
@@ -77,13 +81,13 @@ class ExplainerProcess:
     async def _ready(self, use_case: str, model: Model) -> None:
         """Have a process that holds the model."""
         if self._process is None or self._process.returncode is not None:
-            self._holds = ""
+            self._holds = []
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULE, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"},
+                sys.executable, "-m", MODULE, cwd=ROOT, env=_environment(),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             log.info("process %d explains", self._process.pid)
-        if self._holds == model.served.digest:
+        if model.served.digest in self._holds:
             return
         name = EXPLAINERS[model.bundle.kind]
         try:
@@ -91,10 +95,12 @@ class ExplainerProcess:
         except Exception as error:  # the registry is away, or has no such file
             why = f"what explains version {model.served.version} can't be fetched: {error}"
             raise Problem(503, why) from error
-        answer = await self._ask(explaining.Model(model.bundle.kind, files[name], model.bundle.calibration))
+        answer = await self._ask(
+            explaining.Model(model.served.digest, model.bundle.kind, files[name], model.bundle.calibration)
+        )
         if isinstance(answer, explaining.Failed):
             raise Problem(503, f"version {model.served.version} can't explain: {answer.error}")
-        self._holds = model.served.digest
+        self._holds = [*self._holds, model.served.digest][-explaining.HELD :]
 
     async def _ask(self, message: msgspec.Struct) -> explaining.Answer:
         assert self._process
@@ -105,3 +111,7 @@ class ExplainerProcess:
         head = await self._process.stdout.readexactly(explaining.LENGTH.size)
         body = await self._process.stdout.readexactly(*explaining.LENGTH.unpack(head))
         return explaining.read(body)
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"OMP_NUM_THREADS": "1"}

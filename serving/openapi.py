@@ -37,6 +37,7 @@ PROBLEMS = {
     413: "the body is too large",
     422: "a value breaks its rule; field, value and rule are named",
     429: "the key asked for too much; Retry-After says when to come back",
+    501: "this server is not made for it",
     503: "not possible now; Retry-After says when to ask again",
 }
 

@@ -185,8 +185,9 @@ def _realised(
 def _attributions(write: _Writer, traffic: Traffic, references: References, policy: Policy) -> Iterator[Metric]:
     """Each feature's share of what moves the champion's scores, beside training's."""
     columns, found = traffic.attributions.get(references.champion or BASELINE, ((), None))
-    if found is None or references.training is None or found.n < policy.drift.rows:
-        return
+    all_kinds = policy.explanation.select != "flagged" or policy.explanation.sample > 0
+    if found is None or references.training is None or found.effective < policy.drift.rows or not all_kinds:
+        return  # flagged predictions alone say nothing of all
     moved = shift(found, references.training.importance, columns, trained=references.training.explained)
     if moved is None:
         return

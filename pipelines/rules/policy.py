@@ -9,6 +9,7 @@ import msgspec
 from pipelines.errors import UseCaseError
 from pipelines.rules.misfit import misfit
 
+MAPPED = 1000  # Airflow's core.max_map_length is 1024, and each version has a chunk that is not full
 Inside = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -194,7 +195,7 @@ class Explanation(_Section, frozen=True):
     sample: Share
     chunk: Positive
     limit: Positive
-    attempts: Positive
+    attempts: Annotated[int, msgspec.Meta(ge=3, le=10)]  # fewer would not part a row that ends its process from others
     drift: Share
 
 
@@ -275,6 +276,9 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
         yield "drift.window", drift.window, f"must be a whole number of steps, {drift.step}"
     if drift.severe.k > drift.severe.n:
         yield "drift.severe.k", drift.severe.k, f"must not be more than n, {drift.severe.n}: it would never be severe"
+    chunks = -(-policy.explanation.limit // policy.explanation.chunk)
+    if chunks > MAPPED:
+        yield "explanation.chunk", policy.explanation.chunk, f"makes {chunks} tasks of a full run, and Airflow maps {MAPPED}"
     if policy.retention.predictions < policy.evaluation.window:
         yield (
             "retention.predictions",

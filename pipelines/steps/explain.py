@@ -66,7 +66,7 @@ def load(context: Context, version: int) -> Loaded:
         with Production(context.settings.mlflow_tracking_uri, timeout=60) as production:
             files = production.fetch(context.name, version, ("bundle.json", EXPLAINERS[model.kind]))
     except httpx.HTTPStatusError as error:
-        if error.response.status_code >= 500:
+        if error.response.status_code not in (400, 404):  # RESOURCE_DOES_NOT_EXIST; anything else may pass
             raise
         raise ModelRejected(f"what explains version {version} can't be fetched from MLflow: {error}") from error
     bundle = read_bundle(files, use_case=context.name, contract_hash=model.contract_hash)
@@ -114,10 +114,11 @@ def _complete(context: Context, model: Loaded, rows: list[Claimed], values: NDAr
     with context.connection.transaction():
         written = context.explanations.complete(context.name, [row.prediction_id for row in rows], values, base)
         buckets: dict[datetime, list[int]] = defaultdict(list)
-        for at, row in enumerate(rows):
-            if row.share is not None and row.prediction_id in written:
+        shares = [written.get(row.prediction_id) for row in rows]
+        for at, (row, share) in enumerate(zip(rows, shares, strict=True)):
+            if share is not None:
                 seconds = row.scored_at.timestamp() // step.total_seconds() * step.total_seconds()
                 buckets[datetime.fromtimestamp(seconds, row.scored_at.tzinfo)].append(at)
         for bucket, members in sorted(buckets.items()):
-            found = Attribution.of(values[members], np.array([rows[at].share for at in members], dtype=np.float64))
+            found = Attribution.of(values[members], np.array([shares[at] for at in members], dtype=np.float64))
             context.explanations.add(context.name, model.version, model.bundle.columns, bucket, step, found)

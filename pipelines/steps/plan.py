@@ -12,15 +12,15 @@ log = logging.getLogger(__name__)
 def run(context: Context) -> list[dict[str, Any]]:
     """Make PENDING rows by the policy and return the chunks; the mapped explain tasks take one each.
 
-    Looked at is what was logged since the last plan. A run with the param `select` looks at all of the policy's window anew.
+    Looked at is what was logged since the last plan. A run with the param `select` looks at all of the policy's window too.
     """
-    policy, asked = context.use_case.policy.explanation, context.params.get("select")
+    policy = context.use_case.policy.explanation
     made = context.explanations.plan(
         context.name,
         since=context.as_of - context.use_case.policy.evaluation.window,
-        select=str(asked or policy.select),
+        select=policy.select,
         sample=policy.sample,
-        anew=asked is not None,
+        anew=context.params.get("select"),
     )
     chunks = context.explanations.assign(
         context.name, context.run_id, size=policy.chunk, limit=policy.limit, attempts=policy.attempts

@@ -52,7 +52,7 @@ def _draw(context: Context, version: int, since: datetime) -> bool:
         return False
     kept = thinned(weights)
     model = context.models.get(context.name, version)
-    columns = context.models.columns(model.contract_hash)
+    columns = context.models.contract(model.contract_hash, context.use_case.contract).columns
     pictures = _figures(features[kept], contributions[kept], columns)
     for former in context.artifacts.reports(picture(version, "*.png")):
         context.artifacts.forget_report(former)

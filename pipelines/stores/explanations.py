@@ -23,10 +23,10 @@ class ExplanationStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def plan(self, use_case: str, *, since: datetime, select: str, sample: float, anew: bool) -> int:
+    def plan(self, use_case: str, *, since: datetime, select: str, sample: float, anew: str | None = None) -> int:
         """Make PENDING rows of what is picked from the predictions that are new since the last plan; return how many.
 
-        `anew` looks at those of before too, back to `since`.
+        Then of what `anew`, another selection, picks from all since a moment.
         """
         explanations = queries("explanations")
         with self._connection.transaction():
@@ -40,8 +40,12 @@ class ExplanationStore:
                 )
             made = explanations.plan_explanations(
                 self._connection, use_case=use_case, since=since, select=select, sample=sample,
-                begin="0" if anew else span["begin"], end=span["end"],
+                begin=span["begin"], end=span["end"],
             )  # fmt: skip
+            if anew:
+                made += explanations.plan_anew(
+                    self._connection, use_case=use_case, since=since, select=anew, sample=sample, end=span["end"]
+                )
             explanations.move_watermark(self._connection, use_case=use_case, logged_xid=span["end"])
         return int(made)
 
@@ -53,11 +57,12 @@ class ExplanationStore:
         )  # fmt: skip
         return bool(found)
 
-    def request(self, prediction: Prediction) -> Explanation:
-        """Ask for one prediction's explanation, ahead of what the policy picks."""
+    def request(self, prediction: Prediction, *, select: str, sample: float) -> Explanation:
+        """Ask for one prediction's explanation, ahead of what the policy picks by a selection and a share."""
         row = queries("explanations").request_explanation(
             self._connection, use_case=prediction.use_case, prediction_id=prediction.prediction_id,
             scored_at=prediction.scored_at, model_version=prediction.model_version,
+            predicted_label=prediction.predicted_label, select=select, sample=sample,
         )  # fmt: skip
         return Explanation(**row)
 
@@ -92,8 +97,11 @@ class ExplanationStore:
 
     def complete(
         self, use_case: str, prediction_ids: Sequence[UUID], contributions: NDArray[np.float64], base_value: float
-    ) -> set[UUID]:
-        """Write contributions (n, columns) as COMPLETED, in the caller's transaction; returns which nobody had written yet."""
+    ) -> dict[UUID, float | None]:
+        """Write contributions (n, columns) as COMPLETED, in the caller's transaction.
+
+        Returns which nobody had written yet, with the chance that the policy picks such a prediction, None where it did not.
+        """
         explanations = queries("explanations")
         explanations.make_explained(self._connection)
         with self._connection.cursor() as cursor, cursor.copy(COPY) as copy:
@@ -101,7 +109,7 @@ class ExplanationStore:
             for prediction_id, values in zip(prediction_ids, contributions.tolist(), strict=True):
                 copy.write_row((prediction_id, values))
         written = explanations.complete(self._connection, use_case=use_case, base_value=base_value)
-        return {row["prediction_id"] for row in written}
+        return {row["prediction_id"]: row["share"] for row in written}
 
     def fail(self, use_case: str, errors: dict[UUID, str], *, attempts: int) -> None:
         """Say why attempts failed; after so many the rows are FAILED for good."""

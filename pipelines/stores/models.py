@@ -23,12 +23,15 @@ class ModelStore:
         body = Jsonb(msgspec.to_builtins(contract))
         queries("models").record_contract(self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body)
 
-    def columns(self, contract_hash: str) -> tuple[str, ...]:
-        """Names of a contract's features, raw then derived, in the order of logged features and contributions."""
+    def contract(self, contract_hash: str, current: Contract) -> Contract:
+        """The contract under which something was logged: the current one, or a former one, of which models are kept.
+
+        One that no model was trained on is unknown; then it is the current one, whose hash differs.
+        """
+        if contract_hash == current.hash:
+            return current
         found = queries("models").get_contract(self._connection, contract_hash=contract_hash)
-        if found is None:
-            raise EvidenceError(f"no contract {contract_hash} is kept: no model was trained on it")
-        return msgspec.convert(found, Contract).columns
+        return msgspec.convert(found, Contract) if found else current
 
     def record(self, *, metrics: dict[str, float], profile: Reference | None = None, **model: Any) -> None:
         """Keep a model version with what it was trained on; one per run."""

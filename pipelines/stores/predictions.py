@@ -37,8 +37,12 @@ class PredictionLog:
 
     def get(self, use_case: str, prediction_id: UUID) -> Prediction:
         """Return one prediction, or raise UnknownPrediction."""
+        try:
+            scored_at = time_of(prediction_id)
+        except OverflowError as error:
+            raise UnknownPrediction(f"no prediction has the id {prediction_id}: take it from an answer") from error
         row = queries("predictions").get_prediction(
-            self._connection, use_case=use_case, prediction_id=prediction_id, scored_at=time_of(prediction_id)
+            self._connection, use_case=use_case, prediction_id=prediction_id, scored_at=scored_at
         )
         if row is None:
             raise UnknownPrediction(f"no prediction {prediction_id} of {use_case} is logged")

@@ -21,7 +21,7 @@ from pipelines.stores.database import Connection
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
-from pipelines.use_case import read_contract
+from pipelines.use_case import read_contract, read_policy
 
 SHOWN = 20
 
@@ -69,7 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
         access.require(user, use_case, "GET")
         prediction = _prediction(connection, use_case, prediction_id)
         known = ExplanationStore(connection).get(use_case, prediction_id)
-        shown = prediction_view(read_contract(settings.reference / use_case), prediction, known)
+        contract = ModelStore(connection).contract(prediction.contract_hash, read_contract(settings.reference / use_case))
+        shown = prediction_view(contract, prediction, known)
         may = access.allowed(user, use_case, "POST")
         return page("prediction.html", use_case=use_case, prediction=prediction, known=known, may=may, **shown)
 
@@ -79,7 +80,9 @@ def create_app(settings: Settings) -> FastAPI:
     ) -> RedirectResponse:  # fmt: skip
         """Put a prediction ahead in the queue."""
         access.require_own_form(request, user, use_case)
-        ExplanationStore(connection).request(_prediction(connection, use_case, prediction_id))
+        policy = read_policy(settings.reference / use_case, settings.policy_overlay).explanation
+        prediction = _prediction(connection, use_case, prediction_id)
+        ExplanationStore(connection).request(prediction, select=policy.select, sample=policy.sample)
         return RedirectResponse(f"../{prediction_id}", status_code=303)
 
     @app.get("/{use_case}/pictures/{name}")
@@ -100,5 +103,5 @@ def create_app(settings: Settings) -> FastAPI:
 def _prediction(connection: Connection, use_case: str, prediction_id: UUID) -> Prediction:
     try:
         return PredictionLog(connection).get(use_case, prediction_id)
-    except (UnknownPrediction, OverflowError) as error:
-        raise HTTPException(404, f"no prediction {prediction_id} of {use_case} is logged") from error
+    except UnknownPrediction as error:
+        raise HTTPException(404, str(error)) from error

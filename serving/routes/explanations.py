@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -18,11 +19,11 @@ from pipelines.errors import UnknownPrediction, UseCaseError
 from pipelines.records import Explanation, Prediction
 from pipelines.rules.bundle import TOLERANCE, sigmoid
 from pipelines.rules.contract import Contract
-from pipelines.rules.policy import Explanation as Policy
 from pipelines.rules.reasons import reasons
 from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.explanations import ExplanationStore
+from pipelines.stores.models import ModelStore
 from pipelines.use_case import read_policy
 from serving.front import Hot
 from serving.identifiers import moment
@@ -34,13 +35,22 @@ from serving.problems import Problem
 from serving.scoring import Scorer, encode, no_score, risk
 from serving.service import Service
 
-SHIPPED_WITHIN = timedelta(minutes=1)
+SHIPPED_WITHIN, SHIPS_IN = timedelta(minutes=1), timedelta(seconds=2)
 COMPUTED_WITHIN = timedelta(seconds=30)  # after a run of the DAG began
 ASK_AGAIN = timedelta(minutes=15)  # when nobody knows when the next one begins
 PATH = "/predictions/{prediction_id}/explanation"
 UNKNOWN = {202: ("not known yet; Retry-After says when to ask again", ExplanationOut)}
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Which predictions are explained, and when."""
+
+    select: str = "requested"
+    sample: float = 0.0
+    schedule: str = ""
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:
@@ -62,15 +72,18 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
             try:
                 prediction, logged = find(connection, journal, use_case, prediction_id)
             except UnknownPrediction:
-                if datetime.now(UTC) - moment(prediction_id) > SHIPPED_WITHIN:
+                if not _fresh(prediction_id):
                     raise
-                return _answer(ExplanationOut(prediction_id, "PENDING"), policy)
+                return _answer(ExplanationOut(prediction_id, "PENDING"), SHIPS_IN)
             store = ExplanationStore(connection)
             known = store.get(use_case, prediction_id)
+            if known is None and not logged:
+                return _answer(ExplanationOut(prediction_id, "PENDING"), SHIPS_IN)
             if known is None:
-                comes = not logged or (policy and store.picks(prediction, select=policy.select, sample=policy.sample))
-                return _answer(ExplanationOut(prediction_id, "PENDING" if comes else "NOT_REQUESTED"), policy)
-        return _answer(explained(contract, prediction, known), policy)
+                comes = store.picks(prediction, select=policy.select, sample=policy.sample)
+                return _answer(ExplanationOut(prediction_id, "PENDING" if comes else "NOT_REQUESTED"), _next_run(policy))
+            under = ModelStore(connection).contract(prediction.contract_hash, contract)
+        return _answer(explained(under, prediction, known), _next_run(policy))
 
     @router.post(
         PATH,
@@ -82,9 +95,15 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
         """Ask for one, ahead of those that the policy picks; one that failed is tried again, one that is known stays."""
         service.require(request, "read")
         with connect(settings) as connection:
-            prediction, _ = find(connection, journal, use_case, prediction_id)
-            known = ExplanationStore(connection).request(prediction)
-        return _answer(explained(contract, prediction, known), policy)
+            try:
+                prediction, _ = find(connection, journal, use_case, prediction_id)
+            except UnknownPrediction as error:
+                if not _fresh(prediction_id):
+                    raise
+                raise Problem(503, f"{error}: ask again", retry_after=math.ceil(SHIPS_IN.total_seconds())) from error
+            known = ExplanationStore(connection).request(prediction, select=policy.select, sample=policy.sample)
+            under = ModelStore(connection).contract(prediction.contract_hash, contract)
+        return _answer(explained(under, prediction, known), _next_run(policy))
 
     async def explain(caller: str, body: bytes) -> bytes:
         service.rate.take(caller)
@@ -113,7 +132,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
         operation_id=f"{use_case}_explain",
         summary="Score one row and say why",
         **documented(
-            {200: ("the score and its reasons", ExplainedOut)}, 413, 422, 429, 503, body=row_name(use_case),
+            {200: ("the score and its reasons", ExplainedOut)}, 413, 422, 429, 501, 503, body=row_name(use_case),
             example=example(contract),
         ),
     )  # fmt: skip
@@ -137,25 +156,31 @@ def _contributions(
     return [Contribution(r.feature, r.value, r.contribution, r.description, r.words) for r in found]
 
 
-def _policy(settings: Settings, use_case: str) -> Policy | None:
-    """What is explained and when; None when the policy can't be read, which hinders no scoring."""
+def _policy(settings: Settings, use_case: str) -> Picked:
+    """What is explained and when; a policy that can't be read hinders no scoring."""
     try:
-        return read_policy(settings.reference / use_case, settings.policy_overlay).explanation
+        policy = read_policy(settings.reference / use_case, settings.policy_overlay).explanation
     except UseCaseError as error:
         log.error("nobody knows which predictions of %s are explained: %s", use_case, error)
-        return None
+        return Picked()
+    return Picked(policy.select, policy.sample, policy.schedule)
 
 
-def _answer(body: ExplanationOut, policy: Policy | None) -> Response:
+def _fresh(prediction_id: UUID) -> bool:
+    """Whether a prediction was made just now, so that it may wait in another replica's journal."""
+    return abs(datetime.now(UTC) - moment(prediction_id)) < SHIPPED_WITHIN
+
+
+def _answer(body: ExplanationOut, again: timedelta) -> Response:
     if body.status != "PENDING":
         return Response(msgspec.json.encode(body), media_type="application/json")
-    again = math.ceil(_next_run(policy).total_seconds())
-    return Response(msgspec.json.encode(body), 202, {"Retry-After": str(again)}, media_type="application/json")
+    headers = {"Retry-After": str(math.ceil(again.total_seconds()))}
+    return Response(msgspec.json.encode(body), 202, headers, media_type="application/json")
 
 
-def _next_run(policy: Policy | None) -> timedelta:
+def _next_run(policy: Picked) -> timedelta:
     """How long until the DAG's next run by its schedule has had time to compute."""
-    if policy is None or not croniter.is_valid(policy.schedule):
+    if not croniter.is_valid(policy.schedule):
         return ASK_AGAIN
     now = datetime.now(UTC)
     begins: datetime = croniter(policy.schedule, now).get_next(datetime)

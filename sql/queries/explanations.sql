@@ -24,6 +24,17 @@ WHERE share IS NOT NULL
 ON CONFLICT (use_case, prediction_id) DO UPDATE SET share = excluded.share
 WHERE explanations.share IS NULL AND explanations.status <> 'COMPLETED';
 
+-- name: plan_anew!
+-- What a selection picks of all that was logged before a transaction, whatever was decided then. It is explained and not summed
+-- up, as the chance with which it was picked would be another one; what FAILED is tried again.
+INSERT INTO explanations (use_case, prediction_id, scored_at, model_version)
+SELECT use_case, prediction_id, scored_at, model_version
+FROM prediction_logs
+WHERE use_case = :use_case AND scored_at >= :since AND logged_xid < :end::text::xid8
+  AND explanation_share(:select, :sample, predicted_label, prediction_id) IS NOT NULL
+ON CONFLICT (use_case, prediction_id) DO UPDATE SET status = 'PENDING', attempts = 0, error = NULL
+WHERE explanations.status = 'FAILED';
+
 -- name: picks$
 -- Whether the next plan picks a prediction: none has looked at it yet, and the policy wants it.
 SELECT explanation_share(:select, :sample, p.predicted_label, p.prediction_id) IS NOT NULL
@@ -32,14 +43,16 @@ FROM prediction_logs AS p LEFT JOIN explanation_watermarks AS w USING (use_case)
 WHERE p.use_case = :use_case AND p.scored_at = :scored_at AND p.prediction_id = :prediction_id;
 
 -- name: request_explanation^
--- Somebody asked for one prediction; one that FAILED is tried again.
-INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, requested_at)
-VALUES (:use_case, :prediction_id, :scored_at, :model_version, now())
+-- Somebody asked for one prediction; one that FAILED is tried again. One that the policy picks too has its share at once, as it may
+-- be explained before a plan comes to it.
+INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, share, requested_at)
+VALUES (:use_case, :prediction_id, :scored_at, :model_version,
+        explanation_share(:select, :sample, :predicted_label::smallint, :prediction_id), now())
 ON CONFLICT (use_case, prediction_id) DO UPDATE
 SET status = CASE explanations.status WHEN 'FAILED' THEN 'PENDING' ELSE explanations.status END,
     attempts = CASE explanations.status WHEN 'FAILED' THEN 0 ELSE explanations.attempts END,
     requested_at = coalesce(explanations.requested_at, now())
-RETURNING prediction_id, model_version, status, contributions, base_value, attempts, error, share;
+RETURNING prediction_id, model_version, status, contributions, base_value, attempts, error;
 
 -- name: assign_chunks
 -- So many PENDING rows get a chunk of one model version, the unit of work and of retry: first those that somebody asked for, in
@@ -87,9 +100,9 @@ WITH least AS (
 ), claimed AS (
     UPDATE explanations AS e SET attempts = e.attempts + 1, error = NULL
     FROM taken AS t WHERE e.use_case = :use_case AND e.prediction_id = t.prediction_id
-    RETURNING e.prediction_id, e.scored_at, e.share
+    RETURNING e.prediction_id, e.scored_at
 )
-SELECT c.prediction_id, c.scored_at, c.share, p.features, p.score
+SELECT c.prediction_id, c.scored_at, p.features, p.score
 FROM claimed AS c LEFT JOIN prediction_logs AS p ON p.scored_at = c.scored_at AND p.prediction_id = c.prediction_id;
 
 -- name: make_explained!
@@ -101,7 +114,7 @@ UPDATE explanations AS e
 SET status = 'COMPLETED', contributions = c.contributions, base_value = :base_value, error = NULL, completed_at = now()
 FROM explained AS c
 WHERE e.use_case = :use_case AND e.prediction_id = c.prediction_id AND e.status = 'PENDING'
-RETURNING e.prediction_id;
+RETURNING e.prediction_id, e.share;
 
 -- name: fail!
 -- A row that can't be explained is tried again until its attempts are used up; it says why at once.
@@ -133,7 +146,7 @@ WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
 GROUP BY model_version, feature ORDER BY model_version, feature;
 
 -- name: get_explanation^
-SELECT prediction_id, model_version, status, contributions, base_value, attempts, error, share
+SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
 FROM explanations WHERE use_case = :use_case AND prediction_id = :prediction_id;
 
 -- name: count_by_status
@@ -142,7 +155,7 @@ SELECT status, count(*)::int AS n FROM explanations WHERE use_case = :use_case A
 
 -- name: failures
 -- The newest that FAILED, with why.
-SELECT prediction_id, model_version, status, contributions, base_value, attempts, error, share
+SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
 FROM explanations WHERE use_case = :use_case AND status = 'FAILED' ORDER BY prediction_id DESC LIMIT :limit;
 
 -- name: recent_explained

@@ -46,6 +46,7 @@ from tests.integration.logged import CONTRACT
 
 PLAIN = Account(params={}, metrics={}, below=(), figures={}, card="made for a test")
 THRESHOLD = 0.5
+ALL = {"select": "all"}
 Run = Callable[..., Any]
 
 
@@ -174,7 +175,7 @@ def test_each_prediction_is_explained_by_the_version_that_scored_it_as_shap_woul
     wired: Context, run: Run, log: Logged
 ) -> None:  # fmt: skip
     of = {1: log.ship(6000), 2: log.ship(700, 2, seed=5)}
-    chunks = run("plan", select="all")
+    chunks = run("plan", changed=ALL)
     assert len(chunks) == 2
     assert sum(run("explain", **chunk)["completed"] for chunk in chunks) == 6700
     for version, ids in of.items():
@@ -194,7 +195,7 @@ def test_the_policy_picks_flagged_ones_and_a_share_and_what_was_asked_for_comes_
     rows = wired.connection.execute("SELECT prediction_id FROM prediction_logs WHERE predicted_label = 1").fetchall()
     flagged = {row["prediction_id"] for row in rows}
     prediction = wired.predictions.get("fraud", next(each for each in ids if each not in flagged))
-    wired.explanations.request(prediction)
+    wired.explanations.request(prediction, select="flagged", sample=0.0)
     chunks = run("plan", changed={"limit": 1001, "chunk": 500})
     assert [chunk["chunk"] for chunk in chunks] == ["r/asked/1/0", "r/picked/1/0", "r/picked/1/1"]
     planned = kept(wired)
@@ -223,15 +224,54 @@ def test_a_prediction_that_is_logged_late_is_picked_and_none_is_picked_twice(
             late = log.ship(50, connection=slow)
             log.ship(100, seed=6)
             with pytest.raises(StepSkipped):
-                run("plan", changed={"select": "all"})
-        assert len(run("plan", changed={"select": "all"})) == 1
+                run("plan", changed=ALL)
+        assert len(run("plan", changed=ALL)) == 1
     assert len(kept(wired)) == 150
     assert set(late) <= set(kept(wired))
     wired.connection.execute("DELETE FROM explanations")
     with pytest.raises(StepSkipped):
-        run("plan", changed={"select": "all"})
+        run("plan", changed=ALL)
     assert len(run("plan", select="all")) == 1, "a run with the param looks at all again"
     assert len(kept(wired)) == 150
+
+
+def test_a_run_that_looks_at_all_again_takes_nothing_from_the_policy_and_is_not_summed_up(
+    wired: Context, run: Run, log: Logged
+) -> None:  # fmt: skip
+    log.ship(1000)
+    for chunk in run("plan"):
+        run("explain", **chunk)
+    _, before = wired.explanations.attributions("fraud", *day())[1]
+    wired.connection.execute("UPDATE explanations SET status = 'FAILED', attempts = 3 WHERE prediction_id IN"
+                             " (SELECT prediction_id FROM explanations LIMIT 7)")  # fmt: skip
+    new = log.ship(500, seed=8)
+    for number, chunk in enumerate(run("plan", "all", select="all")):
+        assert run("explain", f"all-{number}", **chunk)["failed"] == 0
+    found = kept(wired)
+    assert len(found) == 1500
+    assert {row["status"] for row in found.values()} == {"COMPLETED"}
+    picked = sum(found[each]["share"] is not None for each in new)
+    assert picked > 100, "what was new is picked by the policy all the same"
+    _, after = wired.explanations.attributions("fraud", *day())[1]
+    assert after.n == before.n + picked + 7
+    assert after.w == pytest.approx(1500, rel=0.25)
+
+
+def test_what_is_explained_before_a_plan_comes_to_it_counts_too(wired: Context, run: Run, log: Logged) -> None:
+    with psycopg.connect(wired.settings.database_url) as slow, slow.transaction():
+        slow.execute("SELECT pg_current_xact_id()")  # holds back what counts as settled
+        ids = log.ship(300)
+        flagged = [p for p in (wired.predictions.get("fraud", each) for each in ids) if p.predicted_label][:5]
+        for prediction in flagged:
+            wired.explanations.request(prediction, select="flagged", sample=0.25)
+        (asked,) = run("plan")
+        assert run("explain", **asked)["completed"] == 5
+    assert wired.explanations.attributions("fraud", *day())[1][1].n == 5
+    for chunk in run("plan", "later"):
+        run("explain", "later", **chunk)
+    shares = [row["share"] for row in kept(wired).values()]
+    assert wired.explanations.attributions("fraud", *day())[1][1].n == len(shares)
+    assert None not in shares
 
 
 def process(settings: Settings, code: str, chunk: str) -> subprocess.Popen[bytes]:
@@ -249,7 +289,7 @@ def test_a_killed_task_goes_on_where_it_was_and_writes_nothing_twice(
     wired: Context, run: Run, log: Logged, settings: Settings
 ) -> None:  # fmt: skip
     ids = log.ship(9000)
-    (chunk,) = run("plan", select="all")
+    (chunk,) = run("plan", changed=ALL)
     small = "import pipelines.steps.explain as step\nstep.BATCH = 1000"
     first = process(settings, small, chunk["chunk"])
     deadline = time.monotonic() + 60
@@ -290,7 +330,7 @@ def test_a_row_that_ends_its_process_fails_alone_after_three_attempts(
         "def deadly(self, features):\n    (features == -12345).any() and os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return usual(self, features)\nrule.Explainer.__call__ = deadly"
     )
-    (chunk,) = run("plan", select="all")
+    (chunk,) = run("plan", changed=ALL)
     codes = []
     for _ in range(3):  # as often as Airflow tries
         died = process(settings, deadly, chunk["chunk"])
@@ -316,7 +356,7 @@ def test_poisoned_rows_fail_by_themselves_and_say_why(wired: Context, run: Run, 
     for each, change in ((short, "features = features[1:2]"), (wrong, "score = 0.123456")):
         wired.connection.execute(f"UPDATE prediction_logs SET {change} WHERE prediction_id = %s", (each,))
     for attempt in (1, 2, 3):
-        (chunk,) = run("plan", f"r{attempt}", **({"select": "all"} if attempt == 1 else {}))
+        (chunk,) = run("plan", f"r{attempt}", changed=ALL)
         if attempt == 1:
             wired.connection.execute("DELETE FROM prediction_logs WHERE prediction_id = %s", (gone,))
         result = run("explain", f"r{attempt}", **chunk)
@@ -335,7 +375,7 @@ def test_a_model_that_is_gone_fails_its_chunk_for_good_and_a_registry_that_is_aw
     wired: Context, run: Run, log: Logged
 ) -> None:  # fmt: skip
     ids = log.ship(20)
-    (chunk,) = run("plan", select="all")
+    (chunk,) = run("plan", changed=ALL)
     again = replace(
         wired, params=chunk, settings=wired.settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
     )
@@ -360,7 +400,7 @@ def test_a_corrupt_artefact_is_an_error_of_the_model(
     wired.registry.attach("fraud", version, "explain.ubj", b"not a model")
     log.ship(5)
     wired.connection.execute("UPDATE prediction_logs SET model_version = %s", (version,))
-    (chunk,) = run("plan", select="all")
+    (chunk,) = run("plan", changed=ALL)
     with pytest.raises(ModelRejected, match=rf"explain\.ubj of version {version} can't be read"):
         run("explain", **chunk)
     assert {(row["status"], row["attempts"]) for row in kept(wired).values()} == {("PENDING", 1)}
@@ -406,7 +446,7 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
 def test_pictures_are_drawn_for_each_version_into_mlflow_once_an_hour(wired: Context, run: Run, log: Logged) -> None:
     log.ship(400)
     log.ship(300, 2)
-    for chunk in run("plan", select="all"):
+    for chunk in run("plan", changed=ALL):
         run("explain", **chunk)
     assert run("summarise")["drawn"] == [1, 2]
     again = run("summarise")

@@ -215,6 +215,12 @@ def test_one_row_is_explained_at_once_by_a_process_that_scoring_does_without(ser
     assert "pipelines.explainer" in helper.cmdline()
     libraries = [Path(item.path).name for item in psutil.Process(server.pid).memory_maps()]
     assert not [name for name in libraries if "xgboost" in name]
+    assert not [name for name in helper.environ() if name.startswith("SIXGATE_")], "it is told no secret"
+    helper.suspend()
+    hung = server.client.post("/v1/fraud/explain", json=made.row(), timeout=40)
+    assert (hung.status_code, "started anew" in hung.json()["detail"]) == (503, True)
+    assert server.client.post("/v1/fraud/explain", json=made.row(), timeout=40).status_code == 200
+    (helper,) = psutil.Process(server.pid).children(recursive=True)
     helper.kill()
     statuses = [server.client.post("/v1/fraud/explain", json=made.row(), timeout=40).status_code for _ in range(2)]
     assert statuses[-1] == 200 and set(statuses) <= {200, 503}

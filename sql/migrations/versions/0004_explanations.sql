@@ -15,8 +15,8 @@ CREATE INDEX explanations_over_time ON explanations USING brin (scored_at);
 CREATE FUNCTION explanation_share(selection text, sample double precision, predicted_label smallint, prediction_id uuid)
 RETURNS double precision LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN selection = 'all' OR selection = 'flagged' AND predicted_label = 1 THEN 1
-                WHEN selection = 'flagged' AND mod(abs(hashtextextended(prediction_id::text, 0)), 10000) < sample * 10000
-                THEN sample END
+                WHEN selection = 'flagged' AND mod(abs(hashtextextended(prediction_id::text, 0)), 10000) < ceil(sample * 10000)
+                THEN ceil(sample * 10000) / 10000 END
 $$;
 
 -- The transaction id up to which the log was looked through for predictions to explain.

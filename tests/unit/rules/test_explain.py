@@ -77,6 +77,10 @@ def test_when_the_faster_way_errs_the_booster_computes_all_rows(
         values, _ = tree_shap(model, features)
     assert np.array_equal(values, model.predict(xgboost.DMatrix(features), pred_contribs=True)[:, :-1].astype(np.float64))
     assert "WoodElf and the booster are 0.001 apart" in caplog.text
+    monkeypatch.setattr(rule, "_by_woodelf", lambda *given: [].pop())
+    with caplog.at_level(logging.WARNING):
+        assert np.array_equal(tree_shap(model, features)[0], values)
+    assert "WoodElf failed (IndexError: pop from empty list)" in caplog.text
 
 
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
