@@ -20,6 +20,7 @@ import psycopg
 import pytest
 import shap
 import xgboost
+from psycopg.types.json import Jsonb
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -32,6 +33,7 @@ from pipelines.rules.alarms import ATTRIBUTION, alarms
 from pipelines.rules.bundle import Calibration
 from pipelines.rules.candidates import Candidate
 from pipelines.rules.check import References, Span, Traffic, check
+from pipelines.rules.contract import Contract
 from pipelines.rules.reference import Reference
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
@@ -475,6 +477,13 @@ def test_the_command_explains_a_prediction_and_keeps_what_it_found(
     assert kept(wired)[one]["status"] == "COMPLETED"
     found = json.loads(CliRunner().invoke(cli.app, ["explain", str(one), "--json"]).output)
     assert [r["contribution"] for r in found["reasons"]] == pytest.approx(sorted(values[0], key=lambda v: -abs(v)), abs=1e-5)
+    body = json.loads(msgspec.json.encode(CONTRACT))
+    body["features"][0] |= {"name": "sum_spent", "description": "what was spent"}
+    former = msgspec.convert(body, Contract).hash
+    wired.connection.execute("INSERT INTO contracts VALUES (%s, 'fraud', %s)", [former, Jsonb(body)])
+    wired.connection.execute("UPDATE prediction_logs SET contract_hash = %s WHERE prediction_id = %s", [former, one])
+    assert "what was spent, " in CliRunner().invoke(cli.app, ["explain", str(one)]).output, "in the words of its own contract"
+    assert "no prediction has the id" in str(CliRunner().invoke(cli.app, ["explain", str(UUID(int=2**128 - 1))]).exception)
     unknown = CliRunner().invoke(cli.app, ["explain", str(UUID(uuid7(int(time.time() * 1000), 1)[0]))])
     assert "is logged" in str(unknown.exception)
     assert CliRunner().invoke(cli.app, ["explain", str(uuid4())[:8]]).exit_code == 2
