@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -12,7 +12,9 @@ from pipelines.errors import SixgateError
 from pipelines.records import Claimed, Explanation, Prediction
 from pipelines.settings import Settings
 from pipelines.show import JsonOption, UseCaseOption
-from pipelines.wiring import Context
+
+if TYPE_CHECKING:  # the command line lists its commands, and must stay light
+    from pipelines.wiring import Context
 
 
 def explain(
@@ -47,7 +49,7 @@ def explain(
     console().print(*explanation_view(prediction, known.base_value, found), sep="\n")
 
 
-def _now(wired: Context, prediction: Prediction) -> Explanation:
+def _now(wired: "Context", prediction: Prediction) -> Explanation:
     """Compute and keep it, as the explain step does."""
     from pipelines.steps.explain import load, write
 

@@ -134,6 +134,35 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings
         page.context.browser.close()
 
 
+def test_a_killed_explanation_is_tried_again_by_airflow_and_all_are_explained(stack: Settings) -> None:
+    def explaining() -> list[psutil.Process]:
+        found = []
+        for process in child.descendants(home_of(stack).run):
+            with contextlib.suppress(psutil.Error):
+                if {"step", "explain"} <= set(process.cmdline()):
+                    found.append(process)
+        return found
+
+    with contextlib.closing(Airflow(stack)) as airflow:
+        run = airflow.trigger("fraud_batch_explanation", {"select": "all"})
+        until(explaining)
+        explaining()[0].kill()
+        tasks = airflow.finish("fraud_batch_explanation", run)
+        chunks = [name for name in tasks if name.startswith("explain")]
+        assert len(chunks) > 1 and set(tasks.values()) == {"success"}
+        path = f"{stack.airflow_url}/api/v2/dags/fraud_batch_explanation/dagRuns/{run}/taskInstances"
+        found = httpx.get(path, headers=airflow.headers).json()["task_instances"]
+        tries = [task["try_number"] for task in found if task["task_id"] == "explain"]
+        assert sorted(tries) == [1] * (len(chunks) - 1) + [2]
+    with psycopg.connect(stack.database_url) as connection:
+        states = connection.execute("SELECT status, count(*) FROM explanations GROUP BY status").fetchall()
+        left = connection.execute(
+            "SELECT count(*) FROM prediction_logs LEFT JOIN explanations USING (prediction_id) WHERE status IS NULL"
+        ).fetchone()
+    assert [state for state, _ in states] == ["COMPLETED"]
+    assert left == (0,)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
 def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_path: Path) -> None:
     from playwright.sync_api import expect, sync_playwright
