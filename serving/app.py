@@ -20,7 +20,7 @@ from serving.heartbeat import Heartbeat
 from serving.registry import Registry
 from serving.reload import Reloader
 from serving.requests import AccessLog
-from serving.routes import explanations, health, labels, live, model, predict, predictions
+from serving.routes import explain, explanations, health, labels, live, model, predict, predictions
 from serving.service import Service
 from serving.shipper import Shipper, Syncer
 from serving.watch import Watch
@@ -37,7 +37,7 @@ DESCRIPTION = (
     "`/v1/{use_case}/live?sample=0.1` sends predictions (a sample), reloads and alerts as they happen: the schemas `Live…`."
 )
 Worker = Reloader | Heartbeat | Syncer | Shipper | AccessLog | Snapshots
-USE_CASE_ROUTES = (predict, labels, predictions, explanations, model, live)
+USE_CASE_ROUTES = (predict, explain, labels, predictions, explanations, model, live)
 
 log = logging.getLogger(__name__)
 

@@ -76,7 +76,8 @@ class ExplainerProcess:
             raise
         if isinstance(answer, explaining.Explained):
             return answer
-        raise Problem(503, f"version {model.served.version} can't explain this row: {answer}")
+        why = answer.error if isinstance(answer, explaining.Failed) else "it answered out of turn"
+        raise Problem(503, f"version {model.served.version} can't explain this row: {why}")
 
     async def _ready(self, use_case: str, model: Model) -> None:
         """Have a process that holds the model."""

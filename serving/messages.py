@@ -1,5 +1,6 @@
 """What the API says: the types of its answers and of the bodies that no contract shapes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,6 +8,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from pipelines.rules.contract import Contract
+from pipelines.rules.reasons import reasons
 from serving.intake import Key, Moment
 
 MAX_LABELS = 10_000
@@ -79,6 +82,14 @@ class Contribution(msgspec.Struct):
     contribution: float
     description: str
     reason: str
+
+
+def contributions(
+    contract: Contract, contract_hash: str, features: Sequence[float], values: Sequence[float]
+) -> list[Contribution]:  # fmt: skip
+    """Contributions beside the features of a row that was made under a contract, the largest first."""
+    found = reasons(contract, contract_hash, features, values)
+    return [Contribution(r.feature, r.value, r.contribution, r.description, r.words) for r in found]
 
 
 class ExplanationOut(msgspec.Struct, omit_defaults=True):

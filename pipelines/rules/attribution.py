@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+PERIOD = timedelta(days=7)  # that people are shown
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """SHAP values of a booster's margin: by XGBoost's own code, and for many rows by WoodElf, which is as exact and faster.
 
 Path-dependent Tree SHAP (Lundberg and others, Nature Machine Intelligence 2, 2020), which `shap.TreeExplainer` also leaves to
-the booster. WoodElf (Nadel and Wettenstein, AAAI 2026) computes the same values for all rows of a tree at once; what it costs
+the booster. WoodElf (Nadel and Wettenstein, 2025) computes the same values for all rows of a tree at once; what it costs
 before the first row pays off from some thousand rows on. Both were measured: docs/decisions/015.
 """
 

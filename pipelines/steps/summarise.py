@@ -1,26 +1,24 @@
 """Sum up explanations: how far they are, which features move scores most, and pictures of that for each model version."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.rules.attribution import Attribution, thinned
+from pipelines.rules.attribution import PERIOD, Attribution, thinned
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
-PERIOD = timedelta(days=7)
 PICTURED, FEWEST = 20_000, 50  # newest explained predictions behind a picture
 AGAIN = timedelta(hours=1)
-SUMMARY = "explanations.json"
 
 
 def run(context: Context) -> dict[str, Any]:
     """Log global importance, mean |contribution| in log-odds of all predictions, and draw what is older than an hour."""
     since = context.as_of - PERIOD
-    found = context.explanations.attributions(context.name, since, datetime.now(UTC) + PERIOD)
+    found = context.explanations.attributions(context.name, since, context.as_of + PERIOD)
     for version, (columns, sums) in found.items():
         for name, mean in importance(columns, sums):
             log.info("version %s  %-28s %.4f", version, name, mean)

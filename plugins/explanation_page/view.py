@@ -1,7 +1,6 @@
 """What the explanation page shows, as plain values for its templates."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from pipelines.records import Explanation, Prediction
@@ -10,7 +9,6 @@ from pipelines.rules.contract import Contract
 from pipelines.rules.reasons import Reason, reasons
 from pipelines.rules.reference import Reference
 
-PERIOD = timedelta(days=7)
 WIDTH = 160  # pixels of the longest bar
 
 

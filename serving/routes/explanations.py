@@ -1,15 +1,13 @@
-"""Why a prediction came out as it did: computed in batch by the DAG, or for one row at once."""
+"""Why a logged prediction came out as it did, as the DAG computed it."""
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-import numpy as np
 from croniter import croniter
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,22 +15,18 @@ from starlette.responses import Response
 
 from pipelines.errors import UnknownPrediction, UseCaseError
 from pipelines.records import Explanation, Prediction
-from pipelines.rules.bundle import TOLERANCE, sigmoid
 from pipelines.rules.contract import Contract
-from pipelines.rules.reasons import reasons
 from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.use_case import read_policy
-from serving.front import Hot
 from serving.identifiers import moment
-from serving.intake import example
 from serving.lookup import find
-from serving.messages import Contribution, ExplainedOut, ExplanationOut
-from serving.openapi import documented, row_name
+from serving.messages import ExplanationOut, contributions
+from serving.openapi import documented
 from serving.problems import Problem
-from serving.scoring import Scorer, encode, no_score, risk
+from serving.scoring import Scorer
 from serving.service import Service
 
 SHIPPED_WITHIN, SHIPS_IN = timedelta(minutes=1), timedelta(seconds=2)
@@ -54,7 +48,7 @@ class Picked:
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:
-    """`/predictions/{prediction_id}/explanation` and `/explain`."""
+    """`/predictions/{prediction_id}/explanation`."""
     router = APIRouter()
     settings, journal, use_case, contract = service.settings, service.journal, scorer.use_case, scorer.contract
     policy = _policy(settings, use_case)
@@ -105,55 +99,17 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
             under = ModelStore(connection).contract(prediction.contract_hash, contract)
         return _answer(explained(under, prediction, known), _next_run(policy))
 
-    async def explain(caller: str, body: bytes) -> bytes:
-        service.rate.take(caller)
-        transaction = scorer.intake.one(body)
-        model, features = scorer.serving(), scorer.features([transaction])
-        (score,) = model.score(features)
-        if not math.isfinite(score):
-            raise no_score()
-        row = features[0].tolist()
-        found = await service.explainer.explain(use_case, model, row)
-        if not abs(sigmoid(np.array([found.base_value + sum(found.contributions)]))[0] - score) <= TOLERANCE:
-            log.error("what explains version %d does not add up to its scores", model.served.version)
-            raise Problem(503, f"what explains version {model.served.version} does not add up to its scores")
-        threshold = model.bundle.threshold
-        return encode(
-            ExplainedOut(
-                score, int(score >= threshold), threshold, risk(score, threshold), model.served.version, found.base_value,
-                _contributions(contract, contract.hash, row, found.contributions),
-            )
-        )  # fmt: skip
-
-    router.add_api_route(
-        "/explain",
-        Hot(explain, "predict", "Score one row and say why, at once. Nothing is logged; the first call starts a process."),
-        methods=["POST"],
-        operation_id=f"{use_case}_explain",
-        summary="Score one row and say why",
-        **documented(
-            {200: ("the score and its reasons", ExplainedOut)}, 413, 422, 429, 501, 503, body=row_name(use_case),
-            example=example(contract),
-        ),
-    )  # fmt: skip
     return router
 
 
 def explained(contract: Contract, prediction: Prediction, known: Explanation) -> ExplanationOut:
     """Put contributions beside the features they come from, the largest first."""
-    contributions = None
+    given = None
     if known.status == "COMPLETED" and known.contributions is not None:
-        contributions = _contributions(contract, prediction.contract_hash, prediction.features, known.contributions)
+        given = contributions(contract, prediction.contract_hash, prediction.features, known.contributions)
     return ExplanationOut(
-        known.prediction_id, cast("Any", known.status), known.model_version, known.base_value, contributions, known.error
+        known.prediction_id, cast("Any", known.status), known.model_version, known.base_value, given, known.error
     )
-
-
-def _contributions(
-    contract: Contract, contract_hash: str, features: Sequence[float], contributions: Sequence[float]
-) -> list[Contribution]:
-    found = reasons(contract, contract_hash, features, contributions)
-    return [Contribution(r.feature, r.value, r.contribution, r.description, r.words) for r in found]
 
 
 def _policy(settings: Settings, use_case: str) -> Picked:

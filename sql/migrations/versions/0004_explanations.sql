@@ -1,5 +1,5 @@
--- Contributions are an array in the order of the version's contract, as features are: two thirds smaller than named ones, and
--- read as columns. What was explained before is explained anew.
+-- Contributions are an array in the order of the version's contract, as features are: under a quarter of the size of named
+-- ones, and read as columns. What was explained before is explained anew.
 ALTER TABLE explanations DROP COLUMN contributions;
 ALTER TABLE explanations
     ADD COLUMN contributions double precision[],
