@@ -72,6 +72,16 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Review:
+    """What a person answered about a decision; `comment` is None when nothing was said."""
+
+    reviewer: str
+    approved: bool
+    comment: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelRecord:
     """A registered model version; `digest` names its serving files, `run_id` the retraining run that made it."""
 

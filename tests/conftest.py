@@ -12,6 +12,7 @@ from psycopg import sql
 
 from stack import throwaway
 from stack.postgres import Postgres
+from stack.throwaway import Registry
 
 settings.register_profile("any machine", deadline=None)  # tests run side by side, and time out as a whole
 settings.load_profile("any machine")
@@ -47,7 +48,16 @@ def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def mlflow_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server that nobody else uses."""
-    with throwaway.mlflow(tmp_path_factory.mktemp("mlflow"), throwaway.free_port()) as uri:
-        yield uri
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """An MLflow server that nobody else uses, with its passwords."""
+    with throwaway.mlflow(tmp_path_factory.mktemp("mlflow"), throwaway.free_port()) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def mlflow_uri(mlflow: Registry) -> Iterator[str]:
+    """Its address; this process, and those that it starts, sign in as steps do."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in throwaway.sign_in(mlflow.passwords).items():
+            patch.setenv(name, value)
+        yield mlflow.uri

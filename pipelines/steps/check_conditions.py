@@ -28,6 +28,11 @@ def run(context: Context) -> dict[str, Any]:
         policy=msgspec.to_builtins(policy),
         git_sha=git_sha(context.settings),
     )
+    if decision.verdict == "SKIPPED":
+        raise StepSkipped(f"decision {decision.id} was skipped before: {decision.reason}; trigger a new run")
+    if decision.verdict is not None:
+        log.info("decision %s was decided before (%s): its record stays as it is", decision.id, decision.verdict)
+        return {"decision_id": decision.id}
     if snapshot := params.get("snapshot"):
         context.artifacts.require("snapshots", str(snapshot))
     reason = why_not(_gather(context, forced=bool(params.get("force"))), policy)

@@ -63,7 +63,7 @@ def load(context: Context, version: int) -> Loaded:
     away."""
     model = context.models.get(context.name, version)
     try:
-        with Production(context.settings.mlflow_tracking_uri, timeout=60) as production:
+        with Production.of(context.settings) as production:
             files = production.fetch(context.name, version, ("bundle.json", EXPLAINERS[model.kind]))
     except httpx.HTTPStatusError as error:
         if error.response.status_code not in (400, 404):  # RESOURCE_DOES_NOT_EXIST; anything else may pass

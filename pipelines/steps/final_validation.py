@@ -69,7 +69,7 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     contract, limits = context.use_case.contract, context.use_case.policy.final_validation
     model = context.models.get(context.name, version)
     name = EXPLAINERS[model.kind]
-    with Production(context.settings.mlflow_tracking_uri, timeout=60) as production:
+    with Production.of(context.settings) as production:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)

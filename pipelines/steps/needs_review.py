@@ -3,8 +3,9 @@
 from typing import Any
 
 from pipelines.errors import StepSkipped
-from pipelines.records import Decision
+from pipelines.records import Decision, LedgerEntry
 from pipelines.render import gate_card
+from pipelines.rules.ledger import champion
 from pipelines.rules.policy import Review
 from pipelines.rules.promotion import promotion_id, state_of
 from pipelines.wiring import Context
@@ -16,15 +17,27 @@ def run(context: Context) -> dict[str, Any]:
     if decision is None:
         raise StepSkipped("no decision is APPROVED: there is nothing to promote")
     entries = context.ledger.of(promotion_id(context.name, decision.id))
-    if state_of(entries) in ("REFUSED", "ROLLED_BACK"):
-        raise StepSkipped(f"decision {decision.id} was {entries[-1].state} before: {entries[-1].reason}")
-    review = needs_review(decision, context.use_case.policy.review)
+    if finished := _finished(context, decision, entries):
+        raise StepSkipped(finished)
+    answered = context.decisions.review_of(decision.id) is not None or state_of(entries) is not None
+    review = not answered and needs_review(decision, context.use_case.policy.review)
     return {
         "decision_id": decision.id,
         "evidence_hash": decision.evidence_hash,
         "next": "review" if review else "final_validation",
         "card": gate_card(decision),
     }
+
+
+def _finished(context: Context, decision: Decision, entries: list[LedgerEntry]) -> str | None:
+    """Say why there is nothing left to do for a decision, or None. A switch that was begun, or that serves, is repaired."""
+    state = state_of(entries)
+    if state in ("REFUSED", "ROLLED_BACK"):
+        return f"decision {decision.id} was {state} before: {entries[-1].reason}"
+    serves = champion(context.ledger.recent(context.name))
+    if state == "DONE" and (serves is None or serves.version != decision.challenger_version):
+        return f"decision {decision.id} was carried out at {entries[-1].at:%Y-%m-%d %H:%M} UTC, and another model serves since"
+    return None
 
 
 def _wanted(context: Context) -> Decision | None:

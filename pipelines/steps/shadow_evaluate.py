@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.errors import EvidenceError
 from pipelines.records import Decision
 from pipelines.render import gate_table
+from pipelines.rules.contract import Contract
 from pipelines.rules.evidence import Evidence
 from pipelines.rules.frame import Frame
 from pipelines.rules.gates import judge
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 def run(context: Context) -> dict[str, Any]:
     """Gather the evidence, decide, and record the verdict with all it rests on."""
     decision = context.decisions.of_run(context.name, context.run_id)
+    if decision.verdict is not None:
+        log.info("decision %s was decided before: its record stays as it is\n%s", decision.id, gate_table(decision))
+        return {"decision_id": decision.id, "verdict": decision.verdict}
     evidence = gather(context, decision)
     results = judge(evidence, thresholds(decision))
     found, reason = verdict(results)
@@ -66,13 +70,16 @@ def thresholds(decision: Decision) -> Gates:
 
 
 def gather(context: Context, decision: Decision) -> Evidence:
-    """Score the held-out rows with both models, each flagged at its own stored threshold."""
+    """Score the held-out rows with both models, each flagged at its own stored threshold.
+
+    Rows are read by the contract that the challenger was trained under: the folder's may have changed since.
+    """
     if decision.challenger_version is None or decision.dataset is None:
         raise EvidenceError(f"decision {decision.id} has no challenger: run its train step first")
-    rows = Frame.of(context.artifacts.load("datasets", decision.dataset["holdout"]), context.use_case.contract)
-    challenger = Replay(
-        context.settings, context.models.get(context.name, decision.challenger_version), context.use_case.contract
-    )
+    model = context.models.get(context.name, decision.challenger_version)
+    contract = context.models.contract(model.contract_hash, context.use_case.contract)
+    rows = Frame.of(context.artifacts.load("datasets", decision.dataset["holdout"]), contract)
+    challenger = Replay(context.settings, model, contract)
     scores = challenger.scores(rows.features)
     evidence = Evidence(
         labels=rows.labels,
@@ -80,19 +87,21 @@ def gather(context: Context, decision: Decision) -> Evidence:
         challenger_flags=scores >= challenger.bundle.threshold,
         predictions=int(decision.dataset["predictions"]),
         coverage={band: (labelled, all_) for band, (labelled, all_) in decision.dataset.get("coverage", {}).items()},
-        slices=masks(decision.policy["evaluation"].get("slices", {}), context.use_case.contract, rows.features),
+        slices=masks(decision.policy["evaluation"].get("slices", {}), contract, rows.features),
     )
-    return _with_champion(context, decision, rows, evidence) if decision.champion_version else evidence
+    return _with_champion(context, decision, rows, evidence, contract) if decision.champion_version else evidence
 
 
-def _with_champion(context: Context, decision: Decision, rows: Frame, evidence: Evidence) -> Evidence:
+def _with_champion(
+    context: Context, decision: Decision, rows: Frame, evidence: Evidence, contract: Contract
+) -> Evidence:  # fmt: skip
     """Add what the champion logged; rows that it did not score itself are scored by it now."""
     version = decision.champion_version
     assert version is not None
     scores, thresholds = rows.scores.copy(), rows.thresholds.copy()
     replayed = rows.versions != version
     if replayed.any():
-        champion = Replay(context.settings, context.models.get(context.name, version), context.use_case.contract)
+        champion = Replay(context.settings, context.models.get(context.name, version), contract)
         scores[replayed] = champion.scores(rows.features[replayed])
         thresholds[replayed] = champion.bundle.threshold
     log.info("%s of %s rows carry the champion's logged scores", int((~replayed).sum()), len(rows))

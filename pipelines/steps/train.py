@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.card import Data, model_card
+from pipelines.errors import EvidenceError
 from pipelines.rules import explain
 from pipelines.rules.bundle import digest
 from pipelines.rules.candidates import Candidate, choose, fit_all
@@ -29,15 +30,18 @@ EXAMPLE_ROWS, EXPLAINED_ROWS = 5, 1000
 
 def run(context: Context) -> dict[str, Any]:
     """Train once per run: a repeated step finds what it registered."""
+    decision = context.decisions.of_run(context.name, context.run_id)
     made = context.models.of_run(context.name, context.run_id)
     if made is None:
-        decision = context.decisions.of_run(context.name, context.run_id)
+        if decision.verdict is not None:
+            raise EvidenceError(f"decision {decision.id} is decided ({decision.verdict}) without a model: trigger a new run")
         data = decision.dataset or {}
         frame = Frame.of(context.artifacts.load("datasets", data["train"]), context.use_case.contract)
         _record(context, frame, _decide(context, frame), data)
         made = context.models.of_run(context.name, context.run_id)
         assert made is not None
-    context.decisions.set_challenger(context.name, context.run_id, made.version)
+    if decision.verdict is None:
+        context.decisions.set_challenger(context.name, context.run_id, made.version)
     page = context.settings.model_page(context.name, made.version)
     return {"version": made.version, "kind": made.kind, "mlflow_run_id": made.mlflow_run_id, "page": page}
 

@@ -41,6 +41,8 @@ class Gathered:
 def run(context: Context) -> dict[str, Any]:
     """Write train and held-out rows under the names their content gives them; data that can't be trusted end the run."""
     decision = context.decisions.of_run(context.name, context.run_id)
+    if decision.verdict is not None:
+        return _recorded(decision)
     served = champion(context.ledger.recent(context.name))
     rows = _gather(context, decision, has_champion=served is not None)
     frame, warnings = _checked(context, rows, decision)
@@ -78,6 +80,15 @@ def run(context: Context) -> dict[str, Any]:
     )
     log.info("%s rows train, %s are held out from %s on (%s)", f"{len(train):,}", f"{len(holdout):,}", cut, rows.source)
     return {"train": written["train"], "holdout": written["holdout"], "evidence_source": rows.source}
+
+
+def _recorded(decision: Decision) -> dict[str, Any]:
+    """What a decided run was judged on; DataError when it ended at this step."""
+    if decision.dataset is None:
+        raise DataError(f"decision {decision.id} is decided ({decision.verdict}): {decision.reason}; trigger a new run")
+    log.info("decision %s was decided before (%s): its record stays as it is", decision.id, decision.verdict)
+    names = ("train", "holdout")
+    return {name: decision.dataset[name] for name in names} | {"evidence_source": decision.evidence_source}
 
 
 def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gathered:

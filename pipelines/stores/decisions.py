@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from pipelines.errors import EvidenceError
-from pipelines.records import Decision
+from pipelines.records import Decision, Review
 from pipelines.stores.database import Connection, queries
 
 
@@ -30,11 +30,11 @@ class DecisionStore:
         git_sha: str | None,
     ) -> Decision:
         """Open the decision of a run, or find it again."""
-        row = queries("decisions").open_decision(
+        queries("decisions").open_decision(
             self._connection, use_case=use_case, run_id=run_id, trigger=trigger, requested_by=requested_by,
             request_reason=reason, params=Jsonb(params), as_of=as_of, policy=Jsonb(policy), git_sha=git_sha,
         )  # fmt: skip
-        return Decision(**row)
+        return self.of_run(use_case, run_id)
 
     def of_run(self, use_case: str, run_id: str) -> Decision:
         """Return a run's decision, or say that its first step has not run."""
@@ -77,15 +77,22 @@ class DecisionStore:
     def set_dataset(
         self, use_case: str, run_id: str, *, dataset: dict[str, Any], evidence_source: str, champion_version: int | None
     ) -> None:
-        """Fix what the run trains and judges on."""
-        queries("decisions").set_dataset(
+        """Fix what the run trains and judges on; EvidenceError when it is decided."""
+        written = queries("decisions").set_dataset(
             self._connection, use_case=use_case, run_id=run_id, dataset=Jsonb(dataset), evidence_source=evidence_source,
             champion_version=champion_version,
         )  # fmt: skip
+        self._require(written, use_case, run_id)
 
     def set_challenger(self, use_case: str, run_id: str, version: int) -> None:
-        """Name the model that the run trained."""
-        queries("decisions").set_challenger(self._connection, use_case=use_case, run_id=run_id, version=version)
+        """Name the model that the run trained; EvidenceError when it is decided."""
+        written = queries("decisions").set_challenger(self._connection, use_case=use_case, run_id=run_id, version=version)
+        self._require(written, use_case, run_id)
+
+    def _require(self, written: bool, use_case: str, run_id: str) -> None:
+        if not written:
+            decision = self.of_run(use_case, run_id)
+            raise EvidenceError(f"decision {decision.id} is decided ({decision.verdict}) and stays as it is: trigger a new run")
 
     def decide(
         self, use_case: str, run_id: str, *, verdict: str, reason: str, gates: list[dict[str, Any]] | None = None,
@@ -102,14 +109,21 @@ class DecisionStore:
         return decision
 
     def note_failure(self, use_case: str, run_id: str, reason: str) -> None:
-        """Keep why a run ended without a verdict; a retry may still come to one."""
+        """Keep why a run ended without a verdict; a retry may still come to one. What is decided keeps its reason."""
         queries("decisions").note_failure(self._connection, use_case=use_case, run_id=run_id, reason=reason)
 
-    def record_review(self, use_case: str, decision_id: int, *, reviewer: str, comment: str) -> None:
-        """Keep who answered the review and what they said."""
+    def record_review(self, use_case: str, decision_id: int, *, reviewer: str, approved: bool, comment: str) -> Review:
+        """Keep who answered the review and what they said; the first answer stands, and is returned."""
+        self.get(use_case, decision_id)
         queries("decisions").record_review(
-            self._connection, use_case=use_case, id=decision_id, reviewer=reviewer, comment=comment
+            self._connection, id=decision_id, reviewer=reviewer, approved=approved, comment=comment or None
         )
+        return Review(**queries("decisions").review_of(self._connection, id=decision_id))
+
+    def review_of(self, decision_id: int) -> Review | None:
+        """What was answered about a decision, if anything was."""
+        row = queries("decisions").review_of(self._connection, id=decision_id)
+        return Review(**row) if row else None
 
 
 def _decision(row: dict[str, Any] | None) -> Decision | None:

@@ -1,4 +1,4 @@
-"""The database's schema: migrations, partitions ahead, and a view per use case; `python -m pipelines.stores.schema`."""
+"""The database's schema: migrations, partitions ahead, a view per use case, and rights; `python -m pipelines.stores.schema`."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,13 +13,14 @@ from pipelines.errors import SixgateError
 from pipelines.rules.contract import Contract
 from pipelines.settings import Settings
 from pipelines.stores.database import connect
+from pipelines.stores.roles import grant
 from pipelines.use_case import read_contract, read_each
 
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = 2, 10
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the schema to the newest revision, make partitions ahead and a view for each use case; safe to repeat."""
+    """Bring the schema to the newest revision, make partitions and views, and grant rights; safe to repeat."""
     config = Config()
     config.set_main_option("script_location", str(settings.root / "sql" / "migrations"))
     engine = sqlalchemy.create_engine(settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1))
@@ -36,6 +37,8 @@ def migrate(settings: Settings) -> None:
             create_view(connection, contract)
         for fault in faults.values():
             print(f"no view of predictions: {fault}", file=sys.stderr)
+        if not grant(connection):
+            print("the roles of sql/roles.sql are not there: every process signs in as the schema's owner", file=sys.stderr)
 
 
 def create_view(connection: psycopg.Connection[dict[str, object]], contract: Contract) -> None:

@@ -1,9 +1,8 @@
--- name: open_decision^
+-- name: open_decision!
 -- The first step of a run opens its decision; a retried step finds it again.
-INSERT INTO retraining_decisions (use_case, run_id, trigger, requested_by, request_reason, params, as_of, policy, git_sha)
+INSERT INTO decision_records (use_case, run_id, trigger, requested_by, request_reason, params, as_of, policy, git_sha)
 VALUES (:use_case, :run_id, :trigger, :requested_by, :request_reason, :params, :as_of, :policy, :git_sha)
-ON CONFLICT (use_case, run_id) DO UPDATE SET run_id = excluded.run_id
-RETURNING *;
+ON CONFLICT DO NOTHING;
 
 -- name: get_by_run^
 -- The decision a run belongs to.
@@ -37,31 +36,36 @@ ORDER BY d.id DESC LIMIT 1;
 -- The newest decisions first.
 SELECT * FROM retraining_decisions WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
 
--- name: set_dataset!
--- What the run will train and judge on.
-UPDATE retraining_decisions SET dataset = :dataset, evidence_source = :evidence_source, champion_version = :champion_version
-WHERE use_case = :use_case AND run_id = :run_id;
+-- name: set_dataset$
+-- What the run will train and judge on; false when it is decided.
+SELECT write_dataset(:use_case, :run_id, :dataset, :evidence_source, :champion_version);
 
--- name: set_challenger!
--- The model the run trained.
-UPDATE retraining_decisions SET challenger_version = :version WHERE use_case = :use_case AND run_id = :run_id;
+-- name: set_challenger$
+-- The model the run trained; false when it is decided.
+SELECT write_challenger(:use_case, :run_id, :version);
 
--- name: decide!
+-- name: decide$
 -- A verdict is written once; a retried step leaves it as it was.
-UPDATE retraining_decisions
-SET verdict = :verdict, reason = :reason, gates = :gates, evidence_hash = :evidence_hash, decided_at = now()
-WHERE use_case = :use_case AND run_id = :run_id AND verdict IS NULL;
+SELECT write_verdict(:use_case, :run_id, :verdict, :reason, :gates, :evidence_hash);
 
--- name: note_failure!
+-- name: note_failure$
 -- A step failed, so the run has no verdict: the reason says why, until a retry comes to one.
-UPDATE retraining_decisions SET reason = :reason WHERE use_case = :use_case AND run_id = :run_id AND verdict IS NULL;
+SELECT write_failure(:use_case, :run_id, :reason);
 
 -- name: supersede_older!
 -- Only the newest approved candidate may be promoted; what was promoted already stays approved.
-UPDATE retraining_decisions AS d SET verdict = 'SUPERSEDED', reason = 'a newer candidate was approved: decision ' || :id
+INSERT INTO decision_events (decision_id, event, actor, superseded_by)
+SELECT d.id, 'SUPERSEDED', 'sixgate', :id
+FROM retraining_decisions AS d
 WHERE d.use_case = :use_case AND d.id < :id AND d.verdict = 'APPROVED'
-  AND NOT EXISTS (SELECT FROM promotions AS p WHERE p.decision_id = d.id AND p.state IN ('INTENDED', 'DONE'));
+  AND NOT EXISTS (SELECT FROM promotions AS p WHERE p.decision_id = d.id AND p.state IN ('INTENDED', 'DONE'))
+ON CONFLICT DO NOTHING;
 
 -- name: record_review!
--- Who answered the review, and what they said.
-UPDATE retraining_decisions SET reviewer = :reviewer, review_comment = :comment WHERE use_case = :use_case AND id = :id;
+-- Who answered the review, and what they said; the first answer stands.
+INSERT INTO decision_events (decision_id, event, actor, approved, comment)
+VALUES (:id, 'REVIEWED', :reviewer, :approved, :comment)
+ON CONFLICT DO NOTHING;
+
+-- name: review_of^
+SELECT actor AS reviewer, approved, comment, at FROM decision_events WHERE decision_id = :id AND event = 'REVIEWED';

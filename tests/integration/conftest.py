@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.settings import Settings
 from pipelines.wiring import Context, context
-from tests.integration.logged import NOW
+from tests.integration.logged import NOW, rewrite
 from tests.integration.server import Database, Server, promote
 
 
@@ -24,10 +24,11 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def wired(database: Database, database_url: str, tmp_path: Path) -> Iterator[Context]:
     """A context on a log that holds nothing, and with nothing counted or found."""
-    database.execute(
+    rewrite(
+        database,
         "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, monitoring_metrics,"
         " explanations, explanation_watermarks, attribution_rollups,"
-        " monitoring_alerts, retraining_decisions CASCADE"
+        " monitoring_alerts, decision_records CASCADE",
     )
     found = context(Settings(home=tmp_path, database_url=database_url), "fraud", "looking", NOW)
     yield found

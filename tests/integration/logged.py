@@ -1,10 +1,13 @@
 """A prediction log as servers fill it, remembered for a count by hand."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
 import numpy as np
+import psycopg
 
 from pipelines.records import Label
 from pipelines.settings import ROOT
@@ -54,3 +57,10 @@ class Log:
         """Say the truth about transactions."""
         known = [Label(transaction_id=name, label=label, labelled_at=NOW) for name in names]
         LabelStore(self.connection).record("fraud", known, source="test")
+
+
+def rewrite(connection: psycopg.Connection[Any], statement: LiteralString, parameters: Sequence[Any] = ()) -> None:
+    """Change what the database keeps from being changed, as only its superuser can, to see who notices."""
+    with connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute(statement, parameters)

@@ -44,7 +44,7 @@ from pipelines.stores.registry import Account
 from pipelines.wiring import Context, context
 from serving.identifiers import uuid7
 from serving.journal import Line, Row
-from tests.integration.logged import CONTRACT
+from tests.integration.logged import CONTRACT, rewrite
 
 PLAIN = Account(params={}, metrics={}, below=(), figures={}, card="made for a test")
 THRESHOLD = 0.5
@@ -94,8 +94,9 @@ def settings(
 @pytest.fixture
 def wired(settings: Settings) -> Iterator[Context]:
     found = context(settings, "fraud", "looking", datetime.now(UTC))
-    found.connection.execute(
-        "TRUNCATE prediction_logs, explanations, explanation_watermarks, attribution_rollups, retraining_decisions CASCADE"
+    rewrite(
+        found.connection,
+        "TRUNCATE prediction_logs, explanations, explanation_watermarks, attribution_rollups, decision_records CASCADE",
     )
     yield found
     found.close()

@@ -48,6 +48,7 @@ from serving.identifiers import uuid7
 from serving.journal import Line, Row
 from stack.baseline import SEED, as_snapshot
 from stack.world import World, simulate
+from tests.integration.logged import rewrite
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 Run = Callable[..., Any]
@@ -90,7 +91,7 @@ PROMOTE = ("final_validation", "promote")
 def first(settings: Settings, run: Run) -> dict[str, Any]:
     """The first model: trained on the reference, approved, promoted."""
     approved = run("first", *RETRAIN)
-    with Production(settings.mlflow_tracking_uri) as production:
+    with Production.of(settings) as production:
         assert production.version("fraud", CHALLENGER) == 1 and production.version("fraud") is None
     run("first-promotion", *PROMOTE, decision_id=approved["decision_id"])
     return dict(approved)
@@ -168,7 +169,7 @@ def ingested(wired: Context) -> Iterator[Callable[[pa.Table], str]]:
 
 
 def in_production(wired: Context) -> int | None:
-    with Production(wired.settings.mlflow_tracking_uri) as production:
+    with Production.of(wired.settings) as production:
         return production.version("fraud")
 
 
@@ -348,17 +349,64 @@ def test_a_decision_is_judged_again_to_the_same_verdict_whatever_was_corrected_s
     assert same.exit_code == 0, same.output
     assert "the same as recorded: APPROVED" in same.output
     stricter = {**decision.policy, "gates": {**decision.policy["gates"], "recall": 0.9999}}
-    wired.connection.execute("UPDATE retraining_decisions SET policy = %s WHERE id = %s", (Jsonb(stricter), decision.id))
+    rewrite(wired.connection, "UPDATE decision_records SET policy = %s WHERE id = %s", (Jsonb(stricter), decision.id))
     other = CliRunner().invoke(cli.app, [*again, "--json"])
     assert other.exit_code == 1
     assert json.loads(other.output)["differences"] == [
         "recall: outcome was PASS, is FAIL", "recall: threshold was 0.4, is 0.9999", "the verdict was APPROVED, is REJECTED"
     ]  # fmt: skip
-    wired.connection.execute("UPDATE retraining_decisions SET policy = %s WHERE id = %s", (Jsonb(decision.policy), decision.id))
+    rewrite(wired.connection, "UPDATE decision_records SET policy = %s WHERE id = %s", (Jsonb(decision.policy), decision.id))
     with pytest.raises(EvidenceError, match="was never judged by gates"):
         replay(wired, replace(decision, gates=None))
     back = [Label(transaction_id=label.transaction_id, label=1 - label.label, labelled_at=TODAY) for label in flipped]
     LabelStore(wired.connection).record("fraud", back, source="a correction of the correction")
+
+
+def test_a_decided_run_whose_tasks_are_cleared_keeps_its_record(wired: Context, run: Run, first: dict[str, Any]) -> None:
+    before = wired.decisions.of_run("fraud", "first")
+    now = champion(wired.ledger.recent("fraud"))
+    assert now is not None
+    assert now.version != before.champion_version, "the champion has changed since"
+    assert run("first", "check_conditions") == {"decision_id": before.id}
+    again = run("first", "validate_data")
+    assert before.dataset is not None
+    assert again["holdout"] == before.dataset["holdout"]
+    assert run("first", "train")["version"] == before.challenger_version
+    assert run("first", "shadow_evaluate") == {"decision_id": before.id, "verdict": "APPROVED"}
+    assert wired.decisions.of_run("fraud", "first") == before
+    assert replay(wired, before).differences == []
+
+
+def test_the_promotion_of_a_decision_that_is_finished_asks_nobody_and_changes_nothing(
+    wired: Context, run: Run, first: dict[str, Any]
+) -> None:
+    second = wired.decisions.of_run("fraud", "second")
+    entries = wired.ledger.recent("fraud", limit=100)
+    with pytest.raises(StepSkipped, match=rf"decision {first['decision_id']} was carried out .* another model serves since"):
+        run("too late", "needs_review", decision_id=first["decision_id"])
+    for reviewer, approved in (("bea", False), (None, False), ("bea", True)):
+        with pytest.raises(PromotionRefused, match=r"was approved by ana at .* the first answer stands"):
+            run("too late", "review", decision_id=second.id, approved=approved, reviewer=reviewer)
+    with pytest.raises(PromotionRefused, match=r"is DONE since .* changes nothing"):
+        run("too late", "review", decision_id=first["decision_id"], approved=False, reviewer="bea")
+    assert wired.decisions.of_run("fraud", "second") == second
+    assert wired.ledger.recent("fraud", limit=100) == entries
+    serving = run("repair", "needs_review", decision_id=second.id)
+    assert serving["next"] == "final_validation", "who serves is verified and pointed to again, without a second review"
+
+
+def test_a_decision_is_judged_again_after_a_column_was_added(wired: Context, run: Run, first: dict[str, Any]) -> None:
+    contract = wired.use_case.contract
+    added = msgspec.structs.replace(contract.features[0], name="brand_new")
+    wider = replace(wired.use_case, contract=msgspec.structs.replace(contract, features=(*contract.features, added)))
+    assert wider.contract.hash != contract.hash
+    changed = replace(wired, use_case=wider)
+    try:
+        assert replay(changed, wired.decisions.get("fraud", first["decision_id"])).differences == []
+        with pytest.raises(SixgateError):
+            perform("final_validation", replace(changed, params={"decision_id": first["decision_id"]}))
+    finally:
+        changed.close()
 
 
 def test_an_equal_challenger_is_kept_out_and_an_old_decision_is_not_carried_out(
@@ -380,7 +428,7 @@ def test_an_equal_challenger_is_kept_out_and_an_old_decision_is_not_carried_out(
 
 
 def test_final_validation_notices_evidence_that_changed(wired: Context, run: Run, first: dict[str, Any]) -> None:
-    wired.connection.execute("UPDATE retraining_decisions SET evidence_hash = 'other' WHERE id = %s", (first["decision_id"],))
+    rewrite(wired.connection, "UPDATE decision_records SET evidence_hash = 'other' WHERE id = %s", (first["decision_id"],))
     with pytest.raises(EvidenceError, match="other evidence"):
         run("changed", "final_validation", decision_id=first["decision_id"])
 
@@ -397,7 +445,7 @@ def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_s
     limits = wired.use_case.policy.final_validation
     told = tried(limits, decision_id=decision.id)
     assert (told["decision_id"], told["requests"]) == (decision.id, 1000)
-    with Production(wired.settings.mlflow_tracking_uri) as production:
+    with Production.of(wired.settings) as production:
         content = production.warm_up("fraud", 2)
         own, others = (production.fetch("fraud", version, ["explain.ubj"])["explain.ubj"] for version in (2, 1))
     assert msgspec.json.decode(content or b"", type=KnownAnswers).matrix().shape == (1000, len(wired.use_case.contract.columns))
@@ -417,7 +465,7 @@ def test_a_row_beyond_what_float32_holds_is_tried_as_it_was_answered(wired: Cont
     raw[0, contract.raw.index("amount")], raw[0, contract.raw.index("customer_mean_amount_30d")] = 1e5, 1e-300
     features = Deriver(contract)(raw)
     assert features.max() > 1e300
-    with Production(wired.settings.mlflow_tracking_uri) as production:
+    with Production.of(wired.settings) as production:
         trained = production.fetch("fraud", 1, ["explain.ubj"])["explain.ubj"]
     replayed = Replay(wired.settings, model, contract)
     expected = Explainer(model.kind, trained, replayed.bundle.calibration).scores(features)
@@ -493,7 +541,7 @@ def test_a_snapshot_of_rows_that_trained_the_champion_is_judged_with_a_warning(
 
 def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(wired: Context, run: Run) -> None:
     decision = wired.decisions.of_run("fraud", "snapshot")
-    wired.connection.execute("UPDATE retraining_decisions SET verdict = 'APPROVED' WHERE id = %s", (decision.id,))
+    rewrite(wired.connection, "UPDATE decision_records SET verdict = 'APPROVED' WHERE id = %s", (decision.id,))
     serving = in_production(wired)
     run("rejection", "review", decision_id=decision.id, approved=False, reviewer="ana", comment="not on a Friday")
     refused = wired.ledger.recent("fraud")[0]
@@ -502,18 +550,22 @@ def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(
         run("again", "needs_review", decision_id=decision.id)
     with pytest.raises(PromotionRefused, match="REFUSED already"):
         run("again", "promote", decision_id=decision.id)
-    run("silence", "review", decision_id=decision.id, approved=False, reviewer=None)
-    assert wired.decisions.get("fraud", decision.id).review_comment == "rejected: no answer in time"
+    with pytest.raises(PromotionRefused, match=r"was rejected by ana at .* the first answer stands"):
+        run("silence", "review", decision_id=decision.id, approved=False, reviewer=None)
+    with pytest.raises(PromotionRefused, match=r"was rejected by ana at .* the first answer stands"):
+        run("a change of mind", "review", decision_id=decision.id, approved=True, reviewer="bea")
+    run("rejection", "review", decision_id=decision.id, approved=False, reviewer="ana", comment="not on a Friday")
+    kept = wired.decisions.get("fraud", decision.id)
+    assert (kept.reviewer, kept.review_comment) == ("ana", "rejected: not on a Friday")
     assert in_production(wired) == serving
 
 
 def test_who_forced_a_run_may_not_approve_what_came_of_it(wired: Context, run: Run) -> None:
     decision = wired.decisions.of_run("fraud", "snapshot")
-    wired.connection.execute(
-        """UPDATE retraining_decisions SET params = params || '{"force": true}', requested_by = 'ana', reviewer = NULL
-           WHERE id = %s""",
-        (decision.id,),
-    )
+    forced = """UPDATE decision_records SET params = params || '{"force": true}', requested_by = 'ana' WHERE id = %s"""
+    rewrite(wired.connection, forced, (decision.id,))
+    rewrite(wired.connection, "DELETE FROM decision_events WHERE decision_id = %s", (decision.id,))
+    rewrite(wired.connection, "DELETE FROM promotions WHERE decision_id = %s", (decision.id,))
     with pytest.raises(PromotionRefused, match=r"ana forced the run .* let somebody else answer"):
         run("own", "review", decision_id=decision.id, approved=True, reviewer="ana")
     assert wired.decisions.get("fraud", decision.id).reviewer is None

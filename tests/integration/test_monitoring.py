@@ -67,7 +67,7 @@ def test_severe_drift_wakes_one_retraining_per_cooldown_and_may_try_again_while_
         policy=msgspec.to_builtins(wired.use_case.policy), git_sha=None,
     )  # fmt: skip
     wired.connection.execute(
-        "UPDATE retraining_decisions SET challenger_version = 2, opened_at = %s WHERE run_id = 'trained'", (later + HOUR,)
+        "UPDATE decision_records SET challenger_version = 2, opened_at = %s WHERE run_id = 'trained'", (later + HOUR,)
     )
     run(wired, "fourth", "measure", "alert")
     with pytest.raises(StepSkipped, match="less than 7 days"):

@@ -26,7 +26,8 @@ from pipelines.settings import Settings
 from pipelines.steps import perform
 from pipelines.stores.registry import Account
 from pipelines.wiring import Context, context
-from stack.throwaway import free_port, mlflow
+from stack.registry_server.access import STEPS
+from stack.throwaway import draw_passwords, free_port, mlflow, sign_in
 from tests.integration.server import Database, Server, Traffic, logged, open_alerts, report, until
 from tests.unit.serving import made
 
@@ -39,12 +40,19 @@ class Lifecycle:
     def __init__(self, folder: Path, database_url: str) -> None:
         self.mlflow_home, self._port = folder / "mlflow", free_port()
         self.mlflow_home.mkdir()
-        self.mlflow_uri = f"http://127.0.0.1:{self._port}"
-        self.settings = Settings(home=folder / "steps", database_url=database_url, mlflow_tracking_uri=self.mlflow_uri)
+        self.mlflow_uri, self._passwords = f"http://127.0.0.1:{self._port}", draw_passwords()
+        self.account = sign_in(self._passwords)
+        self.settings = Settings(
+            home=folder / "steps",
+            database_url=database_url,
+            mlflow_tracking_uri=self.mlflow_uri,
+            mlflow_tracking_username=STEPS,
+            mlflow_tracking_password=self._passwords.steps,
+        )
         self._running = contextlib.ExitStack()
 
     def start_mlflow(self) -> None:
-        self._running.enter_context(mlflow(self.mlflow_home, self._port))
+        self._running.enter_context(mlflow(self.mlflow_home, self._port, self._passwords))
 
     def stop_mlflow(self) -> None:
         self._running.close()
@@ -116,6 +124,8 @@ def lifecycle(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         made_lifecycle = Lifecycle(tmp_path_factory.mktemp("lifecycle"), database_url)
+        for name, value in made_lifecycle.account.items():
+            patch.setenv(name, value)
         made_lifecycle.start_mlflow()
         decision, _ = made_lifecycle.candidate("first", bias=-2)
         assert made_lifecycle.promote(decision) == "DONE"

@@ -56,5 +56,5 @@ def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_re
     (stopped,) = (said for said in words if '"state":"DONE"' not in said.replace(" ", ""))
     assert re.search("a newer candidate was approved|is not carried out: .*(champion|newer)", stopped), stopped
     assert all(decision.verdict in ("APPROVED", "SUPERSEDED") for decision in decisions)
-    with Production(settings.mlflow_tracking_uri) as production:
+    with Production.of(settings) as production:
         assert champion(entries) is not None and production.version("fraud") == promoted.to_version

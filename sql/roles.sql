@@ -1,0 +1,37 @@
+-- What each role may do in the database, stated anew after every migration. The role that runs migrations owns everything.
+-- Roles are made by whoever sets the cluster up (`sixgate up`, docker/postgres-databases.sh). Where they are missing, this
+-- does nothing, and everybody signs in as the owner. :owner, :server, :steps and :pages are the roles' names.
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, :server, :steps, :pages;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA public FROM PUBLIC, :server, :steps, :pages;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO :server, :steps, :pages;
+GRANT CONNECT ON DATABASE :database TO :server, :steps, :pages;
+GRANT TEMPORARY ON DATABASE :database TO :server, :steps; -- batches are staged in temporary tables
+GRANT EXECUTE ON FUNCTION explanation_share(text, double precision, smallint, uuid) TO :server, :steps, :pages;
+
+-- The scoring server logs predictions and labels, says what it serves, raises alerts, and takes requests for explanations.
+GRANT SELECT ON prediction_logs, label_store, current_labels, contracts, promotions, monitoring_metrics, monitoring_alerts,
+    explanations, explanation_watermarks, serving_replicas TO :server;
+GRANT INSERT ON prediction_logs, label_store TO :server;
+GRANT INSERT, UPDATE, DELETE ON serving_replicas TO :server;
+GRANT INSERT, UPDATE (severity, message, check_id, state, updated_at, resolved_at) ON monitoring_alerts TO :server;
+GRANT INSERT, UPDATE (share, status, attempts, error, requested_at) ON explanations TO :server;
+
+-- The lifecycle's steps, and the people who use its commands. Records grow, and nothing of them is changed: a run writes its
+-- own by functions, until its verdict.
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO :steps;
+GRANT INSERT (use_case, run_id, trigger, requested_by, request_reason, params, as_of, policy, git_sha)
+    ON decision_records TO :steps;
+GRANT INSERT ON decision_events, promotions, contracts, model_metadata TO :steps;
+GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write_challenger(text, text, integer),
+    write_verdict(text, text, text, text, jsonb, text), write_failure(text, text, text),
+    what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date), thin_metrics(date) TO :steps;
+GRANT INSERT, UPDATE, DELETE ON monitoring_metrics, monitoring_alerts, feature_rollups, score_rollups, attribution_rollups,
+    rollup_watermarks, explanations, explanation_watermarks TO :steps;
+
+-- Pages in Airflow show everything, acknowledge alerts, and ask for explanations.
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO :pages;
+GRANT EXECUTE ON FUNCTION what_served(text, timestamptz) TO :pages;
+GRANT UPDATE (state, acknowledged_severity, acknowledged_by, acknowledged_at, comment, updated_at)
+    ON monitoring_alerts TO :pages;
+GRANT INSERT, UPDATE (share, status, attempts, error, requested_at) ON explanations TO :pages;
