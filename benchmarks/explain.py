@@ -292,11 +292,12 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="sixgate-bench-") as name,
         throwaway.database(Path(name), options=("-c", "max_wal_size=4GB")) as (server, password),
-        throwaway.mlflow(Path(name), throwaway.free_port()) as mlflow_uri,
+        throwaway.mlflow(Path(name), throwaway.free_port()) as registry,
     ):
         url = server.url(password, "postgres")
         throwaway.migrate(url, Path(name))
-        bench = Bench(Path(name), url, mlflow_uri)
+        os.environ |= throwaway.sign_in(registry.passwords)
+        bench = Bench(Path(name), url, registry.uri)
 
         def say(words: str) -> None:
             CONSOLE.print(f"[dim]{words}[/]")

@@ -93,11 +93,12 @@ def stage() -> Iterator[Stage]:
         folder = Path(name)
         with (
             throwaway.database(folder) as (server, password),
-            throwaway.mlflow(folder, throwaway.free_port()) as uri,
+            throwaway.mlflow(folder, throwaway.free_port()) as registry,
         ):
             url = server.url(password, "postgres")
             throwaway.migrate(url, folder)
-            yield Stage(folder, Settings(home=folder / "home", database_url=url, mlflow_tracking_uri=uri))
+            os.environ |= throwaway.sign_in(registry.passwords)
+            yield Stage(folder, Settings(home=folder / "home", database_url=url, mlflow_tracking_uri=registry.uri))
 
 
 def handbook_week(transactions: pd.DataFrame, start: str) -> tuple[pd.DataFrame, pd.DataFrame]:

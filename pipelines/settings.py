@@ -23,6 +23,12 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         "http://127.0.0.1:5000", validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI")
     )
+    mlflow_tracking_username: str = Field(
+        "", validation_alias=AliasChoices("mlflow_tracking_username", "MLFLOW_TRACKING_USERNAME")
+    )
+    mlflow_tracking_password: str = Field(
+        "", repr=False, validation_alias=AliasChoices("mlflow_tracking_password", "MLFLOW_TRACKING_PASSWORD")
+    )
     mlflow_url: str = ""
     artifacts: Path | None = None
     policy_overlay: Path | None = None

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
     """Build the server; its threads start and stop with the application. Models come from MLflow unless said otherwise."""
-    source = registry or Production(settings.mlflow_tracking_uri, timeout=REGISTRY_TIMEOUT)
+    source = registry or Production.of(settings, timeout=REGISTRY_TIMEOUT)
     service = Service(settings, source)
 
     @asynccontextmanager

@@ -1,17 +1,68 @@
-"""Run a command in this process's place, leaving a note of who it is: `python -m stack.child [--user NAME] NOTE COMMAND…`.
+"""Run a program of the stack in this process's place: `python -m stack.child LAUNCH`.
 
-A supervisor that is killed with -9 leaves its children behind; the notes let the next `up` or `down` find and end them.
+LAUNCH is a file of mode 0600 that says what to run, in which environment, as whom and how confined: nobody else can read a
+secret out of it, and supervisord itself is told none. A note of the process is left: a supervisor that is killed with -9
+leaves its children behind, and the notes let the next `up` or `down` find and end them.
 """
 
+import ctypes
+import json
 import os
 import pwd
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from stack.confinement import Confinement, Ruleset, version
+
 MARK = "SIXGATE_INSTANCE"
+PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 8, 47, 2
+CAP_DAC_READ_SEARCH = 2
+CAPABILITY_VERSION_3 = 0x20080522
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What to run: `user` by name or number (None: whoever calls), `confinement` where the kernel can.
+
+    `reads_through` lets an unprivileged user pass folders that only root may enter, for what `confinement.reads` names.
+    """
+
+    note: Path
+    command: list[str]
+    environment: dict[str, str]
+    user: str | int | None = None
+    confinement: Confinement | None = None
+    reads_through: bool = False
+
+    def dump(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def parse(cls, text: str) -> "Launch":
+        """Read what `dump` wrote."""
+        found: dict[str, Any] = json.loads(text)
+        confinement = found.pop("confinement")
+        return cls(
+            **found | {"note": Path(found["note"])},
+            confinement=None if confinement is None else _confinement(**confinement),
+        )
+
+
+def _confinement(
+    writes: list[str], reads: list[str] | None, lists: list[str], ports: list[list[int]] | None
+) -> Confinement:  # fmt: skip
+    return Confinement(
+        writes=tuple(map(Path, writes)),
+        reads=None if reads is None else tuple(map(Path, reads)),
+        lists=tuple(map(Path, lists)),
+        ports=None if ports is None else (tuple(ports[0]), tuple(ports[1])),
+    )
 
 
 def note(path: Path) -> None:
@@ -80,23 +131,38 @@ def _quietly(action: Callable[[], None]) -> None:
         return
 
 
-def become(user: str) -> None:
-    """Drop root's rights for those of `user`, for good."""
-    entry = pwd.getpwnam(user)
+def become(user: str | int, *, reads_through: bool = False) -> None:
+    """Drop root's rights for those of `user`, for good; with `reads_through`, keep the one to read whatever it can find."""
+    uid, gid = (user, user) if isinstance(user, int) else pwd.getpwnam(user)[2:4]
+    libc = ctypes.CDLL(None, use_errno=True)
+    if reads_through and libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "capabilities can't be kept")
     os.setgroups([])
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
+    os.setgid(gid)
+    os.setuid(uid)
+    if reads_through:
+        _keep_reading(libc)
+
+
+def _keep_reading(libc: ctypes.CDLL) -> None:
+    """Of all capabilities keep CAP_DAC_READ_SEARCH, through exec too. See capabilities(7)."""
+    only = 1 << CAP_DAC_READ_SEARCH
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    sets = (ctypes.c_uint32 * 6)(only, only, only, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
+    if libc.capset(header, sets) or libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0):
+        raise OSError(ctypes.get_errno(), "CAP_DAC_READ_SEARCH can't be kept")
 
 
 def main(arguments: list[str]) -> None:
-    """Note, drop rights when asked to, and become the command."""
-    user = None
-    if arguments[0] == "--user":
-        user, arguments = arguments[1], arguments[2:]
-    note(Path(arguments[0]))
-    if user:
-        become(user)
-    os.execvp(arguments[1], arguments[1:])  # noqa: S606
+    """Note, drop rights, confine, and become the command."""
+    launch = Launch.parse(Path(arguments[0]).read_text())
+    note(launch.note)
+    ruleset = Ruleset(launch.confinement) if launch.confinement and version() else None  # opened while this process can
+    if launch.user is not None:
+        become(launch.user, reads_through=launch.reads_through)
+    if ruleset:
+        ruleset.enforce()
+    os.execvpe(launch.command[0], launch.command, launch.environment)  # noqa: S606
 
 
 if __name__ == "__main__":

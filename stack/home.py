@@ -10,6 +10,8 @@ from pipelines.errors import StackError
 from pipelines.settings import ENV_FILE, Settings
 
 NEEDED_BYTES = 1_000_000_000
+FOLDERS = ("artifacts", "mlflow", "cache", "policies")
+FIRST_SECRETS = frozenset({"instance", "postgres", "api_key"})  # what the first version wrote already
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,15 @@ class Secrets:
 
     instance: str
     postgres: str
+    postgres_steps: str
+    postgres_server: str
+    postgres_pages: str
+    postgres_airflow: str
+    postgres_mlflow: str
+    mlflow_admin: str
+    mlflow_steps: str
+    mlflow_server: str
+    mlflow_secret: str
     airflow_fernet: str
     airflow_jwt: str
     airflow_secret: str
@@ -64,11 +75,25 @@ class Home:
     def airflow(self) -> Path:
         return self.path / "airflow"
 
+    @property
+    def server(self) -> Path:
+        """The scoring server's own: its journal, models, figures and keys."""
+        return self.path / "server"
+
+    @property
+    def mlflow_passwords(self) -> Path:
+        return self.path / "mlflow-passwords.json"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What has to be there before a process is confined to it."""
+        return (self.logs, self.run, self.airflow, self.server, *(self.path / name for name in FOLDERS))
+
     def prepare(self) -> None:
         """Make the folders, or say in one line why they can't be."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.logs, self.run, self.airflow, self.path / "artifacts", self.path / "mlflow"):
+            for folder in self.folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StackError(
@@ -81,13 +106,26 @@ class Home:
                 "free some space or point SIXGATE_HOME at another disk"
             )
 
+    def move_server(self) -> None:
+        """Give the scoring server what former versions kept for it beside everything else."""
+        for name in ("journal", "models", "metrics", "api_keys.json"):
+            if (self.path / name).exists() and not (self.server / name).exists():
+                (self.path / name).rename(self.server / name)
+
     def secrets(self) -> Secrets:
-        """Read the secrets, or draw them the first time."""
+        """Read the secrets; draw them the first time, and later what a newer version needs beside them."""
+        drawn = asdict(Secrets.generate())
         if not self.secrets_file.exists():
-            write_private(self.secrets_file, json.dumps(asdict(Secrets.generate()), indent=2))
+            write_private(self.secrets_file, json.dumps(drawn, indent=2))
         try:
-            return Secrets(**json.loads(self.secrets_file.read_text()))
-        except (ValueError, TypeError) as error:
+            kept = json.loads(self.secrets_file.read_text())
+            if not kept.keys() >= FIRST_SECRETS:
+                raise ValueError(f"it has no {', '.join(sorted(FIRST_SECRETS - kept.keys()))}")
+            if missing := drawn.keys() - kept.keys():
+                kept |= {name: drawn[name] for name in missing}
+                write_private(self.secrets_file, json.dumps(kept, indent=2))
+            return Secrets(**kept)
+        except (ValueError, TypeError, AttributeError) as error:
             raise StackError(
                 f"{self.secrets_file} is not what `sixgate up` wrote ({error}): restore it from a copy, "
                 f"or remove {self.path} to start over without its data"

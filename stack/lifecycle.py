@@ -1,5 +1,6 @@
 """up, down and status: what `sixgate` does to the whole stack."""
 
+import compileall
 import shutil
 import socket
 import subprocess
@@ -19,9 +20,10 @@ from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import connect
 from pipelines.use_case import names
 from stack import child
+from stack.environments import Environments
 from stack.home import Home, Secrets, home_of
 from stack.postgres import Postgres
-from stack.programs import environment, health_checks, programs, write_credentials
+from stack.programs import health_checks, programs
 from stack.supervisor import Supervisor
 
 Say = Callable[[str], None]
@@ -37,6 +39,11 @@ class Stack:
     secrets: Secrets
     postgres: Postgres
     supervisor: Supervisor
+
+    @property
+    def environments(self) -> Environments:
+        """What each of its processes is told."""
+        return Environments(self.home, self.secrets, self.postgres, self.settings)
 
     @classmethod
     def of(cls, settings: Settings) -> "Stack":
@@ -64,9 +71,10 @@ def up(settings: Settings, *, say: Say, seconds: float = 240) -> bool:
         _require_free_ports(settings)
         if stack.postgres.initialise(stack.secrets.postgres):
             say(f"made a PostgreSQL cluster in {stack.postgres.data}")
-        write_credentials(stack.home, stack.secrets, stack.postgres, settings)
-        env = environment(stack.home, stack.secrets, stack.postgres, settings)
-        stack.supervisor.start(programs(stack.postgres, settings), env)
+        stack.home.move_server()
+        stack.environments.write_credentials()
+        _compile(settings)
+        stack.supervisor.start(programs(stack.environments))
     _start_programs(stack, say)
     _wait(stack, say, seconds)
     return True
@@ -115,6 +123,7 @@ def status(settings: Settings) -> dict[str, Any]:
             "home": str(home.path),
             "logs": str(home.logs),
             "airflow_passwords": str(home.airflow / "passwords.json"),
+            "mlflow_passwords": str(home.mlflow_passwords),
             "client_environment": str(home.env_file),
         },
     }
@@ -131,19 +140,24 @@ def _open_alerts(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _start_programs(stack: Stack, say: Say) -> None:
-    env = environment(stack.home, stack.secrets, stack.postgres, stack.settings)
     stack.supervisor.start_program("postgres")
     stack.postgres.wait(stack.secrets.postgres)
-    stack.postgres.create_databases(stack.secrets.postgres)
+    stack.postgres.create_databases(stack.secrets.postgres, stack.environments.roles)
     say("PostgreSQL answers")
     stack.supervisor.start_program("mlflow")
     with ThreadPoolExecutor(2) as pool:
         jobs: dict[str, Future[None]] = {
             "sixgate's schema is current": pool.submit(
-                _command, [sys.executable, "-m", "pipelines.stores.schema"], "the sixgate schema", env
+                _command,
+                [sys.executable, "-m", "pipelines.stores.schema"],
+                "the sixgate schema",
+                stack.environments.migration(),
             ),
             "Airflow's database is migrated": pool.submit(
-                _command, [str(Path(sys.executable).parent / "airflow"), "db", "migrate"], "airflow db migrate", env
+                _command,
+                [str(Path(sys.executable).parent / "airflow"), "db", "migrate"],
+                "airflow db migrate",
+                stack.environments.airflow_migration(),
             ),
         }
         for message, job in jobs.items():
@@ -151,6 +165,12 @@ def _start_programs(stack: Stack, say: Say) -> None:
             say(message)
     for name in STARTING:
         stack.supervisor.start_program(name)
+
+
+def _compile(settings: Settings) -> None:
+    """Keep bytecode of what is ours: the processes may not write it, and would each compile it anew."""
+    for name in ("pipelines", "serving", "stack", "plugins", "dags"):
+        compileall.compile_dir(settings.root / name, quiet=2)
 
 
 def _command(command: list[str], what: str, env: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ import psycopg
 from psycopg import sql
 
 from pipelines.errors import StackError
+from pipelines.settings import ROOT
 
 ROOT_STATE = Path("/var/lib/sixgate")
+USER = "sixgate"  # owns the schema, and the cluster
 DATABASES = ("airflow", "mlflow", "sixgate")
-USER = "sixgate"
+OWNERS = {"airflow": "airflow", "mlflow": "mlflow", "sixgate": USER}
+ADOPT = ROOT / "sql" / "adopt.sql"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,17 +78,33 @@ class Postgres:
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.data), *flags]
 
-    def url(self, password: str, database: str = "sixgate") -> str:
-        """The connection URL of `database`."""
-        return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{database}"
+    def url(self, password: str, database: str = "sixgate", user: str = USER) -> str:
+        """The connection URL of `database` for `user`, by default the one that owns the schema."""
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def create_databases(self, password: str) -> None:
-        """Create what is missing of the three databases."""
+    def create_databases(self, password: str, roles: Mapping[str, str]) -> None:
+        """Create what is missing of the three databases and of `roles` (name → password); each reaches its own database only.
+
+        What a former version made in Airflow's and MLflow's databases gets the owner that it has now.
+        """
         with psycopg.connect(self.url(password, "postgres"), autocommit=True) as connection:
+            there = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+            for role, secret in roles.items():
+                verb = sql.SQL("ALTER" if role in there else "CREATE")
+                connection.execute(
+                    sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), sql.Literal(secret))
+                )
             there = {name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()}
             for name in DATABASES:
+                database, owner = sql.Identifier(name), sql.Identifier(OWNERS[name])
                 if name not in there:
-                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
+                connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner))
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+        for name, role in OWNERS.items():
+            if role != USER:
+                with psycopg.connect(self.url(password, name), autocommit=True) as connection:
+                    connection.execute(ADOPT.read_text().replace(":owner", role).encode())
 
     def wait(self, password: str, *, seconds: float = 30) -> None:
         """Return once it takes connections."""

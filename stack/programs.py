@@ -1,6 +1,5 @@
-"""The processes of the stack: what each runs, in which environment, and how its health is asked."""
+"""The processes of the stack: what each runs, what it may touch, and how its health is asked."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -10,118 +9,116 @@ from pathlib import Path
 import httpx
 
 from pipelines.settings import Settings
-from stack.child import MARK
-from stack.home import Home, Secrets, write_private
-from stack.postgres import Postgres
+from stack.confinement import Confinement
+from stack.environments import Environments
+from stack.registry_server import launch
+from stack.service_user import adopt, give, open_to_all, owner_of
 
-AIRFLOW_USERS = {"admin": "admin", "reviewer": "op", "viewer": "viewer"}
+# Where an operating system keeps what every program reads.
+SYSTEM = tuple(map(Path, (
+    "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup",
+    "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ssl", "/etc/ca-certificates", "/etc/pki",
+    "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/gai.conf",
+    "/etc/services", "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/os-release",
+    "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+)))  # fmt: skip
+DEVICES = (Path("/dev/null"), Path("/dev/shm"))  # noqa: S108
+TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """One supervised process; `user` when it may not run as the caller."""
+    """One supervised process: what it is told, whom it runs as (None: whoever calls), and what it may touch."""
 
     name: str
     command: list[str]
-    user: str | None = None
+    environment: dict[str, str]
+    confinement: Confinement
+    user: str | int | None = None
+    reads_through: bool = False
     stop_signal: str = "TERM"
 
 
-def programs(postgres: Postgres, settings: Settings) -> list[Program]:
+def programs(told: Environments) -> list[Program]:
     """Every process in the order in which they may start."""
-    local, python = settings.host, sys.executable
-    binaries = Path(python).parent
-    airflow = str(binaries / "airflow")
+    return [_postgres(told), _mlflow(told), _server(told), *_airflow(told)]
+
+
+def _postgres(told: Environments) -> Program:
+    postgres = told.postgres
+    return Program(
+        name="postgres",
+        command=postgres.command(),
+        environment=told.plain(),
+        confinement=Confinement(writes=(postgres.data, *DEVICES, *TEMPORARY)),
+        user=postgres.user,
+        stop_signal="INT",
+    )
+
+
+def _mlflow(told: Environments) -> Program:
+    """Browsers reach it and its passwords travel, so it is confined the most: to its folder, and to one port each way."""
+    settings = told.settings
+    folder, user = _mlflow_place(told)
+    code = (Path(sys.prefix), Path(sys.base_prefix), settings.root / "stack", settings.root / "pipelines")
+    return Program(
+        name="mlflow",
+        command=launch.command(settings.host, settings.mlflow_port, folder),
+        environment=told.mlflow(folder),
+        confinement=Confinement(
+            writes=(folder, *DEVICES),
+            reads=(*SYSTEM, *code),
+            lists=(settings.root,),
+            ports=((settings.mlflow_port,), (told.postgres.port,)),
+        ),
+        user=user,
+        reads_through=user is not None and not all(open_to_all(path) for path in (*code, Path(sys.executable))),
+    )
+
+
+def _mlflow_place(told: Environments) -> tuple[Path, int | None]:
+    """Where runs and models lie, and who owns them: in the home, but for root, who gives them to a user of their own."""
+    folder, owner = told.home.path / "mlflow", None
+    if os.geteuid() == 0:
+        inside, folder = folder, told.postgres.data.parent / "mlflow"
+        owner = owner_of(folder, told.secrets.instance)
+        adopt(inside, folder, owner)
+    (folder / "tmp").mkdir(mode=0o700, exist_ok=True)
+    if owner is not None:
+        give(folder / "tmp", owner)
+    return folder, owner
+
+
+def _server(told: Environments) -> Program:
+    return Program(
+        name="server",
+        command=[sys.executable, "-m", "serving"],
+        environment=told.server(),
+        confinement=Confinement(writes=(told.home.server, *DEVICES, *TEMPORARY)),
+    )
+
+
+def _airflow(told: Environments) -> list[Program]:
+    """No part of Airflow may write DAGs or plugins: those are the deployer's."""
+    settings, home = told.settings, told.home
+    serve = ["api-server", "--host", settings.host, "--port", str(settings.airflow_port), "--workers", "1"]
+    named = os.environ.get("SIXGATE_WRITABLE", "").split(os.pathsep)
+    by_steps = (settings.artifact_root.resolve(), home.path / "policies", *(Path(path) for path in named if path))
+
+    def program(name: str, arguments: list[str], environment: dict[str, str], written: tuple[Path, ...] = ()) -> Program:
+        return Program(
+            name=f"airflow-{name}",
+            command=[str(Path(sys.executable).parent / "airflow"), *arguments],
+            environment=environment,
+            confinement=Confinement(writes=(home.airflow, home.path / "cache", *written, *DEVICES, *TEMPORARY)),
+        )
+
     return [
-        Program(name="postgres", command=postgres.command(), user=postgres.user, stop_signal="INT"),
-        Program(
-            name="mlflow",
-            command=[
-                str(binaries / "mlflow"), "server", "--host", local, "--port", str(settings.mlflow_port), "--workers", "1",
-                "--serve-artifacts", "--artifacts-destination", (settings.home.resolve() / "mlflow").as_uri(),
-            ],
-        ),
-        Program(name="server", command=[python, "-m", "serving"]),
-        Program(
-            name="airflow-api-server",
-            command=[airflow, "api-server", "--host", local, "--port", str(settings.airflow_port), "--workers", "1"],
-        ),
-        Program(name="airflow-scheduler", command=[airflow, "scheduler", "--skip-serve-logs"]),
-        Program(name="airflow-dag-processor", command=[airflow, "dag-processor"]),
-        Program(name="airflow-triggerer", command=[airflow, "triggerer", "--skip-serve-logs"]),
-    ]  # fmt: skip
-
-
-def environment(home: Home, drawn: Secrets, postgres: Postgres, settings: Settings) -> dict[str, str]:
-    """What every process of the stack sees; secrets stay in the environment and in files of mode 0600."""
-    bin_folder = str(Path(sys.executable).parent)
-    return {
-        **os.environ,
-        "PATH": f"{bin_folder}:{os.environ.get('PATH', '')}",
-        "SIXGATE_HOME": str(home.path),
-        MARK: drawn.instance,
-        **{name: str(value) for name, value in client_environment(drawn, postgres, settings).items()},
-        "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve()) if settings.policy_overlay else "",
-        "MLFLOW_BACKEND_STORE_URI": postgres.url(drawn.postgres, "mlflow").replace("postgresql:", "postgresql+psycopg:"),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "1",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
-        **airflow_environment(home, drawn, postgres, settings),
-    }
-
-
-def client_environment(drawn: Secrets, postgres: Postgres, settings: Settings) -> dict[str, str | int]:
-    """What a client of the stack needs; `up` leaves it in `sixgate.env`."""
-    return {
-        "SIXGATE_DATABASE_URL": postgres.url(drawn.postgres),
-        "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{settings.mlflow_port}",
-        "SIXGATE_API_KEY": drawn.api_key,
-        "SIXGATE_PG_PORT": settings.pg_port,
-        "SIXGATE_AIRFLOW_PORT": settings.airflow_port,
-        "SIXGATE_MLFLOW_PORT": settings.mlflow_port,
-        "SIXGATE_API_PORT": settings.api_port,
-    }
-
-
-def airflow_environment(home: Home, drawn: Secrets, postgres: Postgres, settings: Settings) -> dict[str, str]:
-    """Airflow's own configuration, all of it by environment."""
-    config = {
-        "CORE__DAGS_FOLDER": settings.root / "dags",
-        "CORE__PLUGINS_FOLDER": settings.root / "plugins",
-        "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": max(4, 2 * (os.cpu_count() or 1)),
-        "CORE__LOAD_EXAMPLES": False,
-        "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
-        "CORE__FERNET_KEY": drawn.airflow_fernet,
-        "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in AIRFLOW_USERS.items()),
-        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home.airflow / "passwords.json",
-        "DATABASE__SQL_ALCHEMY_CONN": postgres.url(drawn.postgres, "airflow").replace("postgresql:", "postgresql+psycopg2:"),
-        "API__BASE_URL": settings.airflow_url,
-        "API__SECRET_KEY": drawn.airflow_secret,
-        "API_AUTH__JWT_SECRET": drawn.airflow_jwt,
-        "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
-        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.3,
-        "USAGE_DATA_COLLECTION__ENABLED": False,
-        "LOGGING__BASE_LOG_FOLDER": home.airflow / "logs",
-    }
-    return {
-        "AIRFLOW_HOME": str(home.airflow),
-        "AIRFLOW_CONN_SIXGATE": postgres.url(drawn.postgres),
-        "SIXGATE_AIRFLOW_DATABASE_URL": str(config["DATABASE__SQL_ALCHEMY_CONN"]),
-        **{f"AIRFLOW__{key}": str(value) for key, value in config.items()},
-    }
-
-
-def write_credentials(home: Home, drawn: Secrets, postgres: Postgres, settings: Settings) -> None:
-    """Leave what people and clients need, for the owner's eyes only."""
-    passwords = {name: getattr(drawn, f"airflow_{name}") for name in AIRFLOW_USERS}
-    write_private(home.airflow / "passwords.json", json.dumps(passwords))
-    lines = [f"{name}={value}" for name, value in client_environment(drawn, postgres, settings).items()]
-    if settings.policy_overlay:
-        lines.append(f"SIXGATE_POLICY_OVERLAY={settings.policy_overlay.resolve()}")
-    write_private(home.env_file, "\n".join(lines) + "\n")
+        program("api-server", serve, told.airflow_api_server()),
+        program("scheduler", ["scheduler", "--skip-serve-logs"], told.airflow_scheduler(), by_steps),
+        program("dag-processor", ["dag-processor"], told.airflow_other()),
+        program("triggerer", ["triggerer", "--skip-serve-logs"], told.airflow_other()),
+    ]
 
 
 def health_checks(settings: Settings) -> dict[str, Callable[[], bool]]:

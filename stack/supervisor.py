@@ -1,6 +1,7 @@
 """supervisord, which restarts what dies: its configuration, and the few calls we make to it."""
 
 import configparser
+import io
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from pipelines.errors import StackError
-from stack.home import Home
+from stack.child import MARK, Launch
+from stack.environments import OUR_OWN
+from stack.home import Home, write_private
 from stack.programs import Program
 
 SOCKET_LIMIT = 100  # bytes that every platform allows a unix socket's path
@@ -38,9 +41,14 @@ class Supervisor:
             return near
         return Path("/tmp") / f"sixgate-{self.home.secrets().instance}.sock"  # noqa: S108 - the socket itself is mode 0700
 
-    def start(self, programs: list[Program], environment: dict[str, str]) -> None:
-        """Write the configuration and start supervisord in the background; no program starts yet."""
+    def start(self, programs: list[Program]) -> None:
+        """Write the configuration and start supervisord in the background; no program starts yet.
+
+        It is told no secret: each program reads its own environment from a file.
+        """
         self._write(programs)
+        environment = {name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)}
+        environment[MARK] = self.home.secrets().instance
         command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(self._config)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
@@ -113,14 +121,23 @@ class Supervisor:
         }
         for program in programs:
             config[f"program:{program.name}"] = self._section(program)
-        with self._config.open("w") as file:
-            config.write(file)
+        text = io.StringIO()
+        config.write(text)
+        write_private(self._config, text.getvalue())
 
     def _section(self, program: Program) -> dict[str, str]:
-        note = self.home.run / f"{program.name}.pid"
-        wrapper = [sys.executable, "-m", "stack.child", *(["--user", program.user] if program.user else []), str(note)]
+        launch = Launch(
+            note=self.home.run / f"{program.name}.pid",
+            command=program.command,
+            environment=program.environment,
+            user=program.user,
+            confinement=program.confinement,
+            reads_through=program.reads_through,
+        )
+        file = self.home.run / f"{program.name}.launch.json"
+        write_private(file, launch.dump())
         return {
-            "command": " ".join(_quoted(part) for part in [*wrapper, *program.command]),
+            "command": " ".join(_quoted(part) for part in (sys.executable, "-m", "stack.child", str(file))),
             "directory": "/",
             "autostart": "false",
             "autorestart": "true",

@@ -9,12 +9,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from pipelines.settings import ROOT
 from stack.postgres import Postgres
+from stack.registry_server import launch
+from stack.registry_server.access import STEPS
+from stack.registry_server.launch import Passwords
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A running MLflow server."""
+
+    uri: str
+    passwords: Passwords
+    pid: int
 
 
 def free_port() -> int:
@@ -57,21 +70,29 @@ def migrate(database_url: str, home: Path) -> None:
 
 
 @contextlib.contextmanager
-def mlflow(home: Path, port: int) -> Iterator[str]:
-    """The address of an MLflow server on what `home` holds."""
-    command = [
-        str(Path(sys.executable).parent / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{home}/mlflow.db",
-        "--serve-artifacts", "--artifacts-destination", str(home / "files"),
-    ]  # fmt: skip
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterator[Registry]:
+    """An MLflow server on what `home` holds, with accounts as the stack's has them."""
+    passwords = passwords or draw_passwords()
+    command = launch.command("127.0.0.1", port, home / "files")
+    environment = {**os.environ, **launch.environment(f"sqlite:///{home}/mlflow.db", passwords, port=port)}
     with (home / "mlflow.log").open("ab") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
     try:
-        yield _answering(f"http://127.0.0.1:{port}", server)
+        yield Registry(_answering(f"http://127.0.0.1:{port}", server), passwords, server.pid)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
+
+
+def draw_passwords() -> Passwords:
+    """Passwords for one MLflow server."""
+    admin, steps, server, secret_key = (secrets.token_urlsafe(16) for _ in range(4))
+    return Passwords(admin=admin, steps=steps, server=server, secret_key=secret_key)
+
+
+def sign_in(passwords: Passwords) -> dict[str, str]:
+    """The environment in which this process, and those that it starts, ask MLflow as steps do."""
+    return {"MLFLOW_TRACKING_USERNAME": STEPS, "MLFLOW_TRACKING_PASSWORD": passwords.steps}
 
 
 def _answering(uri: str, server: subprocess.Popen[bytes]) -> str:

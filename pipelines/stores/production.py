@@ -7,6 +7,7 @@ import httpx
 
 from pipelines.errors import ModelRejected
 from pipelines.rules.bundle import FILES, WARM_UP
+from pipelines.settings import Settings
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 LARGEST_WARM_UP = 2**24
@@ -16,15 +17,22 @@ ALIAS, CHALLENGER = "production", "staging"  # what serves, and the candidate th
 class Production:
     """The registry as a reader: which version an alias names, and a version's serving files."""
 
-    def __init__(self, tracking_uri: str, *, timeout: float = 10) -> None:
-        self._client = httpx.Client(base_url=tracking_uri, timeout=timeout)
+    def __init__(self, tracking_uri: str, *, user: str = "", password: str = "", timeout: float = 10) -> None:
+        auth = httpx.BasicAuth(user, password) if user else None
+        self._client = httpx.Client(base_url=tracking_uri, auth=auth, timeout=timeout)
+
+    @classmethod
+    def of(cls, settings: Settings, *, timeout: float = 60) -> "Production":
+        """The registry that `settings` names, with its account."""
+        user, password = settings.mlflow_tracking_username, settings.mlflow_tracking_password
+        return cls(settings.mlflow_tracking_uri, user=user, password=password, timeout=timeout)
 
     def version(self, use_case: str, alias: str = ALIAS) -> int | None:
         """The version an alias names, None when there is no such alias yet; httpx.HTTPError when MLflow is away."""
-        answer = self._client.get("/api/2.0/mlflow/registered-models/alias", params={"name": use_case, "alias": alias})
-        if answer.status_code in (400, 404):  # RESOURCE_DOES_NOT_EXIST, for the model or for the alias
-            return None
-        return int(_json(answer)["model_version"]["version"])
+        # The route that asks for one alias answers 403 to a reader while there is no such model, as if it were forbidden.
+        answer = self._client.get("/api/2.0/mlflow/registered-models/search", params={"filter": f"name = '{use_case}'"})
+        aliases = [each for model in _json(answer).get("registered_models", ()) for each in model.get("aliases", ())]
+        return next((int(each["version"]) for each in aliases if each["alias"] == alias), None)
 
     def fetch(self, use_case: str, version: int, names: Sequence[str] = FILES) -> dict[str, bytes]:
         """Download files of a version, by default those that serve: name → content."""

@@ -73,6 +73,9 @@ class Registry:
 
     def __init__(self, settings: Settings) -> None:
         mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+        if settings.mlflow_tracking_username:  # MLflow's client knows no other way to be told
+            os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_tracking_username
+            os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow_tracking_password
         self._client = MlflowClient(settings.mlflow_tracking_uri)
 
     def find(self, use_case: str, run_id: str) -> Registered | None:

@@ -14,7 +14,7 @@ class Replay:
     """A model version, fetched from the registry and proven."""
 
     def __init__(self, settings: Settings, model: ModelRecord, contract: Contract) -> None:
-        with Production(settings.mlflow_tracking_uri, timeout=60) as production:
+        with Production.of(settings) as production:
             files = production.fetch(model.use_case, model.version)
         self.bundle, self._scorer = prove(files, contract, version=model.version, named=model.digest)
 

@@ -1,6 +1,8 @@
 """The operators that run one step of the lifecycle as a process of its own: Airflow orchestrates, it does not compute."""
 
 import json
+import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +15,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from pipelines.rules.policy import Policy
 
 SKIPPED, REFUSED = 99, 2
+AIRFLOWS_OWN = re.compile(r"AIRFLOW__|AIRFLOW_CONN_|AIRFLOW_VAR_|SIXGATE_AIRFLOW_DATABASE_URL$")
 
 
 class PageLink(BaseOperatorLink):  # type: ignore[misc]
@@ -112,7 +115,7 @@ class StepProcess:
     def run(self, context: Context, take: dict[str, Any]) -> Any:
         """Run it with the run's params and what is taken beside them; returns its result, or ends the task as it ended."""
         self._hook = SubprocessHook()
-        done = self._hook.run_command(self.command(context, take))
+        done = self._hook.run_command(self.command(context, take), env=environment())
         if done.exit_code == REFUSED:
             raise AirflowFailException(done.output)
         if done.exit_code not in (0, SKIPPED):
@@ -146,6 +149,11 @@ class StepProcess:
             return json.loads(line)
         except ValueError as error:
             raise AirflowException(f"step {self.name} ended without a result; its last line was {line!r}") from error
+
+
+def environment() -> dict[str, str]:
+    """What a step is told: this process's environment without Airflow's own secrets, which steps have no use for."""
+    return {name: value for name, value in os.environ.items() if not AIRFLOWS_OWN.match(name)}
 
 
 def step(name: str, policy: Policy, **kwargs: Any) -> StepOperator:

@@ -1,5 +1,6 @@
 """The state folder: secrets written once and for the owner only; what is half-made or in the way gets one clear line."""
 
+import json
 import os
 import shutil
 import socket
@@ -7,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections import namedtuple
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -29,7 +31,33 @@ def test_secrets_are_drawn_once_and_readable_by_the_owner_only(tmp_path: Path) -
     assert home.secrets() == first
     assert stat.S_IMODE(home.secrets_file.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
-    assert len({first.postgres, first.airflow_admin, first.airflow_reviewer, first.airflow_viewer, first.api_key}) == 5
+    drawn = asdict(first).values()
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_a_newer_version_draws_what_it_needs_beside_the_secrets_that_are_kept(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    kept = {"instance": "0123456789abcdef", "postgres": "p", "api_key": "k"}
+    home.secrets_file.write_text(json.dumps(kept))
+    drawn = home.secrets()
+    assert {name: getattr(drawn, name) for name in kept} == kept
+    assert drawn.mlflow_admin
+    assert home.secrets() == drawn
+    assert stat.S_IMODE(home.secrets_file.stat().st_mode) == 0o600
+
+
+def test_what_the_server_kept_beside_everything_else_is_moved_once(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "1.jsonl").write_text("an answer")
+    (tmp_path / "api_keys.json").write_text("[]")
+    home.move_server()
+    home.move_server()
+    assert (home.server / "journal" / "1.jsonl").read_text() == "an answer"
+    assert (home.server / "api_keys.json").read_text() == "[]"
+    assert not (tmp_path / "journal").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"postgres": "x"}'], ids=["empty", "cut off", "not an object", "half of it"])
@@ -82,7 +110,9 @@ def test_a_long_home_still_gets_a_socket(tmp_path: Path) -> None:
 def test_noted_processes_and_their_children_are_found_and_ended(tmp_path: Path) -> None:
     note = tmp_path / "sleeper.pid"
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
-    parent = subprocess.Popen([sys.executable, "-m", "stack.child", str(note), sys.executable, "-c", code])
+    launch = child.Launch(note=note, command=[sys.executable, "-c", code], environment=dict(os.environ))
+    (tmp_path / "launch.json").write_text(launch.dump())
+    parent = subprocess.Popen([sys.executable, "-m", "stack.child", str(tmp_path / "launch.json")])
     while len(child.descendants(tmp_path)) < 2:
         assert parent.poll() is None
     family = child.descendants(tmp_path)
