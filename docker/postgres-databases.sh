@@ -1,14 +1,29 @@
 #!/bin/bash
-# A role and a database of its own for each part; PostgreSQL's image runs this once, on an empty volume.
+# A role and a database of its own for each part, and a role for each process that uses the database sixgate; what those may do
+# is sql/roles.sql. PostgreSQL's image runs this on an empty volume. Safe to repeat, as after an upgrade:
+#   docker compose exec postgres bash /docker-entrypoint-initdb.d/databases.sh
 set -euo pipefail
 
-for name in airflow mlflow sixgate; do
-  export name
-  psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d postgres <<SQL
+role() { # role NAME PASSWORD
+  name=$1 password=$2 psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d postgres <<'SQL'
 \getenv name name
-\getenv password ${name^^}_DB_PASSWORD
-CREATE ROLE :"name" LOGIN PASSWORD :'password';
-CREATE DATABASE :"name" OWNER :"name";
+\getenv password password
+SELECT format('CREATE ROLE %I', :'name') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
+ALTER ROLE :"name" LOGIN PASSWORD :'password';
+SQL
+}
+
+for name in airflow mlflow sixgate; do
+  password=${name^^}_DB_PASSWORD
+  role "$name" "${!password}"
+  name=$name psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d postgres <<'SQL'
+\getenv name name
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE :"name" FROM PUBLIC;
 SQL
 done
+
+role sixgate_steps "$SIXGATE_STEPS_DB_PASSWORD"
+role sixgate_server "$SIXGATE_SERVER_DB_PASSWORD"
+role sixgate_pages "$SIXGATE_PAGES_DB_PASSWORD"

@@ -91,10 +91,32 @@ def test_a_service_of_our_image_phones_nobody(name):
         assert environment(name)["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] == "False"
 
 
-def test_the_scoring_server_is_given_neither_airflows_nor_mlflows_database():
-    given = " ".join(environment("server").values())
-    assert "AIRFLOW" not in given
-    assert "MLFLOW_DB" not in given
+TOLD = {
+    "postgres": {
+        "POSTGRES_PASSWORD", "AIRFLOW_DB_PASSWORD", "MLFLOW_DB_PASSWORD", "SIXGATE_DB_PASSWORD", "SIXGATE_STEPS_DB_PASSWORD",
+        "SIXGATE_SERVER_DB_PASSWORD", "SIXGATE_PAGES_DB_PASSWORD",
+    },
+    "mlflow": {
+        "MLFLOW_DB_PASSWORD", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_STEPS_PASSWORD", "MLFLOW_SERVER_PASSWORD", "MLFLOW_SECRET_KEY",
+    },
+    "init": {"SIXGATE_DB_PASSWORD", "AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_ADMIN_PASSWORD"},
+    "server": {"SIXGATE_SERVER_DB_PASSWORD", "SIXGATE_API_KEY", "MLFLOW_SERVER_PASSWORD"},
+    "airflow-api-server": {
+        "AIRFLOW_DB_PASSWORD", "SIXGATE_PAGES_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET",
+    },
+    "airflow-scheduler": {
+        "AIRFLOW_DB_PASSWORD", "SIXGATE_STEPS_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET",
+        "MLFLOW_STEPS_PASSWORD",
+    },
+    "airflow-dag-processor": {"AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY"},
+    "airflow-triggerer": {"AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY"},
+}  # fmt: skip
+
+
+@every_service
+def test_a_service_is_told_its_own_secrets_and_no_other(name):
+    given = set(VARIABLE.findall(" ".join(environment(name).values())))
+    assert {variable for variable in given if re.search(r"PASSWORD|SECRET|KEY", variable)} == TOLD[name]
 
 
 def test_env_example_names_every_variable_and_no_other():
