@@ -159,7 +159,7 @@ def main(arguments: list[str]) -> None:
     note(launch.note)
     ruleset = Ruleset(launch.confinement) if launch.confinement and version() else None  # opened while this process can
     if launch.user is not None:
-        become(launch.user, reads_through=launch.reads_through)
+        become(launch.user, reads_through=launch.reads_through and ruleset is not None)
     if ruleset:
         ruleset.enforce()
     os.execvpe(launch.command[0], launch.command, launch.environment)  # noqa: S606

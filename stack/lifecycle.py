@@ -20,6 +20,7 @@ from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import connect
 from pipelines.use_case import names
 from stack import child
+from stack.confinement import version
 from stack.environments import Environments
 from stack.home import Home, Secrets, home_of
 from stack.postgres import Postgres
@@ -71,6 +72,8 @@ def up(settings: Settings, *, say: Say, seconds: float = 240) -> bool:
         _require_free_ports(settings)
         if stack.postgres.initialise(stack.secrets.postgres):
             say(f"made a PostgreSQL cluster in {stack.postgres.data}")
+        if version() == 0:
+            say("this kernel has no Landlock: processes are not confined to their folders, see SECURITY.md")
         stack.home.move_server()
         stack.environments.write_credentials()
         _compile(settings)

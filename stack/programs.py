@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from pipelines.settings import Settings
-from stack.confinement import Confinement
+from stack.confinement import Confinement, version
 from stack.environments import Environments
 from stack.registry_server import launch
 from stack.service_user import adopt, give, open_to_all, owner_of
@@ -59,8 +59,9 @@ def _postgres(told: Environments) -> Program:
 def _mlflow(told: Environments) -> Program:
     """Browsers reach it and its passwords travel, so it is confined the most: to its folder, and to one port each way."""
     settings = told.settings
-    folder, user = _mlflow_place(told)
     code = (Path(sys.prefix), Path(sys.base_prefix), settings.root / "stack", settings.root / "pipelines")
+    closed = not all(open_to_all(path) for path in (*code, Path(sys.executable)))
+    folder, user = _mlflow_place(told, alone=os.geteuid() == 0 and not (closed and version() == 0))
     return Program(
         name="mlflow",
         command=launch.command(settings.host, settings.mlflow_port, folder),
@@ -72,14 +73,18 @@ def _mlflow(told: Environments) -> Program:
             ports=((settings.mlflow_port,), (told.postgres.port,)),
         ),
         user=user,
-        reads_through=user is not None and not all(open_to_all(path) for path in (*code, Path(sys.executable))),
+        reads_through=user is not None and closed,
     )
 
 
-def _mlflow_place(told: Environments) -> tuple[Path, int | None]:
-    """Where runs and models lie, and who owns them: in the home, but for root, who gives them to a user of their own."""
+def _mlflow_place(told: Environments, *, alone: bool) -> tuple[Path, int | None]:
+    """Where runs and models lie, and who owns them: in the home, or with `alone` in a folder of a user of their own.
+
+    Root can give MLflow such a user, unless only root can reach the program files and no Landlock would limit a user who
+    may read them all the same.
+    """
     folder, owner = told.home.path / "mlflow", None
-    if os.geteuid() == 0:
+    if alone:
         inside, folder = folder, told.postgres.data.parent / "mlflow"
         owner = owner_of(folder, told.secrets.instance)
         adopt(inside, folder, owner)
