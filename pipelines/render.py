@@ -1,8 +1,10 @@
 """Tables for terminals and logs."""
 
 import io
+import re
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +17,7 @@ from pipelines.rules.reasons import Reason
 WIDE = 180
 # Figures that are shown below a check's features.
 BELOW = ("positive_rate", "score_", "estimated_", "realised_", "label_coverage", "attribution_", "ahead")
+MARKUP = re.compile(r"[\\`*_\[\]<>|]")
 BAR = 16  # characters of the longest bar
 STYLES = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow", "NOT_APPLICABLE": "dim"}
 
@@ -28,12 +31,22 @@ def gate_card(decision: Decision) -> str:
     """A decision as Markdown, for the page on which a person approves or rejects it."""
     lines = ["| gate | outcome | value | threshold | interval | in words |", "|---|---|---|---|---|---|"]
     lines += [f"| {' | '.join(_cells(gate))} |" for gate in decision.gates or []]
-    return "\n".join([f"**{_head(decision)}**", "", *lines, "", _end(decision)])
+    return "\n".join([f"**{_head(decision, markdown)}**", "", *lines, "", _end(decision, markdown)])
 
 
 def console() -> Console:
-    """As wide as the terminal; wide enough not to wrap where there is none."""
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    """As wide as the terminal; wide enough not to wrap where there is none. What people wrote is shown as they wrote it."""
+    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False, highlight=False)
+
+
+def plain(text: str) -> str:
+    """One line that shows what it says: control characters, which could steer a terminal or hide text, become ?."""
+    return "".join("?" if unicodedata.category(char) in ("Cc", "Cf") else char for char in " ".join(text.split()))
+
+
+def markdown(text: str) -> str:
+    """A line of text that is no markup."""
+    return MARKUP.sub(r"\\\g<0>", plain(text))
 
 
 def decision_view(decision: Decision) -> list[Table | Text]:
@@ -133,22 +146,28 @@ def alerts_table(alerts: list[Alert]) -> Table:
     """Alerts for people, newest first."""
     table = Table("id", "opened", "severity", "state", "cause", "what", "by", box=None, pad_edge=False)
     for alert in alerts:
-        said = f"{alert.acknowledged_by}: {alert.comment}" if alert.comment else (alert.acknowledged_by or "-")
+        said = plain(f"{alert.acknowledged_by}: {alert.comment}" if alert.comment else (alert.acknowledged_by or "-"))
         table.add_row(
-            str(alert.id), f"{alert.opened_at:%Y-%m-%d %H:%M}", alert.severity, alert.state, alert.cause, alert.message, said
+            str(alert.id),
+            f"{alert.opened_at:%Y-%m-%d %H:%M}",
+            alert.severity,
+            alert.state,
+            alert.cause,
+            plain(alert.message),
+            said,
         )
     return table
 
 
 def _plain(parts: Sequence[Table | Text]) -> str:
     text = io.StringIO()
-    console = Console(file=text, width=WIDE, no_color=True)
+    console = Console(file=text, width=WIDE, no_color=True, markup=False, emoji=False)
     for part in parts:
         console.print(part)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
-def _head(decision: Decision) -> str:
+def _head(decision: Decision, shown: Callable[[str], str] = plain) -> str:
     opened = f"opened {decision.opened_at:%Y-%m-%d %H:%M:%S} UTC"
     parts = [f"decision {decision.id}", decision.use_case, decision.trigger, opened]
     if decision.challenger_version:
@@ -156,20 +175,21 @@ def _head(decision: Decision) -> str:
         parts.append(f"challenger version {decision.challenger_version} against {champion}")
         parts.append(f"evidence {decision.evidence_source}")
     if decision.requested_by:
-        parts.append(f"asked for by {decision.requested_by}")
+        parts.append(f"asked for by {shown(decision.requested_by)}")
     if decision.request_reason:
-        parts.append(f"because: {decision.request_reason}")
+        parts.append(f"because: {shown(decision.request_reason)}")
     return " · ".join(parts)
 
 
-def _end(decision: Decision) -> str:
-    verdict = f"verdict: {decision.verdict or 'none'} ({decision.reason or 'the run has not decided yet'})"
+def _end(decision: Decision, shown: Callable[[str], str] = plain) -> str:
+    verdict = f"verdict: {decision.verdict or 'none'} ({shown(decision.reason or 'the run has not decided yet')})"
     warnings = [f"data: {warning}" for warning in (decision.dataset or {}).get("warnings", [])]
-    return "\n".join([verdict, *warnings, *([_review(decision)] if decision.reviewer else [])])
+    return "\n".join([verdict, *warnings, *([_review(decision, shown)] if decision.reviewer else [])])
 
 
-def _review(decision: Decision) -> str:
-    return f"reviewed by {decision.reviewer}" + (f": {decision.review_comment}" if decision.review_comment else "")
+def _review(decision: Decision, shown: Callable[[str], str]) -> str:
+    comment = f": {shown(decision.review_comment)}" if decision.review_comment else ""
+    return f"reviewed by {shown(decision.reviewer or '')}{comment}"
 
 
 def _cells(gate: dict[str, Any]) -> list[str]:
@@ -191,6 +211,6 @@ def ledger_table(entries: list[LedgerEntry]) -> Table:
     for entry in entries:
         table.add_row(
             f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.state, str(entry.from_version or "-"), str(entry.to_version),
-            entry.to_digest[:12], str(entry.decision_id or "-"), entry.actor, entry.reason,
+            entry.to_digest[:12], str(entry.decision_id or "-"), plain(entry.actor), plain(entry.reason),
         )  # fmt: skip
     return table

@@ -11,7 +11,7 @@ import msgspec
 from anyio.to_thread import run_sync
 
 from pipelines import explaining
-from pipelines.rules.bundle import EXPLAINERS
+from pipelines.rules.bundle import EXPLAINERS, explainer_of
 from pipelines.settings import ROOT
 from serving.model import Model
 from serving.problems import Problem
@@ -96,9 +96,8 @@ class ExplainerProcess:
         except Exception as error:  # the registry is away, or has no such file
             why = f"what explains version {model.served.version} can't be fetched: {error}"
             raise Problem(503, why) from error
-        answer = await self._ask(
-            explaining.Model(model.served.digest, model.bundle.kind, files[name], model.bundle.calibration)
-        )
+        content = explainer_of(model.bundle, files)
+        answer = await self._ask(explaining.Model(model.served.digest, model.bundle.kind, content, model.bundle.calibration))
         if isinstance(answer, explaining.Failed):
             raise Problem(503, f"version {model.served.version} can't explain: {answer.error}")
         self._holds = [*self._holds, model.served.digest][-explaining.HELD :]

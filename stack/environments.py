@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from stack.registry_server.launch import ADMIN, Passwords
 AIRFLOW_USERS = {"admin": "admin", "reviewer": "op", "viewer": "viewer"}
 # Of the caller's environment: what is ours, and what of it is secret.
 OUR_OWN = re.compile(r"SIXGATE_.*|MLFLOW_.*|AIRFLOW.*")
+TASKS_OWN = re.compile(r"AIRFLOW_(?:CONN|VAR)_")  # connections and variables: for tasks, through the scheduler
 SECRET = re.compile(r".*(PASSWORD|SECRET|API_KEY|TOKEN|DATABASE_URL)")
 
 
@@ -89,6 +91,7 @@ class Environments:
         return {
             **self._airflow(),
             **self._airflow_keys(),
+            **{name: value for name, value in os.environ.items() if TASKS_OWN.match(name)},
             "SIXGATE_DATABASE_URL": self._database(STEPS),
             "AIRFLOW_CONN_SIXGATE": self._database(STEPS),
             "SIXGATE_AIRFLOW_DATABASE_URL": self._airflow_database(),
@@ -106,7 +109,7 @@ class Environments:
         write_private(self.home.mlflow_passwords, json.dumps({ADMIN: self.secrets.mlflow_admin}))
         lines = [f"{name}={value}" for name, value in self._client().items()]
         if self.settings.policy_overlay:
-            lines.append(f"SIXGATE_POLICY_OVERLAY={self.settings.policy_overlay.resolve()}")
+            lines.append(f"SIXGATE_POLICY_OVERLAY={shlex.quote(str(self.settings.policy_overlay.resolve()))}")  # shells read it
         write_private(self.home.env_file, "\n".join(lines) + "\n")
 
     def _client(self) -> dict[str, str]:
@@ -191,7 +194,7 @@ class Environments:
         }
         return {
             **self._common(),
-            **{name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")},
+            **{name: value for name, value in os.environ.items() if name.startswith("AIRFLOW") and not TASKS_OWN.match(name)},
             "AIRFLOW_HOME": str(home.airflow),
             **{f"AIRFLOW__{key}": str(value) for key, value in config.items()},
         }

@@ -3,6 +3,7 @@
 model.onnx           input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,): calibrated
 bundle.json          format, use case, contract hash, columns, kind, calibration, threshold
 known_answers.json   rows of features (null where missing) and the scores that whoever loads the model must get
+explain.*            what explains it, by its kind; bundle.json names its sha256, so the digest covers it too
 warm_up.json         the same of requests on which it was tried; made later, so the digest leaves it out: nothing rests on it
 """
 
@@ -45,6 +46,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Calibration
     threshold: float
     format: int = FORMAT
+    explainer_sha256: str | None = None  # of before it was kept
 
 
 class KnownAnswers(msgspec.Struct, frozen=True):
@@ -76,6 +78,17 @@ def digest(files: Mapping[str, bytes]) -> str:
         raise ModelRejected(f"the model has no {', '.join(missing)}: it was not made by the train step")
     parts = [f"{name} {hashlib.sha256(files[name]).hexdigest()}" for name in FILES]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def explainer_of(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
+    """The file that explains a version, as it was when the version was registered; ModelRejected when it is another."""
+    name = EXPLAINERS[bundle.kind]
+    if name not in files:
+        raise ModelRejected(f"the model has no {name}: it was not made by the train step")
+    found = hashlib.sha256(files[name]).hexdigest()
+    if bundle.explainer_sha256 not in (None, found):
+        raise ModelRejected(f"{name} is not what was registered: its sha256 is {found}, not {bundle.explainer_sha256}")
+    return files[name]
 
 
 def read_bundle(files: Mapping[str, bytes], *, use_case: str, contract_hash: str) -> Bundle:

@@ -57,10 +57,14 @@ def _read(expression: str, features: Collection[str]) -> tuple[Formula, Kind]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise BadExpression(expression, f"can't be read ({error}); write it as a formula") from error
     reading = _Reading(frozenset(features), expression)
-    kind = reading.kind(tree.body)
+    try:
+        kind = reading.kind(tree.body)
+        text = ast.unparse(tree)
+    except RecursionError as error:
+        raise BadExpression(f"{expression[:40]}…", "is nested too deep; split it") from error
     if not reading.inputs:
         raise BadExpression(expression, f"names no feature; known are {', '.join(sorted(features))}")
-    return Formula(ast.unparse(tree), tuple(sorted(reading.inputs))), kind
+    return Formula(text, tuple(sorted(reading.inputs))), kind
 
 
 class _Reading:
@@ -130,9 +134,15 @@ class _Reading:
         return "number"
 
     def _constant(self, node: ast.Constant) -> Kind:
-        if isinstance(node.value, bool) or not isinstance(node.value, int | float) or not math.isfinite(node.value):
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise BadExpression(node.value, "is not a number; only finite numbers may stand in an expression")
-        node.value = float(node.value)  # a whole one would be 32 bits wide, and could overflow
+        try:
+            value = float(node.value)  # a whole one would be 32 bits wide, and could overflow
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            raise BadExpression(f"{ast.unparse(node)[:40]}…", "is too large; only finite numbers may stand in an expression")
+        node.value = value
         return "number"
 
     def _foldable(self, node: ast.BinOp) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipelines.errors import EvidenceError, ModelRejected
 from pipelines.records import Claimed
 from pipelines.rules.attribution import Attribution
-from pipelines.rules.bundle import EXPLAINERS, Bundle, read_bundle, sigmoid
+from pipelines.rules.bundle import EXPLAINERS, Bundle, explainer_of, read_bundle, sigmoid
 from pipelines.rules.explain import Explainer, add_up
 from pipelines.stores.production import Production
 from pipelines.wiring import Context
@@ -70,8 +70,9 @@ def load(context: Context, version: int) -> Loaded:
             raise
         raise ModelRejected(f"what explains version {version} can't be fetched from MLflow: {error}") from error
     bundle = read_bundle(files, use_case=context.name, contract_hash=model.contract_hash)
+    content = explainer_of(bundle, files)
     try:
-        return Loaded(version, bundle, Explainer(bundle.kind, files[EXPLAINERS[model.kind]], bundle.calibration))
+        return Loaded(version, bundle, Explainer(bundle.kind, content, bundle.calibration))
     except Exception as error:  # XGBoost and msgspec raise types of their own for what they can't read
         raise ModelRejected(f"{EXPLAINERS[model.kind]} of version {version} can't be read: {error}") from error
 

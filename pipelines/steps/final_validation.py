@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError, ModelRejected
 from pipelines.records import Decision
-from pipelines.rules.bundle import EXPLAINERS, FILES, WARM_UP, KnownAnswers
+from pipelines.rules.bundle import EXPLAINERS, FILES, WARM_UP, KnownAnswers, explainer_of
 from pipelines.rules.derive import Deriver
 from pipelines.rules.explain import Explainer
 from pipelines.rules.proof import prove
@@ -73,7 +73,7 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)
-    expected = Explainer(model.kind, files[name], bundle.calibration).scores(features)
+    expected = Explainer(model.kind, explainer_of(bundle, files), bundle.calibration).scores(features)
     trial = run_trial(context.use_case.folder, {each: files[each] for each in FILES}, requests(features, contract))
     reasons = list(why_unfit(trial, expected, limits))
     context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.records import Decision
-from pipelines.render import gate_card, gate_table
+from pipelines.records import Decision, LedgerEntry
+from pipelines.render import console, decision_view, gate_card, gate_table, ledger_table
 
 GATE = {
     "name": "roc_auc",
@@ -48,3 +48,23 @@ def test_a_decision_shows_who_against_whom_each_gate_and_the_verdict(render: Any
 def test_a_first_model_has_no_champion_and_an_open_run_no_verdict() -> None:
     assert "against no champion" in gate_table(decision(challenger_version=1, gates=[GATE]))
     assert gate_table(decision()).endswith("verdict: none (the run has not decided yet)")
+
+
+HOSTILE = "[/bold] [link=http://x]y[/link] :smile: \x1b[2J\x1b]0;title\x07 \u202etxt"
+
+
+def test_what_people_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    told = decision(requested_by=HOSTILE, request_reason=HOSTILE, reason=HOSTILE, reviewer=HOSTILE, review_comment=HOSTILE)
+    entry = dict.fromkeys(LedgerEntry.__dataclass_fields__) | {"at": told.opened_at, "to_digest": "d", "to_version": 1}
+    console().print(*decision_view(told), ledger_table([LedgerEntry(**{**entry, "actor": "a", "reason": HOSTILE})]))
+    shown = capsys.readouterr().out
+    assert "[/bold]" in shown
+    assert ":smile:" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
+def test_a_reason_is_no_markup_on_the_review_page() -> None:
+    card = gate_card(decision(request_reason="[approve](http://x) ![p](y) **verdict: APPROVED**\n# title", gates=[GATE]))
+    assert r"\[approve\](http://x)" in card
+    assert r"\*\*verdict: APPROVED\*\*" in card
+    assert "\n# title" not in card

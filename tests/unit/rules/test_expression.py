@@ -85,3 +85,30 @@ def test_whole_numbers_do_not_overflow() -> None:
 def test_what_can_not_be_computed_is_refused_with_what_to_do(expression: str, remedy: str) -> None:
     with pytest.raises(BadExpression, match=remedy.replace("\\\\", "\\")):
         read_formula(expression, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "remedy"),
+    [
+        pytest.param("-" * 900 + NUMBERS[0], "nested too deep", id="a thousand signs"),
+        pytest.param("~" * 400 + f"({NUMBERS[0]} > 1)", "nested too deep", id="a truth turned round and round"),
+        pytest.param(f"{NUMBERS[0]} + 1{'0' * 400}", "too large", id="a whole number that is no double"),
+        pytest.param(f"{NUMBERS[0]} + 1e999", "too large", id="infinity"),
+        pytest.param(f"{NUMBERS[0]}.__class__", "uses Attribute", id="an attribute"),
+        pytest.param("__import__('os').system('true')", "uses Call", id="a call of what is no function here"),
+        pytest.param(f"[{NUMBERS[0]} for x in ()]", "uses ListComp", id="a comprehension"),
+        pytest.param(f"(lambda: {NUMBERS[0]})()", "uses Call", id="a lambda"),
+    ],
+)
+def test_a_hostile_expression_is_refused_by_name(expression: str, remedy: str) -> None:
+    with pytest.raises(BadExpression, match=remedy):
+        read_formula(expression, NUMBERS)
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=80))
+def test_no_text_escapes_the_reader(expression: str) -> None:
+    try:
+        read_formula(expression, NUMBERS)
+    except BadExpression:
+        return

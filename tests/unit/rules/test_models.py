@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ModelRejected
 from pipelines.rules import explain
-from pipelines.rules.bundle import EXPLAINERS, Calibration, digest
+from pipelines.rules.bundle import EXPLAINERS, Calibration, digest, explainer_of, read_bundle
 from pipelines.rules.candidates import Candidate, choose, fit_all
 from pipelines.rules.contract import Contract
 from pipelines.rules.graph import to_onnx
@@ -116,3 +116,17 @@ def test_a_model_whose_known_answers_do_not_hold_is_refused(
 def test_a_model_without_a_file_is_refused() -> None:
     with pytest.raises(ModelRejected, match=r"has no bundle\.json, known_answers\.json"):
         digest({"model.onnx": b""})
+
+
+def test_what_explains_a_model_is_named_by_its_digest_too(
+    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    whole = pack(candidates["xgboost"], contract, features.astype(np.float64))
+    bundle = read_bundle(whole, use_case=contract.use_case, contract_hash=contract.hash)
+    assert explainer_of(bundle, whole) == whole["explain.ubj"]
+    with pytest.raises(ModelRejected, match="is not what was registered"):
+        explainer_of(bundle, whole | {"explain.ubj": whole["explain.ubj"] + b" "})
+    with pytest.raises(ModelRejected, match="has no explain.ubj"):
+        explainer_of(bundle, {})
+    before = msgspec.structs.replace(bundle, explainer_sha256=None)
+    assert explainer_of(before, {"explain.ubj": b"of a version that was registered before it was kept"})
