@@ -24,6 +24,7 @@ class Settings(BaseSettings):
         "http://127.0.0.1:5000", validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI")
     )
     mlflow_url: str = ""
+    model_folder: Path | None = None
     artifacts: Path | None = None
     policy_overlay: Path | None = None
     host: str = "127.0.0.1"
