@@ -42,13 +42,20 @@ def written(fields: Sequence[Field]) -> bytes:
     return b"{" + b",".join(key + b":" + value for key, value in fields) + b"}"
 
 
+ZEROS = (b"0", b"-0", b"-0.0", b"0e0", b"5e-324", b"2.2250738585072011e-308", b"1e-400", b"0." + b"0" * 400 + b"1")
+
+
 def number(random: Random, low: float, high: float) -> bytes:
     """A number between two limits, in one of the many ways to write it."""
-    choices = [repr(low), repr(high), repr(random.uniform(low, high)), f"{random.uniform(low, high):.17e}"]
-    choices.append(str(random.randint(math.ceil(low), math.floor(high))))
-    if low <= 0 <= high:
-        choices += ["0", "-0", "-0.0", "0e0", "5e-324", "2.2250738585072011e-308", "1e-400", "0." + "0" * 400 + "1"]
-    return random.choice(choices).encode()
+    way = random.random()
+    if way < 0.3 and low <= 0 <= high:
+        return random.choice(ZEROS)
+    if way < 0.4:
+        return repr(random.choice((low, high))).encode()
+    if way < 0.6:
+        return b"%d" % random.randint(math.ceil(low), math.floor(high))
+    value = low + (high - low) * random.random()
+    return repr(value).encode() if way < 0.8 else b"%.17e" % value
 
 
 def good_value(random: Random, feature: Feature) -> bytes:
