@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 # Compiled at once: a stack is many processes, and each would compile what it imports where bytecode is not kept.
 UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 
-.PHONY: demo test check up down clean bench bench-serving bench-gates bench-training bench-guard bench-drift bench-explain lock help
+.PHONY: demo test check up down clean bench bench-serving bench-gates bench-training bench-guard bench-drift bench-explain bench-fuzz lock help
 
 help: ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
@@ -37,6 +37,7 @@ bench: ## Each benchmark is a target of its own: make bench-NAME.
 	@echo "make bench-guard     how often a week of looks accuses a new champion that keeps its promise"
 	@echo "make bench-drift     what a drift check costs at ten million rows, and how often it cries when nothing happened"
 	@echo "make bench-explain   what explaining logged predictions costs beside the booster's own code, and one row at once"
+	@echo "make bench-fuzz      how many of a million good and wrong requests are not answered as they should be"
 	@echo "make bench-training  what training finds on public data (SIXGATE_PUBLIC_DATA), and what it costs beside one bare fit"
 
 bench-serving: .venv/dev
@@ -53,6 +54,9 @@ bench-drift: .venv/dev
 
 bench-explain: .venv/dev
 	@$(BIN)/python -m benchmarks.explain $(ARGS)
+
+bench-fuzz: .venv/dev
+	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 bench-training: .venv/dev
 	@$(BIN)/python -m benchmarks.training $(ARGS)

@@ -36,15 +36,6 @@ from stack.throwaway import database, free_port, migrate
 KEY = "benchmark"
 ROWS = 1000  # all different, sent in turn: one row again and again would teach the processor its way through the trees
 UVICORN = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning", "--no-access-log", "--no-proxy-headers"]
-SERVE = """
-import logging, sys
-from pathlib import Path
-from pipelines.settings import Settings
-from serving.__main__ import serve
-from serving.registry import FolderRegistry
-logging.basicConfig(level=logging.WARNING)
-serve(Settings.load(), FolderRegistry(Path(sys.argv[1])))
-"""
 CONSOLE = Console(stderr=True)
 # Whichever server is measured has the first processor to itself; load generator and database share the others.
 ALL = sorted(os.sched_getaffinity(0))
@@ -250,6 +241,7 @@ class Bench:
             **os.environ,
             "SIXGATE_ROOT": str(self.folder),
             "SIXGATE_HOME": str(self.home),
+            "SIXGATE_MODEL_FOLDER": str(self.models),
             "SIXGATE_DATABASE_URL": settings.database_url,
             "SIXGATE_API_PORT": str(port),
             "SIXGATE_API_KEY": KEY,
@@ -257,7 +249,7 @@ class Bench:
             "SIXGATE_JOURNAL_SYNC": sync,
         }
         begun = time.monotonic()
-        process = self.start([*PIN, sys.executable, "-c", SERVE, str(self.models)], cwd=ROOT, env=environment)
+        process = self.start([*PIN, sys.executable, "-m", "serving"], cwd=ROOT, env=environment)
         wait(port, "/readyz")
         ready = time.monotonic() - begun
         path = f"/v1/{bench_model.USE_CASE}/predict"

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
         "", repr=False, validation_alias=AliasChoices("mlflow_tracking_password", "MLFLOW_TRACKING_PASSWORD")
     )
     mlflow_url: str = ""
+    model_folder: Path | None = None
     artifacts: Path | None = None
     policy_overlay: Path | None = None
     host: str = "127.0.0.1"

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -17,7 +18,7 @@ from serving import openapi, problems
 from serving.cache import ModelCache
 from serving.front import Front
 from serving.heartbeat import Heartbeat
-from serving.registry import Registry
+from serving.registry import FolderRegistry, Registry
 from serving.reload import Reloader
 from serving.requests import AccessLog
 from serving.routes import explain, explanations, health, labels, live, model, predict, predictions
@@ -42,10 +43,10 @@ USE_CASE_ROUTES = (predict, explain, labels, predictions, explanations, model, l
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
-    """Build the server; its threads start and stop with the application. Models come from MLflow unless said otherwise."""
-    source = registry or Production.of(settings, timeout=REGISTRY_TIMEOUT)
-    service = Service(settings, source)
+def create_app(settings: Settings, *, shared: Path | None = None) -> ASGIApp:
+    """Build the server; its threads start and stop with the application. `shared` is where several workers leave metrics."""
+    source = registry(settings)
+    service = Service(settings, source, shared=shared)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -57,6 +58,13 @@ def create_app(settings: Settings, registry: Registry | None = None) -> ASGIApp:
         service.journal.close()
 
     return build(service, lifespan)
+
+
+def registry(settings: Settings) -> Registry:
+    """Where models come from: MLflow, unless the settings name a folder."""
+    if settings.model_folder:
+        return FolderRegistry(settings.model_folder)
+    return Production.of(settings, timeout=REGISTRY_TIMEOUT)
 
 
 def build(service: Service, lifespan: object = None) -> ASGIApp:

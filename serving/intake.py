@@ -1,9 +1,10 @@
 """From request bodies to numbers: types generated from the contract, and refusals that name field, value and rule."""
 
+import json
 import math
 import struct
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,6 +19,10 @@ MAX_ROWS = 1000
 CONTAINERS = ("rows", "labels")  # the only member of bodies that hold many
 EXACT = 2**53  # beyond it whole numbers lose digits as floats
 FLOAT32 = 3.4e38
+LONGEST = 200  # characters of a field or value that a refusal repeats
+SMALL = 2**16  # bytes
+UNREAD = object()  # in place of a document
+NOT_SHOWN = "(too deeply nested or too large to be shown)"
 YEARS = range(1970, 2262)  # what nanosecond timestamps of the data tools can hold
 # PostgreSQL's text can't hold NUL.
 Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
@@ -61,8 +66,8 @@ class Intake:
     def _accept(self, row: msgspec.Struct, index: int | None) -> Transaction:
         values = msgspec.structs.astuple(row)
         transaction_id, entity_key, event_time = values[-3:]
-        if event_time is not None and event_time.year not in YEARS:
-            raise refusal("event_time", event_time, MOMENT_RULE, index)
+        if event_time is not None:
+            event_time = moment("event_time", event_time, index)
         raw: Sequence[Any] = values[:-3]
         if self._categories:
             raw = self._with_indexes(list(raw))
@@ -129,10 +134,14 @@ def rule(feature: Feature) -> str:
 
 
 def refusal(field: str, value: Any, words: str, row: int | None = None) -> Problem:
-    """Make the 422 that names field, value and rule, and the row (counted from 0) of a batch."""
-    shown = msgspec.json.encode(value)
-    if len(shown) > 200:
-        value = shown[:200].decode(errors="ignore") + "…"
+    """Make the 422 that names field, value and rule, and the row (counted from 0) of a batch; long ones are cut."""
+    field = _cut(field)
+    try:
+        shown = msgspec.json.encode(value)
+    except RecursionError:
+        value, shown = NOT_SHOWN, msgspec.json.encode(NOT_SHOWN)
+    if len(shown) > LONGEST:
+        value = _cut(shown.decode())
         shown = value.encode()
     place = field if row is None else f"row {row}: {field}"
     members = {"field": field, "value": value, "rule": words}
@@ -145,6 +154,13 @@ def decode(decoder: Any, body: bytes, rules: dict[str, str]) -> Any:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _fault(error, body, rules) from error
+
+
+def moment(field: str, given: datetime, row: int | None) -> datetime:
+    """A time in UTC, or a 422 Problem: RFC 3339 has zones up to 24 hours away, PostgreSQL takes up to 16."""
+    if given.year not in YEARS:
+        raise refusal(field, given, MOMENT_RULE, row)
+    return given.astimezone(UTC)
 
 
 def _field(feature: Feature) -> tuple[Any, ...]:
@@ -172,10 +188,42 @@ def _kind(feature: Feature) -> Any:
 def _fault(error: Exception, body: bytes, rules: dict[str, str]) -> Problem:
     if isinstance(error, msgspec.ValidationError):
         try:
-            return _explained(error, msgspec.json.decode(body), rules)
-        except (msgspec.DecodeError, UnicodeDecodeError) as worse:  # a wrong value stands before what is no JSON at all
+            return _explained(error, _document(body), rules)
+        except (msgspec.DecodeError, ValueError) as worse:  # a wrong value stands before what is no JSON at all
             error = worse
     return refusal("body", None, f"must be JSON, which knows neither NaN nor Infinity: {error}")
+
+
+def _document(body: bytes) -> Any:
+    """The body of a refused request, to show what is wrong in it; numbers beyond every type are shown as their text.
+
+    UNREAD where it is nested too deeply, or so large that reading it by the standard library would keep others waiting.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError:
+        return UNREAD
+    except msgspec.ValidationError:
+        if len(body) > SMALL:
+            return UNREAD
+    try:
+        return json.loads(body, parse_int=_number, parse_float=_number)
+    except RecursionError:
+        return UNREAD
+
+
+def _number(text: str) -> int | float | str:
+    """A number, or its text where no number is that large."""
+    try:
+        number = msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        return text
+    assert isinstance(number, int | float)
+    return number
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
 def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, str]) -> Problem:
@@ -183,7 +231,7 @@ def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, s
     wrong = misfit(error)
     row = next((part for part in wrong.path if isinstance(part, int)), None)
     field = next((part for part in reversed(wrong.path) if isinstance(part, str)), "body")
-    value = wrong.value(document)
+    value = NOT_SHOWN if document is UNREAD else wrong.value(document)
     if wrong.fault == "missing":
         return refusal(field, None, f"is missing; {rules.get(field, 'it is required')}", row)
     container = next((name for name in CONTAINERS if name in rules), None)

@@ -67,6 +67,10 @@ class Metrics(Collector):
         """Show what somebody else counts, too."""
         self._registry.register(collector)
 
+    def families(self) -> Iterator[Metric]:
+        """All metrics as they are now."""
+        return iter(self._registry.collect())
+
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""
         return generate_latest(self._registry)

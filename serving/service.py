@@ -29,7 +29,7 @@ BODY_LIMIT = 2 * 2**20
 class Service:
     """One replica of the scoring server."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, *, shared: Path | None = None) -> None:
         self.settings = settings
         self.explainer = ExplainerProcess(registry)
         self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
@@ -49,7 +49,7 @@ class Service:
         self.drift = DriftFigures()
         for collector in (self.requests, self.drift):
             self.metrics.add(collector)
-        self.snapshots = Snapshots(settings.home / "metrics", self.metrics) if settings.api_workers > 1 else None
+        self.snapshots = Snapshots(shared, self.metrics) if shared else None
         self.scorers: Sequence[Scorer]
         self.faults: dict[str, UseCaseError]
         self.scorers, self.faults = read_each(settings.reference, self._scorer)

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-_WHERE = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
+_PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`\Z")
 _FIELD = re.compile(r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
-_PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_PART = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]")
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,12 @@ class Misfit:
 
 
 def misfit(error: msgspec.ValidationError) -> Misfit:
-    """Take msgspec's message apart."""
-    found = _WHERE.fullmatch(str(error))
-    what, path = (found["what"], found["path"] or "") if found else (str(error), "")
+    """Take msgspec's message apart; the names of unknown fields are anything, also what looks like a place."""
+    message = str(error)
+    place = _PLACE.search(message)
+    what, path = (message[: place.start()], place["path"]) if place else (message, "")
+    if not _FIELD.fullmatch(what) and _FIELD.fullmatch(message):
+        what, path = message, ""
     parts = tuple(int(index) if index else name for name, index in _PART.findall(path))
     if field := _FIELD.fullmatch(what):
         return Misfit("missing" if "missing" in field["fault"] else "unknown", (*parts, field["name"]), "")

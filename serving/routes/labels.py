@@ -11,7 +11,7 @@ from starlette.responses import Response
 from pipelines.records import Label
 from pipelines.stores.database import connect
 from pipelines.stores.labels import LabelStore
-from serving.intake import KEY_RULE, MOMENT_RULE, YEARS, decode, refusal
+from serving.intake import KEY_RULE, MOMENT_RULE, decode, moment
 from serving.messages import MAX_LABELS, Truth, TruthOut, Truths
 from serving.openapi import documented
 from serving.scoring import Scorer
@@ -57,6 +57,5 @@ def record(service: Service, use_case: str, labels: list[Label], caller: str) ->
 
 
 def _label(truth: Truth, row: int, now: datetime) -> Label:
-    if truth.labelled_at and truth.labelled_at.year not in YEARS:
-        raise refusal("labelled_at", truth.labelled_at, MOMENT_RULE, row)
-    return Label(transaction_id=truth.transaction_id, label=truth.label, labelled_at=truth.labelled_at or now)
+    labelled_at = moment("labelled_at", truth.labelled_at, row) if truth.labelled_at else now
+    return Label(transaction_id=truth.transaction_id, label=truth.label, labelled_at=labelled_at)

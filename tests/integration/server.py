@@ -21,15 +21,6 @@ from pipelines.settings import ROOT
 from stack.throwaway import free_port
 from tests.unit.serving import made
 
-SERVE = """
-import logging, sys
-from pathlib import Path
-from pipelines.settings import Settings
-from serving.__main__ import serve
-from serving.registry import FolderRegistry
-logging.basicConfig(level=logging.INFO)
-serve(Settings.load(), FolderRegistry(Path(sys.argv[1])))
-"""
 NOBODY = "postgresql://nobody:x@127.0.0.1:1/nothing"
 Database = psycopg.Connection[Any]
 
@@ -40,6 +31,7 @@ class Server:
     def __init__(self, folder: Path, database_url: str, mlflow_uri: str | None = None) -> None:
         self.home, self.models, self.port = folder / "home", folder / "models", free_port()
         self.models.mkdir()
+        self.log = folder / "server.log"
         self._url, self._mlflow = database_url, mlflow_uri
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": "k"}, timeout=10)
@@ -53,17 +45,23 @@ class Server:
             "SIXGATE_API_PORT": str(self.port),
             "SIXGATE_API_KEY": "k",
         }
-        command = ["-c", SERVE, str(self.models)]
         if self._mlflow:
-            command, environment["SIXGATE_MLFLOW_TRACKING_URI"] = ["-m", "serving"], self._mlflow
-        with (self.models.parent / "server.log").open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
+            environment["SIXGATE_MLFLOW_TRACKING_URI"] = self._mlflow
+        else:
+            environment["SIXGATE_MODEL_FOLDER"] = str(self.models)
+        command = [sys.executable, "-m", "serving"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         until(lambda: self.answers("/readyz" if ready else "/healthz"), "the server answers")
 
     @property
-    def pid(self) -> int:
+    def process(self) -> subprocess.Popen[bytes]:
         assert self._process
-        return self._process.pid
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process:

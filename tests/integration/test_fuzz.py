@@ -1,13 +1,18 @@
 """Whatever is sent, in the words of the server's own OpenAPI page or beside them: no 5xx but the documented 503.
 
-The same few cases every time; `SIXGATE_FUZZ=1000` tries that many others for each operation.
+The same few cases every time; `SIXGATE_FUZZ=1000` tries that many others for each operation. Then 100,000 requests that are
+built from the contracts, good ones and wrong ones, as in `make bench-fuzz`, which replays any of them by seed and number.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 import schemathesis
@@ -19,10 +24,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from benchmarks import fuzz
+from stack.throwaway import migrate
 from tests.integration.server import Server, promote
 
 WANTED = os.environ.get("SIXGATE_FUZZ")
 EXAMPLES = int(WANTED or 40)
+REQUESTS, SEED = 100_000, 20_261
+QUICK = 0.05  # seconds, for the median of good requests on a busy machine
 CHECKS = [content_type_conformance, response_schema_conformance, status_code_conformance]
 OPERATIONS = [
     ("/v1/fraud/predict", "POST"),
@@ -81,3 +90,31 @@ def test_nothing_that_is_sent_makes_the_server_fail(
         case.validate_response(response, checks=CHECKS)
 
     holds()
+
+
+def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they_should_be(
+    new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url = new_database()
+    migrate(url, tmp_path / "home")
+    with (
+        fuzz.serving(tmp_path, url) as (port, contracts),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": fuzz.KEY}) as client,
+    ):
+        body = fuzz.Source(contracts[:1], fuzz.KEY, SEED).good_row(1)
+
+        def score() -> float:
+            return float(client.post("/v1/fraud/predict", content=body).raise_for_status().json()["score"])
+
+        before = score()
+        report = fuzz.run(port, contracts, range(REQUESTS), seed=SEED)
+        assert (report.failed, report.server_errors) == (0, 0), report.described()
+        assert report.sent == REQUESTS
+        seconds = []
+        for _ in range(100):
+            begun = time.perf_counter()
+            assert score() == before
+            seconds.append(time.perf_counter() - begun)
+        assert statistics.median(seconds) < QUICK
+    assert fuzz.tracebacks(tmp_path / "server.log") == 0
+    assert not (tmp_path / "home" / "journal" / "refused.jsonl").exists(), "everything that was answered could be logged"

@@ -7,13 +7,11 @@ import json
 import logging
 import math
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.errors import JournalFull, UseCaseError
 from pipelines.settings import Settings
@@ -25,7 +23,6 @@ from serving.rate import Rate
 from serving.registry import FolderRegistry
 from serving.requests import AccessLog, Requests
 from serving.service import Service
-from serving.workers import Snapshots, merged
 from tests.unit.serving import made
 from tests.unit.serving.test_api import PREDICT
 
@@ -208,23 +205,3 @@ def test_a_log_line_names_its_request_and_its_error():
     line = json.loads(JsonFormatter().format(logger))
     assert (line["level"], line["logger"], line["message"]) == ("warning", "serving.x", "the database is away")
     assert line["request_id"] == "shop-7" and "ValueError: so" in line["error"]
-
-
-def test_figures_of_several_workers_are_told_apart_and_stay_one_sound_text(service, ask):
-    ask(service, "POST", PREDICT, json=made.row())
-    text = service.metrics.text().decode()
-    both = merged({"7": text, "8": text}).decode()
-    assert f'sixgate_requests_total{{route="{PREDICT}",status="200",worker="7"}} 1.0' in both
-    families = {family.name: family for family in text_string_to_metric_families(both)}
-    assert {sample.labels["worker"] for sample in families["sixgate_requests"].samples} == {"7", "8"}
-    assert both.count("# TYPE sixgate_request_seconds histogram") == 1
-
-
-def test_siblings_that_are_gone_leave_the_figures(service, tmp_path):
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    snapshots = Snapshots(tmp_path / "metrics", service.metrics)
-    (tmp_path / "metrics" / f"{gone.pid}.prom").write_text("x 1.0\n")
-    (tmp_path / "metrics" / f"{os.getppid()}.prom").write_text("x 2.0\n")
-    text = snapshots.text().decode()
-    assert f'x{{worker="{os.getppid()}"}} 2.0' in text and str(gone.pid) not in text

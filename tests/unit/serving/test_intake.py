@@ -18,7 +18,7 @@ from pipelines.rules.contract import Contract, Feature, parse_contract
 from pipelines.rules.derive import Deriver
 from pipelines.rules.trial import requests
 from serving.intake import Intake, decode, rule
-from serving.problems import Problem
+from serving.problems import Problem, refusal
 from serving.routes.labels import RULES, TRUTHS
 
 MIXED: Contract = parse_contract(
@@ -219,3 +219,62 @@ def test_a_batch_of_another_shape_is_told_which_shape_it_has_to_be(document, det
     with pytest.raises(Problem) as refused:
         INTAKE.many(json.dumps(document).encode())
     assert str(refused.value).startswith(detail)
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "1" + "]" * depth
+
+
+@pytest.mark.parametrize("depth", [*range(1, 1100, 7), *range(960, 1010), 100_000])
+def test_however_deep_a_body_is_nested_it_is_refused_with_field_and_rule(depth):
+    row = json.dumps(GOOD)[:-1]
+    wrong = {
+        "body": nested(depth),
+        "income": f'{row}, "income": {nested(depth)}}}',
+        "x": f'{row}, "x": {nested(depth)}}}',
+        "debt": f'{row}, "debt": 1e999, "x": {nested(depth)}}}',
+    }
+    for field, document in wrong.items():
+        with pytest.raises(Problem) as refused:
+            INTAKE.one(document.encode())
+        assert refusal(refused.value).status_code == 422, "the answer itself can be written"
+        assert refused.value.members["field"] == field
+        assert refused.value.members["rule"]
+    with pytest.raises(Problem) as refused:
+        INTAKE.many(f'{{"rows": [{row}}}, {wrong["income"]}]}}'.encode())
+    assert {"field": "income", "row": 1}.items() <= refused.value.members.items()
+    with pytest.raises(Problem) as refused:
+        decode(TRUTHS, f'{{"labels": [{{"transaction_id": "t", "label": {nested(depth)}}}]}}'.encode(), RULES)
+    assert {"field": "label", "row": 0}.items() <= refused.value.members.items()
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400, "9" * 5000, "-" + "9" * 5000])
+def test_a_number_beyond_every_type_is_refused_for_its_field(number):
+    with pytest.raises(Problem) as refused:
+        INTAKE.one(f'{json.dumps(GOOD)[:-1]}, "income": {number}}}'.encode())
+    assert {"field": "income", "rule": INTAKE._rules["income"]}.items() <= refused.value.members.items()
+    assert str(refused.value.members["value"]).lstrip('"')[:4] == number[:4]
+
+
+@pytest.mark.parametrize(
+    "name", ["x - at `$" * 50, " - at `$.income", "x` - at `$.rows[" + "9" * 5000 + "]", "`", "\0", "x" * 100_000]
+)
+def test_a_field_of_any_name_is_not_known(name):
+    with pytest.raises(Problem, match="is not known") as refused:
+        INTAKE.one(body(**{name: 1}))
+    assert name.startswith(refused.value.members["field"].removesuffix("…"))
+    assert len(str(refused.value)) < 1000, "a refusal does not repeat all of it"
+
+
+def test_of_a_field_that_is_given_twice_the_last_one_counts_and_every_one_is_checked():
+    row = json.dumps(GOOD)[:-1]
+    raw = np.frombuffer(INTAKE.one(f'{row}, "debt": 5, "debt": 7}}'.encode()).raw)
+    assert raw[1] == 7
+    with pytest.raises(Problem, match="debt"):
+        INTAKE.one(f'{row}, "debt": "x", "debt": 7}}'.encode())
+
+
+def test_a_time_is_kept_in_utc_as_no_database_takes_every_zone():
+    taken = INTAKE.one(body(event_time="2026-01-05T08:00:00+23:59"))
+    assert taken.event_time
+    assert taken.event_time.isoformat() == "2026-01-04T08:01:00+00:00"

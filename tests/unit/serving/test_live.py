@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -18,6 +19,7 @@ from serving import keys
 from serving.app import build
 from serving.live import LISTENERS, WAITING, Listener, Live
 from serving.messages import Answer, LiveReload
+from serving.sockets import ListenersOnly
 from tests.unit.serving import made
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -35,9 +37,7 @@ async def all_of(listener, count):
 @pytest.fixture
 def port(service):
     """The service behind a real server, on a port of its own."""
-    server = uvicorn.Server(
-        uvicorn.Config(build(service), port=0, log_level="critical", lifespan="off", ws="websockets-sansio")
-    )
+    server = uvicorn.Server(uvicorn.Config(build(service), port=0, log_level="critical", lifespan="off", ws=ListenersOnly))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -199,3 +199,25 @@ def test_a_listener_that_takes_nothing_delays_nobody(service, port):
             assert client.post(f"http://127.0.0.1:{port}/v1/fraud/predict/batch", json=rows).status_code == 200
         (listener,) = service.scorers[0].live.listeners
         assert len(listener._waiting) <= WAITING
+
+
+def test_what_a_listener_says_is_dropped_also_when_it_is_no_text(service, port, caplog):
+    with listening(port, "?sample=1") as socket:
+        heard(socket)
+        socket.send(b"\xff\xfe", text=True)
+        socket.send("x" * 4000)
+        service.scorers[0].live.tell(LiveReload(2, 1, NOW))
+        assert heard(socket)["type"] == "reload"
+    assert "Traceback" not in caplog.text
+
+
+def test_a_client_that_has_closed_is_sent_nothing(service):
+    async def story() -> None:
+        config = uvicorn.Config(build(service), log_level="critical")
+        config.load()
+        protocol = ListenersOnly(config, uvicorn.server.ServerState(), {}, asyncio.get_running_loop())
+        protocol.handshake_complete = protocol.close_sent = True
+        with pytest.raises(ClientDisconnected):
+            await protocol.send({"type": "websocket.send", "text": "x"})
+
+    asyncio.run(story())
