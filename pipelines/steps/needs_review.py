@@ -5,6 +5,7 @@ from typing import Any
 from pipelines.errors import StepSkipped
 from pipelines.records import Decision
 from pipelines.render import gate_card
+from pipelines.rules.parameters import RETRAINING, unknown_names
 from pipelines.rules.policy import Review
 from pipelines.rules.promotion import promotion_id, state_of
 from pipelines.wiring import Context
@@ -34,6 +35,11 @@ def _wanted(context: Context) -> Decision | None:
 
 
 def needs_review(decision: Decision, review: Review) -> bool:
-    """Whether the policy, or whoever asked for the run, wants a person to approve."""
-    asked = bool(decision.params.get("require_review"))
+    """Whether the policy, or whoever asked for the run, wants a person to approve.
+
+    A parameter that retraining does not take may be a misspelt `require_review`: decisions that
+    were made before such runs were refused may hold one.
+    """
+    unknown = unknown_names(decision.params, RETRAINING)
+    asked = bool(decision.params.get("require_review") or unknown)
     return asked or review.when == "always" or (review.when == "on_drift" and decision.trigger == "DRIFT")
