@@ -20,6 +20,13 @@ TYPES: Mapping[str, Callable[[object], bool]] = {
     "array": lambda value: isinstance(value, list),
     "integer": lambda value: _is_integer(value),
 }
+TYPE_NAMES = {
+    "null": "null",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list",
+    "integer": "a whole number",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +56,9 @@ class Parameter:
     def why_not(self, value: object) -> str | None:
         """Why the value is refused, as the end of a sentence; None when it is accepted."""
         if not any(TYPES[name](value) for name in self.types):
-            return f"it takes {' or '.join(self.types)}"
+            return f"it must be {' or '.join(TYPE_NAMES[name] for name in self.types)}"
         if self.choices and value not in self.choices:
-            return f"it takes one of {', '.join(map(repr, self.choices))}"
+            return f"it must be one of {', '.join(map(repr, self.choices))}"
         if isinstance(value, str):
             return self._why_not_text(value)
         if self.minimum is not None and isinstance(value, int | float) and value < self.minimum:
@@ -60,9 +67,9 @@ class Parameter:
 
     def _why_not_text(self, value: str) -> str | None:
         if self.max_length is not None and len(value) > self.max_length:
-            return f"it takes at most {self.max_length:,} characters"
+            return f"it may have at most {self.max_length:,} characters"
         if self.pattern is not None and not re.fullmatch(self.pattern, value):
-            return "it takes a whole number"
+            return "it must be a whole number"
         return None
 
 

@@ -37,7 +37,7 @@ def test_every_command_says_what_it_does(command: str) -> None:
         ),
         pytest.param(
             ["step", "train", "--params", '{"require_review": "true"}'],
-            "parameter 'require_review' is 'true': it takes boolean",
+            "parameter 'require_review' is 'true': it must be true or false",
             id="a parameter of another type",
         ),
         pytest.param(["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"),

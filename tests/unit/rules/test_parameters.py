@@ -61,19 +61,19 @@ JSON = st.recursive(
         pytest.param(
             "retraining",
             {"require_review": "true"},
-            "parameter 'require_review' is 'true': it takes boolean",
+            "parameter 'require_review' is 'true': it must be true or false",
             id="text for a boolean",
         ),
         pytest.param(
             "retraining",
             {"force": 1},
-            "parameter 'force' is 1: it takes boolean",
+            "parameter 'force' is 1: it must be true or false",
             id="a number for a boolean",
         ),
         pytest.param(
             "promotion",
             {"decision_id": True},
-            "parameter 'decision_id' is True: it takes null or integer",
+            "parameter 'decision_id' is True: it must be null or a whole number",
             id="a boolean for a number",
         ),
         pytest.param(
@@ -85,13 +85,13 @@ JSON = st.recursive(
         pytest.param(
             "rollback",
             {"reason": "x" * 2001},
-            f"parameter 'reason' is '{'x' * 59}…: it takes at most 2,000 characters",
+            f"parameter 'reason' is '{'x' * 59}…: it may have at most 2,000 characters",
             id="a text that is too long",
         ),
         pytest.param(
             "batch_explanation",
             {"select": "some"},
-            "parameter 'select' is 'some': it takes one of None, 'all', 'flagged'",
+            "parameter 'select' is 'some': it must be one of None, 'all', 'flagged'",
             id="a value that is not among the choices",
         ),
         pytest.param("retraining", {"require_review": True, "reason": None}, None, id="all well"),
@@ -122,7 +122,7 @@ def test_a_run(kind: str, parameters: dict[str, Any], message: str | None) -> No
         pytest.param(
             "promote",
             {"decision_id": "seven"},
-            "parameter 'decision_id' is 'seven': it takes a whole number",
+            "parameter 'decision_id' is 'seven': it must be a whole number",
             id="text that is no number",
         ),
         pytest.param(
@@ -134,7 +134,7 @@ def test_a_run(kind: str, parameters: dict[str, Any], message: str | None) -> No
         pytest.param(
             "review",
             {"decision_id": "7", "approved": "false"},
-            "parameter 'approved' is 'false': it takes boolean",
+            "parameter 'approved' is 'false': it must be true or false",
             id="an answer that would be read as yes",
         ),
         pytest.param(
