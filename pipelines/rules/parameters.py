@@ -136,6 +136,14 @@ ROLLBACK: Parameters = {
 }
 NONE: Parameters = {}
 
+# What becomes Production: the candidate of a decision, or a version that was Production before.
+CANDIDATE: Parameters = {"decision_id": RETURNED_NUMBER, "evidence_hash": OPTIONAL_TEXT}
+FORMER_PRODUCTION: Parameters = {
+    "version": RETURNED_NUMBER,
+    "from_version": RETURNED_NUMBER,
+    "reason": OPTIONAL_TEXT,
+}
+
 # DAGs of a use case are called <use case>_<kind>; housekeeping is one DAG for all of them.
 HOUSEKEEPING = "housekeeping"
 DAG_PARAMETERS: Mapping[str, Parameters] = {
@@ -160,18 +168,7 @@ STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
             "comment": OPTIONAL_TEXT,
         },
     ),
-    "final_validation": (
-        {"decision_id": RETURNED_NUMBER},
-        {"version": RETURNED_NUMBER, "reason": OPTIONAL_TEXT},
-    ),
-    "promote": (
-        {"decision_id": RETURNED_NUMBER, "evidence_hash": OPTIONAL_TEXT},
-        {
-            "version": RETURNED_NUMBER,
-            "from_version": RETURNED_NUMBER,
-            "reason": OPTIONAL_TEXT,
-        },
-    ),
+    **dict.fromkeys(("final_validation", "promote"), (CANDIDATE, FORMER_PRODUCTION)),
     "check": (ROLLBACK,),
     **dict.fromkeys(("roll_up", "measure", "alert", "report", "wake_retraining", "guard"), (NONE,)),
     "notify": ({"told": Parameter(types=("array",))},),
