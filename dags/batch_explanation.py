@@ -4,17 +4,10 @@ Woken by the clock every 15 minutes, or by a person. It wakes nothing; explanati
 `sixgate explain` and under Browse → Explanations. A chunk is the unit of work and of retry, for whatever executor Airflow has.
 """
 
-from airflow.sdk import DAG, Param
-from sixgate_airflow import DEFAULTS, StepOperator, policies, step
+from airflow.sdk import DAG
+from sixgate_airflow import DEFAULTS, StepOperator, policies, run_params, step
 
 from pipelines.rules.policy import Policy
-
-PARAMS = {
-    "select": Param(
-        None, type=["null", "string"], enum=[None, "all", "flagged"], title="Which predictions",
-        description="Left out, what is new, by the policy; otherwise also such as were made in the policy's evaluation window.",
-    )
-}  # fmt: skip
 
 
 def build(policy: Policy) -> DAG:
@@ -25,7 +18,7 @@ def build(policy: Policy) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULTS,
-        params=PARAMS,
+        params=run_params("batch_explanation"),
         doc_md=__doc__,
         tags=[policy.use_case, "explanation"],
     ) as dag:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
-from sixgate_airflow import DEFAULTS, policies
+from sixgate_airflow import DEFAULTS, policies, refuse_unknown
 
 PARTITIONS_AHEAD = 10
 AIRFLOW_DAYS = 90
@@ -31,6 +31,7 @@ with DAG(
         conn_id="sixgate",
         sql="SELECT ensure_partitions(CURRENT_DATE, %(days)s)",
         parameters={"days": PARTITIONS_AHEAD},
+        pre_execute=refuse_unknown("housekeeping"),
     )
     retention = SQLExecuteQueryOperator(
         task_id="retention",

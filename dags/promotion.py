@@ -6,15 +6,10 @@ may wait side by side.
 """
 
 from airflow.sdk import DAG, Param, TriggerRule
-from sixgate_airflow import DEFAULTS, ReviewOperator, candidate_asset, policies, step
+from sixgate_airflow import DEFAULTS, ReviewOperator, candidate_asset, policies, run_params, step
 
 from pipelines.rules.policy import Policy
 
-PARAMS = {
-    "decision_id": Param(
-        None, type=["null", "integer"], title="Decision", description="Its number; the newest approved one when left out."
-    )
-}
 DECISION = "{{ ti.xcom_pull(task_ids='needs_review')['decision_id'] }}"
 EVIDENCE = "{{ ti.xcom_pull(task_ids='needs_review')['evidence_hash'] }}"
 CARD = "{{ ti.xcom_pull(task_ids='needs_review')['card'] }}"
@@ -28,7 +23,7 @@ def build(policy: Policy) -> DAG:
         catchup=False,
         max_active_runs=16,
         default_args=DEFAULTS,
-        params=PARAMS,
+        params=run_params("promotion"),
         doc_md=__doc__,
         tags=[policy.use_case, "promotion"],
     ) as dag:

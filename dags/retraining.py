@@ -4,20 +4,10 @@ Woken by a weekly cron, by the drift asset, or by a person. An APPROVED verdict 
 `<use_case>_promotion`; a run that stops earlier leaves its reason in the decision. Read it with `sixgate decisions`.
 """
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
-from sixgate_airflow import DEFAULTS, candidate_asset, drift_asset, policies, step
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+from sixgate_airflow import DEFAULTS, candidate_asset, drift_asset, policies, run_params, step
 
 from pipelines.rules.policy import Policy
-
-PARAMS = {
-    "reason": Param(None, type=["null", "string"], title="Reason", description="Kept with the decision; force needs one."),
-    "force": Param(False, type="boolean", title="Skip the cooldown", description="Only the cooldown; every gate stays."),
-    "require_review": Param(False, type="boolean", title="Ask for a review", description="A person approves before promotion."),
-    "snapshot": Param(
-        None, type=["null", "string"], title="Snapshot",
-        description="Train and judge on this ingested snapshot (`sixgate ingest` prints its id) instead of logged predictions.",
-    ),
-}  # fmt: skip
 
 
 def build(policy: Policy) -> DAG:
@@ -30,7 +20,7 @@ def build(policy: Policy) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULTS,
-        params=PARAMS,
+        params=run_params("retraining"),
         doc_md=__doc__,
         tags=[policy.use_case, "retraining"],
     ) as dag:

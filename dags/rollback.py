@@ -4,21 +4,11 @@ Woken by the rollback asset, when a new champion breaks its promise, or by a per
 a review: replicas learn of the switch from the database.
 """
 
-from airflow.sdk import DAG, Param
-from sixgate_airflow import DEFAULTS, policies, rollback_asset, step
+from airflow.sdk import DAG
+from sixgate_airflow import DEFAULTS, policies, rollback_asset, run_params, step
 
 from pipelines.rules.policy import Policy
 
-PARAMS = {
-    "version": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Version",
-        description="To go back to; the last good one when left out.",
-    ),
-    "reason": Param(None, type=["null", "string"], maxLength=2000, title="Reason", description="Kept in the ledger."),
-}
 FOUND = {name: f"{{{{ ti.xcom_pull(task_ids='check')['{name}'] }}}}" for name in ("version", "from_version", "reason")}
 
 
@@ -30,7 +20,7 @@ def build(policy: Policy) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULTS,
-        params=PARAMS,
+        params=run_params("rollback"),
         doc_md=__doc__,
         tags=[policy.use_case, "promotion"],
     ) as dag:

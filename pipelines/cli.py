@@ -129,14 +129,21 @@ def rollback(
 
     if not reason.strip():
         raise SixgateError("--reason is empty: say why, it is kept in the ledger")
-    run_id, begun, params = f"rollback-{uuid4()}", datetime.now(UTC), {"version": version, "reason": reason}
-    for name in ("check", "final_validation", "promote"):
-        _, found = _run_step(name, use_case, run_id, begun, "manual", getpass.getuser(), params)
-        params |= found
+    run_id = f"rollback-{uuid4()}"
+    begun = datetime.now(UTC)
+    person = getpass.getuser()
+
+    def run(name: str, **params: Any) -> dict[str, Any]:
+        return _run_step(name, use_case, run_id, begun, "manual", person, params)[1]
+
+    chosen = run("check", version=version, reason=reason)
+    tried = run("final_validation", version=chosen["version"])
+    result = chosen | tried | run("promote", **chosen)
     if as_json:
-        typer.echo(json.dumps({"use_case": use_case, **params}, default=str))
+        typer.echo(json.dumps({"use_case": use_case, **result}, default=str))
     else:
-        typer.echo(f"{use_case}: version {params['from_version']} → {params['version']}: {params['replicas']}")
+        change = f"version {result['from_version']} → {result['version']}"
+        typer.echo(f"{use_case}: {change}: {result['replicas']}")
 
 
 def _run_step(

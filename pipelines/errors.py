@@ -1,6 +1,7 @@
 """Everything Sixgate raises on purpose.
 
 SixgateError                something a person can act on; the message names the thing, the value and the remedy
+├── ParameterError          a run parameter that is unknown, or whose value is not permitted
 ├── UseCaseError            a contract, policy or baseline that cannot be used
 ├── DataError               rows that break the contract, or too few of them
 ├── EvidenceError           a decision, version or snapshot that is not there or no longer what it was
@@ -15,6 +16,10 @@ SixgateError                something a person can act on; the message names the
 
 class SixgateError(Exception):
     """Something a person can act on."""
+
+
+class ParameterError(SixgateError):
+    """A run parameter that is unknown, or whose value is not permitted."""
 
 
 class UseCaseError(SixgateError):

@@ -154,6 +154,15 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckTime:
+    """Where a drift check stands among others: the end of its window, and its moment within it."""
+
+    check_id: str
+    window_end: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alert:
     """Something a person should look at; one is open per cause."""
 

@@ -4,7 +4,8 @@ import contextlib
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import StepSkipped
+from pipelines.errors import ParameterError, StepSkipped
+from pipelines.rules.parameters import why_step_refused
 
 if TYPE_CHECKING:  # the command line lists the steps, and must stay light
     from pipelines.wiring import Context
@@ -18,7 +19,12 @@ STEPS = (
 
 
 def perform(name: str, context: "Context") -> Any:
-    """Run one step; when it fails, the decision of its run keeps why there is no verdict."""
+    """Run one step; when it fails, the decision of its run keeps why there is no verdict.
+
+    Unknown parameters and wrong types are refused with ParameterError before anything is read.
+    """
+    if refused := why_step_refused(name, context.params):
+        raise ParameterError(refused)
     try:
         return import_module(f"pipelines.steps.{name}").run(context)
     except StepSkipped:

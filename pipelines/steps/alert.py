@@ -3,9 +3,9 @@
 import logging
 from typing import Any
 
-from pipelines.errors import EvidenceError, StepSkipped
+from pipelines.errors import EvidenceError
+from pipelines.newest_check import require_current
 from pipelines.rules.alarms import alarms
-from pipelines.rules.check import SHARE
 from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
@@ -16,9 +16,7 @@ def run(context: Context) -> dict[str, Any]:
     figures = context.metrics.of_check(context.name, context.run_id)
     if not figures:
         raise EvidenceError(f"check {context.run_id} has no figures: run its measure step first")
-    window = next(m for m in figures if m.metric == SHARE)
-    if context.metrics.newer(context.name, window.window_end):
-        raise StepSkipped(f"a newer check was made: what ended at {window.window_end:%Y-%m-%d %H:%M} UTC says nothing of now")
+    require_current(context)
     found = alarms(figures, context.use_case.policy)
     raised = {}
     for alarm in found:

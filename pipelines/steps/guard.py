@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from pipelines.errors import StepSkipped
+from pipelines.newest_check import require_current
 from pipelines.records import LedgerEntry
 from pipelines.rules.check import Span
 from pipelines.rules.guard import Live, broken_promises, on_probation
@@ -17,6 +18,7 @@ CAUSE = "guard"
 
 def run(context: Context) -> dict[str, Any]:
     """Pass when the new champion breaks its promise and there is a way back, with an alert that says how; skip otherwise."""
+    require_current(context)
     entries, bake = context.ledger.recent(context.name, limit=1000), context.use_case.policy.guard.bake
     promotion = on_probation(entries)
     if promotion is None or promotion.decision_id is None or context.as_of > promotion.at + bake:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.newest_check import why_older
 from pipelines.render import drift_text
 from pipelines.rules.alarms import driving
 from pipelines.rules.check import SHARE, References, Span, Traffic, check, reach
@@ -27,15 +28,18 @@ def run(context: Context) -> dict[str, Any]:
         context.run_id, span, gather(context, manifest, span), references(context, manifest), context.use_case.policy
     )
     with context.connection.transaction():
-        context.metrics.record(context.name, figures)
+        context.metrics.record(context.name, figures, as_of=context.as_of)
     log.info("%s", drift_text(figures, driving(figures, context.use_case.policy)))
+    if older := why_older(context):
+        log.info("the figures are kept for history: %s", older)
     window = next(m for m in figures if m.metric == SHARE)
     return {"check_id": context.run_id, "rows": window.n, "figures": len(figures)}
 
 
 def references(context: Context, manifest: Manifest) -> References:
-    """The baseline, and what the champion was trained on where it was counted into the same bins."""
-    served = champion(context.ledger.recent(context.name))
+    """The baseline, and what the champion of the check's time was trained on, in the same bins."""
+    entries = context.ledger.recent(context.name, limit=1000)
+    served = champion([entry for entry in entries if entry.at <= context.as_of])
     if served is None:
         return References(baseline=manifest.profiles)
     training = context.models.profile(context.name, served.version)

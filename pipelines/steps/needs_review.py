@@ -6,6 +6,7 @@ from pipelines.errors import StepSkipped
 from pipelines.records import Decision, LedgerEntry
 from pipelines.render import gate_card
 from pipelines.rules.ledger import champion
+from pipelines.rules.parameters import RETRAINING, unknown_names
 from pipelines.rules.policy import Review
 from pipelines.rules.promotion import promotion_id, state_of
 from pipelines.wiring import Context
@@ -47,6 +48,11 @@ def _wanted(context: Context) -> Decision | None:
 
 
 def needs_review(decision: Decision, review: Review) -> bool:
-    """Whether the policy, or whoever asked for the run, wants a person to approve."""
-    asked = bool(decision.params.get("require_review"))
+    """Whether the policy, or whoever asked for the run, wants a person to approve.
+
+    A parameter that retraining does not take may be a misspelt `require_review`: decisions that
+    were made before such runs were refused may hold one.
+    """
+    unknown = unknown_names(decision.params, RETRAINING)
+    asked = bool(decision.params.get("require_review") or unknown)
     return asked or review.when == "always" or (review.when == "on_drift" and decision.trigger == "DRIFT")

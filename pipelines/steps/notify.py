@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipelines.errors import StepSkipped
+from pipelines.newest_check import require_newest
 from pipelines.rules.news import news
 from pipelines.wiring import Context
 
@@ -14,6 +15,7 @@ def run(context: Context) -> dict[str, Any]:
         for one in told:
             context.alerts.note_told(context.name, one["alert_id"], one["target"], one["told"])
         return {"told": len(told)}
+    require_newest(context)
     targets = context.use_case.policy.alerts.notify
     found = [one for alert in context.alerts.untold(context.name) for target in targets if (one := news(alert, target))]
     if not found:

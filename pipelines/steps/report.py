@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError, StepSkipped
+from pipelines.newest_check import require_current
 from pipelines.records import Metric
 from pipelines.rules.alarms import driving
 from pipelines.rules.check import BASELINE, SHARE
@@ -25,6 +26,7 @@ PREFIX, STAMP, SUFFIX = "drift-", "%Y%m%dT%H%M%SZ", ".html.gz"
 def run(context: Context) -> dict[str, Any]:
     """Write one page, link it to the alerts that this check raised, and let go of old ones; skip when there is no need."""
     policy, window = context.use_case.policy.report, _window(context)
+    require_current(context)
     alerts = [a for a in context.alerts.open(context.name) if a.check_id == context.run_id and a.report is None]
     pages = context.artifacts.reports(f"{PREFIX}*{SUFFIX}")
     name = f"{PREFIX}{context.as_of.astimezone(UTC):{STAMP}}{SUFFIX}"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipelines.errors import StepSkipped
+from pipelines.newest_check import require_newest
 from pipelines.rules.alarms import FEATURES, PERFORMANCE
 from pipelines.wiring import Context
 
@@ -16,6 +17,7 @@ def run(context: Context) -> dict[str, Any]:
     if not severe:
         seen = ", ".join(f"{alert.cause} is {alert.severity}" for alert in raised) or "all is quiet"
         raise StepSkipped(f"{seen}: only SEVERE wakes a retraining")
+    require_newest(context)
     policy, last = context.use_case.policy, context.decisions.newest_trained(context.name, but_run_id=context.run_id)
     woken = [
         alert

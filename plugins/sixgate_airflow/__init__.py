@@ -3,6 +3,7 @@
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
 from sixgate_airflow.defaults import DEFAULTS, faults, policies
 from sixgate_airflow.notify import notify
+from sixgate_airflow.params import refuse_unknown, run_params
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "faults",
     "notify",
     "policies",
+    "refuse_unknown",
     "rollback_asset",
+    "run_params",
     "step",
 ]

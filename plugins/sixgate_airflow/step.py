@@ -128,7 +128,9 @@ class StepProcess:
     def command(self, context: Context, take: dict[str, Any]) -> list[str]:
         """The command line; params go as one JSON object."""
         run = context["dag_run"]
-        params = json.dumps({**context["params"], **take}, default=str)
+        # With [core] dag_run_conf_overrides_params off, Airflow leaves the run's conf out of params.
+        # The step has to see all of it, because it refuses what it does not know.
+        params = json.dumps({**context["params"], **(run.conf or {}), **take}, default=str)
         return [
             sys.executable, "-m", "pipelines", "step", self.name,
             "--use-case", self.use_case,

@@ -98,27 +98,27 @@ SELECT ahead FROM rollup_watermarks WHERE use_case = :use_case;
 -- name: forget_check!
 DELETE FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id;
 
--- name: newer_check$
-SELECT EXISTS (
-    SELECT FROM monitoring_metrics WHERE use_case = :use_case AND metric = 'drift_share' AND window_end > :window_end
-);
+-- name: newest_check^
+-- The check whose window ends last, and of several of one window the one that was made for the latest moment. A check whose
+-- clock was more than a step ahead measured a window that had not come yet: it is never the newest.
+SELECT check_id, window_end, at FROM monitoring_metrics
+WHERE use_case = :use_case AND metric = 'drift_share' AND window_end <= at + 2 * coalesce(
+    (SELECT step FROM rollup_watermarks WHERE use_case = :use_case), interval '1 hour')
+ORDER BY window_end DESC, at DESC, check_id DESC LIMIT 1;
+
+-- name: is_ahead$
+SELECT :as_of::timestamptz > now() + :step::interval;
 
 -- name: record_metric*!
+-- `at` is the moment for which the check was made, so that a check that is repeated keeps its place among the others.
 INSERT INTO monitoring_metrics (check_id, use_case, window_start, window_end, model_version, feature, metric, value, expected,
-                                threshold, p_value, low, high, n)
+                                threshold, p_value, low, high, n, at)
 VALUES (:check_id, :use_case, :window_start, :window_end, :model_version, :feature, :metric, :value, :expected, :threshold,
-        :p_value, :low, :high, :n);
+        :p_value, :low, :high, :n, least(:as_of::timestamptz, now()));
 
 -- name: metrics_of_check
 SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, low, high, n
 FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id ORDER BY window_end DESC, feature, metric;
-
--- name: latest_metrics
--- The figures of the newest check, for the metrics page.
-SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, low, high, n
-FROM monitoring_metrics
-WHERE use_case = :use_case
-  AND check_id = (SELECT check_id FROM monitoring_metrics WHERE use_case = :use_case ORDER BY at DESC LIMIT 1);
 
 -- name: psi_history
 -- What alerts compared with at the time: the champion's training data where it was known and is wanted, else the baseline.
@@ -126,7 +126,8 @@ SELECT DISTINCT ON (window_end, feature) window_end, feature, value - expected A
 FROM monitoring_metrics
 WHERE use_case = :use_case AND metric = 'psi' AND window_end > now() - interval '7 days' AND value IS NOT NULL
   AND (:training OR model_version = 0)
-ORDER BY window_end, feature, model_version DESC, at DESC;
+  AND window_end <= at + 2 * coalesce((SELECT step FROM rollup_watermarks WHERE use_case = :use_case), interval '1 hour')
+ORDER BY window_end, feature, at DESC, check_id DESC, model_version DESC;
 
 -- name: daily_f1
 SELECT day, 2 * sum(true_positives) / nullif(sum(2 * true_positives + false_positives + false_negatives), 0) AS f1,

@@ -303,9 +303,10 @@ def test_drift_is_counted_once_and_the_attack_is_severe_while_the_week_before_is
     assert figures["", "score_drifted"].model_version == 1
     with pytest.raises(StepSkipped, match="a newer check was made"):
         run("an old one again", "measure", "alert", as_of=quiet)
-    assert run("nothing", "measure", "alert", as_of=attacked + timedelta(days=1))["alerts"] == {}
+    with pytest.raises(StepSkipped, match="ahead of the database's clock"):
+        run("tomorrow", "measure", "alert", as_of=attacked + timedelta(days=1))
     opened = {alert.cause: alert.state for alert in wired.alerts.open("fraud")}
-    assert opened["feature_drift"] == "OPEN", "no traffic is no proof that it ended"
+    assert opened["feature_drift"] == "OPEN"
     wired.connection.execute("DELETE FROM monitoring_metrics")
     assert run("quiet again", "measure", "alert", as_of=quiet)["alerts"] == {}
     assert "feature_drift" not in {alert.cause for alert in wired.alerts.open("fraud")}

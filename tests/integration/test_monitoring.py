@@ -41,11 +41,11 @@ def run(wired: Context, run_id: str, *steps: str, as_of: datetime = NOW, **param
 CHECK = ("roll_up", "measure", "alert")
 
 
-def odd_traffic(wired: Context, hours: int = 6) -> Log:
+def odd_traffic(wired: Context, hours: int = 6, until: datetime = THIS_HOUR) -> Log:
     """Hours of rows that look like nothing in the baseline."""
     log = Log(wired)
     for ago in range(hours):
-        log.ship(250, THIS_HOUR - ago * HOUR)
+        log.ship(250, until - ago * HOUR)
     return log
 
 
@@ -147,24 +147,27 @@ def drawn(wired: Context, run_id: str, as_of: datetime = NOW) -> dict[str, Any]:
 
 
 def test_a_page_is_drawn_when_an_alert_opens_and_once_a_day_and_old_ones_go(wired: Context) -> None:
-    odd_traffic(wired)
+    begun = NOW - timedelta(days=4)
+    odd_traffic(wired, until=THIS_HOUR - timedelta(days=4))
     wired.connection.execute("UPDATE prediction_logs SET features[1] = NULL, features[4] = 2")
-    run(wired, "first", *CHECK)
-    made = drawn(wired, "first")
+    run(wired, "first", *CHECK, as_of=begun)
+    made = drawn(wired, "first", begun)
     assert made["page"] == f"/sixgate/drift/fraud/reports/{made['report']}"
     content = wired.artifacts.read_report(made["report"])
     assert len(content) < 3_000_000
     assert "Data Drift Summary" in gzip.decompress(content).decode()
     assert {alert.report for alert in wired.alerts.open("fraud")} == {made["report"]}
-    soon = NOW + timedelta(minutes=5)
+    soon = begun + timedelta(minutes=5)
     run(wired, "second", "measure", "alert", as_of=soon)
     assert "no alert opened" in drawn(wired, "second", soon)["skipped"]
-    empty = NOW + timedelta(days=3)
+    empty = begun + timedelta(days=3)
     run(wired, "empty", "measure", "alert", as_of=empty)
+    causes = {alert.cause for alert in wired.alerts.open("fraud")}
+    assert causes == {"feature_drift", "data_quality"}, "no traffic is no proof that they ended"
     assert "too few for a page" in drawn(wired, "empty", empty)["skipped"]
     old = wired.artifacts.root / "reports" / "drift-20200101T000000Z.html.gz"
     old.write_bytes(b"")
-    tomorrow = NOW + timedelta(hours=24)
+    tomorrow = begun + timedelta(hours=24)
     Log(wired).ship(300, tomorrow - HOUR)
     wired.connection.execute("DELETE FROM monitoring_metrics WHERE check_id = 'empty'")
     run(wired, "tomorrow", *CHECK, as_of=tomorrow)

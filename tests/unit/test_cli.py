@@ -29,6 +29,17 @@ def test_every_command_says_what_it_does(command: str) -> None:
         pytest.param(["step", "trane"], "there is no step 'trane': use one of", id="unknown step"),
         pytest.param(["step", "train", "--params", "{"], "is not JSON", id="params that are not JSON"),
         pytest.param(["step", "train", "--params", "[]"], "is not an object", id="params that are a list"),
+        pytest.param(
+            ["step", "check_conditions", "--params", '{"requre_review": true}'],
+            "unknown parameter 'requre_review': did you mean 'require_review'? "
+            "Permitted: force, reason, require_review, snapshot",
+            id="a misspelt parameter",
+        ),
+        pytest.param(
+            ["step", "train", "--params", '{"require_review": "true"}'],
+            "parameter 'require_review' is 'true': it must be true or false",
+            id="a parameter of another type",
+        ),
         pytest.param(["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"),
         pytest.param(["step", "train", "--use-case", "cats"], "known are fraud", id="unknown use case"),
         pytest.param(["rollback", "--reason", " "], "--reason is empty", id="a rollback without a reason"),
@@ -50,6 +61,15 @@ def test_the_console_script_prints_no_traceback(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("sixgate: there is no step 'trane'")
     assert "Traceback" not in done.stderr
+
+
+def test_a_step_that_is_refused_for_a_parameter_exits_2_so_that_it_is_not_tried_again(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-m", "pipelines", "step", "needs_review", "--params", '{"decision": 7}']
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == ("sixgate: unknown parameter 'decision': did you mean 'decision_id'? Permitted: decision_id\n")
 
 
 def test_a_skipped_step_exits_99_and_its_last_line_is_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
