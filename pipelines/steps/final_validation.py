@@ -73,10 +73,14 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)
-    expected = Explainer(model.kind, explainer_of(bundle, files), bundle.calibration).scores(features)
     trial = run_trial(context.use_case.folder, {each: files[each] for each in FILES}, requests(features, contract))
-    reasons = list(why_unfit(trial, expected, limits))
-    context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))
+    try:
+        expected = Explainer(model.kind, explainer_of(bundle, files), bundle.calibration).scores(features)
+    except Exception as error:  # XGBoost and msgspec raise types of their own for what they can't read
+        reasons = [f"what explains it can't be used: {error}", *why_unfit(trial, None, limits)]
+    else:
+        reasons = list(why_unfit(trial, expected, limits))
+        context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))
     log.info(
         "version %s answered %s requests in the server's code, p50 %.2f ms, p99 %.2f ms, with %.0f MB", version,
         len(features), 1000 * trial.p50, 1000 * trial.p99, trial.memory / 2**20,

@@ -4,6 +4,7 @@ from typing import Any
 
 from pipelines.errors import StepSkipped
 from pipelines.records import Decision, LedgerEntry
+from pipelines.records import Review as Answer
 from pipelines.render import gate_card
 from pipelines.rules.ledger import champion
 from pipelines.rules.parameters import RETRAINING, unknown_names
@@ -18,9 +19,10 @@ def run(context: Context) -> dict[str, Any]:
     if decision is None:
         raise StepSkipped("no decision is APPROVED: there is nothing to promote")
     entries = context.ledger.of(promotion_id(context.name, decision.id))
-    if finished := _finished(context, decision, entries):
+    answer = context.decisions.review_of(decision.id)
+    if finished := _finished(context, decision, entries) or _rejected(decision, answer):
         raise StepSkipped(finished)
-    answered = context.decisions.review_of(decision.id) is not None or state_of(entries) is not None
+    answered = answer is not None or state_of(entries) is not None
     review = not answered and needs_review(decision, context.use_case.policy.review)
     return {
         "decision_id": decision.id,
@@ -39,6 +41,13 @@ def _finished(context: Context, decision: Decision, entries: list[LedgerEntry]) 
     if state == "DONE" and (serves is None or serves.version != decision.challenger_version):
         return f"decision {decision.id} was carried out at {entries[-1].at:%Y-%m-%d %H:%M} UTC, and another model serves since"
     return None
+
+
+def _rejected(decision: Decision, answer: Answer | None) -> str | None:
+    """Say that a person rejected a decision, or None; the ledger may not say so yet."""
+    if answer is None or answer.approved:
+        return None
+    return f"decision {decision.id} was rejected by {answer.reviewer} at {answer.at:%Y-%m-%d %H:%M} UTC"
 
 
 def _wanted(context: Context) -> Decision | None:

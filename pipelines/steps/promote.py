@@ -31,6 +31,9 @@ def _forward(context: Context) -> dict[str, Any]:
     decision = context.decisions.get(context.name, context.number("decision_id"))
 
     def refused(now: Served | None) -> str | None:
+        review = context.decisions.review_of(decision.id)
+        if review and not review.approved:
+            return f"it was rejected by {review.reviewer}"
         approved = context.decisions.newest_approved(context.name)
         return why_refused(
             decision, champion=now, newest_approved=approved.id if approved else None,
