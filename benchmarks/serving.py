@@ -249,6 +249,7 @@ class Bench:
         environment = {
             **os.environ,
             "SIXGATE_ROOT": str(self.folder),
+            "SIXGATE_USE_CASES": bench_model.USE_CASE,
             "SIXGATE_HOME": str(self.home),
             "SIXGATE_DATABASE_URL": settings.database_url,
             "SIXGATE_API_PORT": str(port),

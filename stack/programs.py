@@ -62,6 +62,7 @@ def environment(home: Home, drawn: Secrets, postgres: Postgres, settings: Settin
         MARK: drawn.instance,
         **{name: str(value) for name, value in client_environment(drawn, postgres, settings).items()},
         "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve()) if settings.policy_overlay else "",
+        "SIXGATE_USE_CASES": settings.use_cases,
         "MLFLOW_BACKEND_STORE_URI": postgres.url(drawn.postgres, "mlflow").replace("postgresql:", "postgresql+psycopg:"),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -121,6 +122,8 @@ def write_credentials(home: Home, drawn: Secrets, postgres: Postgres, settings: 
     lines = [f"{name}={value}" for name, value in client_environment(drawn, postgres, settings).items()]
     if settings.policy_overlay:
         lines.append(f"SIXGATE_POLICY_OVERLAY={settings.policy_overlay.resolve()}")
+    if settings.use_cases:
+        lines.append(f"SIXGATE_USE_CASES={settings.use_cases}")
     write_private(home.env_file, "\n".join(lines) + "\n")
 
 
@@ -136,14 +139,14 @@ def health_checks(settings: Settings) -> dict[str, Callable[[], bool]]:
 
 def _ok(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=3).status_code == 200
+        return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
 
 def _airflow_healthy(url: str) -> bool:
     try:
-        answer = httpx.get(url, timeout=3)
+        answer = httpx.get(url, timeout=2)
         parts = answer.json()
         return all(parts[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor", "triggerer"))
     except (httpx.HTTPError, ValueError, KeyError, TypeError):

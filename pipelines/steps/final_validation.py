@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import EvidenceError, ModelRejected
+from pipelines.errors import EvidenceError, ModelRejected, UseCaseError
 from pipelines.records import Decision
 from pipelines.rules.bundle import EXPLAINERS, FILES, WARM_UP, KnownAnswers
 from pipelines.rules.derive import Deriver
@@ -73,10 +73,11 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)
-    expected = Explainer(model.kind, files[name], bundle.calibration).scores(features)
-    trial = run_trial(context.use_case.folder, {each: files[each] for each in FILES}, requests(features, contract))
+    expected = Explainer(model.kind, files[name], bundle.calibration).scores(features) if len(features) else np.empty(0)
+    trial = run_trial(contract, {each: files[each] for each in FILES}, requests(features, contract))
     reasons = list(why_unfit(trial, expected, limits))
-    context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))
+    if len(features):
+        context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))
     log.info(
         "version %s answered %s requests in the server's code, p50 %.2f ms, p99 %.2f ms, with %.0f MB", version,
         len(features), 1000 * trial.p50, 1000 * trial.p99, trial.memory / 2**20,
@@ -86,9 +87,18 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
 
 
 def _asked(context: Context, count: int) -> NDArray[np.float64]:
-    """Features (n, columns) of the newest logged requests; of the baseline's newest rows before there were any."""
+    """Features (n, columns) of the newest logged requests; of the baseline's newest rows before there were any.
+
+    A rollback does without rows when the baseline can't be read: it never depends on the use case's files.
+    """
     contract = context.use_case.contract
     logged = context.predictions.newest(context.name, contract.hash, limit=count)
     if not len(logged):
-        logged = dataset.historical(read_baseline(context.use_case.folder, contract), contract).features[-count:]
+        try:
+            logged = dataset.historical(read_baseline(context.use_case.folder, contract), contract).features[-count:]
+        except (UseCaseError, OSError) as error:
+            if context.params.get("version") is None:
+                raise
+            log.warning("no request was logged and the baseline can't be read, so none is tried: %s", error)
+            return np.empty((0, len(contract.columns)))
     return Deriver(contract)(np.ascontiguousarray(logged[:, : len(contract.raw)]))

@@ -1,7 +1,7 @@
 """What Sixgate's DAGs are made of: policies, assets and the operators that run a step."""
 
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
-from sixgate_airflow.defaults import DEFAULTS, faults, policies
+from sixgate_airflow.defaults import DEFAULTS, every_policy, faults, policies, use_cases
 from sixgate_airflow.notify import notify
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
 
@@ -11,9 +11,11 @@ __all__ = [
     "StepOperator",
     "candidate_asset",
     "drift_asset",
+    "every_policy",
     "faults",
     "notify",
     "policies",
     "rollback_asset",
     "step",
+    "use_cases",
 ]
