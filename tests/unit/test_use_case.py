@@ -69,7 +69,11 @@ FAULTS = [
     pytest.param(edit("contract.yaml", "label:", "lable:"), r"fraud/contract\.yaml: lable", id="a typo in the contract"),
     pytest.param(edit("contract.yaml", "  amount:", "  sum:"), "amount", id="a contract that the policy does not fit"),
     pytest.param(remove("contract.yaml"), r"contract\.yaml is missing", id="a contract that was deleted"),
-    pytest.param(lambda folder: shutil.rmtree(folder), "there is no use case 'fraud'|contract.yaml is missing", id="a folder that was deleted"),
+    pytest.param(
+        lambda folder: shutil.rmtree(folder),
+        "there is no use case 'fraud'|contract.yaml is missing",
+        id="a folder that was deleted",
+    ),
     pytest.param(write("../../over.yaml", b"gates: {recal: 1}"), r"under over\.yaml.*recal", id="a typo in the overlay"),
     pytest.param(remove("../../over.yaml"), r"over\.yaml is no file", id="an overlay that was deleted"),
 ]
