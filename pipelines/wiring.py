@@ -1,5 +1,6 @@
 """What a step is handed: its names and times, and the stores, opened when first used."""
 
+import logging
 import os
 import subprocess
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from pipelines.use_case import UseCase, read_in_force
 if TYPE_CHECKING:
     from pipelines.stores.artifacts import Artifacts
     from pipelines.stores.registry import Registry
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -119,8 +122,8 @@ class Context:
 
 def context(settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any) -> Context:
     """Wire a step's context for a use case, with the settings' policy overlay; an invalid file leaves its copy in force."""
-    found = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
-    return Context(settings, found, run_id, as_of, **rest)
+    in_force = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
+    return _context(settings, in_force, run_id, as_of, **rest)
 
 
 def rollback_context(settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any) -> Context:
@@ -130,8 +133,15 @@ def rollback_context(settings: Settings, use_case: str, run_id: str, as_of: date
     except UseCaseError as fault:
         version = rest.get("params", {}).get("version")
         with connect(settings) as connection:
-            found = recorded(connection, settings.reference / use_case, version=version, fault=fault)
-        return Context(settings, found, run_id, as_of, **rest)
+            known = recorded(connection, settings.reference / use_case, version=version, fault=fault)
+        return _context(settings, known, run_id, as_of, **rest)
+
+
+def _context(settings: Settings, use_case: UseCase, run_id: str, as_of: datetime, **rest: Any) -> Context:
+    """Say, once in a process, what is in force instead of an invalid file."""
+    if use_case.warning:
+        log.warning("%s", use_case.warning)
+    return Context(settings, use_case, run_id, as_of, **rest)
 
 
 def git_sha(settings: Settings) -> str | None:

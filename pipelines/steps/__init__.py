@@ -42,15 +42,13 @@ def perform(name: str, context: "Context") -> Any:
 
 
 def _watch_policy(context: "Context") -> None:
-    """Keep a copy of valid files; while others are in force instead, say so in the log and by an alert."""
+    """Keep a copy of valid files; while others are in force instead, have an alert open."""
     import psycopg
 
     from pipelines.use_case import keep
 
     use_case = context.use_case
-    if use_case.warning:
-        log.warning("%s", use_case.warning)
-    else:
+    if not use_case.warning:
         keep(context.settings.last_valid, use_case.name, use_case.texts)
     try:
         if use_case.warning:
