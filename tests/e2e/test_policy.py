@@ -73,7 +73,6 @@ def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_eff
     airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining", {"require_review": True}))
     run = airflow.next_run("fraud_promotion", run_type="asset_triggered", known=set())
     until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
-    wait_for_two_heartbeats(stack)  # an answer within the scheduler loop that asked would be asked for again by Airflow
     policy.write_text(valid.replace("brier_degradation:", "brier_degradatoin:"))
     try:
         until(airflow.import_errors, seconds=120)  # by now the DAG processor has read the invalid file
@@ -84,6 +83,7 @@ def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_eff
         assert {f"fraud_{kind}" for kind in KINDS} <= {dag_id for dag_id, stale in states.items() if not stale}
         code, listed = problems()
         assert code == 1 and len(listed) == 2 and "gates.brier_degradatoin" in listed[0] and listed[1] == NO_MODEL
+        wait_for_two_heartbeats(stack)  # an answer within the scheduler loop that asked would be asked for again by Airflow
         with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
             reviewer.answer("fraud_promotion", run, "review", "Reject", "not on a Friday")
             tasks = reviewer.finish("fraud_promotion", run)
