@@ -65,16 +65,16 @@ class Service:
         """
         settings = self.settings
         try:
-            found = read_in_force(settings.reference, name, settings.policy_overlay, settings.last_valid)
+            use_case = read_in_force(settings.reference, name, settings.policy_overlay, settings.last_valid)
         except UseCaseError as fault:  # a policy that nobody can read hinders no scoring
             self.faults[name] = fault
             with contextlib.suppress(UseCaseError):
                 return read_contract_in_force(settings.reference / name, settings.last_valid)
             return None
-        if found.warning:
-            self.faults[name] = found.warning
-        keep(settings.last_valid, name, found.texts)
-        return found.contract
+        if use_case.warning:
+            self.faults[name] = use_case.warning
+        keep(settings.last_valid, name, use_case.texts)
+        return use_case.contract
 
     def require(self, request: Request, scope: KeyScope) -> str:
         """Return the name of who asks; 401 or 403 when they may not."""

@@ -30,7 +30,7 @@ def use_cases() -> list[str]:
 
 def policies() -> list[Policy]:
     """The policy in force of every use case that runs here: its file's, or the last valid one."""
-    return [found.policy for found in read_each(REFERENCE, _in_force, _only())[0]]
+    return [use_case.policy for use_case in read_each(REFERENCE, _in_force, _only())[0]]
 
 
 def every_policy() -> list[Policy]:
@@ -38,9 +38,9 @@ def every_policy() -> list[Policy]:
 
     The built-in policy stands for one that can't be read, so that no row is deleted for want of it.
     """
-    found, faults = read_each(REFERENCE, _in_force, ALL)
-    unknown = [parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy") for name in faults]
-    return [use_case.policy for use_case in found] + unknown
+    in_force, invalid = read_each(REFERENCE, _in_force, ALL)
+    built_in = [parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy") for name in invalid]
+    return [use_case.policy for use_case in in_force] + built_in
 
 
 def faults() -> dict[str, UseCaseError]:
@@ -48,8 +48,8 @@ def faults() -> dict[str, UseCaseError]:
 
     Without a valid copy a use case has no DAG but the rollback's.
     """
-    found, faults = read_each(REFERENCE, _in_force, _only())
-    return faults | {use_case.name: use_case.warning for use_case in found if use_case.warning}
+    in_force, invalid = read_each(REFERENCE, _in_force, _only())
+    return invalid | {use_case.name: use_case.warning for use_case in in_force if use_case.warning}
 
 
 def _in_force(folder: Path) -> UseCase:

@@ -115,11 +115,11 @@ def explained(contract: Contract, prediction: Prediction, known: Explanation) ->
 def _policy(settings: Settings, use_case: str) -> Picked:
     """What is explained and when; a policy that can't be read hinders no scoring."""
     try:
-        found = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
+        in_force = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
     except UseCaseError as error:
         log.error("nobody knows which predictions of %s are explained: %s", use_case, error)
         return Picked()
-    policy = found.policy.explanation
+    policy = in_force.policy.explanation
     return Picked(policy.select, policy.sample, policy.schedule)
 
 
