@@ -83,6 +83,7 @@ class Bench:
         self.environment = {
             **os.environ, "SIXGATE_HOME": str(self.settings.home), "SIXGATE_DATABASE_URL": database_url,
             "SIXGATE_MLFLOW_TRACKING_URI": mlflow_uri, "SIXGATE_POLICY_OVERLAY": str(overlay),
+            "SIXGATE_USE_CASES": USE_CASE,
             "SIXGATE_API_PORT": str(self.settings.api_port), "SIXGATE_API_KEY": self.settings.api_key,
         }  # fmt: skip
         self.features, self.candidate = self._fit()

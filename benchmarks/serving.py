@@ -240,6 +240,7 @@ class Bench:
         environment = {
             **os.environ,
             "SIXGATE_ROOT": str(self.folder),
+            "SIXGATE_USE_CASES": bench_model.USE_CASE,
             "SIXGATE_HOME": str(self.home),
             "SIXGATE_MODEL_FOLDER": str(self.models),
             "SIXGATE_DATABASE_URL": settings.database_url,

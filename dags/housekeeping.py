@@ -8,7 +8,7 @@ from datetime import timedelta
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
-from sixgate_airflow import DEFAULTS, policies, refuse_unknown
+from sixgate_airflow import DEFAULTS, every_policy, refuse_unknown
 
 PARTITIONS_AHEAD = 10
 AIRFLOW_DAYS = 90
@@ -23,7 +23,7 @@ with DAG(
     doc_md=__doc__,
     tags=["housekeeping"],
 ) as dag:
-    keep = list(policies())
+    keep = every_policy()
     predictions = max((policy.retention.predictions for policy in keep), default=timedelta(days=400))
     metrics = max((policy.retention.metrics for policy in keep), default=timedelta(days=400))
     partitions = SQLExecuteQueryOperator(

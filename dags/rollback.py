@@ -1,36 +1,34 @@
 """Make a former Production model Production again: proven once more, swapped, acknowledged by every replica.
 
 Woken by the rollback asset, when a new champion breaks its promise, or by a person. It wakes nothing, and never waits behind
-a review: replicas learn of the switch from the database.
+a review: replicas learn of the switch from the database. It exists for every use case, whatever its policy holds.
 """
 
 from airflow.sdk import DAG
-from sixgate_airflow import DEFAULTS, policies, rollback_asset, run_params, step
-
-from pipelines.rules.policy import Policy
+from sixgate_airflow import DEFAULTS, rollback_asset, run_params, step, use_cases
 
 FOUND = {name: f"{{{{ ti.xcom_pull(task_ids='check')['{name}'] }}}}" for name in ("version", "from_version", "reason")}
 
 
-def build(policy: Policy) -> DAG:
+def build(use_case: str) -> DAG:
     """Wire the DAG of one use case."""
     with DAG(
-        f"{policy.use_case}_rollback",
-        schedule=[rollback_asset(policy)],
+        f"{use_case}_rollback",
+        schedule=[rollback_asset(use_case)],
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULTS,
         params=run_params("rollback"),
         doc_md=__doc__,
-        tags=[policy.use_case, "promotion"],
+        tags=[use_case, "promotion"],
     ) as dag:
         (
-            step("check", policy)
-            >> step("final_validation", policy, take={"version": FOUND["version"]})
-            >> step("promote", policy, take=FOUND)
+            step("check", use_case)
+            >> step("final_validation", use_case, take={"version": FOUND["version"]})
+            >> step("promote", use_case, take=FOUND)
         )
     return dag
 
 
-for policy in policies():
-    globals()[f"{policy.use_case}_rollback"] = build(policy)
+for use_case in use_cases():
+    globals()[f"{use_case}_rollback"] = build(use_case)

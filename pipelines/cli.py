@@ -18,7 +18,7 @@ import typer
 from pipelines.errors import SixgateError, StepSkipped
 from pipelines.settings import Settings
 from pipelines.show import JsonOption, UseCaseOption, decisions, ledger
-from pipelines.steps import STEPS, perform
+from pipelines.steps import STEPS, goes_back, perform
 from pipelines.watching import alerts, drift, read_moment
 from pipelines.why import explain
 
@@ -155,9 +155,10 @@ def _run_step(
     requested_by: str | None,
     params: dict[str, Any],
 ) -> tuple[int, dict[str, Any]]:
-    from pipelines.wiring import context
+    from pipelines.wiring import context, rollback_context
 
-    wired = context(Settings.load(), use_case, run_id, as_of, trigger=trigger, requested_by=requested_by or None, params=params)
+    wire = rollback_context if goes_back(name, params) else context
+    wired = wire(Settings.load(), use_case, run_id, as_of, trigger=trigger, requested_by=requested_by or None, params=params)
     try:
         return 0, perform(name, wired)
     except StepSkipped as reason:

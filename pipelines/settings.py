@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     model_folder: Path | None = None
     artifacts: Path | None = None
     policy_overlay: Path | None = None
+    use_cases: str = ""
     host: str = "127.0.0.1"
     pg_port: int = Field(5433, ge=1, le=65535)
     airflow_port: int = Field(8080, ge=1, le=65535)
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
     def reference(self) -> Path:
         """The folder of use cases."""
         return self.root / "reference"
+
+    @property
+    def last_valid(self) -> Path:
+        """Copies of contracts and policies, kept when they were valid."""
+        return self.home / "policies"
 
     @property
     def artifact_root(self) -> Path:

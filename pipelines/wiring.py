@@ -1,5 +1,6 @@
 """What a step is handed: its names and times, and the stores, opened when first used."""
 
+import logging
 import os
 import subprocess
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import SixgateError
+from pipelines.errors import SixgateError, UseCaseError
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import Connection, connect
@@ -17,12 +18,15 @@ from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.monitoring import MetricStore
 from pipelines.stores.predictions import PredictionLog
+from pipelines.stores.recorded import recorded
 from pipelines.stores.rollups import RollupStore
-from pipelines.use_case import UseCase, read_use_case
+from pipelines.use_case import UseCase, read_in_force
 
 if TYPE_CHECKING:
     from pipelines.stores.artifacts import Artifacts
     from pipelines.stores.registry import Registry
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -117,8 +121,27 @@ class Context:
 
 
 def context(settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any) -> Context:
-    """Wire a step's context for a use case, with the settings' policy overlay."""
-    return Context(settings, read_use_case(settings.reference, use_case, settings.policy_overlay), run_id, as_of, **rest)
+    """Wire a step's context for a use case, with the settings' policy overlay; an invalid file leaves its copy in force."""
+    in_force = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
+    return _context(settings, in_force, run_id, as_of, **rest)
+
+
+def rollback_context(settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any) -> Context:
+    """Wire a rollback's context: where neither file nor copy can be read, by what the database recorded."""
+    try:
+        return context(settings, use_case, run_id, as_of, **rest)
+    except UseCaseError as fault:
+        version = rest.get("params", {}).get("version")
+        with connect(settings) as connection:
+            known = recorded(connection, settings.reference / use_case, version=version, fault=fault)
+        return _context(settings, known, run_id, as_of, **rest)
+
+
+def _context(settings: Settings, use_case: UseCase, run_id: str, as_of: datetime, **rest: Any) -> Context:
+    """Say, once in a process, what is in force instead of an invalid file."""
+    if use_case.warning:
+        log.warning("%s", use_case.warning)
+    return Context(settings, use_case, run_id, as_of, **rest)
 
 
 def git_sha(settings: Settings) -> str | None:

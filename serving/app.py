@@ -81,6 +81,9 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
         for module in USE_CASE_ROUTES:
             app.include_router(module.routes(service, scorer), prefix=f"/v1/{scorer.use_case}", tags=[scorer.contract.title])
     for name, fault in service.faults.items():
+        if name in app.state.use_cases:
+            log.warning("%s: %s", name, fault)
+            continue
         log.error("%s is not served: %s", name, fault)
         app.include_router(health.unusable(name, fault), prefix=f"/v1/{name}")
     app.include_router(health.routes(service), tags=["Health"])

@@ -47,6 +47,12 @@ class Metrics(Collector):
             registry=registry,
         )
         self.limited = Counter("sixgate_rate_limited", "Requests over their key's limit", ["caller"], registry=registry)
+        self.invalid = Gauge(
+            "sixgate_use_case_invalid",
+            "1 when the folder of a use case was invalid at the start: it is served by its last valid contract, or not at all",
+            ["use_case"],
+            registry=registry,
+        )
         self.listeners = Gauge("sixgate_live_listeners", "Open connections to /live", ["use_case"], registry=registry)
 
     def answered(self, use_case: str) -> Answered:

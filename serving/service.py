@@ -1,5 +1,6 @@
 """What every route is handed: use cases, keys, journal and figures. Opening it touches the disk, and nothing else."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Sequence
@@ -9,8 +10,9 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from pipelines.errors import UseCaseError
+from pipelines.rules.contract import Contract
 from pipelines.settings import Settings
-from pipelines.use_case import read_contract, read_each
+from pipelines.use_case import chosen, keep, read_contract_in_force, read_in_force
 from serving.drift import DriftFigures
 from serving.explainer import ExplainerProcess
 from serving.journal import Journal
@@ -50,12 +52,30 @@ class Service:
         for collector in (self.requests, self.drift):
             self.metrics.add(collector)
         self.snapshots = Snapshots(shared, self.metrics) if shared else None
-        self.scorers: Sequence[Scorer]
-        self.faults: dict[str, UseCaseError]
-        self.scorers, self.faults = read_each(settings.reference, self._scorer)
+        self.use_cases = chosen(settings.reference, settings.use_cases)
+        self.faults: dict[str, UseCaseError] = {}
+        contracts = [contract for name in self.use_cases if (contract := self._contract(name))]
+        self.scorers: Sequence[Scorer] = [Scorer(contract, self.journal, self.replica, self.metrics) for contract in contracts]
+        for name in self.use_cases:
+            self.metrics.invalid.labels(name).set(name in self.faults)
 
-    def _scorer(self, folder: Path) -> Scorer:
-        return Scorer(read_contract(folder), self.journal, self.replica, self.metrics)
+    def _contract(self, name: str) -> Contract | None:
+        """The contract to serve a use case by; what is wrong with its folder is noted in `faults`.
+
+        Valid files are kept in this server's home, so that it starts again with a folder that was broken meanwhile.
+        """
+        settings = self.settings
+        try:
+            use_case = read_in_force(settings.reference, name, settings.policy_overlay, settings.last_valid)
+        except UseCaseError as fault:  # a policy that nobody can read hinders no scoring
+            self.faults[name] = fault
+            with contextlib.suppress(UseCaseError):
+                return read_contract_in_force(settings.reference / name, settings.last_valid)
+            return None
+        if use_case.warning:
+            self.faults[name] = use_case.warning
+        keep(settings.last_valid, name, use_case.texts)
+        return use_case.contract
 
     def require(self, request: Request, scope: KeyScope) -> str:
         """Return the name of who asks; 401 or 403 when they may not."""

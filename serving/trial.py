@@ -1,6 +1,6 @@
-"""`python -m serving.trial MODEL USE_CASE`: a model scores requests in this server's own code before anyone is served by it.
+"""`python -m serving.trial MODEL`: a model scores requests in this server's own code before anyone is served by it.
 
-MODEL is a folder with the model's files and `requests.jsonl`, USE_CASE that of its contract. Prints one line of JSON.
+MODEL is a folder with the model's files, `contract.json` and `requests.jsonl`. Prints one line of JSON.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ import uvloop
 import serving.app  # noqa: F401  # what a worker holds in memory
 from pipelines.errors import SixgateError
 from pipelines.rules.bundle import FILES, digest
+from pipelines.rules.contract import Contract
 from pipelines.rules.ledger import Served
 from pipelines.rules.trial import REFUSED, Trial
-from pipelines.use_case import read_contract
 from serving.journal import Journal
 from serving.messages import Answer
 from serving.metrics import Metrics
@@ -28,11 +28,11 @@ from serving.scoring import Scorer
 ROUNDS = 3  # of which each request's least time counts: another process's turn is not the model's
 
 
-def attempt(model: Path, use_case: Path) -> Trial:
+def attempt(model: Path) -> Trial:
     """Prove the model as a reload does, then answer each request alone, some times over; SixgateError if one is refused."""
     files = {name: (model / name).read_bytes() for name in FILES}
     bodies = (model / "requests.jsonl").read_bytes().splitlines()
-    contract = read_contract(use_case)
+    contract = msgspec.json.decode((model / "contract.json").read_bytes(), type=Contract)
     with tempfile.TemporaryDirectory() as journal:
         scorer = Scorer(contract, Journal(Path(journal), "trial"), "trial", Metrics())
         scorer.model = load(files, Served(0, digest(files)), contract)
@@ -67,7 +67,7 @@ def _memory() -> int:
 def main() -> None:
     """Print the trial; what a person can mend is one line."""
     try:
-        print(msgspec.json.encode(attempt(*map(Path, sys.argv[1:]))).decode())
+        print(msgspec.json.encode(attempt(Path(sys.argv[1]))).decode())
     except SixgateError as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)

@@ -11,14 +11,15 @@ from pipelines.errors import StackError
 from pipelines.settings import Settings
 
 FINISHED = ("success", "failed")
+PAGE = 100
 
 
 class Airflow:
     """A signed-in client of the stack's Airflow."""
 
-    def __init__(self, settings: Settings, user: str = "admin") -> None:
+    def __init__(self, settings: Settings, user: str = "admin", *, timeout: float = 20) -> None:
         passwords = json.loads((settings.home / "airflow" / "passwords.json").read_text())
-        self._client = httpx.Client(base_url=settings.airflow_url, timeout=20)
+        self._client = httpx.Client(base_url=settings.airflow_url, timeout=timeout)
         answer = self._client.post("/auth/token", json={"username": user, "password": passwords[user]})
         answer.raise_for_status()
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -31,6 +32,14 @@ class Airflow:
     def headers(self) -> dict[str, str]:
         """What signs a request in."""
         return {"Authorization": self._client.headers["Authorization"]}
+
+    def dags(self) -> list[dict[str, Any]]:
+        """Every DAG that Airflow knows, stale ones too."""
+        return self._pages("/api/v2/dags", "dags", exclude_stale=False)
+
+    def import_errors(self) -> list[dict[str, Any]]:
+        """Files that Airflow can't import, with the stack trace."""
+        return self._pages("/api/v2/importErrors", "import_errors")
 
     def wait_for_dag(self, dag_id: str, *, seconds: float = 90) -> None:
         """Return once the DAG processor has made the DAG known."""
@@ -95,6 +104,14 @@ class Airflow:
 
         self._until(there, seconds, f"no {run_type} run of {dag_id} was started")
         return found[0]
+
+    def _pages(self, path: str, key: str, **params: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._get(path, limit=PAGE, offset=len(found), **params)
+            found += page[key]
+            if not page[key] or len(found) >= page["total_entries"]:
+                return found
 
     def _get(self, path: str, **params: Any) -> Any:
         answer = self._client.get(path, params=params)

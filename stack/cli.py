@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.errors import SixgateError
 from pipelines.settings import ROOT, Settings
@@ -55,17 +56,21 @@ def down(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print addresses, health and paths as JSON.")] = False,
 ) -> None:
-    """Show addresses, health and where the credentials are. Exit code 1 unless everything is healthy."""
+    """Show addresses, health, problems and where the credentials are. Exit code 1 while there is a problem.
+
+    A problem is a part that is not healthy, an invalid policy or contract, a DAG that is paused, stale or missing, and a use
+    case without a model in Production that every replica serves.
+    """
     from stack import lifecycle
 
     found = lifecycle.status(Settings.load())
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     elif not found["processes"]:
-        typer.echo(f"no stack runs in {found['paths']['home']}: `sixgate up` starts one")
+        print_problems(found, Console())
     else:
         print_status(found, Console())
-    sys.exit(0 if found["up"] else 1)
+    sys.exit(0 if found["ok"] else 1)
 
 
 def print_status(found: dict, console: Console) -> None:  # type: ignore[type-arg]
@@ -81,6 +86,19 @@ def print_status(found: dict, console: Console) -> None:  # type: ignore[type-ar
     if overlay := found["policy_overlay"]:
         console.print(f"policy overlay, in force until `up` is given another: {overlay}", soft_wrap=True)
     console.print(f"API key and connection URLs: {found['paths']['client_environment']}", soft_wrap=True)
+    print_problems(found, console)
+
+
+def print_problems(found: dict, console: Console) -> None:  # type: ignore[type-arg]
+    """Print each problem as a sentence with its remedy."""
+    if found["ok"]:
+        console.print("[green]no problems[/]")
+        return
+    console.print("[red]problems[/]:")
+    rows = Table.grid(padding=(0, 1))
+    for problem in found["problems"]:
+        rows.add_row("-", Text(f"{problem['which']} {problem['what']}: {problem['remedy']}"))
+    console.print(rows)
 
 
 def demo() -> None:
@@ -112,7 +130,10 @@ def demo() -> None:
     console.print(
         "", *decision_view(told.newest_decision()), "", ledger_table(told.ledger()), "", told.story.table(), "", sep="\n"
     )
-    print_status(lifecycle.status(settings), console)
+    found = lifecycle.status(settings)
+    print_status(found, console)
+    if not found["ok"]:
+        console.print("The story held, so the exit code is 0. `sixgate status` lists these problems and exits with 1.")
 
 
 def simulate(

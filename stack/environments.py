@@ -110,6 +110,8 @@ class Environments:
         lines = [f"{name}={value}" for name, value in self._client().items()]
         if self.settings.policy_overlay:
             lines.append(f"SIXGATE_POLICY_OVERLAY={shlex.quote(str(self.settings.policy_overlay.resolve()))}")  # shells read it
+        if self.settings.use_cases:
+            lines.append(f"SIXGATE_USE_CASES={shlex.quote(self.settings.use_cases)}")
         write_private(self.home.env_file, "\n".join(lines) + "\n")
 
     def _client(self) -> dict[str, str]:
@@ -133,6 +135,7 @@ class Environments:
             **self._ports(),
             "SIXGATE_HOME": str(self.home.path),
             "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve()) if settings.policy_overlay else "",
+            "SIXGATE_USE_CASES": settings.use_cases,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "1",
             "MPLCONFIGDIR": str(cache / "matplotlib"),

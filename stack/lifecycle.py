@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from pipelines.errors import StackError
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import connect
-from pipelines.use_case import names
-from stack import child
+from pipelines.use_case import chosen
+from stack import child, problems
 from stack.confinement import version
 from stack.environments import Environments
 from stack.home import Home, Secrets, home_of
@@ -104,12 +104,20 @@ def down(settings: Settings) -> int:
 
 
 def status(settings: Settings) -> dict[str, Any]:
-    """Addresses, health and paths, as `sixgate status --json` prints them."""
+    """Addresses, health, paths and problems, as `sixgate status --json` prints them.
+
+    `up` is about processes, `ok` about everything: policies, DAGs and models too.
+    """
     home = home_of(settings)
     supervised = Supervisor(home).states() if home.secrets_file.exists() else {}
     up_now = bool(supervised)
-    checks = {name: check() if up_now else False for name, check in health_checks(settings).items()}
+    if up_now:
+        checks, listed = _asked(settings, home)
+    else:
+        checks, listed = dict.fromkeys(health_checks(settings), False), _down(settings, home)
     return {
+        "ok": not listed,
+        "problems": [asdict(problem) for problem in listed],
         "up": up_now and all(checks.values()),
         "health": checks,
         "alerts": _open_alerts(settings) if up_now else [],
@@ -132,11 +140,35 @@ def status(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _asked(settings: Settings, home: Home) -> tuple[dict[str, bool], list[problems.Problem]]:
+    """The health of each part, and every problem; all are asked at the same time."""
+    with ThreadPoolExecutor() as pool:
+        health = {name: pool.submit(check) for name, check in health_checks(settings).items()}
+        dags = pool.submit(problems.dag_problems, settings)
+        models = pool.submit(problems.model_problems, settings)
+        checks = {name: job.result() for name, job in health.items()}
+        listed = [
+            *problems.part_problems(checks, home.logs),
+            *problems.invalid_use_cases(settings),
+            *dags.result(),
+            *models.result(),
+        ]
+    return checks, listed
+
+
+def _down(settings: Settings, home: Home) -> list[problems.Problem]:
+    return [
+        problems.Problem("the stack", f"does not run in {home.path}", "`sixgate up` starts it"),
+        *problems.invalid_use_cases(settings),
+    ]
+
+
 def _open_alerts(settings: Settings) -> list[dict[str, Any]]:
     """Use case, cause, severity and state of what is open; nothing while the database can't tell."""
     try:
-        with connect(settings) as connection:
-            found = [alert for name in names(settings.reference) for alert in AlertStore(connection).open(name)]
+        with connect(settings, seconds=2) as connection:
+            running = chosen(settings.reference, settings.use_cases)
+            found = [alert for name in running for alert in AlertStore(connection).open(name)]
     except psycopg.Error:
         return []
     return [{"use_case": a.use_case, "cause": a.cause, "severity": a.severity, "state": a.state} for a in found]

@@ -108,7 +108,7 @@ def _airflow(told: Environments) -> list[Program]:
     settings, home = told.settings, told.home
     serve = ["api-server", "--host", settings.host, "--port", str(settings.airflow_port), "--workers", "1"]
     named = os.environ.get("SIXGATE_WRITABLE", "").split(os.pathsep)
-    by_steps = (settings.artifact_root.resolve(), home.path / "policies", *(Path(path) for path in named if path))
+    by_steps = (settings.artifact_root.resolve(), settings.last_valid.resolve(), *(Path(path) for path in named if path))
 
     def program(name: str, arguments: list[str], environment: dict[str, str], written: tuple[Path, ...] = ()) -> Program:
         return Program(
@@ -138,14 +138,14 @@ def health_checks(settings: Settings) -> dict[str, Callable[[], bool]]:
 
 def _ok(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=3).status_code == 200
+        return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
 
 def _airflow_healthy(url: str) -> bool:
     try:
-        answer = httpx.get(url, timeout=3)
+        answer = httpx.get(url, timeout=2)
         parts = answer.json()
         return all(parts[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor", "triggerer"))
     except (httpx.HTTPError, ValueError, KeyError, TypeError):

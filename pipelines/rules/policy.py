@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
+from croniter import croniter
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.misfit import misfit
@@ -270,6 +271,13 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
     }.items():
         if duration < nothing:
             yield key, duration, "must not be negative"
+    for key, schedule in {
+        "retraining.schedule": policy.retraining.schedule,
+        "drift.schedule": drift.schedule,
+        "explanation.schedule": policy.explanation.schedule,
+    }.items():
+        if not croniter.is_valid(schedule):
+            yield key, repr(schedule), "is no cron expression: see crontab(5)"
     if drift.step > drift.window:
         yield "drift.step", drift.step, f"must not be longer than the window, {drift.window}"
     if drift.step > nothing and drift.window % drift.step:

@@ -1,6 +1,7 @@
 """One module per stage, each reading as gather, decide, record."""
 
 import contextlib
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,14 @@ STEPS = (
     "roll_up", "measure", "alert", "notify", "report", "wake_retraining", "guard",
     "plan", "explain", "summarise",
 )  # fmt: skip
+POLICY_INVALID = "policy_invalid"  # cause of an alert
+
+log = logging.getLogger(__name__)
+
+
+def goes_back(name: str, params: dict[str, Any]) -> bool:
+    """Whether a step is part of a rollback, which never depends on the use case's files."""
+    return name == "check" or (name in ("final_validation", "promote") and params.get("version") is not None)
 
 
 def perform(name: str, context: "Context") -> Any:
@@ -26,6 +35,7 @@ def perform(name: str, context: "Context") -> Any:
     if refused := why_step_refused(name, context.params):
         raise ParameterError(refused)
     try:
+        _watch_policy(context)
         return import_module(f"pipelines.steps.{name}").run(context)
     except StepSkipped:
         raise
@@ -35,3 +45,21 @@ def perform(name: str, context: "Context") -> Any:
         raise
     finally:
         context.close()
+
+
+def _watch_policy(context: "Context") -> None:
+    """Keep a copy of valid files; while others are in force instead, have an alert open."""
+    import psycopg
+
+    from pipelines.use_case import keep
+
+    use_case = context.use_case
+    if not use_case.warning:
+        keep(context.settings.last_valid, use_case.name, use_case.texts)
+    try:
+        if use_case.warning:
+            context.alerts.raise_(use_case.name, cause=POLICY_INVALID, severity="ALERT", message=str(use_case.warning))
+        else:
+            context.alerts.resolve(use_case.name, POLICY_INVALID)
+    except psycopg.Error as error:  # the step itself says what it needs of the database
+        log.warning("the alert %s can't be opened or resolved: %s", POLICY_INVALID, " ".join(str(error).split()))

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import EvidenceError, ModelRejected
+from pipelines.errors import EvidenceError, ModelRejected, UseCaseError
 from pipelines.records import Decision
 from pipelines.rules.bundle import EXPLAINERS, FILES, WARM_UP, KnownAnswers, explainer_of
 from pipelines.rules.derive import Deriver
@@ -73,13 +73,15 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)
-    trial = run_trial(context.use_case.folder, {each: files[each] for each in FILES}, requests(features, contract))
+    trial = run_trial(contract, {each: files[each] for each in FILES}, requests(features, contract))
     try:
-        expected = Explainer(model.kind, explainer_of(bundle, files), bundle.calibration).scores(features)
+        explainer = Explainer(model.kind, explainer_of(bundle, files), bundle.calibration)
+        expected = explainer.scores(features) if len(features) else np.empty(0)
     except Exception as error:  # XGBoost and msgspec raise types of their own for what they can't read
-        reasons = [f"what explains it can't be used: {error}", *why_unfit(trial, None, limits)]
+        expected, reasons = np.empty(0), [f"what explains it can't be used: {error}", *why_unfit(trial, None, limits)]
     else:
         reasons = list(why_unfit(trial, expected, limits))
+    if len(expected):
         context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))
     log.info(
         "version %s answered %s requests in the server's code, p50 %.2f ms, p99 %.2f ms, with %.0f MB", version,
@@ -90,9 +92,18 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
 
 
 def _asked(context: Context, count: int) -> NDArray[np.float64]:
-    """Features (n, columns) of the newest logged requests; of the baseline's newest rows before there were any."""
+    """Features (n, columns) of the newest logged requests; of the baseline's newest rows before there were any.
+
+    A rollback does without rows when the baseline can't be read: it never depends on the use case's files.
+    """
     contract = context.use_case.contract
     logged = context.predictions.newest(context.name, contract.hash, limit=count)
     if not len(logged):
-        logged = dataset.historical(read_baseline(context.use_case.folder, contract), contract).features[-count:]
+        try:
+            logged = dataset.historical(read_baseline(context.use_case.folder, contract), contract).features[-count:]
+        except (UseCaseError, OSError) as error:
+            if context.params.get("version") is None:
+                raise
+            log.warning("no request was logged and the baseline can't be read, so none is tried: %s", error)
+            return np.empty((0, len(contract.columns)))
     return Deriver(contract)(np.ascontiguousarray(logged[:, : len(contract.raw)]))

@@ -12,13 +12,16 @@ from pipelines.settings import ROOT, Settings
 Connection = psycopg.Connection[dict[str, Any]]
 
 
-def connect(settings: Settings, *, autocommit: bool = False) -> Connection:
-    """Open a connection whose rows are dicts; leaving its `with` block commits, or rolls back on an error."""
+def connect(settings: Settings, *, autocommit: bool = False, seconds: int = 10) -> Connection:
+    """Open a connection whose rows are dicts; leaving its `with` block commits, or rolls back on an error.
+
+    `seconds` is how long a server that does not answer is waited for.
+    """
     return psycopg.connect(
         settings.database_url,
         row_factory=dict_row,
         autocommit=autocommit,
-        connect_timeout=10,
+        connect_timeout=seconds,
         options="-c TimeZone=UTC",  # what people are shown is UTC, wherever the server stands
         application_name="sixgate",
     )

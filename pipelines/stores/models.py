@@ -30,8 +30,12 @@ class ModelStore:
         """
         if contract_hash == current.hash:
             return current
+        return self.recorded_contract(contract_hash) or current
+
+    def recorded_contract(self, contract_hash: str) -> Contract | None:
+        """A contract that models were trained on; None for any other."""
         found = queries("models").get_contract(self._connection, contract_hash=contract_hash)
-        return msgspec.convert(found, Contract) if found else current
+        return msgspec.convert(found, Contract) if found else None
 
     def record(self, *, metrics: dict[str, float], profile: Reference | None = None, **model: Any) -> None:
         """Keep a model version with what it was trained on; one per run."""

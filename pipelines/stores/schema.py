@@ -1,4 +1,7 @@
-"""The database's schema: migrations, partitions ahead, a view per use case, and rights; `python -m pipelines.stores.schema`."""
+"""The database's schema: migrations, partitions ahead, a view per use case, and rights.
+
+`python -m pipelines.stores.schema` prepares a home: besides, it keeps a copy of every valid contract and policy.
+"""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,7 +17,7 @@ from pipelines.rules.contract import Contract
 from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.roles import grant
-from pipelines.use_case import read_contract, read_each
+from pipelines.use_case import keep_valid, read_contract, read_each
 
 PARTITIONS_BEHIND, PARTITIONS_AHEAD = 2, 10
 
@@ -59,6 +62,8 @@ def create_view(connection: psycopg.Connection[dict[str, object]], contract: Con
 
 if __name__ == "__main__":
     try:
-        migrate(Settings.load())
+        settings = Settings.load()
+        migrate(settings)
+        keep_valid(settings.reference, settings.policy_overlay, settings.last_valid, settings.use_cases)
     except (SixgateError, psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
         sys.exit(f"schema: {' '.join(str(error).split())}")

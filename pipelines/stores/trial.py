@@ -9,12 +9,13 @@ from pathlib import Path
 import msgspec
 
 from pipelines.errors import ModelRejected
+from pipelines.rules.contract import Contract
 from pipelines.rules.trial import REFUSED, Trial
 
 TIMEOUT = 120  # seconds
 
 
-def run_trial(use_case: Path, files: Mapping[str, bytes], requests: list[dict[str, object]]) -> Trial:
+def run_trial(contract: Contract, files: Mapping[str, bytes], requests: list[dict[str, object]]) -> Trial:
     """Let the server's own code load and prove the files and answer the requests; ModelRejected says why it would not.
 
     A process that is killed or too slow raises something else, as it may do better when tried again.
@@ -23,7 +24,8 @@ def run_trial(use_case: Path, files: Mapping[str, bytes], requests: list[dict[st
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         (Path(folder) / "requests.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(requests))
-        command = [sys.executable, "-m", "serving.trial", folder, str(use_case)]
+        (Path(folder) / "contract.json").write_bytes(msgspec.json.encode(contract))
+        command = [sys.executable, "-m", "serving.trial", folder]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
     said = (done.stderr.strip() or "nothing").splitlines()[-1]
     if done.returncode == REFUSED:

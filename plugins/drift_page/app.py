@@ -18,7 +18,7 @@ from pipelines.stores.alerts import AlertStore
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection
 from pipelines.stores.monitoring import MetricStore
-from pipelines.use_case import read_policy
+from pipelines.use_case import read_in_force
 
 SHOWN_ALERTS = 30
 # Evidently's page is one file full of scripts; it runs without an origin, so without the session, and reaches nothing.
@@ -44,7 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
     def page(use_case: str, user: GetUserDep, connection: ConnectionDep) -> HTMLResponse:
         """Show one use case."""
         access.require(user, use_case, "GET")
-        metrics, policy = MetricStore(connection), read_policy(settings.reference / use_case, settings.policy_overlay)
+        metrics = MetricStore(connection)
+        policy = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid).policy
         figures = metrics.latest(use_case)
         shown = view(
             alerts=AlertStore(connection).recent(use_case, limit=SHOWN_ALERTS), figures=figures,

@@ -22,7 +22,7 @@ from pipelines.stores.database import Connection
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
-from pipelines.use_case import read_contract, read_policy
+from pipelines.use_case import UseCase, read_in_force
 
 SHOWN = 20
 
@@ -36,6 +36,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     def page(template: str, **shown: Any) -> HTMLResponse:
         return HTMLResponse(templates.get_template(template).render(**shown), headers=HEADERS)
+
+    def in_force(use_case: str) -> UseCase:
+        return read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
 
     @app.get("/")
     def index(user: GetUserDep) -> RedirectResponse:
@@ -70,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         access.require(user, use_case, "GET")
         prediction = _prediction(connection, use_case, prediction_id)
         known = ExplanationStore(connection).get(use_case, prediction_id)
-        contract = ModelStore(connection).contract(prediction.contract_hash, read_contract(settings.reference / use_case))
+        contract = ModelStore(connection).contract(prediction.contract_hash, in_force(use_case).contract)
         shown = prediction_view(contract, prediction, known)
         may = access.allowed(user, use_case, "POST")
         return page("prediction.html", use_case=use_case, prediction=prediction, known=known, may=may, **shown)
@@ -81,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     ) -> RedirectResponse:  # fmt: skip
         """Put a prediction ahead in the queue."""
         access.require_own_form(request, user, use_case)
-        policy = read_policy(settings.reference / use_case, settings.policy_overlay).explanation
+        policy = in_force(use_case).policy.explanation
         prediction = _prediction(connection, use_case, prediction_id)
         ExplanationStore(connection).request(prediction, select=policy.select, sample=policy.sample)
         return RedirectResponse(f"../{prediction_id}", status_code=303)

@@ -1,7 +1,7 @@
 """What Sixgate's DAGs are made of: policies, assets and the operators that run a step."""
 
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
-from sixgate_airflow.defaults import DEFAULTS, faults, policies
+from sixgate_airflow.defaults import DEFAULTS, every_policy, faults, policies, use_cases
 from sixgate_airflow.notify import notify
 from sixgate_airflow.params import refuse_unknown, run_params
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
@@ -12,6 +12,7 @@ __all__ = [
     "StepOperator",
     "candidate_asset",
     "drift_asset",
+    "every_policy",
     "faults",
     "notify",
     "policies",
@@ -19,4 +20,5 @@ __all__ = [
     "rollback_asset",
     "run_params",
     "step",
+    "use_cases",
 ]

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
-from pipelines.use_case import names
+from pipelines.use_case import chosen
 
 # For pages of ours, which load nothing from anywhere else.
 POLICY = (
@@ -34,7 +34,7 @@ class Access:
 
     def require(self, user: Any, use_case: str, method: str) -> None:
         """404 for a use case that is not there, 403 for one that the user may not see or run."""
-        if use_case not in names(self._settings.reference):
+        if use_case not in chosen(self._settings.reference, self._settings.use_cases):
             raise HTTPException(404, f"there is no use case {use_case!r}")
         if not self.allowed(user, use_case, method):
             raise HTTPException(403, f"you may not {'see' if method == 'GET' else 'run'} the DAG {use_case}_{self._kind}")
@@ -47,7 +47,8 @@ class Access:
 
     def visible(self, user: Any) -> list[str]:
         """The use cases that the user may see."""
-        return [name for name in names(self._settings.reference) if self.allowed(user, name, "GET")]
+        running = chosen(self._settings.reference, self._settings.use_cases)
+        return [name for name in running if self.allowed(user, name, "GET")]
 
     def first(self, user: Any) -> RedirectResponse:
         """Lead to the first of them."""

@@ -15,6 +15,6 @@ def candidate_asset(policy: Policy) -> Asset:
     return Asset(name=f"{policy.use_case}_candidate", uri=f"sixgate://{policy.use_case}/candidate", group="sixgate")
 
 
-def rollback_asset(policy: Policy) -> Asset:
+def rollback_asset(use_case: str) -> Asset:
     """Emitted when a new champion breaks its promise; wakes rollback."""
-    return Asset(name=f"{policy.use_case}_rollback", uri=f"sixgate://{policy.use_case}/rollback", group="sixgate")
+    return Asset(name=f"{use_case}_rollback", uri=f"sixgate://{use_case}/rollback", group="sixgate")

@@ -158,7 +158,8 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not AIRFLOWS_OWN.match(name)}
 
 
-def step(name: str, policy: Policy, **kwargs: Any) -> StepOperator:
-    """The task of one step; the task has the step's name."""
+def step(name: str, policy: Policy | str, **kwargs: Any) -> StepOperator:
+    """The task of one step, for a policy's use case or one named; the task has the step's name."""
     kwargs.setdefault("task_id", name)
-    return StepOperator(step_name=name, use_case=policy.use_case, **kwargs)
+    use_case = policy if isinstance(policy, str) else policy.use_case
+    return StepOperator(step_name=name, use_case=use_case, **kwargs)

@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
-from pipelines.use_case import read_policy
+from pipelines.use_case import read_in_force
 from serving.identifiers import moment
 from serving.lookup import find
 from serving.messages import ExplanationOut, contributions
@@ -115,10 +115,11 @@ def explained(contract: Contract, prediction: Prediction, known: Explanation) ->
 def _policy(settings: Settings, use_case: str) -> Picked:
     """What is explained and when; a policy that can't be read hinders no scoring."""
     try:
-        policy = read_policy(settings.reference / use_case, settings.policy_overlay).explanation
+        in_force = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
     except UseCaseError as error:
         log.error("nobody knows which predictions of %s are explained: %s", use_case, error)
         return Picked()
+    policy = in_force.policy.explanation
     return Picked(policy.select, policy.sample, policy.schedule)
 
 

@@ -21,17 +21,18 @@ def routes(service: Service) -> APIRouter:
     @router.get(
         "/readyz",
         summary="May traffic be sent here",
-        responses={503: {"description": "no model is loaded, or the journal is full"}},
+        responses={503: {"description": "a use case has no model, or the journal is full"}},
     )
     async def readyz() -> Response:
-        """200 once a model is loaded and the journal accepts; use cases that can't be served are listed either way."""
+        """200 once every use case has a model and the journal accepts; what is wrong with a folder is listed either way."""
         models = {scorer.use_case: scorer.model.served.version for scorer in service.scorers if scorer.model}
-        missing = [scorer.use_case for scorer in service.scorers if scorer.model is None]
+        missing = [name for name in service.use_cases if name not in models]
         lacks = {"without_model": missing, "faults": {name: str(fault) for name, fault in service.faults.items()}}
         if service.journal.full:
             return document(503, "the journal is full: it accepts answers again once they are shipped")
-        if not models:
-            return document(503, f"no model is loaded for {', '.join(missing) or 'any use case'}", lacks)
+        if missing or not models:
+            detail = f"no model is loaded for {', '.join(missing) or 'any use case'}: train and promote one"
+            return document(503, detail, {"models": models, **lacks})
         return JSONResponse({"status": "ready", "models": models, **lacks})
 
     @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)

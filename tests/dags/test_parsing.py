@@ -121,6 +121,36 @@ def test_a_broken_use_case_shows_its_fault_and_leaves_the_others_their_dags(tmp_
     assert "loans/policy.yaml: explanation.schedule: '75 * * * *' is no cron expression" in said
 
 
+def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_its_rollback(tmp_path: Path) -> None:
+    for name in ("fraud", "loans"):
+        shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference" / name)
+    shutil.copytree(ROOT / "reference/fraud", tmp_path / "home/policies/fraud")
+    for name in ("fraud", "loans"):
+        (tmp_path / "reference" / name / "policy.yaml").write_text("gates: {recal: 1}\n")
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "SIXGATE_ROOT": str(tmp_path),
+        "SIXGATE_HOME": str(tmp_path / "home"),
+    }
+
+    def parse(name: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", PARSE, str(ROOT / f"dags/{name}.py")]
+        return subprocess.run(command, capture_output=True, text=True, env=environment | more, cwd=tmp_path)
+
+    def dags(name: str, **more: str) -> list[str]:
+        return list(json.loads(parse(name, **more).stdout.splitlines()[-1])["dags"])
+
+    for kind in ("retraining", "promotion", "drift_detection", "batch_explanation"):
+        assert dags(kind) == [f"fraud_{kind}"]
+    assert dags("rollback") == ["fraud_rollback", "loans_rollback"]
+    assert dags("rollback", SIXGATE_USE_CASES="loans") == ["loans_rollback"]
+    assert dags("housekeeping") == ["housekeeping"]
+    said = parse("use_cases").stderr.splitlines()[-1]
+    assert said.count("policy.yaml is") + said.count("is missing: every policy needs it") + said.count("is no setting") >= 2
+    assert "The last valid policy.yaml of 20" in said
+
+
 def test_retraining_takes_typed_params(parsed: dict[str, Any]) -> None:
     params = parsed["retraining"]["dags"]["fraud_retraining"]["params"]
     assert {name: schema["type"] for name, schema in params.items()} == {

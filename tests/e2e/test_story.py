@@ -180,7 +180,7 @@ def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_p
         page.goto("/plugin/sixgate-explanations")
         expect(page.frame_locator("iframe").get_by_role("heading", name="Explanations: fraud")).to_be_visible(timeout=20_000)
         page.goto("/sixgate/explanations/fraud/")
-        expect(page.get_by_alt_text("explanations-v1-beeswarm.png")).to_be_visible()
+        expect(page.get_by_alt_text(picture(stack))).to_be_visible()
         assert page.evaluate("document.querySelector('img').naturalWidth") > 500
         page.screenshot(path=str(tmp_path / "explanations.png"), full_page=True)
         page.get_by_placeholder("prediction_id").fill(found[0])
@@ -195,13 +195,13 @@ def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_p
 def test_the_explanation_page_is_for_who_is_signed_in_and_asking_for_who_may_run_the_dag(stack: Settings) -> None:
     page, unknown = f"{stack.airflow_url}/sixgate/explanations/fraud", "01a20212-cfb9-7bf4-aa7b-d4997635413c"
     ask = f"{page}/predictions/{unknown}/ask"
-    paths = ("/", "/../", f"/predictions/{unknown}", "/pictures/explanations-v1-beeswarm.png", f"/find?prediction={unknown}")
+    paths = ("/", "/../", f"/predictions/{unknown}", f"/pictures/{picture(stack)}", f"/find?prediction={unknown}")
     for method, url in (*(("GET", f"{page}{path}") for path in paths), ("POST", ask)):
         assert httpx.request(method, url).status_code == 401, url
     with contextlib.closing(Airflow(stack, "viewer")) as viewer:
         headers = dict(viewer.headers)
     assert httpx.get(f"{page}/", headers=headers).status_code == 200
-    assert httpx.get(f"{page}/pictures/explanations-v1-beeswarm.png", headers=headers).headers["content-type"] == "image/png"
+    assert httpx.get(f"{page}/pictures/{picture(stack)}", headers=headers).headers["content-type"] == "image/png"
     assert httpx.get(f"{page}/pictures/validation-x.json", headers=headers).status_code == 404
     assert httpx.get(f"{page}/predictions/{unknown}", headers=headers).status_code == 404
     assert httpx.post(ask, headers=headers).status_code == 403
@@ -263,6 +263,11 @@ def test_drift_and_alerts_are_read_on_the_command_line(stack: Settings) -> None:
     assert "feature_drift" in sixgate("alerts").stdout
     refused = sixgate("alerts", "acknowledge", "999999")
     assert (refused.returncode, "has no open alert 999999" in refused.stderr) == (2, True)
+
+
+def picture(stack: Settings) -> str:
+    """The first picture of explanations that was drawn."""
+    return Artifacts.of(stack, "fraud").reports("explanations-v*-beeswarm.png")[0]
 
 
 def signed_in(playwright: Any, stack: Settings) -> Any:

@@ -39,6 +39,7 @@ class Server:
     def start(self, *, database_url: str | None = None, ready: bool = True, **settings: str) -> None:
         environment = {
             **os.environ,
+            "SIXGATE_USE_CASES": "fraud",  # the only one that tests promote: another without a model would not be ready
             **settings,
             "SIXGATE_HOME": str(self.home),
             "SIXGATE_DATABASE_URL": database_url or self._url,

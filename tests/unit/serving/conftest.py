@@ -23,7 +23,7 @@ Ask = Callable[..., httpx.Response]
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Service]:
     """Nothing is in Production yet."""
-    service = Service(Settings(home=tmp_path, api_key="secret"), FolderRegistry(tmp_path))
+    service = Service(Settings(home=tmp_path, api_key="secret", use_cases="fraud"), FolderRegistry(tmp_path))
     yield service
     service.journal.close()
 

@@ -179,5 +179,47 @@ def test_a_use_case_with_a_broken_contract_is_refused_and_the_others_are_served(
     refused = ask(service, "POST", "/v1/loans/predict", json={})
     assert (refused.status_code, "loans/contract.yaml" in refused.json()["detail"]) == (503, True)
     ready = ask(service, "GET", "/readyz")
-    assert (ready.status_code, list(ready.json()["faults"])) == (200, ["loans"])
+    assert (ready.status_code, list(ready.json()["faults"])) == (503, ["loans"])
+    assert (ready.json()["models"], ready.json()["without_model"]) == ({"fraud": 1}, ["loans"])
+    service.journal.close()
+
+
+def test_a_use_case_without_a_model_is_named_and_the_server_is_not_ready_until_it_is_not_to_run(tmp_path, ask):
+    for name in ("fraud", "loans"):
+        shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference" / name)
+    for only, status in (("", 503), ("fraud", 200)):
+        settings = Settings(root=tmp_path, home=tmp_path / "home", api_key="secret", use_cases=only)
+        service = Service(settings, FolderRegistry(tmp_path))
+        files = made.files()
+        service.scorers[0].model = load(files, made.served(files), service.scorers[0].contract)
+        ready = ask(service, "GET", "/readyz", key=None)
+        assert (ready.status_code, ready.json()["without_model"]) == (status, ["loans"] if not only else [])
+        assert ask(service, "GET", "/healthz", key=None).status_code == 200
+        assert (ask(service, "GET", "/v1/loans/model").status_code == 404) == bool(only)
+        service.journal.close()
+
+
+@pytest.mark.parametrize("file", ["contract.yaml", "policy.yaml"])
+def test_a_server_that_starts_with_an_invalid_file_serves_by_the_last_valid_one_and_says_so(tmp_path, ask, file):
+    shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference/fraud")
+    settings = Settings(root=tmp_path, home=tmp_path / "home", api_key="secret")
+    Service(settings, FolderRegistry(tmp_path)).journal.close()
+    (tmp_path / "reference/fraud" / file).write_text("a: [")
+    service = Service(settings, FolderRegistry(tmp_path))
+    files = made.files()
+    service.scorers[0].model = load(files, made.served(files), service.scorers[0].contract)
+    assert ask(service, "POST", PREDICT, json=made.row()).status_code == 200
+    ready = ask(service, "GET", "/readyz", key=None)
+    assert (ready.status_code, ready.json()["without_model"]) == (200, [])
+    assert f"{file} is not YAML" in ready.json()["faults"]["fraud"] and "last valid" in ready.json()["faults"]["fraud"]
+    assert 'sixgate_use_case_invalid{use_case="fraud"} 1.0' in ask(service, "GET", "/metrics", key=None).text
+    service.journal.close()
+
+
+def test_a_server_without_any_copy_of_an_invalid_policy_still_serves(tmp_path, ask):
+    shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference/fraud")
+    (tmp_path / "reference/fraud/policy.yaml").unlink()
+    service = Service(Settings(root=tmp_path, home=tmp_path / "home", api_key="secret"), FolderRegistry(tmp_path))
+    assert [scorer.use_case for scorer in service.scorers] == ["fraud"]
+    assert "policy.yaml is missing" in str(service.faults["fraud"])
     service.journal.close()
