@@ -22,6 +22,7 @@ from pipelines.errors import (
     DataError,
     EvidenceError,
     ModelRejected,
+    ParameterError,
     PromotionRefused,
     SixgateError,
     StepSkipped,
@@ -658,6 +659,12 @@ def test_an_unknown_snapshot_decision_or_run_is_named(wired: Context, run: Run) 
     assert (undecided.verdict, str(undecided.reason)[:36]) == (None, "check_conditions failed: no snapshot")
     with pytest.raises(SixgateError, match="parameter 'decision_id' is 'abc': it must be a whole number"):
         run("x", "promote", decision_id="abc")
+    with pytest.raises(SixgateError, match="param 'decision_id' is None, not a number"):
+        run("x", "promote")
+    with pytest.raises(ParameterError, match="did you mean 'require_review'"):
+        run("misspelt", "check_conditions", requre_review=True)
+    with pytest.raises(EvidenceError):
+        wired.decisions.of_run("fraud", "misspelt")
     with pytest.raises(SixgateError, match="param 'chunk' is None, not a text"):
         run("x", "explain")
     with pytest.raises(EvidenceError, match="has no decision 999"):

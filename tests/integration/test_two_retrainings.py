@@ -34,8 +34,9 @@ def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_re
 
     def steps(run_id: str) -> str:
         """All steps of one run; returns the last one's words."""
-        params: dict[str, int] = {}
+        decision: dict[str, int] = {}
         for step in (*RETRAIN, *PROMOTE):
+            params = decision if step in PROMOTE else {}
             command = [sys.executable, "-m", "pipelines", "step", step, "--use-case", "fraud", "--run-id", run_id]
             done = subprocess.run(
                 [*command, "--params", json.dumps(params)], env=environment, capture_output=True, text=True, timeout=240
@@ -43,7 +44,7 @@ def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_re
             if done.returncode:
                 assert step in ("approve", "promote"), done.stdout + done.stderr
                 return done.stdout + done.stderr
-            params = {"decision_id": json.loads(done.stdout.splitlines()[-1]).get("decision_id", 0)}
+            decision = {"decision_id": json.loads(done.stdout.splitlines()[-1]).get("decision_id", 0)}
         return done.stdout
 
     with ThreadPoolExecutor(2) as both:
