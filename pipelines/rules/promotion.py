@@ -4,6 +4,8 @@ from uuid import UUID, uuid5
 
 from pipelines.records import Decision, LedgerEntry
 from pipelines.rules.ledger import Served, champion
+from pipelines.rules.parameters import RETRAINING, unknown_names
+from pipelines.rules.policy import Review
 
 NAMESPACE = UUID("6f7c1d5e-6a0e-5e1b-9c86-51c6a7e51a7e")
 
@@ -71,3 +73,14 @@ def _bad(entries: list[LedgerEntry]) -> set[int]:
         else:
             bad.discard(entry.to_version)
     return bad
+
+
+def needs_review(decision: Decision, review: Review) -> bool:
+    """Whether the policy, or whoever asked for the run, wants a person to approve.
+
+    A parameter that retraining does not take may be a misspelt `require_review`: decisions that
+    were made before such runs were refused may hold one.
+    """
+    unknown = unknown_names(decision.params, RETRAINING)
+    asked = bool(decision.params.get("require_review") or unknown)
+    return asked or review.when == "always" or (review.when == "on_drift" and decision.trigger == "DRIFT")

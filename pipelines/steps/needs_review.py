@@ -3,13 +3,10 @@
 from typing import Any
 
 from pipelines.errors import StepSkipped
-from pipelines.records import Decision, LedgerEntry
-from pipelines.records import Review as Answer
+from pipelines.records import Decision, LedgerEntry, Review
 from pipelines.render import gate_card
 from pipelines.rules.ledger import champion
-from pipelines.rules.parameters import RETRAINING, unknown_names
-from pipelines.rules.policy import Review
-from pipelines.rules.promotion import promotion_id, state_of
+from pipelines.rules.promotion import needs_review, promotion_id, state_of
 from pipelines.wiring import Context
 
 
@@ -43,7 +40,7 @@ def _finished(context: Context, decision: Decision, entries: list[LedgerEntry]) 
     return None
 
 
-def _rejected(decision: Decision, answer: Answer | None) -> str | None:
+def _rejected(decision: Decision, answer: Review | None) -> str | None:
     """Say that a person rejected a decision, or None; the ledger may not say so yet."""
     if answer is None or answer.approved:
         return None
@@ -54,14 +51,3 @@ def _wanted(context: Context) -> Decision | None:
     if context.params.get("decision_id") is None:
         return context.decisions.newest_approved(context.name)
     return context.decisions.get(context.name, context.number("decision_id"))
-
-
-def needs_review(decision: Decision, review: Review) -> bool:
-    """Whether the policy, or whoever asked for the run, wants a person to approve.
-
-    A parameter that retraining does not take may be a misspelt `require_review`: decisions that
-    were made before such runs were refused may hold one.
-    """
-    unknown = unknown_names(decision.params, RETRAINING)
-    asked = bool(decision.params.get("require_review") or unknown)
-    return asked or review.when == "always" or (review.when == "on_drift" and decision.trigger == "DRIFT")

@@ -5,7 +5,7 @@ from typing import Any
 from pipelines.errors import PromotionRefused
 from pipelines.records import Decision
 from pipelines.rules.ledger import Served
-from pipelines.rules.promotion import promotion_id, rollback_id, why_not_back, why_refused
+from pipelines.rules.promotion import needs_review, promotion_id, rollback_id, state_of, why_not_back, why_refused
 from pipelines.swap import Swap, carry_out
 from pipelines.wiring import Context
 
@@ -29,9 +29,12 @@ def of_decision(context: Context, decision: Decision) -> Swap:
 
 def _forward(context: Context) -> dict[str, Any]:
     decision = context.decisions.get(context.name, context.number("decision_id"))
+    review = context.decisions.review_of(decision.id)
+    begun = state_of(context.ledger.of(promotion_id(context.name, decision.id)))
+    if begun is None and review is None and needs_review(decision, context.use_case.policy.review):
+        raise PromotionRefused(f"decision {decision.id} needs a review: trigger {context.name}_promotion and answer it there")
 
     def refused(now: Served | None) -> str | None:
-        review = context.decisions.review_of(decision.id)
         if review and not review.approved:
             return f"it was rejected by {review.reviewer}"
         approved = context.decisions.newest_approved(context.name)

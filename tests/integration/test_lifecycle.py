@@ -545,6 +545,10 @@ def test_a_snapshot_of_rows_that_trained_the_champion_is_judged_with_a_warning(
 def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(wired: Context, run: Run) -> None:
     decision = wired.decisions.of_run("fraud", "snapshot")
     rewrite(wired.connection, "UPDATE decision_records SET verdict = 'APPROVED' WHERE id = %s", (decision.id,))
+    asked = """UPDATE decision_records SET params = params || '{"require_review": true}' WHERE id = %s"""
+    rewrite(wired.connection, asked, (decision.id,))
+    with pytest.raises(PromotionRefused, match=rf"decision {decision.id} needs a review: trigger fraud_promotion"):
+        run("in a shell", "promote", decision_id=decision.id)
     serving = in_production(wired)
     wired.decisions.record_review("fraud", decision.id, reviewer="ana", approved=False, comment="not on a Friday")
     with pytest.raises(StepSkipped, match="was rejected by ana"):  # the step that rejects was killed before it said so

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.records import Decision
 from pipelines.rules.policy import Review
-from pipelines.steps.needs_review import needs_review
+from pipelines.rules.promotion import needs_review
 
 DAY = timedelta(days=1)
 
