@@ -36,7 +36,7 @@ def up() -> None:
     settings = Settings.load()
     started = lifecycle.up(settings, say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}"))
     console.print("the stack is up" if started else "the stack is already up")
-    print_status(lifecycle.status(settings), console)
+    print_status(lifecycle.status(Settings.load()), console)
 
 
 def down(
@@ -130,7 +130,7 @@ def demo() -> None:
     console.print(
         "", *decision_view(told.newest_decision()), "", ledger_table(told.ledger()), "", told.story.table(), "", sep="\n"
     )
-    found = lifecycle.status(settings)
+    found = lifecycle.status(Settings.load())
     print_status(found, console)
     if not found["ok"]:
         console.print("The story held, so the exit code is 0. `sixgate status` lists these problems and exits with 1.")

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from pipelines.errors import StackError
-from pipelines.settings import Settings
+from pipelines.settings import ROOT, Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import connect
 from pipelines.use_case import chosen
@@ -76,7 +76,7 @@ def up(settings: Settings, *, say: Say, seconds: float = 240) -> bool:
             say("this kernel has no Landlock: processes are not confined to their folders, see SECURITY.md")
         stack.home.move_server()
         stack.environments.write_credentials()
-        _compile(settings)
+        _compile()
         stack.supervisor.start(programs(stack.environments))
     _start_programs(stack, say)
     _wait(stack, say, seconds)
@@ -202,10 +202,10 @@ def _start_programs(stack: Stack, say: Say) -> None:
         stack.supervisor.start_program(name)
 
 
-def _compile(settings: Settings) -> None:
+def _compile() -> None:
     """Keep bytecode of what is ours: the processes may not write it, and would each compile it anew."""
     for name in ("pipelines", "serving", "stack", "plugins", "dags"):
-        compileall.compile_dir(settings.root / name, quiet=2)
+        compileall.compile_dir(ROOT / name, quiet=2)
 
 
 def _command(command: list[str], what: str, env: dict[str, str]) -> None:

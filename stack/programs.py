@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from pipelines.settings import Settings
+from pipelines.settings import ROOT, Settings
 from stack.confinement import Confinement, version
 from stack.environments import Environments
 from stack.registry_server import launch
@@ -59,7 +59,7 @@ def _postgres(told: Environments) -> Program:
 def _mlflow(told: Environments) -> Program:
     """Browsers reach it and its passwords travel, so it is confined the most: to its folder, and to one port each way."""
     settings = told.settings
-    code = (Path(sys.prefix), Path(sys.base_prefix), settings.root / "stack", settings.root / "pipelines")
+    code = (Path(sys.prefix), Path(sys.base_prefix), ROOT / "stack", ROOT / "pipelines")
     closed = not all(open_to_all(path) for path in (*code, Path(sys.executable)))
     folder, user = _mlflow_place(told, alone=os.geteuid() == 0 and not (closed and version() == 0))
     return Program(
@@ -69,7 +69,7 @@ def _mlflow(told: Environments) -> Program:
         confinement=Confinement(
             writes=(folder, *DEVICES),
             reads=(*SYSTEM, *code),
-            lists=(settings.root,),
+            lists=(ROOT,),
             ports=((settings.mlflow_port,), (told.postgres.port,)),
         ),
         user=user,
