@@ -16,7 +16,7 @@ import pytest
 from pipelines.settings import Settings
 from stack import lifecycle
 from stack.airflow import Airflow
-from tests.e2e.test_story import sixgate, until
+from tests.e2e.test_story import sixgate, until, wait_for_two_heartbeats
 
 pytestmark = pytest.mark.timeout(600)
 KINDS = ("retraining", "promotion", "rollback", "drift_detection", "batch_explanation")
@@ -103,18 +103,6 @@ def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_eff
     (alert,) = [each for each in json.loads(sixgate("alerts", "--json").stdout) if each["cause"] == "policy_invalid"]
     assert alert["state"] == "RESOLVED"
     assert problems() == (1, [NO_MODEL])
-
-
-def wait_for_two_heartbeats(stack: Settings) -> None:
-    """Return once the scheduler has begun another loop."""
-    beats = set()
-
-    def beat_again() -> bool:
-        health = httpx.get(f"{stack.airflow_url}/api/v2/monitor/health").json()
-        beats.add(health["scheduler"]["latest_scheduler_heartbeat"])
-        return len(beats) > 2
-
-    until(beat_again)
 
 
 def dags(airflow: Airflow) -> dict[str, bool]:

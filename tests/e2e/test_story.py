@@ -295,7 +295,7 @@ def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and
         airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining", {"snapshot": snapshot, "require_review": True}))
         run = airflow.next_run("fraud_promotion", run_type="asset_triggered", known=known)
         until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
-        time.sleep(2)  # an answer within the same scheduler loop would be asked for again by Airflow
+    wait_for_two_heartbeats(stack)  # an answer within the same scheduler loop would be asked for again by Airflow
     with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
         reviewer.answer("fraud_promotion", run, "review", "Reject", "not on a Friday")
         tasks = reviewer.finish("fraud_promotion", run)
@@ -356,6 +356,18 @@ def test_down_leaves_no_process_and_up_would_find_the_data(stack: Settings) -> N
     assert not child.strays(instance)
     assert lifecycle.status(stack)["up"] is False
     assert lifecycle.down(stack) == 0
+
+
+def wait_for_two_heartbeats(stack: Settings) -> None:
+    """Return once the scheduler has begun another loop."""
+    beats = set()
+
+    def beat_again() -> bool:
+        health = httpx.get(f"{stack.airflow_url}/api/v2/monitor/health").json()
+        beats.add(health["scheduler"]["latest_scheduler_heartbeat"])
+        return len(beats) > 2
+
+    until(beat_again)
 
 
 def until(holds: object, seconds: float = 60) -> None:
