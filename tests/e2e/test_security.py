@@ -1,4 +1,4 @@
-"""What SECURITY.md says of one machine, tried on a running stack that has told its whole story."""
+"""What SECURITY.md says of one machine, tried on a running stack that has trained and reviewed."""
 
 from __future__ import annotations
 
