@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.errors import StackError
 from pipelines.settings import Settings
 from pipelines.stores.roles import PAGES, SERVER, STEPS
 from stack.child import MARK
@@ -109,9 +110,9 @@ class Environments:
         write_private(self.home.mlflow_passwords, json.dumps({ADMIN: self.secrets.mlflow_admin}))
         lines = [f"{name}={value}" for name, value in self._client().items()]
         if self.settings.policy_overlay:
-            lines.append(f"SIXGATE_POLICY_OVERLAY={shlex.quote(str(self.settings.policy_overlay.resolve()))}")  # shells read it
+            lines.append(f"SIXGATE_POLICY_OVERLAY={_quoted(str(self.settings.policy_overlay.resolve()))}")
         if self.settings.use_cases:
-            lines.append(f"SIXGATE_USE_CASES={shlex.quote(self.settings.use_cases)}")
+            lines.append(f"SIXGATE_USE_CASES={_quoted(self.settings.use_cases)}")
         write_private(self.home.env_file, "\n".join(lines) + "\n")
 
     def _client(self) -> dict[str, str]:
@@ -201,3 +202,10 @@ class Environments:
             "AIRFLOW_HOME": str(home.airflow),
             **{f"AIRFLOW__{key}": str(value) for key, value in config.items()},
         }
+
+
+def _quoted(value: str) -> str:
+    """A value as a shell and pydantic-settings both read it; they agree on no way to write a quote."""
+    if "'" in value or "\n" in value:
+        raise StackError(f"{value!r} can't be kept for shells: name it without a quote and a line break")
+    return shlex.quote(value)
