@@ -24,6 +24,8 @@ REVOKE CONNECT, TEMPORARY ON DATABASE :"name" FROM PUBLIC;
 SQL
 done
 
+psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 -U "${POSTGRES_USER:-postgres}" -d postgres \
+  -c 'REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC'
 role sixgate_steps "$SIXGATE_STEPS_DB_PASSWORD"
 role sixgate_server "$SIXGATE_SERVER_DB_PASSWORD"
 role sixgate_pages "$SIXGATE_PAGES_DB_PASSWORD"

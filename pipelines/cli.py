@@ -55,8 +55,8 @@ def step(
     run_id: Annotated[str, typer.Option(help="Names the run: the same id twice gives the same result once.")] = "manual",
     as_of: Annotated[str | None, typer.Option(help="The run's time, ISO 8601; now when left out.")] = None,
     trigger: Annotated[str, typer.Option(help="What started the run: scheduled, asset_triggered or manual.")] = "manual",
-    requested_by: Annotated[str | None, typer.Option(help="Who asked for the run.")] = None,
-    params: Annotated[str, typer.Option(help="The run's params as a JSON object.")] = "{}",
+    requested_by: Annotated[str | None, typer.Option(help="Who asked for the run.", envvar="SIXGATE_STEP_REQUESTED_BY")] = None,
+    params: Annotated[str, typer.Option(help="The run's params as a JSON object.", envvar="SIXGATE_STEP_PARAMS")] = "{}",
 ) -> None:
     """Run one step of the lifecycle, as Airflow's tasks do. The last line printed is its result, as JSON.
 

@@ -75,14 +75,16 @@ class Reloader(threading.Thread):
         while not self._ended.is_set() and (left := until - time.monotonic()) > 0:
             heard = list(connection.notifies(timeout=min(SLICE, left), stop_after=1))  # the connection is its own until it ends
             for notice in heard:
-                if notice.channel == ALERTS:
-                    self._alerted(AlertStore(connection).get(int(notice.payload)))
+                if notice.channel == ALERTS and notice.payload.isdecimal():
+                    self._alerted(AlertStore(connection).find(int(notice.payload)))
             if any(notice.channel == PROMOTIONS for notice in heard):
                 return True
         return False
 
-    def _alerted(self, alert: Alert) -> None:
-        """Tell those who listen to the alert's use case."""
+    def _alerted(self, alert: Alert | None) -> None:
+        """Tell those who listen to the alert's use case; anybody may announce one that is not there."""
+        if alert is None:
+            return
         event = LiveAlert(alert.id, alert.cause, alert.severity, alert.state, alert.message, alert.updated_at)
         for watch in self._watches:
             if watch.use_case == alert.use_case:

@@ -11,18 +11,25 @@ GRANT EXECUTE ON FUNCTION explanation_share(text, double precision, smallint, uu
 
 -- The scoring server logs predictions and labels, says what it serves, raises alerts, and takes requests for explanations.
 GRANT SELECT ON prediction_logs, label_store, current_labels, contracts, promotions, monitoring_metrics, monitoring_alerts,
-    explanations, explanation_watermarks, serving_replicas TO :server;
-GRANT INSERT ON prediction_logs, label_store TO :server;
+    explanations, explanation_watermarks, rollup_watermarks, serving_replicas TO :server;
+GRANT INSERT ON prediction_logs TO :server;
+GRANT INSERT (use_case, transaction_id, label, labelled_at, source) ON label_store TO :server;
 GRANT INSERT, UPDATE, DELETE ON serving_replicas TO :server;
-GRANT INSERT, UPDATE (severity, message, check_id, state, updated_at, resolved_at) ON monitoring_alerts TO :server;
+GRANT INSERT (use_case, cause, severity, message, check_id),
+    UPDATE (severity, message, check_id, state, updated_at, resolved_at) ON monitoring_alerts TO :server;
 GRANT INSERT, UPDATE (share, status, attempts, error, requested_at) ON explanations TO :server;
 
 -- The lifecycle's steps, and the people who use its commands. Records grow, and nothing of them is changed: a run writes its
--- own by functions, until its verdict.
+-- own by functions, until its verdict. Numbers and times of records are the database's to give: a row with the largest number,
+-- or an earlier time, would change what is said of now, or of then.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO :steps;
 GRANT INSERT (use_case, run_id, trigger, requested_by, request_reason, params, as_of, policy, git_sha)
     ON decision_records TO :steps;
-GRANT INSERT ON decision_events, promotions, contracts, model_metadata TO :steps;
+GRANT INSERT (decision_id, event, actor, approved, comment, superseded_by) ON decision_events TO :steps;
+GRANT INSERT (use_case, run_id, decision_id) ON promotion_runs TO :steps;
+GRANT INSERT (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state, actor, reason, decision_id,
+    evidence_hash) ON promotions TO :steps;
+GRANT INSERT ON contracts, model_metadata TO :steps;
 GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write_challenger(text, text, integer),
     write_verdict(text, text, text, text, jsonb, text), write_failure(text, text, text),
     what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date), thin_metrics(date) TO :steps;

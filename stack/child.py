@@ -21,7 +21,7 @@ from stack.confinement import Confinement, Ruleset, version
 
 MARK = "SIXGATE_INSTANCE"
 PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 8, 47, 2
-CAP_DAC_READ_SEARCH = 2
+CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE = 2, 10
 CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -146,20 +146,35 @@ def become(user: str | int, *, reads_through: bool = False) -> None:
 
 def _keep_reading(libc: ctypes.CDLL) -> None:
     """Of all capabilities keep CAP_DAC_READ_SEARCH, through exec too. See capabilities(7)."""
-    only = 1 << CAP_DAC_READ_SEARCH
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    sets = (ctypes.c_uint32 * 6)(only, only, only, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
-    if libc.capset(header, sets) or libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0):
+    keep_capabilities(CAP_DAC_READ_SEARCH)
+    if libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0):
         raise OSError(ctypes.get_errno(), "CAP_DAC_READ_SEARCH can't be kept")
+
+
+def keep_capabilities(*kept: int) -> None:
+    """Give up every capability but `kept`. With no_new_privs, root gets none back by starting another program.
+
+    A root without them reads and writes what is root's, and looks into no other process: confinement holds there too.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    lower = sum(1 << number for number in kept)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    sets = (ctypes.c_uint32 * 6)(lower, lower, lower, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
+    if libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capabilities can't be given up")
 
 
 def main(arguments: list[str]) -> None:
     """Note, drop rights, confine, and become the command."""
     launch = Launch.parse(Path(arguments[0]).read_text())
     note(launch.note)
+    if temporary := launch.environment.get("TMPDIR"):
+        Path(temporary).mkdir(mode=0o700, parents=True, exist_ok=True)
     ruleset = Ruleset(launch.confinement) if launch.confinement and version() else None  # opened while this process can
     if launch.user is not None:
         become(launch.user, reads_through=launch.reads_through and ruleset is not None)
+    elif ruleset and os.geteuid() == 0:
+        keep_capabilities(CAP_NET_BIND_SERVICE)
     if ruleset:
         ruleset.enforce()
     os.execvpe(launch.command[0], launch.command, launch.environment)  # noqa: S606

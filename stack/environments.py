@@ -78,6 +78,7 @@ class Environments:
         """The scoring server: its role, its key, and a reader's account in MLflow."""
         return self._common() | {
             "SIXGATE_HOME": str(self.home.server),
+            "TMPDIR": str(self.home.server / "tmp"),
             "SIXGATE_DATABASE_URL": self._database(SERVER),
             "SIXGATE_API_KEY": self.secrets.api_key,
             **self._registry(access.SERVER, self.secrets.mlflow_server),

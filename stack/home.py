@@ -87,7 +87,15 @@ class Home:
     @property
     def folders(self) -> tuple[Path, ...]:
         """What has to be there before a process is confined to it."""
-        return (self.logs, self.run, self.airflow, self.server, *(self.path / name for name in FOLDERS))
+        return (
+            self.logs,
+            self.run,
+            self.airflow,
+            self.airflow / "logs",
+            self.server,
+            self.server / "tmp",
+            *(self.path / name for name in FOLDERS),
+        )
 
     def prepare(self) -> None:
         """Make the folders, or say in one line why they can't be."""

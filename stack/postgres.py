@@ -101,6 +101,7 @@ class Postgres:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
                 connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner))
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+            connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
         for name, role in OWNERS.items():
             if role != USER:
                 with psycopg.connect(self.url(password, name), autocommit=True) as connection:

@@ -23,7 +23,6 @@ SYSTEM = tuple(map(Path, (
     "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
 )))  # fmt: skip
 DEVICES = (Path("/dev/null"), Path("/dev/shm"))  # noqa: S108
-TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ def _postgres(told: Environments) -> Program:
         name="postgres",
         command=postgres.command(),
         environment=told.plain(),
-        confinement=Confinement(writes=(postgres.data, *DEVICES, *TEMPORARY)),
+        confinement=Confinement(writes=(postgres.data, *DEVICES)),
         user=postgres.user,
         stop_signal="INT",
     )
@@ -95,27 +94,39 @@ def _mlflow_place(told: Environments, *, alone: bool) -> tuple[Path, int | None]
 
 
 def _server(told: Environments) -> Program:
+    """The part that strangers reach first: its own folder, the program files, its port, the database and MLflow."""
+    settings = told.settings
+    overlay = (settings.policy_overlay.resolve(),) if settings.policy_overlay else ()
+    models = (settings.model_folder.resolve(),) if settings.model_folder else ()
+    code = (Path(sys.prefix), Path(sys.base_prefix), *(ROOT / name for name in ("pipelines", "serving", "sql")))
     return Program(
         name="server",
         command=[sys.executable, "-m", "serving"],
         environment=told.server(),
-        confinement=Confinement(writes=(told.home.server, *DEVICES, *TEMPORARY)),
+        confinement=Confinement(
+            writes=(told.home.server, *DEVICES),
+            reads=(*SYSTEM, *code, settings.reference.resolve(), *overlay, *models),
+            lists=(ROOT,),
+            ports=((settings.api_port,), (told.postgres.port, settings.mlflow_port)),
+        ),
     )
 
 
 def _airflow(told: Environments) -> list[Program]:
-    """No part of Airflow may write DAGs or plugins: those are the deployer's."""
+    """No part of Airflow may write DAGs, plugins, or its own configuration: those are the deployer's."""
     settings, home = told.settings, told.home
     serve = ["api-server", "--host", settings.host, "--port", str(settings.airflow_port), "--workers", "1"]
     named = os.environ.get("SIXGATE_WRITABLE", "").split(os.pathsep)
     by_steps = (settings.artifact_root.resolve(), settings.last_valid.resolve(), *(Path(path) for path in named if path))
 
     def program(name: str, arguments: list[str], environment: dict[str, str], written: tuple[Path, ...] = ()) -> Program:
+        temporary = home.path / "tmp" / name
+        temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Program(
             name=f"airflow-{name}",
             command=[str(Path(sys.executable).parent / "airflow"), *arguments],
-            environment=environment,
-            confinement=Confinement(writes=(home.airflow, home.path / "cache", *written, *DEVICES, *TEMPORARY)),
+            environment=environment | {"TMPDIR": str(temporary)},
+            confinement=Confinement(writes=(home.airflow / "logs", home.path / "cache", temporary, *written, *DEVICES)),
         )
 
     return [

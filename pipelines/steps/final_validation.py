@@ -39,7 +39,7 @@ def run(context: Context) -> dict[str, Any]:
         for reason in reasons:
             log.warning("version %s goes back into service although %s", version, reason)
         return found | {"version": version}
-    decision = context.decisions.get(context.name, context.number("decision_id"))
+    decision = context.decisions.of_promotion(context.name, context.run_id, context.number("decision_id"))
     evidence = gather(context, decision)
     if evidence.hash != decision.evidence_hash:
         changed = (

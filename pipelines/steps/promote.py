@@ -28,7 +28,7 @@ def of_decision(context: Context, decision: Decision) -> Swap:
 
 
 def _forward(context: Context) -> dict[str, Any]:
-    decision = context.decisions.get(context.name, context.number("decision_id"))
+    decision = context.decisions.of_promotion(context.name, context.run_id, context.number("decision_id"))
     review = context.decisions.review_of(decision.id)
     begun = state_of(context.ledger.of(promotion_id(context.name, decision.id)))
     if begun is None and review is None and needs_review(decision, context.use_case.policy.review):

@@ -19,7 +19,7 @@ def run(context: Context) -> dict[str, Any]:
 
     Params: decision_id, approved, reviewer (None for silence), comment.
     """
-    decision = context.decisions.get(context.name, context.number("decision_id"))
+    decision = context.decisions.of_promotion(context.name, context.run_id, context.number("decision_id"))
     answer = _answer(context)
     if answer.approved and (own := _own(decision, answer.reviewer)):
         raise PromotionRefused(own)

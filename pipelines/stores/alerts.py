@@ -61,9 +61,10 @@ class AlertStore:
         """Remember what a target was told: a severity, or RESOLVED."""
         queries("alerts").note_told(self._connection, use_case=use_case, alert_id=alert_id, target=target, told=told)
 
-    def get(self, alert_id: int) -> Alert:
-        """One alert, as it is now."""
-        return Alert(**queries("alerts").get_alert(self._connection, alert_id=alert_id))
+    def find(self, alert_id: int) -> Alert | None:
+        """One alert, as it is now; None when there is no such alert."""
+        row = queries("alerts").get_alert(self._connection, alert_id=min(alert_id, 2**63 - 1))
+        return Alert(**row) if row else None
 
     def open(self, use_case: str) -> list[Alert]:
         """Those that are not resolved, the newest first."""

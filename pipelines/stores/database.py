@@ -5,8 +5,10 @@ from typing import Any
 
 import aiosql
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
+from pipelines.errors import StackError
 from pipelines.settings import ROOT, Settings
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -17,6 +19,7 @@ def connect(settings: Settings, *, autocommit: bool = False, seconds: int = 10) 
 
     `seconds` is how long a server that does not answer is waited for.
     """
+    _require_url(settings.database_url)
     return psycopg.connect(
         settings.database_url,
         row_factory=dict_row,
@@ -25,6 +28,15 @@ def connect(settings: Settings, *, autocommit: bool = False, seconds: int = 10) 
         options="-c TimeZone=UTC",  # what people are shown is UTC, wherever the server stands
         application_name="sixgate",
     )
+
+
+def _require_url(url: str) -> None:
+    """StackError unless `url` can be read; the driver's own message would repeat it, and its password, into logs."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        words = "is no PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX"
+        raise StackError(f"SIXGATE_DATABASE_URL {words}") from None
 
 
 @lru_cache

@@ -120,6 +120,18 @@ class DecisionStore:
         )
         return Review(**queries("decisions").review_of(self._connection, id=decision_id))
 
+    def bind(self, use_case: str, run_id: str, decision_id: int) -> int:
+        """Note which decision a promotion run is about, and return it; the first one noted stays."""
+        queries("decisions").bind_run(self._connection, use_case=use_case, run_id=run_id, id=decision_id)
+        return int(queries("decisions").bound_to(self._connection, use_case=use_case, run_id=run_id))
+
+    def of_promotion(self, use_case: str, run_id: str, decision_id: int) -> Decision:
+        """The decision that a promotion run is about; EvidenceError when its tasks were told another one."""
+        bound = queries("decisions").bound_to(self._connection, use_case=use_case, run_id=run_id)
+        if bound is not None and bound != decision_id:
+            raise EvidenceError(f"this run is about decision {bound}, and was told decision {decision_id}: trigger a new run")
+        return self.get(use_case, decision_id)
+
     def review_of(self, decision_id: int) -> Review | None:
         """What was answered about a decision, if anything was."""
         row = queries("decisions").review_of(self._connection, id=decision_id)

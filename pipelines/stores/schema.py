@@ -26,6 +26,7 @@ def migrate(settings: Settings) -> None:
     """Bring the schema to the newest revision, make partitions and views, and grant rights; safe to repeat."""
     config = Config()
     config.set_main_option("script_location", str(settings.root / "sql" / "migrations"))
+    connect(settings).close()  # says what is wrong with the URL without repeating it
     engine = sqlalchemy.create_engine(settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1))
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('sixgate.migrate'))"))

@@ -40,7 +40,7 @@ class Access:
             raise HTTPException(403, f"you may not {'see' if method == 'GET' else 'run'} the DAG {use_case}_{self._kind}")
 
     def require_own_form(self, request: Request, user: Any, use_case: str) -> None:
-        """The same for what a form of ours sends; another site's is refused."""
+        """The same for what a form of ours sends; another origin's is refused, as the request guard does for every route."""
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "a form of another site may not do this")
         self.require(user, use_case, "POST")

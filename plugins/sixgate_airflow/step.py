@@ -115,7 +115,7 @@ class StepProcess:
     def run(self, context: Context, take: dict[str, Any]) -> Any:
         """Run it with the run's params and what is taken beside them; returns its result, or ends the task as it ended."""
         self._hook = SubprocessHook()
-        done = self._hook.run_command(self.command(context, take), env=environment())
+        done = self._hook.run_command(self.command(context), env=environment() | self.told(context, take))
         if done.exit_code == REFUSED:
             raise AirflowFailException(done.output)
         if done.exit_code not in (0, SKIPPED):
@@ -125,21 +125,25 @@ class StepProcess:
             raise AirflowSkipException(result.get("skipped", "nothing to do"))
         return result
 
-    def command(self, context: Context, take: dict[str, Any]) -> list[str]:
-        """The command line; params go as one JSON object."""
+    def command(self, context: Context) -> list[str]:
+        """The command line; every user of the machine can read it."""
         run = context["dag_run"]
-        # With [core] dag_run_conf_overrides_params off, Airflow leaves the run's conf out of params.
-        # The step has to see all of it, because it refuses what it does not know.
-        params = json.dumps({**context["params"], **(run.conf or {}), **take}, default=str)
         return [
             sys.executable, "-m", "pipelines", "step", self.name,
             "--use-case", self.use_case,
             "--run-id", context["run_id"],
             "--as-of", run.run_after.isoformat(),
             "--trigger", run.run_type.value,
-            "--requested-by", getattr(run, "triggering_user_name", None) or "",
-            "--params", params,
         ]  # fmt: skip
+
+    def told(self, context: Context, take: dict[str, Any]) -> dict[str, str]:
+        """What people wrote goes by the environment, which is the process's own: params as one JSON object, and who asked."""
+        run = context["dag_run"]
+        # With [core] dag_run_conf_overrides_params off, Airflow leaves the run's conf out of params.
+        # The step has to see all of it, because it refuses what it does not know.
+        params = json.dumps({**context["params"], **(run.conf or {}), **take}, default=str)
+        by = getattr(run, "triggering_user_name", None) or ""
+        return {"SIXGATE_STEP_PARAMS": params, "SIXGATE_STEP_REQUESTED_BY": by}
 
     def stop(self) -> None:
         """End the process and its children, if there are any."""

@@ -69,3 +69,10 @@ ON CONFLICT DO NOTHING;
 
 -- name: review_of^
 SELECT actor AS reviewer, approved, comment, at FROM decision_events WHERE decision_id = :id AND event = 'REVIEWED';
+
+-- name: bind_run!
+-- A promotion run is about one decision; a repeated task finds it again.
+INSERT INTO promotion_runs (use_case, run_id, decision_id) VALUES (:use_case, :run_id, :id) ON CONFLICT DO NOTHING;
+
+-- name: bound_to$
+SELECT decision_id FROM promotion_runs WHERE use_case = :use_case AND run_id = :run_id;

@@ -60,6 +60,9 @@ class Guard:
         repeated = [name.decode() for name in (b"authorization", b"host", b"origin") if len(headers.get(name, ())) > 1]
         if repeated:
             return f"header {repeated[0]} is sent twice"
+        authorization = _text(headers, b"authorization")
+        if authorization is not None and not is_basic(authorization):
+            return "sign in with user and password: Authorization: Basic …"
         path = scope["path"]
         foreign = access.foreign(
             origin=_text(headers, b"origin"),
@@ -67,7 +70,16 @@ class Guard:
             host=_text(headers, b"host"),
             path=path,
         )
-        return foreign or access.refused(account_of(_text(headers, b"authorization")), scope["method"], path)
+        return foreign or access.refused(account_of(authorization), scope["method"], path)
+
+
+def is_basic(authorization: str) -> bool:
+    """Whether a header is a Basic one that MLflow can read; it answers 500 to some others."""
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        return scheme.lower() == "basic" and ":" in base64.b64decode(encoded, validate=True).decode()
+    except (ValueError, UnicodeDecodeError):
+        return False
 
 
 def account_of(authorization: str | None) -> str | None:

@@ -128,8 +128,8 @@ def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told
     run(wired, "n", "notify", told=found)
     with pytest.raises(StepSkipped):
         run(wired, "n", "notify")
-    assert news(wired.alerts.get(alert.id), "log") is None
-    mild = replace(wired.alerts.get(alert.id), severity="WARNING")
+    assert news(wired.alerts.find(alert.id), "log") is None
+    mild = replace(wired.alerts.find(alert.id), severity="WARNING")
     assert news(mild, "newcomer") is None, "who knew nothing need not hear that it is over"
     grave = news(replace(mild, severity="SEVERE"), "newcomer")
     assert grave is not None and grave.subject == "[RESOLVED] fraud: guard was SEVERE and is over"

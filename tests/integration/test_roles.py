@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -15,13 +16,26 @@ import pytest
 from psycopg.rows import dict_row
 
 from pipelines.errors import EvidenceError
+from pipelines.records import Label
 from pipelines.settings import ROOT, Settings
+from pipelines.stores.alerts import AlertStore
 from pipelines.stores.decisions import DecisionStore
+from pipelines.stores.explanations import ExplanationStore
+from pipelines.stores.labels import LabelStore
+from pipelines.stores.ledger import Ledger, ReplicaStore
+from pipelines.stores.models import ModelStore
+from pipelines.stores.monitoring import MetricStore
+from pipelines.stores.predictions import PredictionLog
 from pipelines.stores.roles import PAGES, SERVER, STEPS
 from pipelines.stores.schema import migrate
 from pipelines.use_case import read_policy
+from serving.drift import DriftFigures
 from stack import throwaway
 from stack.postgres import Postgres
+from tests.integration.logged import Log
+
+if TYPE_CHECKING:
+    from pipelines.wiring import Context
 
 OWNER, AIRFLOW, MLFLOW = "sixgate", "airflow", "mlflow"
 ROLES = {STEPS: "s", SERVER: "v", PAGES: "p", AIRFLOW: "a", MLFLOW: "m"}
@@ -92,6 +106,8 @@ LEDGER = (
     "INSERT INTO promotions (promotion_id, use_case, to_version, to_digest, action, state, actor, reason)"
     " VALUES (gen_random_uuid(), 'fraud', 1, 'd', 'PROMOTE', 'INTENDED', 'a', 'r')"
 )
+FORGED_NUMBER = LEDGER.replace("(promotion_id", "(id, promotion_id").replace("VALUES (", "OVERRIDING SYSTEM VALUE VALUES (9, ")
+FORGED_TIME = LEDGER.replace("(promotion_id", "(at, promotion_id").replace("VALUES (", "VALUES ('2020-01-01', ")
 APPROVED = (
     "INSERT INTO decision_records (use_case, run_id, trigger, as_of, policy, verdict)"
     " VALUES ('fraud', 'forged', 'MANUAL', now(), '{}', 'APPROVED')"
@@ -117,6 +133,11 @@ APPROVED = (
         pytest.param(STEPS, LEDGER, id="promotion writes the ledger"),
         pytest.param(STEPS, "SELECT ensure_partitions(CURRENT_DATE + 100, 1)", id="housekeeping makes partitions"),
         pytest.param(STEPS, "SELECT drop_partitions(CURRENT_DATE - 100)", id="housekeeping drops partitions"),
+        pytest.param(
+            STEPS,
+            "INSERT INTO promotion_runs (use_case, run_id, decision_id) SELECT 'fraud', 'r', min(id) FROM decision_records",
+            id="a promotion run is bound to its decision",
+        ),
         pytest.param(STEPS, "SELECT thin_metrics(CURRENT_DATE)", id="housekeeping thins metrics"),
         pytest.param(STEPS, "DELETE FROM explanations", id="housekeeping forgets explanations"),
         pytest.param(STEPS, "SELECT * FROM fraud_predictions", id="people read predictions by name"),
@@ -130,7 +151,7 @@ def test_a_role_does_its_work(signed_in: Any, role: str, statement: str) -> None
 
 
 EVERYBODY = (SERVER, STEPS, PAGES)
-KEPT = {"promotions": "actor", "decision_records": "reason", "decision_events": "actor"}
+KEPT = {"promotions": "actor", "decision_records": "reason", "decision_events": "actor", "promotion_runs": "run_id"}
 RECORDS = [
     (role, statement)
     for role in EVERYBODY
@@ -167,6 +188,14 @@ def test_nobody_but_the_owner_has_a_right_to_change_ledger_and_decisions(signed_
         (SERVER, "SELECT drop_partitions(CURRENT_DATE)"),
         (SERVER, "UPDATE explanations SET contributions = NULL"),
         (STEPS, PREDICTION),
+        (STEPS, FORGED_NUMBER),
+        (STEPS, FORGED_TIME),
+        (STEPS, "UPDATE promotion_runs SET decision_id = 1"),
+        (
+            SERVER,
+            "INSERT INTO label_store (id, use_case, transaction_id, label, labelled_at, source)"
+            " OVERRIDING SYSTEM VALUE VALUES (9, 'fraud', 't', 1, now(), 's')",
+        ),
         (STEPS, "UPDATE label_store SET label = 0"),
         (STEPS, "DELETE FROM serving_replicas"),
         (STEPS, "UPDATE model_metadata SET digest = 'other'"),
@@ -187,7 +216,7 @@ def test_a_role_reaches_its_own_database_only(signed_in: Any, role: str) -> None
     own = {AIRFLOW: "airflow", MLFLOW: "mlflow"}.get(role, "sixgate")
     with signed_in(role, own) as connection:
         connection.execute("SELECT 1")
-    for other in {"airflow", "mlflow", "sixgate"} - {own}:
+    for other in {"airflow", "mlflow", "sixgate", "postgres", "template1"} - {own}:
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"), signed_in(role, other):
             pass
 
@@ -278,3 +307,57 @@ def test_a_database_without_the_roles_is_migrated_all_the_same(
 ) -> None:
     migrate(Settings(home=tmp_path, database_url=new_database()))
     assert "every process signs in as the schema's owner" in capsys.readouterr().err
+
+
+def test_predictions_of_today_are_never_dropped(signed_in: Any) -> None:
+    with signed_in(STEPS) as connection, pytest.raises(psycopg.errors.RaiseException, match="is not in the past"):
+        connection.execute("SELECT drop_partitions('9999-01-01')")
+
+
+def test_a_promotion_run_stays_about_its_decision(signed_in: Any) -> None:
+    with signed_in(STEPS) as connection:
+        store = decided(connection, "one")
+        one, other = store.of_run("fraud", "one"), decided(connection, "other").of_run("fraud", "other")
+        assert store.bind("fraud", "promotion", one.id) == one.id
+        assert store.bind("fraud", "promotion", other.id) == one.id
+        assert store.of_promotion("fraud", "promotion", one.id).id == one.id
+        with pytest.raises(EvidenceError, match=f"is about decision {one.id}, and was told decision {other.id}"):
+            store.of_promotion("fraud", "promotion", other.id)
+
+
+def test_the_server_reads_and_writes_all_that_it_serves_by(signed_in: Any) -> None:
+    """Everything that the server's threads and routes ask of the database, as its own role."""
+    with signed_in(SERVER) as connection:
+        DriftFigures().refresh(connection, ["fraud"])
+        assert Ledger(connection).newest("fraud")
+        replicas = ReplicaStore(connection)
+        replicas.report("r", "fraud", version=1, digest="d", error=None, loaded_at=NOW)
+        assert replicas.live("fraud")
+        replicas.forget("r")
+        alerts = AlertStore(connection)
+        raised = alerts.raise_("fraud", cause="model_refused", severity="ALERT", message="m")
+        assert alerts.find(raised.id)
+        alerts.raise_("fraud", cause="model_refused", severity="ALERT", message="m again")
+        alerts.resolve("fraud", "model_refused")
+        assert LabelStore(connection).record("fraud", [Label(transaction_id="t", label=1, labelled_at=NOW)], source="api")
+        log = Log(cast("Context", SimpleNamespace(connection=connection)))
+        log.ship(3, NOW)
+        prediction_id = connection.execute("SELECT prediction_id FROM prediction_logs LIMIT 1").fetchone()["prediction_id"]
+        prediction = PredictionLog(connection).get("fraud", prediction_id)
+        explanations = ExplanationStore(connection)
+        explanations.request(prediction, select="flagged", sample=0.1)
+        assert explanations.get("fraud", prediction_id)
+        connection.execute("LISTEN sixgate_promotions")
+
+
+def test_pages_read_all_that_they_show_and_write_what_their_forms_send(signed_in: Any) -> None:
+    with signed_in(PAGES) as connection:
+        metrics, alerts = MetricStore(connection), AlertStore(connection)
+        metrics.latest("fraud"), metrics.days("fraud"), metrics.history("fraud", training=True)
+        alert = alerts.recent("fraud")[0]
+        alerts.acknowledge("fraud", alert.id, "ann", "known")
+        explanations = ExplanationStore(connection)
+        explanations.recent("fraud", limit=5), explanations.failures("fraud", limit=5)
+        explanations.counts("fraud", NOW), explanations.attributions("fraud", NOW, NOW)
+        ModelStore(connection).profile("fraud", 1)
+        DecisionStore(connection).recent("fraud")

@@ -33,6 +33,15 @@ WHERE verdict = 'SUPERSEDED' AND reason ~ 'decision \d+$';
 
 ALTER TABLE decision_records DROP COLUMN reviewer, DROP COLUMN review_comment;
 
+-- Which decision a promotion run is about: what its tasks pass on to each other can be edited in Airflow.
+CREATE TABLE promotion_runs (
+    use_case    text NOT NULL,
+    run_id      text NOT NULL,
+    decision_id bigint NOT NULL REFERENCES decision_records,
+    at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (use_case, run_id)
+);
+
 CREATE VIEW retraining_decisions AS
 SELECT d.id, d.use_case, d.run_id, d.trigger, d.requested_by, d.request_reason, d.params, d.as_of, d.champion_version,
        d.challenger_version, d.evidence_source, d.dataset, d.gates, d.policy,
@@ -65,6 +74,10 @@ CREATE TRIGGER records_are_not_emptied BEFORE TRUNCATE ON decision_records
 CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE ON decision_events
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER events_are_not_emptied BEFORE TRUNCATE ON decision_events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER promotion_runs_append_only BEFORE UPDATE OR DELETE ON promotion_runs
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER promotion_runs_are_not_emptied BEFORE TRUNCATE ON promotion_runs
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER promotions_are_not_emptied BEFORE TRUNCATE ON promotions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -110,6 +123,23 @@ RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp 
     SELECT EXISTS (SELECT FROM written)
 $$;
 
--- Partitions are tables, and tables are their owner's: housekeeping makes and drops them through these.
+-- Partitions are tables, and tables are their owner's: housekeeping makes and drops them through these. Today's predictions, and
+-- yesterday's, are never dropped.
 ALTER FUNCTION ensure_partitions(date, integer) SECURITY DEFINER SET search_path = public, pg_temp;
-ALTER FUNCTION drop_partitions(date) SECURITY DEFINER SET search_path = public, pg_temp;
+CREATE OR REPLACE FUNCTION drop_partitions(before date) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    dropped integer := 0;
+    name    text;
+BEGIN
+    IF before >= (now() AT TIME ZONE 'UTC')::date THEN
+        RAISE EXCEPTION 'drop_partitions: % is not in the past', before;
+    END IF;
+    FOR name IN SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'prediction_logs'::regclass LOOP
+        CONTINUE WHEN name !~ '^prediction_logs_\d{8}$' OR to_date(right(name, 8), 'YYYYMMDD') >= before;
+        EXECUTE format('DROP TABLE %I', name);
+        dropped := dropped + 1;
+    END LOOP;
+    DELETE FROM prediction_logs_default WHERE scored_at < before::timestamp AT TIME ZONE 'UTC';
+    RETURN dropped;
+END $$;

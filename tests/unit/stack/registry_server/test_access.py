@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stack.registry_server.access import SERVER, STEPS, foreign, location_refused, refused, source_refused
-from stack.registry_server.app import account_of
+from stack.registry_server.app import account_of, is_basic
 
 API = "/api/2.0/"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -122,3 +122,20 @@ def test_a_version_comes_from_a_run_or_a_model(source: str) -> None:
 )
 def test_the_account_is_read_as_mlflow_reads_it(header: str | None, account: str | None) -> None:
     assert account_of(header) == account
+
+
+@pytest.mark.parametrize(
+    ("header", "basic"),
+    [
+        pytest.param("Basic " + base64.b64encode(b"a:b").decode(), True, id="user and password"),
+        pytest.param("Bearer x", False, id="a token"),
+        pytest.param("Basic", False, id="nothing"),
+        pytest.param("Basic\tYTpi", False, id="a tab"),
+        pytest.param("Basic é", False, id="no ASCII"),
+        pytest.param("Basic YTpi!", False, id="more than base64"),
+        pytest.param("Basic " + base64.b64encode(b"\xff:b").decode(), False, id="no UTF-8"),
+        pytest.param("Basic " + base64.b64encode(b"ab").decode(), False, id="no colon"),
+    ],
+)
+def test_mlflow_is_asked_with_headers_that_it_can_read(header: str, basic: bool) -> None:
+    assert is_basic(header) == basic
