@@ -10,7 +10,7 @@ from pipelines.errors import StackError
 from pipelines.settings import ENV_FILE, Settings
 
 NEEDED_BYTES = 1_000_000_000
-FOLDERS = ("artifacts", "mlflow", "cache", "policies")
+FOLDERS = ("artifacts", "mlflow", "cache", "policies", "tmp")
 FIRST_SECRETS = frozenset({"instance", "postgres", "api_key"})  # what the first version wrote already
 
 

@@ -16,7 +16,7 @@ from stack.service_user import adopt, give, open_to_all, owner_of
 
 # Where an operating system keeps what every program reads.
 SYSTEM = tuple(map(Path, (
-    "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup",
+    "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys/devices", "/sys/bus/pci", "/sys/fs/cgroup",
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ssl", "/etc/ca-certificates", "/etc/pki",
     "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/gai.conf",
     "/etc/services", "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/os-release",
@@ -130,7 +130,7 @@ def _airflow(told: Environments) -> list[Program]:
         )
 
     return [
-        program("api-server", serve, told.airflow_api_server()),
+        program("api-server", serve, told.airflow_api_server(), (home.airflow / "passwords.json",)),  # it opens it to append
         program("scheduler", ["scheduler", "--skip-serve-logs"], told.airflow_scheduler(), by_steps),
         program("dag-processor", ["dag-processor"], told.airflow_other()),
         program("triggerer", ["triggerer", "--skip-serve-logs"], told.airflow_other()),

@@ -22,6 +22,7 @@ import pytest
 from psycopg import sql
 
 from pipelines.settings import ROOT, Settings
+from stack.airflow import Airflow
 from stack.confinement import version
 from stack.environments import Environments
 from stack.home import Home, home_of
@@ -206,6 +207,15 @@ def test_a_page_of_another_origin_uses_nothing(stack: Settings, registry: Regist
         assert ask("admin", "POST", create, content=b'{"name": "x"}', headers=simple).status_code == 403
     assert ask("admin", "GET", "/", headers={"Host": "evil.example"}).status_code == 403
     page = {"Origin": "http://127.0.0.1:9999"}
+    with contextlib.closing(Airflow(stack)) as airflow:
+        for path in ("/api/v2/dags/fraud_drift_detection/dagRuns", "/api/v2/connections/defaults"):
+            answer = httpx.post(stack.airflow_url + path, headers=page | airflow.headers, json={"logical_date": None})
+            assert answer.status_code == 403, path
+        results = "/api/v2/dags/fraud_promotion/dagRuns/x/taskInstances/needs_review/xcomEntries/return_value"
+        answer = httpx.patch(stack.airflow_url + results, headers=airflow.headers, json={"value": "6"})
+        assert answer.status_code == 403
+        assert "not edited" in answer.text
+    assert "frame-ancestors 'self'" in httpx.get(stack.airflow_url).headers["content-security-policy"]
     key = {"X-API-Key": secrets["api_key"]}
     answer = httpx.get(f"{stack.api_url}/v1/fraud/model", headers=page | key)
     assert "access-control-allow-origin" not in answer.headers

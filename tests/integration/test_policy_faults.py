@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
+from tests.integration.logged import rewrite
 from tests.integration.server import Database, Server, one, until
 from tests.integration.test_promotion_faults import Lifecycle
 
@@ -141,13 +142,13 @@ def test_a_rollback_without_a_copy_uses_the_policy_of_the_newest_decision(
     place: Place, promoted: int, database: Database
 ) -> None:
     policy = msgspec.to_builtins(read_policy(ROOT / "reference" / "fraud"))
-    database.execute("UPDATE retraining_decisions SET policy = %s WHERE challenger_version = %s", (Jsonb(policy), promoted))
+    rewrite(database, "UPDATE decision_records SET policy = %s WHERE challenger_version = %s", (Jsonb(policy), promoted))
     misspell(place)
     assert place.rollback()["from_version"] == promoted
     decision = one(database, "SELECT id FROM retraining_decisions WHERE challenger_version = %s", promoted)
     opened = alert(database)
     assert opened and f"The rollback uses the policy of decision {decision}" in opened[2]
-    database.execute("UPDATE retraining_decisions SET policy = '{}'")
+    rewrite(database, "UPDATE decision_records SET policy = '{}'")
 
 
 def test_a_step_runs_under_the_last_valid_policy_says_so_once_and_the_alert_ends_with_the_fault(

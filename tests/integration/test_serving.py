@@ -239,7 +239,8 @@ def test_one_row_is_explained_at_once_by_a_process_that_scoring_does_without(ser
 def test_the_newest_drift_figures_are_shown(server, database):
     database.execute(
         "INSERT INTO monitoring_metrics (use_case, check_id, window_start, window_end, model_version, feature, metric, value,"
-        " expected, n) VALUES ('fraud', 'c', now() - interval '1 day', now(), 0, 'amount', 'psi', 0.25, 0.03, 500)"
+        " expected, n) VALUES ('fraud', 'c', now() - interval '1 day', now(), 0, 'amount', 'psi', 0.25, 0.03, 500),"
+        " ('fraud', 'c', now() - interval '1 day', now(), 0, '', 'drift_share', 0.1, NULL, 500)"
     )
     database.execute(
         "INSERT INTO monitoring_alerts (use_case, cause, severity, message) VALUES ('fraud', 'feature_drift', 'ALERT', 'x')"

@@ -1,0 +1,76 @@
+"""Airflow's API server takes changes from its own pages, and from programs; results of tasks are edited by nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from request_guard.middleware import FRAMES, RequestGuard, why_refused
+from starlette.datastructures import Headers
+
+HOST = "127.0.0.1:8080"
+RUNS = "/api/v2/dags/fraud_retraining/dagRuns"
+XCOM = "/api/v2/dags/fraud_promotion/dagRuns/r/taskInstances/needs_review/xcomEntries"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "refused"),
+    [
+        pytest.param("POST", RUNS, {}, False, id="a program with a token"),
+        pytest.param("POST", RUNS, {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"}, False, id="its own page"),
+        pytest.param("POST", RUNS, {"origin": "https://airflow.example"}, False, id="its own page behind a proxy"),
+        pytest.param("POST", RUNS, {"origin": "http://127.0.0.1:9999"}, True, id="another port of this machine"),
+        pytest.param("POST", RUNS, {"origin": "null"}, True, id="a frame without an origin"),
+        pytest.param("POST", RUNS, {"origin": f"http://{HOST}.evil.example"}, True, id="a name that begins as ours"),
+        pytest.param("POST", RUNS, {"sec-fetch-site": "same-site"}, True, id="a form of another port"),
+        pytest.param("POST", "/api/v2/assets/2/materialize", {"sec-fetch-site": "cross-site"}, True, id="without a body"),
+        pytest.param("DELETE", RUNS + "/x", {"origin": "https://evil.example"}, True, id="whatever the method"),
+        pytest.param(
+            "POST", "/sixgate/drift/fraud/alerts/1/x", {"origin": "http://localhost:1"}, True, id="our forms"
+        ),
+        pytest.param("GET", RUNS, {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}, False, id="reading"),
+        pytest.param("POST", XCOM, {}, True, id="a result is added"),
+        pytest.param("PATCH", XCOM + "/return_value", {}, True, id="a result is changed"),
+        pytest.param("DELETE", "/prefix" + XCOM + "/return_value", {}, True, id="a result is deleted, behind a prefix"),
+        pytest.param("GET", XCOM + "/return_value", {}, False, id="a result is read"),
+    ],
+)
+def test_who_may_change_what(method: str, path: str, headers: dict[str, str], refused: bool) -> None:
+    found = why_refused(method, path, Headers({"host": HOST, **headers}), own="airflow.example")
+    assert (found is not None) == refused
+
+
+def test_without_a_host_and_a_known_address_no_page_is_ours() -> None:
+    assert why_refused("POST", RUNS, Headers({"origin": "http://x"}), own="")
+    assert why_refused("POST", RUNS, Headers({"origin": "null"}), own="")
+
+
+def answer(method: str, headers: dict[str, str], given: dict[str, str] | None = None) -> tuple[int, Headers]:
+    """What a browser gets from an application behind the guard, which answers 200 with the headers `given`."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raw = [(name.encode(), value.encode()) for name, value in (given or {}).items()]
+        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        await send({"type": "http.response.body", "body": b""})
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    raw = [(name.encode(), value.encode()) for name, value in {"host": HOST, **headers}.items()]
+    scope = {"type": "http", "method": method, "path": RUNS, "headers": raw, "query_string": b""}
+    asyncio.run(RequestGuard(app, own=HOST)(scope, receive, send))
+    return sent[0]["status"], Headers(raw=sent[0]["headers"])
+
+
+def test_a_refusal_is_an_answer_and_no_other_page_frames_this_one() -> None:
+    assert answer("POST", {"origin": "http://127.0.0.1:9999"})[0] == 403
+    status, headers = answer("POST", {"origin": f"http://{HOST}"})
+    assert (status, headers["content-security-policy"]) == (200, FRAMES)
+    _, own = answer("GET", {}, {"content-security-policy": "default-src 'none'"})
+    assert own["content-security-policy"] == "default-src 'none'"
