@@ -26,9 +26,7 @@ XCOM = "/api/v2/dags/fraud_promotion/dagRuns/r/taskInstances/needs_review/xcomEn
         pytest.param("POST", RUNS, {"sec-fetch-site": "same-site"}, True, id="a form of another port"),
         pytest.param("POST", "/api/v2/assets/2/materialize", {"sec-fetch-site": "cross-site"}, True, id="without a body"),
         pytest.param("DELETE", RUNS + "/x", {"origin": "https://evil.example"}, True, id="whatever the method"),
-        pytest.param(
-            "POST", "/sixgate/drift/fraud/alerts/1/x", {"origin": "http://localhost:1"}, True, id="our forms"
-        ),
+        pytest.param("POST", "/sixgate/drift/fraud/alerts/1/x", {"origin": "http://localhost:1"}, True, id="our forms"),
         pytest.param("GET", RUNS, {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}, False, id="reading"),
         pytest.param("POST", XCOM, {}, True, id="a result is added"),
         pytest.param("PATCH", XCOM + "/return_value", {}, True, id="a result is changed"),
