@@ -18,7 +18,11 @@ from stack.registry_server import access, launch
 from stack.registry_server.launch import ADMIN, Passwords
 
 AIRFLOW_USERS = {"admin": "admin", "reviewer": "op", "viewer": "viewer"}
-# Of the caller's environment: what is ours, and what of it is secret.
+# Of the caller's environment: what every program may need, what is ours, and what of it is secret.
+NEEDED = re.compile(
+    r"HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_\w+|LD_LIBRARY_PATH|SSL_CERT_FILE|SSL_CERT_DIR|VIRTUAL_ENV|PYTHON\w+"
+    r"|\w+_NUM_THREADS|OPENBLAS_\w+|MALLOC_\w+"
+)
 OUR_OWN = re.compile(r"SIXGATE_.*|MLFLOW_.*|AIRFLOW.*")
 TASKS_OWN = re.compile(r"AIRFLOW_(?:CONN|VAR)_")  # connections and variables: for tasks, through the scheduler
 SECRET = re.compile(r".*(PASSWORD|SECRET|API_KEY|TOKEN|DATABASE_URL)")
@@ -54,10 +58,10 @@ class Environments:
         return self._airflow()
 
     def plain(self) -> dict[str, str]:
-        """The caller's environment without anything of ours, and the mark by which a stray process is found."""
+        """What every program may need of the caller's environment, and the mark by which a stray process is found."""
         bin_folder = str(Path(sys.executable).parent)
         return {
-            **{name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)},
+            **{name: value for name, value in os.environ.items() if NEEDED.fullmatch(name)},
             "PATH": f"{bin_folder}:{os.environ.get('PATH', '')}",
             MARK: self.secrets.instance,
         }
@@ -198,6 +202,7 @@ class Environments:
             "LOGGING__BASE_LOG_FOLDER": home.airflow / "logs",
         }
         return {
+            **{name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)},  # hooks may need any of it
             **self._common(),
             **{name: value for name, value in os.environ.items() if name.startswith("AIRFLOW") and not TASKS_OWN.match(name)},
             "AIRFLOW_HOME": str(home.airflow),

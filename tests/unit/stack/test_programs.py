@@ -27,6 +27,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environments:
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "the caller's password")
     monkeypatch.setenv("AIRFLOW_CONN_MAIL", "smtp://user:mail-password@127.0.0.1")
     monkeypatch.setenv("SIXGATE_RATE_LIMIT", "10/second")
+    monkeypatch.setenv("GITHUB_TOKEN", "somebody else's")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("SIXGATE_USE_CASES", "fraud")
     settings = Settings(home=tmp_path / "home", policy_overlay=tmp_path / "an overlay $(touch x) `y`.yaml")
     home = home_of(settings)
@@ -44,6 +46,12 @@ def test_the_callers_secrets_reach_no_process_and_the_callers_settings_do(told: 
         assert not [value for value in program.environment.values() if "the caller's" in value]
     assert by_name(told)["server"].environment["SIXGATE_RATE_LIMIT"] == "10/second"
     assert "SIXGATE_RATE_LIMIT" not in by_name(told)["mlflow"].environment
+
+
+def test_what_else_the_caller_has_reaches_airflow_alone(told: Environments) -> None:
+    knowing = {program.name for program in programs(told) if "GITHUB_TOKEN" in program.environment}
+    assert knowing == {name for name in by_name(told) if name.startswith("airflow-")}
+    assert all(program.environment["LC_ALL"] == "C.UTF-8" for program in programs(told))
 
 
 def test_connections_reach_tasks_alone(told: Environments) -> None:
