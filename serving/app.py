@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import move_on_after, sleep
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -28,6 +29,7 @@ from serving.watch import Watch
 from serving.workers import Snapshots
 
 REGISTRY_TIMEOUT = 5.0
+FIRST_LOOK = 10.0  # seconds; while the database or MLflow is away there is nothing to wait for
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
     "allow_headers": ["X-API-Key", "X-Request-ID", "Content-Type"],
@@ -51,6 +53,8 @@ def create_app(settings: Settings, *, shared: Path | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         crew = _start(service, source)
+        if shared:
+            await _first_look(service)
         yield
         await service.explainer.stop()
         for thread in crew:
@@ -58,6 +62,16 @@ def create_app(settings: Settings, *, shared: Path | None = None) -> ASGIApp:
         service.journal.close()
 
     return build(service, lifespan)
+
+
+async def _first_look(service: Service) -> None:
+    """Wait until every use case has a model, or was looked for without finding one.
+
+    Workers share one address. Clients of those that serve must not be answered by one that has just started.
+    """
+    with move_on_after(FIRST_LOOK):
+        while not all(scorer.model or scorer.sought for scorer in service.scorers):
+            await sleep(0.02)
 
 
 def registry(settings: Settings) -> Registry:

@@ -388,9 +388,11 @@ def test_the_promotion_of_a_decision_that_is_finished_asks_nobody_and_changes_no
         run("too late", "needs_review", decision_id=first["decision_id"])
     for reviewer, approved in (("bea", False), (None, False), ("bea", True)):
         with pytest.raises(PromotionRefused, match=r"was approved by ana at .* the first answer stands"):
-            run("too late", "review", decision_id=second.id, approved=approved, reviewer=reviewer)
+            run("another answer", "review", decision_id=second.id, approved=approved, reviewer=reviewer)
     with pytest.raises(PromotionRefused, match=r"is DONE since .* changes nothing"):
         run("too late", "review", decision_id=first["decision_id"], approved=False, reviewer="bea")
+    with pytest.raises(EvidenceError, match=rf"is about decision {first['decision_id']}, and was told decision {second.id}"):
+        run("too late", "review", decision_id=second.id, approved=True, reviewer="bea")
     assert wired.decisions.of_run("fraud", "second") == second
     assert wired.ledger.recent("fraud", limit=100) == entries
     serving = run("repair", "needs_review", decision_id=second.id)
