@@ -17,7 +17,7 @@ from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.use_case import chosen, read_in_force
 from stack.airflow import Airflow
 
-ASK_SECONDS = 2.0
+ASK_SECONDS = 5.0  # just after its start Airflow takes its time; one that is down refuses at once
 NO_KIND = ("housekeeping", "use_cases")  # files in dags/ that make no DAG per use case
 
 

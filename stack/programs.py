@@ -149,14 +149,14 @@ def health_checks(settings: Settings) -> dict[str, Callable[[], bool]]:
 
 def _ok(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2).status_code == 200
+        return httpx.get(url, timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
 
 
 def _airflow_healthy(url: str) -> bool:
     try:
-        answer = httpx.get(url, timeout=2)
+        answer = httpx.get(url, timeout=5)
         parts = answer.json()
         return all(parts[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor", "triggerer"))
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
