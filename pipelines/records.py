@@ -72,7 +72,7 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Review:
+class RecordedReview:
     """What a person answered about a decision; `comment` is None when nothing was said."""
 
     reviewer: str

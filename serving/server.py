@@ -39,7 +39,7 @@ def serve(settings: Settings) -> None:
         return
     with shared_folder(settings) as folder:
         config = configuration(settings, partial(worker_application, settings, folder))
-        supervisor = Supervisor(config, [config.bind_socket()])
+        supervisor = WorkerSupervisor(config, [config.bind_socket()])
         supervisor.run()
     if supervisor.gave_up:
         raise StackError("the workers can't start, so the server stops: see the errors above")
@@ -83,7 +83,7 @@ def worker_application(settings: Settings, shared: Path) -> ASGIApp:
         sys.exit(STARTUP_FAILURE)
 
 
-class Supervisor(Multiprocess):
+class WorkerSupervisor(Multiprocess):
     """Replaces workers that die or hang; gives up when one reports a fault, or when `TRIES` in a row die before they are ready.
 
     It never waits for a worker: uvicorn would, for as long as a hung one may take, and replace no other meanwhile.

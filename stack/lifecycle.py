@@ -140,7 +140,7 @@ def status(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _asked(settings: Settings, home: Home) -> tuple[dict[str, bool], list[problems.Problem]]:
+def _asked(settings: Settings, home: Home) -> tuple[dict[str, bool], list[problems.StatusProblem]]:
     """The health of each part, and every problem; all are asked at the same time."""
     with ThreadPoolExecutor() as pool:
         health = {name: pool.submit(check) for name, check in health_checks(settings).items()}
@@ -156,9 +156,9 @@ def _asked(settings: Settings, home: Home) -> tuple[dict[str, bool], list[proble
     return checks, listed
 
 
-def _down(settings: Settings, home: Home) -> list[problems.Problem]:
+def _down(settings: Settings, home: Home) -> list[problems.StatusProblem]:
     return [
-        problems.Problem("the stack", f"does not run in {home.path}", "`sixgate up` starts it"),
+        problems.StatusProblem("the stack", f"does not run in {home.path}", "`sixgate up` starts it"),
         *problems.invalid_use_cases(settings),
     ]
 

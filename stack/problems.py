@@ -22,7 +22,7 @@ NO_KIND = ("housekeeping", "use_cases")  # files in dags/ that make no DAG per u
 
 
 @dataclass(frozen=True)
-class Problem:
+class StatusProblem:
     """`which` names the part, use case or DAG, `what` continues the sentence, `remedy` says what to do."""
 
     which: str
@@ -30,21 +30,21 @@ class Problem:
     remedy: str
 
 
-def invalid_use_cases(settings: Settings) -> list[Problem]:
+def invalid_use_cases(settings: Settings) -> list[StatusProblem]:
     """Use cases whose contract or policy is invalid, with what is in force instead."""
     invalid = []
     for name in chosen(settings.reference, settings.use_cases):
         try:
             use_case = read_in_force(settings.reference, name, settings.policy_overlay, settings.last_valid)
         except UseCaseError as fault:
-            invalid.append(Problem(name, "has no valid contract and policy", f"{fault}. No valid copy is kept"))
+            invalid.append(StatusProblem(name, "has no valid contract and policy", f"{fault}. No valid copy is kept"))
         else:
             if use_case.warning:
-                invalid.append(Problem(name, "has an invalid contract or policy", str(use_case.warning)))
+                invalid.append(StatusProblem(name, "has an invalid contract or policy", str(use_case.warning)))
     return invalid
 
 
-def dag_problems(settings: Settings) -> list[Problem]:
+def dag_problems(settings: Settings) -> list[StatusProblem]:
     """DAGs that are missing, stale or paused, and files that Airflow can't import; nothing while Airflow can't be asked."""
     try:
         airflow = Airflow(settings, timeout=ASK_SECONDS)
@@ -53,12 +53,12 @@ def dag_problems(settings: Settings) -> list[Problem]:
     try:
         return list(_dag_problems(airflow, settings))
     except httpx.HTTPError as error:
-        return [Problem("Airflow", "did not list its DAGs", f"ask again; {error}")]
+        return [StatusProblem("Airflow", "did not list its DAGs", f"ask again; {error}")]
     finally:
         airflow.close()
 
 
-def model_problems(settings: Settings) -> list[Problem]:
+def model_problems(settings: Settings) -> list[StatusProblem]:
     """Use cases without a model in Production, or whose replicas do not serve it."""
     try:
         with connect(settings, seconds=2) as connection:
@@ -66,13 +66,13 @@ def model_problems(settings: Settings) -> list[Problem]:
             return [problem for name in names for problem in _model_problems(connection, name)]
     except psycopg.Error as error:
         words = " ".join(str(error).split())
-        return [Problem("PostgreSQL", "does not answer", f"see {settings.home / 'logs' / 'postgres.log'}; {words}")]
+        return [StatusProblem("PostgreSQL", "does not answer", f"see {settings.home / 'logs' / 'postgres.log'}; {words}")]
 
 
-def part_problems(health: dict[str, bool], logs: Path) -> list[Problem]:
+def part_problems(health: dict[str, bool], logs: Path) -> list[StatusProblem]:
     """Parts of the stack that are not healthy."""
     remedy = f"see the logs in {logs}; `sixgate up` starts what is missing"
-    return [Problem(name, "does not answer or is not healthy", remedy) for name, well in health.items() if not well]
+    return [StatusProblem(name, "does not answer or is not healthy", remedy) for name, well in health.items() if not well]
 
 
 def dag_ids(settings: Settings) -> list[str]:
@@ -92,7 +92,7 @@ def dag_ids(settings: Settings) -> list[str]:
     return ids
 
 
-def _dag_problems(airflow: Airflow, settings: Settings) -> Iterator[Problem]:
+def _dag_problems(airflow: Airflow, settings: Settings) -> Iterator[StatusProblem]:
     dags = {dag["dag_id"]: dag for dag in airflow.dags()}
     wanted = dag_ids(settings)
     missing = [dag_id for dag_id in wanted if dag_id not in dags or dags[dag_id]["is_stale"]]
@@ -108,11 +108,11 @@ def _dag_problems(airflow: Airflow, settings: Settings) -> Iterator[Problem]:
         file = Path(error["filename"]).name
         if file == "use_cases.py" and invalid:
             continue  # the same fault, found above
-        yield Problem(f"dags/{file}", "can't be imported", _last_line(error["stack_trace"]))
+        yield StatusProblem(f"dags/{file}", "can't be imported", _last_line(error["stack_trace"]))
 
 
-def _joined(ids: Sequence[str], what: str, remedy: str) -> Problem:
-    return Problem(", ".join(ids), f"{'is' if len(ids) == 1 else 'are'} {what}", remedy)
+def _joined(ids: Sequence[str], what: str, remedy: str) -> StatusProblem:
+    return StatusProblem(", ".join(ids), f"{'is' if len(ids) == 1 else 'are'} {what}", remedy)
 
 
 def _last_line(trace: Any) -> str:
@@ -120,20 +120,22 @@ def _last_line(trace: Any) -> str:
     return lines[-1] if lines else "Airflow gives no reason"
 
 
-def _model_problems(connection: Connection, name: str) -> Iterator[Problem]:
+def _model_problems(connection: Connection, name: str) -> Iterator[StatusProblem]:
     now = champion(Ledger(connection).recent(name))
     if now is None:
-        yield Problem(name, "has no model in Production", f"trigger {name}_retraining")
+        yield StatusProblem(name, "has no model in Production", f"trigger {name}_retraining")
         return
     live = ReplicaStore(connection).live(name)
     if not live:
-        yield Problem(name, "is served by no replica", "see the scoring server's log; `sixgate up` starts what is missing")
+        yield StatusProblem(
+            name, "is served by no replica", "see the scoring server's log; `sixgate up` starts what is missing"
+        )
     for replica in live:
         if replica.digest != now.digest:
             yield _not_served(name, replica, now)
 
 
-def _not_served(name: str, replica: Replica, now: Served) -> Problem:
+def _not_served(name: str, replica: Replica, now: Served) -> StatusProblem:
     serves = f"serves version {replica.version}" if replica.version else "serves no model"
     remedy = replica.error or "wait a few seconds for its reload, then see the scoring server's log"
-    return Problem(f"{name} on {replica.replica}", f"{serves}, and version {now.version} is in Production", remedy)
+    return StatusProblem(f"{name} on {replica.replica}", f"{serves}, and version {now.version} is in Production", remedy)

@@ -22,7 +22,7 @@ from stack.registry_server.launch import Passwords
 
 
 @dataclass(frozen=True)
-class Registry:
+class RunningRegistry:
     """A running MLflow server."""
 
     uri: str
@@ -70,7 +70,7 @@ def migrate(database_url: str, home: Path) -> None:
 
 
 @contextlib.contextmanager
-def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterator[Registry]:
+def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterator[RunningRegistry]:
     """An MLflow server on what `home` holds, with accounts as the stack's has them."""
     passwords = passwords or draw_passwords()
     command = launch.command("127.0.0.1", port, home / "files")
@@ -78,7 +78,7 @@ def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterato
     with (home / "mlflow.log").open("ab") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
     try:
-        yield Registry(_answering(f"http://127.0.0.1:{port}", server), passwords, server.pid)
+        yield RunningRegistry(_answering(f"http://127.0.0.1:{port}", server), passwords, server.pid)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)

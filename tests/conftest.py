@@ -12,7 +12,7 @@ from psycopg import sql
 
 from stack import throwaway
 from stack.postgres import Postgres
-from stack.throwaway import Registry
+from stack.throwaway import RunningRegistry
 
 settings.register_profile("any machine", deadline=None)  # tests run side by side, and time out as a whole
 settings.load_profile("any machine")
@@ -48,14 +48,14 @@ def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
     """An MLflow server that nobody else uses, with its passwords."""
     with throwaway.mlflow(tmp_path_factory.mktemp("mlflow"), throwaway.free_port()) as registry:
         yield registry
 
 
 @pytest.fixture(scope="module")
-def mlflow_uri(mlflow: Registry) -> Iterator[str]:
+def mlflow_uri(mlflow: RunningRegistry) -> Iterator[str]:
     """Its address; this process, and those that it starts, sign in as steps do."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in throwaway.sign_in(mlflow.passwords).items():

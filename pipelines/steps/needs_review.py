@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipelines.errors import StepSkipped
-from pipelines.records import Decision, LedgerEntry, Review
+from pipelines.records import Decision, LedgerEntry, RecordedReview
 from pipelines.render import gate_card
 from pipelines.rules.ledger import champion
 from pipelines.rules.promotion import needs_review, promotion_id, state_of
@@ -42,7 +42,7 @@ def _finished(context: Context, decision: Decision, entries: list[LedgerEntry]) 
     return None
 
 
-def _rejected(decision: Decision, answer: Review | None) -> str | None:
+def _rejected(decision: Decision, answer: RecordedReview | None) -> str | None:
     """Say that a person rejected a decision, or None; the ledger may not say so yet."""
     if answer is None or answer.approved:
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.errors import PromotionRefused
-from pipelines.records import Decision, Review
+from pipelines.records import Decision, RecordedReview
 from pipelines.rules.promotion import promotion_id, state_of
 from pipelines.steps.promote import of_decision
 from pipelines.swap import refuse
@@ -37,7 +37,7 @@ def run(context: Context) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReviewAnswer:
     """What the form sent, or that nobody sent it in time."""
 
     reviewer: str
@@ -50,18 +50,18 @@ class Answer:
         said = f": {self.comment}" if self.comment else ""
         return f"{'approved' if self.approved else 'rejected'} by {self.reviewer}{said}"
 
-    def says(self, kept: Review) -> bool:
+    def says(self, kept: RecordedReview) -> bool:
         """Whether this is the answer that was kept: a repeated step brings the same one again."""
         return (self.reviewer, self.approved, self.comment or None) == (kept.reviewer, kept.approved, kept.comment)
 
 
-def _answer(context: Context) -> Answer:
+def _answer(context: Context) -> ReviewAnswer:
     given = context.params.get("reviewer")
     comment = str(context.params.get("comment") or ("" if given else "no answer in time"))
-    return Answer(str(given or "nobody"), context.params.get("approved") is True, comment)
+    return ReviewAnswer(str(given or "nobody"), context.params.get("approved") is True, comment)
 
 
-def _finished(context: Context, decision: Decision, answer: Answer) -> str | None:
+def _finished(context: Context, decision: Decision, answer: ReviewAnswer) -> str | None:
     """Say that a decision was promoted or refused before, or None; the answer that led there may come again."""
     review = context.decisions.review_of(decision.id)
     if review is not None:
@@ -73,7 +73,7 @@ def _finished(context: Context, decision: Decision, answer: Answer) -> str | Non
     return f"decision {decision.id} is {state} since {entries[-1].at:%Y-%m-%d %H:%M} UTC: this answer changes nothing"
 
 
-def _answered(decision: Decision, review: Review) -> str:
+def _answered(decision: Decision, review: RecordedReview) -> str:
     verb = "approved" if review.approved else "rejected"
     when = f"{review.at:%Y-%m-%d %H:%M} UTC"
     return f"decision {decision.id} was {verb} by {review.reviewer} at {when}: the first answer stands"

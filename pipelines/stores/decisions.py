@@ -6,7 +6,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from pipelines.errors import EvidenceError
-from pipelines.records import Decision, Review
+from pipelines.records import Decision, RecordedReview
 from pipelines.stores.database import Connection, queries
 
 
@@ -112,13 +112,13 @@ class DecisionStore:
         """Keep why a run ended without a verdict; a retry may still come to one. What is decided keeps its reason."""
         queries("decisions").note_failure(self._connection, use_case=use_case, run_id=run_id, reason=reason)
 
-    def record_review(self, use_case: str, decision_id: int, *, reviewer: str, approved: bool, comment: str) -> Review:
+    def record_review(self, use_case: str, decision_id: int, *, reviewer: str, approved: bool, comment: str) -> RecordedReview:
         """Keep who answered the review and what they said; the first answer stands, and is returned."""
         self.get(use_case, decision_id)
         queries("decisions").record_review(
             self._connection, id=decision_id, reviewer=reviewer, approved=approved, comment=comment or None
         )
-        return Review(**queries("decisions").review_of(self._connection, id=decision_id))
+        return RecordedReview(**queries("decisions").review_of(self._connection, id=decision_id))
 
     def bind(self, use_case: str, run_id: str, decision_id: int) -> int:
         """Note which decision a promotion run is about, and return it; the first one noted stays."""
@@ -132,10 +132,10 @@ class DecisionStore:
             raise EvidenceError(f"this run is about decision {bound}, and was told decision {decision_id}: trigger a new run")
         return self.get(use_case, decision_id)
 
-    def review_of(self, decision_id: int) -> Review | None:
+    def review_of(self, decision_id: int) -> RecordedReview | None:
         """What was answered about a decision, if anything was."""
         row = queries("decisions").review_of(self._connection, id=decision_id)
-        return Review(**row) if row else None
+        return RecordedReview(**row) if row else None
 
 
 def _decision(row: dict[str, Any] | None) -> Decision | None:

@@ -31,10 +31,10 @@ def create_app() -> Application:
     _ensure_accounts(auth)
     # After MLflow's own check of the password, so that nobody learns anything without one.
     flask_app.before_request(catch_mlflow_exception(lambda: _refuse_location(request)))
-    return Guard(fastapi_app)
+    return RouteGuard(fastapi_app)
 
 
-class Guard:
+class RouteGuard:
     """ASGI: refuses what `access` refuses, before MLflow sees it."""
 
     def __init__(self, app: Application) -> None:

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.settings import ROOT, Settings
 from serving.metrics import Metrics
-from serving.server import TRIES, Supervisor
+from serving.server import TRIES, WorkerSupervisor
 from serving.workers import Snapshots, families, merged, shared_folder, take_slot
 from tests.unit.serving import made
 from tests.unit.serving.test_api import PREDICT
@@ -175,7 +175,7 @@ supervise(Path(sys.argv[1]))
 def supervise(folder: Path) -> None:
     """Supervise two workers that die, in a process whose signals may be handled."""
     config = uvicorn.Config(partial(dies, folder), factory=True, port=0, workers=2, log_level="critical")
-    supervisor = Supervisor(config, [config.bind_socket()])
+    supervisor = WorkerSupervisor(config, [config.bind_socket()])
     supervisor.run()
     print(supervisor.gave_up)
 
