@@ -44,6 +44,8 @@ SOURCES = ("models:/", "runs:/", "mlflow-artifacts:/")
 
 def refused(account: str | None, method: str, path: str) -> str | None:
     """Say why `account` (None: not signed in) may not ask for `path`, or None. MLflow still checks the password."""
+    if {".", ".."} & set(path.split("/")):
+        return f"{path} is not a plain path"
     prefix = API.match(path)
     if prefix is None:
         known = PAGES.fullmatch(path) is not None and (method in READS or path == "/graphql")

@@ -62,14 +62,11 @@ def test_what_is_needed_is_let_through(account: str | None, method: str, path: s
         pytest.param(SERVER, "GET", API + "mlflow/runs/get", id="the server reads no run"),
         pytest.param("admin", "GET", "/nowhere", id="what is not known is not there"),
         pytest.param("admin", "GET", "//api/2.0/mlflow/gateway", id="a doubled slash is no way around"),
-        pytest.param("admin", "GET", "/api/2.0/mlflow/runs/../gateway/x/../..", id="dots stay in their group"),
+        pytest.param("admin", "GET", "/api/2.0/mlflow/runs/../gateway/x/../..", id="dots lead to no other group"),
     ],
 )
 def test_what_is_not_needed_is_refused(account: str | None, method: str, path: str) -> None:
-    if ".." in path:
-        assert refused(SERVER, method, path)
-    else:
-        assert refused(account, method, path)
+    assert refused(account, method, path)
 
 
 @given(st.sampled_from(METHODS), st.text(max_size=60))
