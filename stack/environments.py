@@ -12,7 +12,7 @@ from pipelines.errors import StackError
 from pipelines.settings import Settings
 from pipelines.stores.roles import PAGES, SERVER, STEPS
 from stack.child import MARK
-from stack.home import Home, Secrets, write_private
+from stack.home import Home, Secrets, airflow_pages, write_private
 from stack.postgres import Postgres
 from stack.registry_server import access, launch
 from stack.registry_server.launch import ADMIN, Passwords
@@ -183,6 +183,7 @@ class Environments:
     def _airflow(self) -> dict[str, str]:
         """Airflow's own configuration, all of it by environment; the caller's settings stand where ours say nothing."""
         settings, home = self.settings, self.home
+        pages = airflow_pages(settings, self.secrets)
         config = {
             "CORE__DAGS_FOLDER": settings.root / "dags",
             "CORE__PLUGINS_FOLDER": settings.root / "plugins",
@@ -191,11 +192,11 @@ class Environments:
             "CORE__LOAD_EXAMPLES": False,
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
             "CORE__FERNET_KEY": self.secrets.airflow_fernet,
-            "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
+            "CORE__EXECUTION_API_SERVER_URL": f"{pages}/execution/",
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in AIRFLOW_USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home.airflow / "passwords.json",
             "DATABASE__SQL_ALCHEMY_CONN": self._airflow_database(),
-            "API__BASE_URL": settings.airflow_url,
+            "API__BASE_URL": pages,
             "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.3,
             "USAGE_DATA_COLLECTION__ENABLED": False,

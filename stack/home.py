@@ -35,6 +35,7 @@ class Secrets:
     airflow_admin: str
     airflow_reviewer: str
     airflow_viewer: str
+    airflow_path: str
     api_key: str
 
     @classmethod
@@ -44,6 +45,7 @@ class Secrets:
 
         drawn = {field.name: secrets.token_urlsafe(24) for field in fields(cls)}
         drawn["instance"] = secrets.token_hex(8)
+        drawn["airflow_path"] = secrets.token_hex(12)
         drawn["airflow_fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         drawn["airflow_jwt"] = secrets.token_urlsafe(64)
         return cls(**drawn)
@@ -132,7 +134,7 @@ class Home:
             if missing := drawn.keys() - kept.keys():
                 kept |= {name: drawn[name] for name in missing}
                 write_private(self.secrets_file, json.dumps(kept, indent=2))
-            return Secrets(**kept)
+            return Secrets(**{name: kept[name] for name in drawn})  # a newer version may have drawn more
         except (ValueError, TypeError, AttributeError) as error:
             raise StackError(
                 f"{self.secrets_file} is not what `sixgate up` wrote ({error}): restore it from a copy, "
@@ -147,6 +149,11 @@ def write_private(path: Path, text: str) -> None:
     new.touch(mode=0o600)
     new.write_text(text)
     new.replace(path)
+
+
+def airflow_pages(settings: Settings, drawn: Secrets) -> str:
+    """Where people find Airflow: a browser sends its session to this path only, whichever port it asks."""
+    return f"{settings.airflow_url}/{drawn.airflow_path}"
 
 
 def home_of(settings: Settings) -> Home:

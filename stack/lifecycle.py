@@ -22,7 +22,7 @@ from pipelines.use_case import chosen
 from stack import child, problems
 from stack.confinement import version
 from stack.environments import Environments
-from stack.home import Home, Secrets, home_of
+from stack.home import Home, Secrets, airflow_pages, home_of
 from stack.postgres import Postgres
 from stack.programs import health_checks, programs
 from stack.supervisor import Supervisor
@@ -124,7 +124,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "policy_overlay": str(settings.policy_overlay) if settings.policy_overlay else None,
         "processes": {name: {"state": info["statename"], "pid": info["pid"]} for name, info in supervised.items()},
         "addresses": {
-            "airflow": settings.airflow_url,
+            "airflow": airflow_pages(settings, home.secrets()) if home.secrets_file.exists() else settings.airflow_url,
             "mlflow": f"http://127.0.0.1:{settings.mlflow_port}",
             "server": settings.api_url,
             "docs": f"{settings.api_url}/docs",

@@ -11,7 +11,7 @@ class DriftPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not typed he
 
     name = "sixgate_drift_page"
     external_views = [  # noqa: RUF012  # Airflow's own way
-        {"name": "Drift", "href": "/sixgate/drift/", "destination": "nav", "category": "browse", "url_route": "sixgate-drift"}
+        {"name": "Drift", "href": "sixgate/drift/", "destination": "nav", "category": "browse", "url_route": "sixgate-drift"}
     ]
 
     @cached_property

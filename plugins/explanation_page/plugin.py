@@ -12,7 +12,7 @@ class ExplanationPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not ty
     name = "sixgate_explanation_page"
     external_views = [  # noqa: RUF012  # Airflow's own way
         {
-            "name": "Explanations", "href": "/sixgate/explanations/", "destination": "nav", "category": "browse",
+            "name": "Explanations", "href": "sixgate/explanations/", "destination": "nav", "category": "browse",
             "url_route": "sixgate-explanations",
         }
     ]  # fmt: skip

@@ -1,13 +1,15 @@
-"""Refuse changes that a page of another origin asks for, and edits of what a task returned.
+"""Refuse changes that a page of another origin asks for, edits of what a task returned, and pages beside Airflow's path.
 
 Airflow signs browsers in with a cookie. A browser sends cookies to every port of a host, and calls all of them one site:
-SameSite does not tell Airflow's page from a page that another user of the machine serves.
+SameSite does not tell Airflow's page from a page that another user of the machine serves. What a browser does keep to is a
+cookie's path. So the path in `[api] base_url` is a random one, and nothing here tells it to a stranger.
 """
 
 import json
 import re
 from urllib.parse import urlsplit
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,27 +17,47 @@ READS = ("GET", "HEAD", "OPTIONS")
 OWN_PAGES = (None, "same-origin", "none")
 # Which decision a run is about, and whether it may be promoted, goes from task to task by these.
 RESULTS = re.compile(r".*/api/v2/dags/[^/]+/dagRuns/[^/]+/taskInstances/[^/]+/xcomEntries(?:/.*)?")
+# What programs ask without a browser's session. None of it names the path, as signing in and /docs would.
+FOR_PROGRAMS = re.compile(r"\w+ /api/v2/(?!auth(?:/|$)).*|POST /auth/token(?:/cli)?")
+NOT_HERE = "Airflow's pages have an address of their own: `sixgate status` prints it."
 # Frames of our own pages in Airflow's are of the same origin.
 FRAMES = "frame-ancestors 'self'"
+REFERRERS = "same-origin"
 
 
 class RequestGuard:
-    """An ASGI middleware around Airflow's API server."""
+    """An ASGI middleware around Airflow's API server, whose address for browsers is `base_url`."""
 
-    def __init__(self, app: ASGIApp, *, own: str) -> None:
+    def __init__(self, app: ASGIApp, *, base_url: str) -> None:
         self._app = app
-        self._own = own.lower()  # host and port that browsers know, where a proxy passes on another one
+        address = urlsplit(base_url)
+        self._own = address.netloc.lower()  # host and port that browsers know, where a proxy passes on another one
+        self._path = address.path.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer 403 with the reason."""
+        """Pass a request on, or answer 403 or 404 with the reason; a session beside the path raises HTTPException."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if not below(scope["path"], self._path):
+            if "cookie" in Headers(scope=scope):
+                # Answered here, a session that does not hold would get a cookie from Airflow, which names the path.
+                raise HTTPException(404, NOT_HERE)
+            if not FOR_PROGRAMS.fullmatch(f"{scope['method']} {scope['path']}"):
+                await _answer(send, 404, b"text/plain; charset=utf-8", f"{NOT_HERE}\n".encode())
+                return
+            path = self._path + scope["path"]
+            scope = {**scope, "path": path, "raw_path": path.encode()}
         refused = why_refused(scope["method"], scope["path"], Headers(scope=scope), own=self._own)
         if refused is None:
             await self._app(scope, receive, lambda message: send(_unframed(message)))
         else:
-            await _forbid(send, refused)
+            await _answer(send, 403, b"application/json", json.dumps({"detail": refused}).encode())
+
+
+def below(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies below it; every path lies below ''."""
+    return not folder or path == folder or path.startswith(f"{folder}/")
 
 
 def why_refused(method: str, path: str, headers: Headers, *, own: str) -> str | None:
@@ -55,14 +77,13 @@ def why_refused(method: str, path: str, headers: Headers, *, own: str) -> str | 
 def _unframed(message: Message) -> Message:
     if message["type"] == "http.response.start":
         headers = MutableHeaders(raw=list(message.get("headers", ())))
-        if "content-security-policy" not in headers:
-            headers["content-security-policy"] = FRAMES
+        headers.setdefault("content-security-policy", FRAMES)
+        headers.setdefault("referrer-policy", REFERRERS)
         message = {**message, "headers": headers.raw}
     return message
 
 
-async def _forbid(send: Send, why: str) -> None:
-    body = json.dumps({"detail": why}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+async def _answer(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -14,11 +14,9 @@ class RequestGuardPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is not
     @cached_property
     def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
         """Built when the API server asks, and nowhere else."""
-        from urllib.parse import urlsplit
-
         from airflow.configuration import conf
 
         from request_guard.middleware import RequestGuard
 
-        own = urlsplit(conf.get("api", "base_url", fallback="")).netloc
-        return [{"middleware": RequestGuard, "kwargs": {"own": own}, "name": "Sixgate request guard"}]
+        own = {"base_url": conf.get("api", "base_url", fallback="")}
+        return [{"middleware": RequestGuard, "kwargs": own, "name": "Sixgate request guard"}]

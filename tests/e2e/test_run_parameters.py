@@ -125,7 +125,7 @@ def test_the_trigger_form_shows_the_refusal(stack: Settings, airflow: Airflow, t
     before = manual_runs(airflow, "fraud_retraining")
     with sync_playwright() as playwright:
         page = signed_in(playwright, stack)
-        page.goto("/dags/fraud_retraining")
+        page.goto("dags/fraud_retraining")
         page.get_by_role("button", name="Trigger").first.click()
         form = page.get_by_role("dialog")
         expect(form.get_by_text("Ask for a review").first).to_be_visible(timeout=20_000)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import httpx
@@ -28,6 +31,7 @@ from stack.environments import Environments
 from stack.home import Home, home_of
 from stack.postgres import DATABASES, Postgres
 from stack.registry_server.access import SERVER, STEPS
+from tests.e2e.test_story import CHROMIUM, pages, signed_in
 
 STRANGER = 61000  # a user of this machine that has no account and owns nothing
 PARTS = (
@@ -40,12 +44,14 @@ TOLD = {
     "postgres": set(),
     "mlflow": {"postgres_mlflow", "mlflow_admin", "mlflow_steps", "mlflow_server", "mlflow_secret"},
     "server": {"postgres_server", "api_key", "mlflow_server"},
-    "airflow-api-server": {"postgres_pages", "postgres_airflow", "airflow_fernet", "airflow_secret", "airflow_jwt"},
-    "airflow-scheduler": {
-        "postgres_steps", "postgres_airflow", "mlflow_steps", "airflow_fernet", "airflow_secret", "airflow_jwt",
+    "airflow-api-server": {
+        "postgres_pages", "postgres_airflow", "airflow_fernet", "airflow_secret", "airflow_jwt", "airflow_path",
     },
-    "airflow-dag-processor": {"postgres_airflow", "airflow_fernet"},
-    "airflow-triggerer": {"postgres_airflow", "airflow_fernet"},
+    "airflow-scheduler": {
+        "postgres_steps", "postgres_airflow", "mlflow_steps", "airflow_fernet", "airflow_secret", "airflow_jwt", "airflow_path",
+    },
+    "airflow-dag-processor": {"postgres_airflow", "airflow_fernet", "airflow_path"},
+    "airflow-triggerer": {"postgres_airflow", "airflow_fernet", "airflow_path"},
 }  # fmt: skip
 
 
@@ -123,9 +129,9 @@ http("mlflow: graphql", "POST", mlflow + "/graphql", "{}")
 http("mlflow: page", "GET", mlflow + "/")
 http("airflow: runs", "POST", plan["airflow"] + "/api/v2/dags/fraud_retraining/dagRuns", "{}")
 http("airflow: connections", "GET", plan["airflow"] + "/api/v2/connections")
-http("airflow: drift page", "GET", plan["airflow"] + "/sixgate/drift/fraud/")
-http("airflow: explanation page", "GET", plan["airflow"] + "/sixgate/explanations/fraud/")
-http("airflow: execution", "PATCH", plan["airflow"] + "/execution/task-instances/x/run", "{}")
+http("airflow: drift page", "GET", plan["pages"] + "/sixgate/drift/fraud/")
+http("airflow: explanation page", "GET", plan["pages"] + "/sixgate/explanations/fraud/")
+http("airflow: execution", "PATCH", plan["pages"] + "/execution/task-instances/x/run", "{}")
 http("server: predict", "POST", plan["server"] + "/v1/fraud/predict", "{}")
 http("server: labels", "POST", plan["server"] + "/v1/fraud/labels", "{}")
 http("server: model", "GET", plan["server"] + "/v1/fraud/model")
@@ -151,6 +157,7 @@ def test_another_user_of_this_machine_reads_writes_and_starts_nothing(
 ) -> None:
     plan = {
         "mlflow": f"http://127.0.0.1:{stack.mlflow_port}", "airflow": stack.airflow_url, "server": stack.api_url,
+        "pages": pages(stack),
         "dags": (ROOT / "dags").as_uri(), "folders": [str(ROOT / "dags"), str(ROOT / "plugins"), str(home.path)],
         "files": [str(home.secrets_file), str(home.env_file), str(home.run / "mlflow.launch.json")],
         "socket": str(home.run / "supervisor.sock"), "processes": [each.pid for group in processes.values() for each in group],
@@ -215,13 +222,74 @@ def test_a_page_of_another_origin_uses_nothing(stack: Settings, registry: Regist
         answer = httpx.patch(stack.airflow_url + results, headers=airflow.headers, json={"value": "6"})
         assert answer.status_code == 403
         assert "not edited" in answer.text
-    assert "frame-ancestors 'self'" in httpx.get(stack.airflow_url).headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in httpx.get(f"{pages(stack)}/").headers["content-security-policy"]
     key = {"X-API-Key": secrets["api_key"]}
     answer = httpx.get(f"{stack.api_url}/v1/fraud/model", headers=page | key)
     assert "access-control-allow-origin" not in answer.headers
     asked_first = page | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     answer = httpx.options(f"{stack.api_url}/v1/fraud/predict", headers=asked_first)
     assert "access-control-allow-origin" not in answer.headers
+
+
+class OtherPort(BaseHTTPRequestHandler):
+    """A page of another user of this machine, which keeps the headers of whoever opens it."""
+
+    heard: ClassVar[list[dict[str, str]]] = []
+
+    def do_GET(self) -> None:
+        self.heard.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<h1>hello</h1>")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
+def test_no_other_port_of_this_machine_is_sent_airflows_session(stack: Settings, secrets: dict[str, str]) -> None:
+    from playwright.sync_api import sync_playwright
+
+    OtherPort.heard.clear()
+    other = ThreadingHTTPServer(("127.0.0.1", 0), OtherPort)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{other.server_port}"
+    try:
+        with sync_playwright() as playwright:
+            page = signed_in(playwright, stack)
+            assert [cookie["name"] for cookie in page.context.cookies()] == ["_token"]
+            for path in ("/", "/api/v2/dags", "/auth/login", "/sixgate/drift/fraud/"):
+                page.goto(address + path)
+            page.goto("sixgate/drift/fraud/")
+            page.evaluate("address => location.assign(address)", f"{address}/from-a-page-of-ours")
+            page.wait_for_url("**/from-a-page-of-ours")
+            for path in ("/", "/api/v2/dags", "/sixgate/drift/fraud/"):
+                page.goto(stack.airflow_url + path)
+                assert secrets["airflow_path"] not in page.content()
+            page.context.browser.close()
+    finally:
+        other.shutdown()
+        other.server_close()
+    assert {"/", "/api/v2/dags", "/from-a-page-of-ours"} <= {request["path"] for request in OtherPort.heard}
+    assert not [request for request in OtherPort.heard if "cookie" in request]
+    assert not [request for request in OtherPort.heard if secrets["airflow_path"] in str(request)]
+
+
+def test_nothing_that_a_stranger_may_ask_names_the_path_of_airflows_pages(stack: Settings, secrets: dict[str, str]) -> None:
+    path = secrets["airflow_path"]
+    routes = httpx.get(f"{pages(stack)}/openapi.json").json()["paths"]
+    asked = [re.sub(r"{[^}]*}", "x", route) for route in routes]
+    asked += ["/", "/docs", "/openapi.json", "/execution/docs", "/execution/openapi.json", "/auth/login", "/pluginsv2"]
+    assert len(asked) > 80
+    for cookie in ({}, {"Cookie": "_token=x"}):  # Airflow answers a session that does not hold with a cookie
+        with httpx.Client(base_url=stack.airflow_url, headers=cookie) as client:
+            for route in asked:
+                for answer in (client.get(route), client.get(route.rstrip("/") + "/"), client.post(route, json={})):
+                    assert path not in answer.text + str(answer.headers), (answer.request.method, route)
+            assert client.get("/").status_code == 404
+            answer = client.post("/auth/token", json={"username": "admin", "password": secrets["airflow_admin"]})
+            assert answer.is_success == (not cookie)
 
 
 def test_each_process_is_told_its_own_secrets_and_no_other(
@@ -257,7 +325,7 @@ def test_no_log_holds_a_secret(home: Home, secrets: dict[str, str]) -> None:
     assert len(files) > 20
     for path in files:
         text = path.read_text(errors="replace")
-        assert not [name for name, value in secrets.items() if value in text], path
+        assert not [name for name, value in secrets.items() if value in text and name != "airflow_path"], path  # in URLs
 
 
 def tables(connection: psycopg.Connection[Any]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from stack import child, lifecycle
 from stack.airflow import Airflow
 from stack.baseline import as_snapshot
 from stack.demo import Demo
-from stack.home import home_of
+from stack.home import airflow_pages, home_of
 from stack.world import World, simulate
 
 pytestmark = pytest.mark.timeout(600)
@@ -84,7 +84,7 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: 
     decision = json.loads(sixgate("decisions", "--json").stdout)[0]
     with sync_playwright() as playwright:
         page = signed_in(playwright, stack)
-        page.goto("/dags/fraud_retraining")
+        page.goto("dags/fraud_retraining")
         page.get_by_role("button", name="Trigger").first.click()
         form = page.get_by_role("dialog")
         for title in ("Reason", "Skip the cooldown", "Ask for a review", "Snapshot"):
@@ -93,7 +93,7 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: 
         page.screenshot(path=str(tmp_path / "trigger.png"))
         form.get_by_role("button", name="Trigger").click()
         expect(form).to_be_hidden(timeout=20_000)
-        page.goto(f"/dags/fraud_retraining/runs/{decision['run_id']}/tasks/shadow_evaluate")
+        page.goto(f"dags/fraud_retraining/runs/{decision['run_id']}/tasks/shadow_evaluate")
         expect(page.get_by_text("f1_improvement").first).to_be_visible(timeout=20_000)
         expect(page.get_by_text("verdict: APPROVED").first).to_be_visible(timeout=20_000)
         page.screenshot(path=str(tmp_path / "gates.png"))
@@ -113,12 +113,12 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings
     assert alert["report"], "the check that raised it drew a page"
     with sync_playwright() as playwright:
         page = signed_in(playwright, stack)
-        page.goto("/plugin/sixgate-drift")
+        page.goto("plugin/sixgate-drift")
         frame = page.frame_locator("iframe")
         expect(frame.get_by_role("heading", name="Drift: fraud")).to_be_visible(timeout=20_000)
         expect(frame.get_by_text(alert["message"][:40]).first).to_be_visible()
         page.screenshot(path=str(tmp_path / "drift-in-airflow.png"))
-        page.goto("/sixgate/drift/fraud/")
+        page.goto("sixgate/drift/fraud/")
         if alert["state"] == "OPEN":
             comment = page.get_by_label(f"comment on alert {alert['id']}")
             comment.fill("on it <b>now</b>")
@@ -127,7 +127,7 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings
         page.screenshot(path=str(tmp_path / "drift.png"), full_page=True)
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.goto(f"/sixgate/drift/fraud/reports/{alert['report']}")
+        page.goto(f"sixgate/drift/fraud/reports/{alert['report']}")
         expect(page.get_by_text("Dataset Drift").first).to_be_visible(timeout=30_000)
         page.screenshot(path=str(tmp_path / "evidently.png"))
         assert not problems, "it asks for nothing that its policy forbids"
@@ -177,9 +177,9 @@ def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_p
         page = signed_in(playwright, stack)
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.goto("/plugin/sixgate-explanations")
+        page.goto("plugin/sixgate-explanations")
         expect(page.frame_locator("iframe").get_by_role("heading", name="Explanations: fraud")).to_be_visible(timeout=20_000)
-        page.goto("/sixgate/explanations/fraud/")
+        page.goto("sixgate/explanations/fraud/")
         expect(page.get_by_alt_text(picture(stack))).to_be_visible()
         assert page.evaluate("document.querySelector('img').naturalWidth") > 500
         page.screenshot(path=str(tmp_path / "explanations.png"), full_page=True)
@@ -193,7 +193,7 @@ def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_p
 
 
 def test_the_explanation_page_is_for_who_is_signed_in_and_asking_for_who_may_run_the_dag(stack: Settings) -> None:
-    page, unknown = f"{stack.airflow_url}/sixgate/explanations/fraud", "01a20212-cfb9-7bf4-aa7b-d4997635413c"
+    page, unknown = f"{pages(stack)}/sixgate/explanations/fraud", "01a20212-cfb9-7bf4-aa7b-d4997635413c"
     ask = f"{page}/predictions/{unknown}/ask"
     paths = ("/", "/../", f"/predictions/{unknown}", f"/pictures/{picture(stack)}", f"/find?prediction={unknown}")
     for method, url in (*(("GET", f"{page}{path}") for path in paths), ("POST", ask)):
@@ -233,7 +233,7 @@ def test_a_row_explained_at_once_has_the_contributions_that_the_dag_computed(sta
 
 
 def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_run_the_dag(stack: Settings) -> None:
-    page, report = f"{stack.airflow_url}/sixgate/drift/fraud", "reports/drift-20260101T000000Z.html.gz"
+    page, report = f"{pages(stack)}/sixgate/drift/fraud", "reports/drift-20260101T000000Z.html.gz"
     acknowledge = f"{page}/alerts/1/acknowledge"
     for method, url in (("GET", f"{page}/"), ("GET", f"{page}/{report}"), ("POST", acknowledge), ("GET", f"{page}/../")):
         assert httpx.request(method, url).status_code == 401, url
@@ -242,7 +242,7 @@ def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_ru
     assert httpx.get(f"{page}/", headers=headers).status_code == 200
     assert httpx.get(f"{page}/{report}", headers=headers).status_code == 404
     assert httpx.get(f"{page}/reports/..%2F..%2Fairflow%2Fpasswords.json", headers=headers).status_code == 404
-    assert httpx.get(f"{stack.airflow_url}/sixgate/drift/cats/", headers=headers).status_code == 404
+    assert httpx.get(f"{pages(stack)}/sixgate/drift/cats/", headers=headers).status_code == 404
     assert httpx.post(acknowledge, headers=headers).status_code == 403
     with contextlib.closing(Airflow(stack)) as admin:
         headers = dict(admin.headers)
@@ -270,14 +270,19 @@ def picture(stack: Settings) -> str:
     return Artifacts.of(stack, "fraud").reports("explanations-v*-beeswarm.png")[0]
 
 
+def pages(stack: Settings) -> str:
+    """Where a browser finds Airflow."""
+    return airflow_pages(stack, home_of(stack).secrets())
+
+
 def signed_in(playwright: Any, stack: Settings) -> Any:
     """A page of a browser in which admin is signed in."""
     from playwright.sync_api import expect
 
     passwords = json.loads((stack.home / "airflow" / "passwords.json").read_text())
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"])
-    page = browser.new_page(viewport={"width": 1500, "height": 1000}, base_url=stack.airflow_url)
-    page.goto("/")
+    page = browser.new_page(viewport={"width": 1500, "height": 1000}, base_url=f"{pages(stack)}/")
+    page.goto("")
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", passwords["admin"])
     page.click("button[type=submit]")

@@ -99,24 +99,25 @@ TOLD = {
     "mlflow": {
         "MLFLOW_DB_PASSWORD", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_STEPS_PASSWORD", "MLFLOW_SERVER_PASSWORD", "MLFLOW_SECRET_KEY",
     },
-    "init": {"SIXGATE_DB_PASSWORD", "AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_ADMIN_PASSWORD"},
+    "init": {"SIXGATE_DB_PASSWORD", "AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_PATH"},
     "server": {"SIXGATE_SERVER_DB_PASSWORD", "SIXGATE_API_KEY", "MLFLOW_SERVER_PASSWORD"},
     "airflow-api-server": {
         "AIRFLOW_DB_PASSWORD", "SIXGATE_PAGES_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET",
+        "AIRFLOW_PATH",
     },
     "airflow-scheduler": {
         "AIRFLOW_DB_PASSWORD", "SIXGATE_STEPS_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET",
-        "MLFLOW_STEPS_PASSWORD",
+        "MLFLOW_STEPS_PASSWORD", "AIRFLOW_PATH",
     },
-    "airflow-dag-processor": {"AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY"},
-    "airflow-triggerer": {"AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY"},
+    "airflow-dag-processor": {"AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_PATH"},
+    "airflow-triggerer": {"AIRFLOW_DB_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_PATH"},
 }  # fmt: skip
 
 
 @every_service
 def test_a_service_is_told_its_own_secrets_and_no_other(name):
     given = set(VARIABLE.findall(" ".join(environment(name).values())))
-    assert {variable for variable in given if re.search(r"PASSWORD|SECRET|KEY", variable)} == TOLD[name]
+    assert {variable for variable in given if re.search(r"PASSWORD|SECRET|KEY|PATH", variable)} == TOLD[name]
 
 
 def test_env_example_names_every_variable_and_no_other():
@@ -159,8 +160,13 @@ def test_make_env_draws_every_secret_and_each_differs(checkout):
     assert made.keys() == example.keys()
     assert {name: made[name] for name, value in example.items() if value} == {n: v for n, v in example.items() if v}
     assert len(set(drawn)) == len(drawn)
-    assert all(re.fullmatch(r"[\w-]{43}=|[\w-]{64}", secret) for secret in drawn)
+    assert all(re.fullmatch(r"[\w-]{43}=|[\w-]{64}|[\w-]{24}", secret) for secret in drawn)
     assert re.fullmatch(r"[\w-]{43}=", made["AIRFLOW_FERNET_KEY"])
+
+
+def test_make_env_prints_where_airflow_is(checkout):
+    said = make_env(checkout).stdout
+    assert f"http://127.0.0.1:8080/{values(checkout / '.env')['AIRFLOW_PATH']}/" in said
 
 
 def test_make_env_writes_for_its_owner_only_and_leaves_nothing_beside_it(checkout):

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from fastapi import HTTPException
 from request_guard.middleware import FRAMES, RequestGuard, why_refused
 from starlette.datastructures import Headers
 
@@ -44,11 +45,22 @@ def test_without_a_host_and_a_known_address_no_page_is_ours() -> None:
     assert why_refused("POST", RUNS, Headers({"origin": "null"}), own="")
 
 
-def answer(method: str, headers: dict[str, str], given: dict[str, str] | None = None) -> tuple[int, Headers]:
-    """What a browser gets from an application behind the guard, which answers 200 with the headers `given`."""
+def answer(
+    method: str,
+    headers: dict[str, str],
+    given: dict[str, str] | None = None,
+    *,
+    path: str = RUNS,
+    base_url: str = f"http://{HOST}",
+) -> tuple[int, Headers]:
+    """What a browser gets from an application behind the guard.
+
+    The application answers 200 with the headers `given`, and says in `x-path` what it was asked for.
+    """
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        raw = [(name.encode(), value.encode()) for name, value in (given or {}).items()]
+        told = {**(given or {}), "x-path": scope["path"]}
+        raw = [(name.encode(), value.encode()) for name, value in told.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
         await send({"type": "http.response.body", "body": b""})
 
@@ -61,8 +73,8 @@ def answer(method: str, headers: dict[str, str], given: dict[str, str] | None = 
         return {"type": "http.request", "body": b"", "more_body": False}
 
     raw = [(name.encode(), value.encode()) for name, value in {"host": HOST, **headers}.items()]
-    scope = {"type": "http", "method": method, "path": RUNS, "headers": raw, "query_string": b""}
-    asyncio.run(RequestGuard(app, own=HOST)(scope, receive, send))
+    scope = {"type": "http", "method": method, "path": path, "headers": raw, "query_string": b""}
+    asyncio.run(RequestGuard(app, base_url=base_url)(scope, receive, send))
     return sent[0]["status"], Headers(raw=sent[0]["headers"])
 
 
@@ -72,3 +84,45 @@ def test_a_refusal_is_an_answer_and_no_other_page_frames_this_one() -> None:
     assert (status, headers["content-security-policy"]) == (200, FRAMES)
     _, own = answer("GET", {}, {"content-security-policy": "default-src 'none'"})
     assert own["content-security-policy"] == "default-src 'none'"
+    assert answer("GET", {})[1]["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "found"),
+    [
+        pytest.param("GET", "/secret", "/secret", id="the path itself"),
+        pytest.param("GET", "/secret/", "/secret/", id="its first page"),
+        pytest.param("POST", f"/secret{RUNS}", f"/secret{RUNS}", id="what its pages ask"),
+        pytest.param("GET", RUNS, f"/secret{RUNS}", id="a program asks the API"),
+        pytest.param("DELETE", f"{RUNS}/x", f"/secret{RUNS}/x", id="a program deletes"),
+        pytest.param("POST", "/auth/token", "/secret/auth/token", id="a program signs in"),
+        pytest.param("POST", "/auth/token/cli", "/secret/auth/token/cli", id="a command signs in"),
+        pytest.param("GET", "/auth/token", None, id="the same path is a page, which names the path"),
+        pytest.param("GET", "/auth/token/login", None, id="redirects to the path"),
+        pytest.param("GET", "/api/v2/auth/login", None, id="redirects to the page that signs in"),
+        pytest.param("GET", "/api/v2/auth", None, id="the folder of it"),
+        pytest.param("GET", "/", None, id="the first page"),
+        pytest.param("GET", "/secrets", None, id="a name that begins as ours"),
+        pytest.param("GET", "/x/secret/", None, id="the path elsewhere"),
+        pytest.param("GET", "/docs", None, id="the documents"),
+        pytest.param("GET", "/execution/docs", None, id="the documents for tasks"),
+        pytest.param("POST", "/execution/task-instances/x/run", None, id="what tasks ask"),
+        pytest.param("GET", "/sixgate/drift/fraud/", None, id="a page of ours"),
+    ],
+)
+def test_beside_the_path_there_is_only_what_programs_ask(method: str, path: str, found: str | None) -> None:
+    status, headers = answer(method, {}, path=path, base_url=f"http://{HOST}/secret/")
+    assert (status, headers.get("x-path")) == (404 if found is None else 200, found)
+
+
+@pytest.mark.parametrize("path", ["/", RUNS, "/auth/token"])
+def test_beside_the_path_no_session_is_taken(path: str) -> None:
+    """Airflow turns this exception into an answer; behind an answer it would add a cookie that names the path."""
+    with pytest.raises(HTTPException, match="404"):
+        answer("POST", {"cookie": "_token=x"}, path=path, base_url=f"http://{HOST}/secret")
+    assert answer("POST", {"cookie": "_token=x"}, path="/secret/", base_url=f"http://{HOST}/secret")[0] == 200
+
+
+def test_without_a_path_every_path_is_airflows() -> None:
+    for base_url in ("", f"http://{HOST}", f"http://{HOST}/"):
+        assert answer("GET", {"cookie": "_token=x"}, path="/docs", base_url=base_url)[1]["x-path"] == "/docs"

@@ -47,6 +47,15 @@ def test_a_newer_version_draws_what_it_needs_beside_the_secrets_that_are_kept(tm
     assert stat.S_IMODE(home.secrets_file.stat().st_mode) == 0o600
 
 
+def test_secrets_that_a_newer_version_drew_are_kept_and_left_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    first = home.secrets()
+    home.secrets_file.write_text(json.dumps(json.loads(home.secrets_file.read_text()) | {"of_a_newer_version": "x"}))
+    assert home.secrets() == first
+    assert json.loads(home.secrets_file.read_text())["of_a_newer_version"] == "x"
+
+
 def test_what_the_server_kept_beside_everything_else_is_moved_once(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.prepare()
