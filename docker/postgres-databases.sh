@@ -9,7 +9,8 @@ role() { # role NAME PASSWORD
 \getenv name name
 \getenv password password
 SELECT format('CREATE ROLE %I', :'name') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
-ALTER ROLE :"name" LOGIN PASSWORD :'password';
+-- Half of the connections that there are, so that no role alone keeps the others out.
+ALTER ROLE :"name" LOGIN PASSWORD :'password' CONNECTION LIMIT 50;
 SQL
 }
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.errors import SixgateError, StepSkipped
+from pipelines.errors import PromotionBusy, SixgateError, StepSkipped
 from pipelines.settings import Settings
 from pipelines.show import JsonOption, UseCaseOption, decisions, ledger
 from pipelines.steps import STEPS, goes_back, perform
@@ -39,7 +39,7 @@ def main() -> None:
         app()
     except SixgateError as error:
         typer.echo(f"sixgate: {error}", err=True)
-        sys.exit(REFUSED)
+        sys.exit(1 if isinstance(error, PromotionBusy) else REFUSED)
     except Exception as error:
         if type(error).__name__ not in AWAY:
             raise

@@ -6,6 +6,7 @@ SixgateError                something a person can act on; the message names the
 ├── DataError               rows that break the contract, or too few of them
 ├── EvidenceError           a decision, version or snapshot that is not there or no longer what it was
 ├── PromotionRefused        compare-and-swap lost, or the evidence changed since the verdict
+├── PromotionBusy           another promotion of the use case is under way; trying again may help (exit code 1)
 ├── ModelRejected           an artefact that may not serve: digest, contract or known answers do not hold
 ├── UnknownPrediction       no prediction has that id
 ├── JournalFull             the journal's disk bound is reached; nothing more may be answered
@@ -36,6 +37,10 @@ class EvidenceError(SixgateError):
 
 class PromotionRefused(SixgateError):
     """Compare-and-swap lost, or the evidence changed since the verdict."""
+
+
+class PromotionBusy(SixgateError):
+    """Another promotion of the use case is under way."""
 
 
 class ModelRejected(SixgateError):

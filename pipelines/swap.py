@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
+BESIDE = timedelta(minutes=1)
 ERROR_GRACE = 5.0  # seconds in which a replica may still report what it could not load before
 
 
@@ -36,16 +38,21 @@ def carry_out(context: Context, swap: Swap, why_refused: Callable[[Served | None
 
     `why_refused` is told the champion and says why the swap may not begin, or None.
     """
-    with context.ledger.locked(context.name):
+    with context.ledger.locked(context.name, within=_longest(context)):
         return _carry_out(context, swap, why_refused)
 
 
 def refuse(context: Context, swap: Swap) -> None:
     """Write down that a swap will not happen; one that did stays so."""
-    with context.ledger.locked(context.name):
+    with context.ledger.locked(context.name, within=_longest(context)):
         if state_of(context.ledger.of(swap.id)) is None:
             _write(context, swap, "REFUSED", swap.reason)
     context.registry.release(context.name, swap.target.version)
+
+
+def _longest(context: Context) -> timedelta:
+    """How long a promotion that goes well may hold the lock: it waits for the replicas, and asks MLflow a few times."""
+    return context.use_case.policy.promotion.acknowledge_within + BESIDE
 
 
 def _carry_out(context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ ROOT_STATE = Path("/var/lib/sixgate")
 USER = "sixgate"  # owns the schema, and the cluster
 DATABASES = ("airflow", "mlflow", "sixgate")
 OWNERS = {"airflow": "airflow", "mlflow": "mlflow", "sixgate": USER}
+CONNECTIONS = 200  # half of them for one role at most, so that none alone keeps the others out
 ADOPT = ROOT / "sql" / "adopt.sql"
 
 
@@ -73,7 +74,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "max_connections": 200,
+            "max_connections": CONNECTIONS,
         }
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.data), *flags]
@@ -92,7 +93,9 @@ class Postgres:
             for role, secret in roles.items():
                 verb = sql.SQL("ALTER" if role in there else "CREATE")
                 connection.execute(
-                    sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), sql.Literal(secret))
+                    sql.SQL("{} ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT {}").format(
+                        verb, sql.Identifier(role), sql.Literal(secret), sql.Literal(CONNECTIONS // 2)
+                    )
                 )
             there = {name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()}
             for name in DATABASES:

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
+from pipelines.errors import PromotionBusy
 from pipelines.records import LedgerEntry, Replica
 from pipelines.stores.database import Connection, queries
 
@@ -34,13 +37,32 @@ class Ledger:
         return [LedgerEntry(**row) for row in queries("ledger").list_entries(self._connection, use_case=use_case, limit=limit)]
 
     @contextmanager
-    def locked(self, use_case: str) -> Iterator[None]:
-        """Hold the use case's promotion lock; needs an autocommit connection."""
-        queries("ledger").lock_use_case(self._connection, use_case=use_case)
+    def locked(self, use_case: str, *, within: timedelta) -> Iterator[None]:
+        """Hold the use case's promotion lock; needs an autocommit connection.
+
+        PromotionBusy after waiting for `within`, with the process that holds it.
+        """
+        ledger = queries("ledger")
+        ledger.limit_waiting(self._connection, milliseconds=round(within.total_seconds() * 1000))
+        try:
+            ledger.lock_use_case(self._connection, use_case=use_case)
+        except psycopg.errors.LockNotAvailable:
+            raise PromotionBusy(self._busy(use_case, within)) from None
+        finally:
+            ledger.limit_waiting(self._connection, milliseconds=0)
         try:
             yield
         finally:
-            queries("ledger").unlock_use_case(self._connection, use_case=use_case)
+            ledger.unlock_use_case(self._connection, use_case=use_case)
+
+    def _busy(self, use_case: str, within: timedelta) -> str:
+        holder = queries("ledger").lock_holder(self._connection, use_case=use_case)
+        who = f"process {holder['pid']} of role {holder['role']}" if holder else "a process that ended just now"
+        seconds = f"{within.total_seconds():.0f} s"
+        return (
+            f"the promotion lock of {use_case} was not free within {seconds}: PostgreSQL gave it to {who}. "
+            "Try again when that promotion has ended, or end the process with pg_terminate_backend"
+        )
 
 
 class ReplicaStore:

@@ -19,9 +19,20 @@ SELECT * FROM promotions WHERE use_case = :use_case AND state <> 'REFUSED' ORDER
 -- The newest entries first.
 SELECT * FROM promotions WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
 
+-- name: limit_waiting!
+-- How long this session waits for a lock, in milliseconds; 0 is without end.
+SELECT set_config('lock_timeout', :milliseconds::text, false);
+
 -- name: lock_use_case!
 -- One promotion of a use case at a time; a session lock, so that it spans the commits in between.
 SELECT pg_advisory_lock(hashtext('sixgate.promotion.' || :use_case));
+
+-- name: lock_holder^
+-- The process that holds a use case's promotion lock, and its role. A lock's number is in two halves; a hash is 32 bits, signed.
+SELECT pid, usename AS role FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (classid::bigint << 32 | objid::bigint) = hashtext('sixgate.promotion.' || :use_case)::bigint;
 
 -- name: unlock_use_case!
 SELECT pg_advisory_unlock(hashtext('sixgate.promotion.' || :use_case));

@@ -10,7 +10,7 @@ import random
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import cli
-from pipelines.errors import PromotionRefused
+from pipelines import cli, swap
+from pipelines.errors import PromotionBusy, PromotionRefused
 from pipelines.rules.ledger import champion
 from pipelines.rules.promotion import promotion_id
 from pipelines.settings import Settings
@@ -210,6 +210,24 @@ def test_two_promotions_in_a_row_end_with_the_second_and_of_two_at_once_one_is_r
         until(lambda: traffic.answered[-1]["model_version"] == version, "the newer one answers")
     assert traffic.refused == [] and all_logged(database, traffic)
     assert lifecycle.production() == version
+
+
+def test_a_lock_that_somebody_holds_is_waited_for_and_then_its_holder_is_named(
+    server: Server, lifecycle: Lifecycle, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "_longest", lambda context: timedelta(seconds=0.5))
+    before = lifecycle.production()
+    decision, version = lifecycle.candidate("held", bias=0.6)
+    with lifecycle.step("holder") as holder, holder.ledger.locked("fraud", within=timedelta(seconds=5)):
+        pid = holder.ledger._connection.info.backend_pid
+        with pytest.raises(PromotionBusy, match=f"gave it to process {pid} of role"):
+            lifecycle.promote(decision)
+    assert lifecycle.states(decision) == []
+    assert (lifecycle.alias(), lifecycle.production()) == (before, before)
+    assert lifecycle.promote(decision) == "DONE"
+    assert lifecycle.production() == version
+    with lifecycle.step("after") as wired, wired.ledger.locked("fraud", within=timedelta(seconds=5)):
+        assert wired.ledger._connection.execute("SHOW lock_timeout").fetchone() == {"lock_timeout": "0"}
 
 
 def test_an_artefact_that_is_corrupt_behind_the_alias_never_serves_and_is_taken_back(

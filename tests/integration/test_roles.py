@@ -31,7 +31,7 @@ from pipelines.stores.schema import migrate
 from pipelines.use_case import read_policy
 from serving.drift import DriftFigures
 from stack import throwaway
-from stack.postgres import Postgres
+from stack.postgres import CONNECTIONS, Postgres
 from tests.integration.logged import Log
 
 if TYPE_CHECKING:
@@ -219,6 +219,19 @@ def test_a_role_reaches_its_own_database_only(signed_in: Any, role: str) -> None
     for other in {"airflow", "mlflow", "sixgate", "postgres", "template1"} - {own}:
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"), signed_in(role, other):
             pass
+
+
+def test_no_role_takes_every_connection(cluster: tuple[Postgres, str], signed_in: Any) -> None:
+    with contextlib.ExitStack() as held:
+        for _ in range(CONNECTIONS // 2):
+            held.enter_context(signed_in(PAGES))
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"), signed_in(PAGES):
+            pass
+        with signed_in(SERVER) as other:
+            assert other.execute("SELECT 1 AS one").fetchone() == {"one": 1}
+    with psycopg.connect(cluster[0].url(cluster[1])) as owner:
+        limits = owner.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = ANY(%s)", (list(ROLES),)).fetchall()
+    assert limits == [(CONNECTIONS // 2,)] * len(ROLES)
 
 
 def test_a_wrong_or_missing_password_opens_nothing(cluster: tuple[Postgres, str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli
-from pipelines.errors import SixgateError, StepSkipped
+from pipelines.errors import PromotionBusy, SixgateError, StepSkipped
 from stack.cli import attach
 
 attach(cli.app)
@@ -70,6 +70,23 @@ def test_a_step_that_is_refused_for_a_parameter_exits_2_so_that_it_is_not_tried_
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == ("sixgate: unknown parameter 'decision': did you mean 'decision_id'? Permitted: decision_id\n")
+
+
+def test_a_lock_that_is_not_free_exits_1_so_that_airflow_tries_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipelines.steps import promote
+
+    def wait(_: object) -> None:
+        raise PromotionBusy("the lock was not free")
+
+    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
+    monkeypatch.setattr(promote, "run", wait)
+    monkeypatch.setattr(sys, "argv", ["sixgate", "step", "promote"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.endswith("sixgate: the lock was not free\n")
 
 
 def test_a_skipped_step_exits_99_and_its_last_line_is_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
