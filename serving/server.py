@@ -21,6 +21,7 @@ from pipelines.errors import SixgateError, StackError
 from pipelines.settings import Settings
 from serving import logs
 from serving.app import create_app
+from serving.bounded import BoundedHttp
 from serving.sockets import ListenersOnly
 from serving.workers import follow_parent, shared_folder
 
@@ -54,7 +55,7 @@ def configuration(settings: Settings, factory: partial[ASGIApp]) -> uvicorn.Conf
         port=settings.api_port,
         workers=settings.api_workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws=ListenersOnly,
         ws_max_size=4096,  # nothing is asked of who listens
         log_level="warning",
