@@ -7,6 +7,8 @@ that may only read what serves, an account that may write runs and versions but 
 import re
 from urllib.parse import urlsplit
 
+from pipelines.rules.bundle import WARM_UP
+
 STEPS, SERVER = "steps", "server"
 API = re.compile(r"/(?:ajax-)?api/\d\.\d/")
 READS = ("GET", "HEAD", "OPTIONS")
@@ -38,6 +40,9 @@ STEPS_DELETE = "mlflow/registered-models/alias"
 SERVER_READ = re.compile(
     r"mlflow/registered-models/search|mlflow/model-versions/get-download-uri|mlflow-artifacts/artifacts/.+"
 )
+
+# Files of a model: a version that served has to be there to go back to. Requests to warm up with are laid beside them anew.
+MODEL_FILES = re.compile(rf".*/models/[^/]+/artifacts/(?!{re.escape(WARM_UP)}$).+")
 
 SOURCES = ("models:/", "runs:/", "mlflow-artifacts:/")
 
@@ -99,3 +104,10 @@ def source_refused(source: str) -> str | None:
     if source.startswith(SOURCES):
         return None
     return f"source {source!r} is refused: a version comes from one of {', '.join(SOURCES)}"
+
+
+def overwrite_refused(account: str | None, file: str) -> str | None:
+    """Say why `account` may not write over an artifact, named by its path in the store, or None."""
+    if account != STEPS or not MODEL_FILES.fullmatch(file):
+        return None
+    return f"{file} is refused: it is a model's, and those are written once"

@@ -1,10 +1,13 @@
 """`mlflow server --app-name sixgate`: MLflow's basic-auth app, its accounts, and the rules of `access` before it."""
 
+import asyncio
 import base64
 import binascii
 import configparser
 import json
 import os
+import posixpath
+import re
 import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,6 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+UPLOAD = re.compile(access.API.pattern + r"mlflow-artifacts/artifacts/(?P<file>.+)")
 PASSWORDS = {access.STEPS: "SIXGATE_MLFLOW_STEPS_PASSWORD", access.SERVER: "SIXGATE_MLFLOW_SERVER_PASSWORD"}
 
 
@@ -25,12 +29,14 @@ def create_app() -> Application:
     from flask import request
     from mlflow.server import app as flask_app
     from mlflow.server.handlers import catch_mlflow_exception
+    from starlette.middleware import Middleware
 
     auth = _auth()
     fastapi_app = auth.create_app(flask_app)
     _ensure_accounts(auth)
     # After MLflow's own check of the password, so that nobody learns anything without one.
     flask_app.before_request(catch_mlflow_exception(lambda: _refuse_location(request)))
+    fastapi_app.user_middleware.append(Middleware(WriteOnce))  # the innermost: the password has been checked
     return RouteGuard(fastapi_app)
 
 
@@ -71,6 +77,36 @@ class RouteGuard:
             path=path,
         )
         return foreign or access.refused(account_of(authorization), scope["method"], path)
+
+
+class WriteOnce:
+    """ASGI: refuses a file of a model that is there already, with its path read as MLflow reads it."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403 with the reason, or pass the request on."""
+        found = UPLOAD.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if found and (why := await asyncio.to_thread(self._refused, scope["headers"], found["file"])):
+            await _forbid(send, why)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refused(self, headers: list[tuple[bytes, bytes]], path: str) -> str | None:
+        from mlflow.exceptions import MlflowException
+        from mlflow.server.handlers import _get_artifact_repo_mlflow_artifacts, validate_path_is_safe
+
+        try:
+            file = posixpath.normpath(validate_path_is_safe(path))
+        except MlflowException:  # it is MLflow's to say so
+            return None
+        authorization = dict(headers).get(b"authorization", b"").decode("latin-1")
+        why = access.overwrite_refused(account_of(authorization), file)
+        if why is None:
+            return None
+        there = _get_artifact_repo_mlflow_artifacts().list_artifacts(posixpath.dirname(file))
+        return why if file in {posixpath.normpath(each.path) for each in there} else None
 
 
 def is_basic(authorization: str) -> bool:

@@ -186,6 +186,22 @@ def test_no_account_of_mlflow_places_files_elsewhere(registry: Registry, account
         assert twice.status_code in (400, 403), twice.text
 
 
+def test_steps_write_over_no_file_of_a_model(registry: Registry) -> None:
+    versions = registry.ask("admin", "GET", "/api/2.0/mlflow/model-versions/search").json()["model_versions"]
+    model = versions[0]["source"].rpartition("/")[2]
+    info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"]["info"]
+    folder = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    files = "/api/2.0/mlflow-artifacts/artifacts"
+    before = registry.ask("admin", "GET", f"{files}/{folder}/bundle.json").content
+    for path in ("bundle.json", "model.onnx", "/bundle.json", "%62undle.json", "%2562undle.json"):
+        answer = registry.ask(STEPS, "PUT", f"{files}/{folder}/{path}", content=b"{}")
+        assert answer.status_code in (403, 404), (path, answer.text)
+    assert registry.ask("admin", "GET", f"{files}/{folder}/bundle.json").content == before != b"{}"
+    warm_up = registry.ask("admin", "GET", f"{files}/{folder}/warm_up.json").content
+    for path in ("warm_up.json", f"a-new-file-{uuid4()}"):
+        assert registry.ask(STEPS, "PUT", f"{files}/{folder}/{path}", content=warm_up).status_code == 200
+
+
 @pytest.mark.skipif(version() == 0, reason="this kernel has no Landlock: MLflow's door is the only one")
 def test_mlflow_writes_no_dag_even_when_its_database_says_so(
     registry: Registry, environments: Environments, secrets: dict[str, str]

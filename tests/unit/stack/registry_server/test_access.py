@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stack.registry_server.access import SERVER, STEPS, foreign, location_refused, refused, source_refused
+from pipelines.rules.bundle import FILES, WARM_UP
+from stack.registry_server.access import (
+    SERVER,
+    STEPS,
+    foreign,
+    location_refused,
+    overwrite_refused,
+    refused,
+    source_refused,
+)
 from stack.registry_server.app import account_of, is_basic
 
 API = "/api/2.0/"
@@ -136,3 +145,14 @@ def test_the_account_is_read_as_mlflow_reads_it(header: str | None, account: str
 )
 def test_mlflow_is_asked_with_headers_that_it_can_read(header: str, basic: bool) -> None:
     assert is_basic(header) == basic
+
+
+@pytest.mark.parametrize("name", [*FILES, "MLmodel", "a/b", f"{WARM_UP}.old", f"x{WARM_UP}"])
+def test_steps_write_a_models_file_once(name: str) -> None:
+    assert overwrite_refused(STEPS, f"1/models/m-1/artifacts/{name}")
+    assert overwrite_refused("admin", f"1/models/m-1/artifacts/{name}") is None
+
+
+@pytest.mark.parametrize("file", [f"1/models/m-1/artifacts/{WARM_UP}", "1/0a1b/artifacts/explanations/2026-11-25/x.png"])
+def test_steps_write_anew_what_is_no_part_of_a_model(file: str) -> None:
+    assert overwrite_refused(STEPS, file) is None
