@@ -132,6 +132,8 @@ class Home:
             if not kept.keys() >= FIRST_SECRETS:
                 raise ValueError(f"it has no {', '.join(sorted(FIRST_SECRETS - kept.keys()))}")
             if missing := drawn.keys() - kept.keys():
+                if "airflow_path" in missing:  # sessions from before it would still be sent to every port, and be good
+                    missing.add("airflow_jwt")
                 kept |= {name: drawn[name] for name in missing}
                 write_private(self.secrets_file, json.dumps(kept, indent=2))
             return Secrets(**{name: kept[name] for name in drawn})  # a newer version may have drawn more

@@ -47,7 +47,7 @@ class RequestGuard:
                 await _answer(send, 404, b"text/plain; charset=utf-8", f"{NOT_HERE}\n".encode())
                 return
             path = self._path + scope["path"]
-            scope = {**scope, "path": path, "raw_path": path.encode()}
+            scope, send = {**scope, "path": path, "raw_path": path.encode()}, _without_locations(send)
         refused = why_refused(scope["method"], scope["path"], Headers(scope=scope), own=self._own)
         if refused is None:
             await self._app(scope, receive, lambda message: send(_unframed(message)))
@@ -72,6 +72,18 @@ def why_refused(method: str, path: str, headers: Headers, *, own: str) -> str | 
     if RESULTS.fullmatch(path):
         return "what a task returned is not edited here: clear the task, or trigger a new run"
     return None
+
+
+def _without_locations(send: Send) -> Send:
+    """Drop the headers that would name the path; none of what programs ask needs them."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in (b"location", b"set-cookie")]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return sending
 
 
 def _unframed(message: Message) -> Message:

@@ -80,33 +80,55 @@ class RouteGuard:
 
 
 class WriteOnce:
-    """ASGI: refuses a file of a model that is there already, with its path read as MLflow reads it."""
+    """ASGI: refuses a file of a model that is there already or on its way, with its path read as MLflow reads it.
+
+    MLflow lays a file down when its last byte has come. What is on its way is remembered here: there is one worker.
+    """
 
     def __init__(self, app: Application) -> None:
         self._app = app
+        self._coming: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 with the reason, or pass the request on."""
         found = UPLOAD.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
-        if found and (why := await asyncio.to_thread(self._refused, scope["headers"], found["file"])):
+        file = _plain(found["file"]) if found else None
+        why = file and access.overwrite_refused(account_of(_authorization(scope)), file)
+        if not file or not why:
+            await self._app(scope, receive, send)
+        elif file in self._coming:
             await _forbid(send, why)
         else:
-            await self._app(scope, receive, send)
+            self._coming.add(file)
+            try:
+                if await asyncio.to_thread(_is_there, file):
+                    await _forbid(send, why)
+                else:
+                    await self._app(scope, receive, send)
+            finally:
+                self._coming.discard(file)
 
-    def _refused(self, headers: list[tuple[bytes, bytes]], path: str) -> str | None:
-        from mlflow.exceptions import MlflowException
-        from mlflow.server.handlers import _get_artifact_repo_mlflow_artifacts, validate_path_is_safe
 
-        try:
-            file = posixpath.normpath(validate_path_is_safe(path))
-        except MlflowException:  # it is MLflow's to say so
-            return None
-        authorization = dict(headers).get(b"authorization", b"").decode("latin-1")
-        why = access.overwrite_refused(account_of(authorization), file)
-        if why is None:
-            return None
-        there = _get_artifact_repo_mlflow_artifacts().list_artifacts(posixpath.dirname(file))
-        return why if file in {posixpath.normpath(each.path) for each in there} else None
+def _plain(path: str) -> str | None:
+    """An artifact's path as MLflow reads it; None when MLflow refuses it."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.server.handlers import validate_path_is_safe
+
+    try:
+        return posixpath.normpath(str(validate_path_is_safe(path)))
+    except MlflowException:
+        return None
+
+
+def _is_there(file: str) -> bool:
+    from mlflow.server.handlers import _get_artifact_repo_mlflow_artifacts
+
+    beside = _get_artifact_repo_mlflow_artifacts().list_artifacts(posixpath.dirname(file))
+    return file in {posixpath.normpath(each.path) for each in beside}
+
+
+def _authorization(scope: Scope) -> str:
+    return str(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
 
 
 def is_basic(authorization: str) -> bool:

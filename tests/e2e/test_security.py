@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -192,14 +193,44 @@ def test_steps_write_over_no_file_of_a_model(registry: Registry) -> None:
     info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"]["info"]
     folder = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
     files = "/api/2.0/mlflow-artifacts/artifacts"
-    before = registry.ask("admin", "GET", f"{files}/{folder}/bundle.json").content
-    for path in ("bundle.json", "model.onnx", "/bundle.json", "%62undle.json", "%2562undle.json"):
-        answer = registry.ask(STEPS, "PUT", f"{files}/{folder}/{path}", content=b"{}")
-        assert answer.status_code in (403, 404), (path, answer.text)
-    assert registry.ask("admin", "GET", f"{files}/{folder}/bundle.json").content == before != b"{}"
+
+    def content(name: str) -> bytes:
+        return registry.ask("admin", "GET", f"{files}/{folder}/{name}").content
+
+    before = {name: content(name) for name in ("bundle.json", "model.onnx")}
+    for path in (*before, "/bundle.json", "%62undle.json", "%2562undle.json"):
+        for each in (files, files.replace("/api/", "/ajax-api/")):
+            answer = registry.ask(STEPS, "PUT", f"{each}/{folder}/{path}", content=b"{}")
+            assert answer.status_code in (403, 404), (path, answer.text)
+    assert {name: content(name) for name in before} == before
+    assert b"{}" not in before.values()
     warm_up = registry.ask("admin", "GET", f"{files}/{folder}/warm_up.json").content
     for path in ("warm_up.json", f"a-new-file-{uuid4()}"):
         assert registry.ask(STEPS, "PUT", f"{files}/{folder}/{path}", content=warm_up).status_code == 200
+
+
+def test_of_two_uploads_of_one_file_at_once_one_is_refused(registry: Registry) -> None:
+    """MLflow lays a file down when its last byte has come, and so an upload could wait until a version serves."""
+    version_ = registry.ask("admin", "GET", "/api/2.0/mlflow/model-versions/search").json()["model_versions"][0]
+    model = version_["source"].rpartition("/")[2]
+    info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"]["info"]
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{info['artifact_uri'].removeprefix('mlflow-artifacts:/')}/new-{uuid4()}"
+    begun, other_answered = threading.Event(), threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield b"slow "
+        begun.set()
+        assert other_answered.wait(20)
+        yield b"and late"
+
+    with ThreadPoolExecutor(1) as beside:
+        slow = beside.submit(registry.ask, STEPS, "PUT", path, content=slowly())
+        assert begun.wait(20)
+        other = registry.ask(STEPS, "PUT", path, content=b"other")
+        other_answered.set()
+    answers = {b"slow and late": slow.result().status_code, b"other": other.status_code}
+    assert sorted(answers.values()) == [200, 403]
+    assert answers[registry.ask("admin", "GET", path).content] == 200
 
 
 @pytest.mark.skipif(version() == 0, reason="this kernel has no Landlock: MLflow's door is the only one")

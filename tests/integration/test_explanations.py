@@ -395,12 +395,12 @@ def test_a_model_that_is_gone_fails_its_chunk_for_good_and_a_registry_that_is_aw
 
 
 def test_a_corrupt_artefact_is_an_error_of_the_model(
-    wired: Context, run: Run, log: Logged, models: dict[int, Candidate]
-) -> None:  # fmt: skip
+    wired: Context, run: Run, log: Logged, models: dict[int, Candidate], overwrite: Callable[[str, int, str, bytes], None]
+) -> None:
     third = context(wired.settings, "fraud", "train-3", datetime.now(UTC))
     version = register(third, models[1], drawn(100, 3), account=PLAIN, data_hash="none").version
     third.close()
-    wired.registry.attach("fraud", version, "explain.ubj", b"not a model")
+    overwrite("fraud", version, "explain.ubj", b"not a model")
     log.ship(5)
     wired.connection.execute("UPDATE prediction_logs SET model_version = %s", (version,))
     (chunk,) = run("plan", changed=ALL)

@@ -438,7 +438,7 @@ def test_final_validation_notices_evidence_that_changed(wired: Context, run: Run
 
 
 def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_serves(
-    wired: Context, traffic: list[Prediction]
+    wired: Context, traffic: list[Prediction], overwrite: Callable[[str, int, str, bytes], None]
 ) -> None:
     decision = next(one for one in wired.decisions.recent("fraud", limit=50) if one.challenger_version == 2)
 
@@ -457,11 +457,11 @@ def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_s
     with pytest.raises(ModelRejected, match=r"p99 is .* ms a request, more than 0.001 ms; a worker with it needs .* MB"):
         tried(tight, decision_id=decision.id)
     assert tried(tight, version=1)["version"] == 1, "the way back is open"
-    wired.registry.attach("fraud", 2, "explain.ubj", others)
+    overwrite("fraud", 2, "explain.ubj", others)
     with pytest.raises(ModelRejected, match=r"version 2 may not serve: what explains it can't be used"):
         tried(limits, decision_id=decision.id)
     assert tried(limits, version=2)["version"] == 2, "the way back does not depend on what explains"
-    wired.registry.attach("fraud", 2, "explain.ubj", own)
+    overwrite("fraud", 2, "explain.ubj", own)
 
 
 def test_a_row_beyond_what_float32_holds_is_tried_as_it_was_answered(wired: Context, traffic: list[Prediction]) -> None:

@@ -115,6 +115,14 @@ def test_beside_the_path_there_is_only_what_programs_ask(method: str, path: str,
     assert (status, headers.get("x-path")) == (404 if found is None else 200, found)
 
 
+def test_beside_the_path_no_header_names_it() -> None:
+    named = {"location": "/secret/api/v2/dags", "set-cookie": "a=b; Path=/secret", "x-other": "kept"}
+    _, headers = answer("GET", {}, named, path=RUNS, base_url=f"http://{HOST}/secret")
+    assert (headers.get("location"), headers.get("set-cookie"), headers["x-other"]) == (None, None, "kept")
+    _, headers = answer("GET", {}, named, path=f"/secret{RUNS}", base_url=f"http://{HOST}/secret")
+    assert headers["location"] == "/secret/api/v2/dags"
+
+
 @pytest.mark.parametrize("path", ["/", RUNS, "/auth/token"])
 def test_beside_the_path_no_session_is_taken(path: str) -> None:
     """Airflow turns this exception into an answer; behind an answer it would add a cookie that names the path."""

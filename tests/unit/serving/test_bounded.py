@@ -98,6 +98,85 @@ async def test_a_head_without_end_is_refused_and_others_are_answered(endless: by
         assert await answer(reader) == (b"HTTP/1.1 200 OK", b"0")
 
 
+async def test_trailers_without_end_are_refused() -> None:
+    async with listening() as connect:
+        reader, writer = await connect()
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        await asyncio.sleep(0.05)
+        writer.write(b"0\r\n")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < MOST:
+                writer.write(b"x: y\r\n" * 2**13)
+                sent += 6 * 2**13
+                await writer.drain()
+            assert await ended(reader) == b""
+        assert sent < MOST
+
+
+async def test_a_request_that_follows_a_large_one_in_one_read_is_answered() -> None:
+    async with listening() as connect:
+        reader, writer = await connect()
+        body = b"b" * 100_000
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body + GET[:9])
+        await asyncio.sleep(0.1)
+        writer.write(GET[9:])
+        assert await answer(reader) == (b"HTTP/1.1 200 OK", b"%d" % len(body))
+        assert await answer(reader) == (b"HTTP/1.1 200 OK", b"0")
+
+
+async def test_an_empty_line_after_an_answer_does_not_hold_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "SLOWEST_REQUEST", 0.3)
+    async with listening() as connect:
+        reader, writer = await connect()
+        writer.write(GET)
+        assert await answer(reader) == (b"HTTP/1.1 200 OK", b"0")
+        writer.write(b"\r\n")
+        assert await ended(reader) == b""
+
+
+async def test_a_connection_that_reads_no_answers_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "SLOWEST_REQUEST", 0.3)
+    kept: list[BoundedHttp] = []
+    monkeypatch.setattr(bounded.BoundedHttp, "connection_made", keeping(kept))
+    async with listening() as connect:
+        _, writer = await connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(GET[:9])
+        while not kept:
+            await asyncio.sleep(0.01)
+        kept[0].transport.write(b"a" * 2**24)  # more than the buffers on the way take
+        async with asyncio.timeout(5):
+            while kept[0] in kept[0].connections:
+                await asyncio.sleep(0.05)
+
+
+def keeping(kept: list[BoundedHttp]) -> Callable[[BoundedHttp, Any], None]:
+    """`connection_made`, with the protocol noted."""
+    original = BoundedHttp.connection_made
+
+    def connection_made(self: BoundedHttp, transport: Any) -> None:
+        kept.append(self)
+        original(self, transport)
+
+    return connection_made
+
+
+async def test_a_websocket_leaves_no_timer_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[BoundedHttp] = []
+    monkeypatch.setattr(bounded.BoundedHttp, "connection_made", keeping(kept))
+    async with listening() as connect:
+        reader, writer = await connect()
+        writer.write(
+            b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+            b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n")
+        timer = kept[0]._timer
+        assert timer is not None
+        assert timer.cancelled()
+
+
 async def test_a_large_head_and_a_large_body_within_bounds_are_read() -> None:
     async with listening() as connect:
         reader, writer = await connect()

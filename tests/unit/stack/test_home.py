@@ -47,6 +47,19 @@ def test_a_newer_version_draws_what_it_needs_beside_the_secrets_that_are_kept(tm
     assert stat.S_IMODE(home.secrets_file.stat().st_mode) == 0o600
 
 
+def test_sessions_from_before_airflows_pages_had_a_path_hold_no_longer(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    first = home.secrets()
+    kept = {name: value for name, value in json.loads(home.secrets_file.read_text()).items() if name != "airflow_path"}
+    home.secrets_file.write_text(json.dumps(kept))
+    then = home.secrets()
+    assert then.airflow_jwt != first.airflow_jwt
+    assert then.airflow_path != first.airflow_path
+    assert (then.airflow_secret, then.airflow_fernet) == (first.airflow_secret, first.airflow_fernet)
+    assert home.secrets() == then
+
+
 def test_secrets_that_a_newer_version_drew_are_kept_and_left_alone(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.prepare()
