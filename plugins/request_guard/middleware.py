@@ -40,6 +40,9 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         if not below(scope["path"], self._path):
+            if scope["path"] == "/favicon.ico":  # browsers ask for it beside the path, and would report a 404
+                await _answer(send, 204, b"image/x-icon", b"")
+                return
             if "cookie" in Headers(scope=scope):
                 # Answered here, a session that does not hold would get a cookie from Airflow, which names the path.
                 raise HTTPException(404, NOT_HERE)

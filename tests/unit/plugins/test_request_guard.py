@@ -115,6 +115,10 @@ def test_beside_the_path_there_is_only_what_programs_ask(method: str, path: str,
     assert (status, headers.get("x-path")) == (404 if found is None else 200, found)
 
 
+def test_a_browser_that_asks_for_an_icon_beside_the_path_meets_no_error() -> None:
+    assert answer("GET", {}, path="/favicon.ico", base_url=f"http://{HOST}/secret")[0] == 204
+
+
 def test_beside_the_path_no_header_names_it() -> None:
     named = {"location": "/secret/api/v2/dags", "set-cookie": "a=b; Path=/secret", "x-other": "kept"}
     _, headers = answer("GET", {}, named, path=RUNS, base_url=f"http://{HOST}/secret")
