@@ -40,12 +40,12 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         if not below(scope["path"], self._path):
-            if scope["path"] == "/favicon.ico":  # browsers ask for it beside the path, and would report a 404
-                await _answer(send, 204, b"image/x-icon", b"")
-                return
             if "cookie" in Headers(scope=scope):
                 # Answered here, a session that does not hold would get a cookie from Airflow, which names the path.
                 raise HTTPException(404, NOT_HERE)
+            if scope["path"] == "/favicon.ico":  # browsers ask for it beside the path, and would report a 404
+                await _answer(send, 204, b"image/x-icon", b"")
+                return
             if not FOR_PROGRAMS.fullmatch(f"{scope['method']} {scope['path']}"):
                 await _answer(send, 404, b"text/plain; charset=utf-8", f"{NOT_HERE}\n".encode())
                 return

@@ -127,7 +127,7 @@ def test_beside_the_path_no_header_names_it() -> None:
     assert headers["location"] == "/secret/api/v2/dags"
 
 
-@pytest.mark.parametrize("path", ["/", RUNS, "/auth/token"])
+@pytest.mark.parametrize("path", ["/", "/favicon.ico", RUNS, "/auth/token"])
 def test_beside_the_path_no_session_is_taken(path: str) -> None:
     """Airflow turns this exception into an answer; behind an answer it would add a cookie that names the path."""
     with pytest.raises(HTTPException, match="404"):
