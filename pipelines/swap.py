@@ -16,7 +16,7 @@ from pipelines.wiring import Context
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
-BESIDE = timedelta(minutes=1)
+BESIDE = timedelta(minutes=1)  # for all that a promotion does while it holds the lock, beside waiting for the replicas
 ERROR_GRACE = 5.0  # seconds in which a replica may still report what it could not load before
 
 
