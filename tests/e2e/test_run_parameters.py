@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,12 @@ from tests.e2e.test_story import CHROMIUM, signed_in
 pytestmark = pytest.mark.timeout(600)
 
 MISSPELT = {"requre_review": True}
+# Pasted, because to typed text the editor adds closing quotes and brackets of its own.
+PASTE = """(element, text) => {
+  const clipboardData = new DataTransfer()
+  clipboardData.setData("text/plain", text)
+  element.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true, cancelable: true}))
+}"""
 RETRAINING_MESSAGE = (
     "unknown parameter 'requre_review': did you mean 'require_review'? Permitted: force, reason, require_review, snapshot"
 )
@@ -130,10 +137,12 @@ def test_the_trigger_form_shows_the_refusal(stack: Settings, airflow: Airflow, t
         form = page.get_by_role("dialog")
         expect(form.get_by_text("Ask for a review").first).to_be_visible(timeout=20_000)
         form.get_by_role("button", name="Advanced Options").click()
-        # Once the key is a token of its own, the editor has taken in its text, and two clicks select the word.
-        form.locator(".monaco-editor").get_by_text('"require_review"', exact=True).dblclick()
-        page.keyboard.insert_text("requre_review")
-        expect(form.locator(".monaco-editor")).to_contain_text("requre_review")
+        # The form writes its values into the editor after it opens, so the text is replaced once they are there.
+        editor = form.locator(".monaco-editor")
+        expect(editor).to_contain_text('"require_review"')
+        editor.get_by_role("textbox").press("ControlOrMeta+a")
+        editor.get_by_role("textbox").evaluate(PASTE, json.dumps(MISSPELT))
+        expect(editor.locator(".view-line")).to_have_text(json.dumps(MISSPELT).replace(" ", "\u00a0"))
         form.get_by_role("button", name="Trigger").click()
         expect(form.get_by_text("unknown parameter 'requre_review'")).to_be_visible(timeout=20_000)
         page.screenshot(path=str(tmp_path / "refused.png"))
