@@ -92,6 +92,22 @@ def registry(stack: Settings, secrets: dict[str, str]) -> Registry:
 
 
 @pytest.fixture(scope="module")
+def model_folder(stack: Settings, registry: Registry) -> str:
+    """Path of a registered model's files below MLflow's artifact API; a stack that has none trains one."""
+
+    def versions() -> list[dict[str, Any]]:
+        return registry.ask("admin", "GET", "/api/2.0/mlflow/model-versions/search").json().get("model_versions", [])
+
+    if not versions():
+        with contextlib.closing(Airflow(stack)) as airflow:
+            airflow.wait_for_dag("fraud_retraining")
+            airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining"), seconds=300)
+    model = versions()[0]["source"].rpartition("/")[2]
+    info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"]["info"]
+    return info["artifact_uri"].removeprefix("mlflow-artifacts:/")
+
+
+@pytest.fixture(scope="module")
 def processes(home: Home) -> dict[str, list[psutil.Process]]:
     """Each part's process and its descendants."""
     found = {}
@@ -187,34 +203,27 @@ def test_no_account_of_mlflow_places_files_elsewhere(registry: Registry, account
         assert twice.status_code in (400, 403), twice.text
 
 
-def test_steps_write_over_no_file_of_a_model(registry: Registry) -> None:
-    versions = registry.ask("admin", "GET", "/api/2.0/mlflow/model-versions/search").json()["model_versions"]
-    model = versions[0]["source"].rpartition("/")[2]
-    info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"]["info"]
-    folder = info["artifact_uri"].removeprefix("mlflow-artifacts:/")
+def test_steps_write_over_no_file_of_a_model(registry: Registry, model_folder: str) -> None:
     files = "/api/2.0/mlflow-artifacts/artifacts"
 
     def content(name: str) -> bytes:
-        return registry.ask("admin", "GET", f"{files}/{folder}/{name}").content
+        return registry.ask("admin", "GET", f"{files}/{model_folder}/{name}").content
 
     before = {name: content(name) for name in ("bundle.json", "model.onnx")}
     for path in (*before, "/bundle.json", "%62undle.json", "%2562undle.json"):
         for each in (files, files.replace("/api/", "/ajax-api/")):
-            answer = registry.ask(STEPS, "PUT", f"{each}/{folder}/{path}", content=b"{}")
+            answer = registry.ask(STEPS, "PUT", f"{each}/{model_folder}/{path}", content=b"{}")
             assert answer.status_code in (403, 404), (path, answer.text)
     assert {name: content(name) for name in before} == before
     assert b"{}" not in before.values()
-    warm_up = registry.ask("admin", "GET", f"{files}/{folder}/warm_up.json").content
+    warm_up = registry.ask("admin", "GET", f"{files}/{model_folder}/warm_up.json").content
     for path in ("warm_up.json", f"a-new-file-{uuid4()}"):
-        assert registry.ask(STEPS, "PUT", f"{files}/{folder}/{path}", content=warm_up).status_code == 200
+        assert registry.ask(STEPS, "PUT", f"{files}/{model_folder}/{path}", content=warm_up).status_code == 200
 
 
-def test_of_two_uploads_of_one_file_at_once_one_is_refused(registry: Registry) -> None:
+def test_of_two_uploads_of_one_file_at_once_one_is_refused(registry: Registry, model_folder: str) -> None:
     """MLflow lays a file down when its last byte has come, and so an upload could wait until a version serves."""
-    version_ = registry.ask("admin", "GET", "/api/2.0/mlflow/model-versions/search").json()["model_versions"][0]
-    model = version_["source"].rpartition("/")[2]
-    info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"]["info"]
-    path = f"/api/2.0/mlflow-artifacts/artifacts/{info['artifact_uri'].removeprefix('mlflow-artifacts:/')}/new-{uuid4()}"
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{model_folder}/new-{uuid4()}"
     begun, other_answered = threading.Event(), threading.Event()
 
     def slowly() -> Iterator[bytes]:
@@ -367,6 +376,7 @@ def test_every_file_of_the_home_is_for_its_owner_alone(home: Home) -> None:
     assert not [path for path in open_ if Path(path).parent == home.path]
 
 
+@pytest.mark.usefixtures("model_folder")
 def test_no_log_holds_a_secret(home: Home, secrets: dict[str, str]) -> None:
     files = [path for folder in (home.logs, home.airflow / "logs") for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 20
