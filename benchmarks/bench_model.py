@@ -8,10 +8,10 @@ import xgboost
 from numpy.typing import NDArray
 
 from benchmarks.peers import FEATURES
-from pipelines.rules.bundle import Calibration, digest
-from pipelines.rules.candidates import Candidate
-from pipelines.rules.ledger import Served
-from pipelines.rules.pack import pack
+from pipelines.rules.model.bundle import Calibration, digest
+from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.packaging import pack
 from pipelines.use_case import read_contract
 
 USE_CASE, TREES, DEPTH, ROWS = "bench", 300, 6, 20_000

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks import drift_calibration, drift_cost
 from pipelines.settings import Settings
-from stack import throwaway
+from stack import temporary_services
 
 PARTS = ("cost", "calibration")
 CONSOLE = Console(stderr=True)
@@ -20,9 +20,9 @@ def cost() -> dict[str, float]:
     """On a database of its own, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="sixgate-bench-") as name:
         options = ("-c", "max_wal_size=8GB", "-c", "shared_buffers=512MB")
-        with throwaway.database(Path(name), options=options) as (server, password):
+        with temporary_services.database(Path(name), options=options) as (server, password):
             url = server.url(password, "postgres")
-            throwaway.migrate(url, Path(name))
+            temporary_services.migrate(url, Path(name))
             settings = Settings(home=Path(name) / "home", database_url=url)
             return drift_cost.measure(settings, lambda words: CONSOLE.print(f"[dim]{words}[/]"))
 

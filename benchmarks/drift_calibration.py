@@ -19,16 +19,16 @@ from rich.progress import track
 from rich.table import Table
 
 from pipelines.records import Metric
-from pipelines.rules import divergence
-from pipelines.rules.alarms import alarms, severity
-from pipelines.rules.binning import Profile, count, profiles
-from pipelines.rules.check import References, Span, Traffic, check
-from pipelines.rules.derive import Deriver
-from pipelines.rules.drift import Counts, add, steps
-from pipelines.rules.performance import ScoreCounts
-from pipelines.rules.reference import Reference
+from pipelines.rules.monitoring.alert_rules import alarms, severity
+from pipelines.rules.monitoring.binning import Profile, count, profiles
+from pipelines.rules.monitoring.drift_check import References, Span, Traffic, check
+from pipelines.rules.monitoring.feature_drift import Counts, add, steps
+from pipelines.rules.monitoring.performance import ScoreCounts
+from pipelines.rules.monitoring.training_profile import Reference
+from pipelines.rules.statistics import divergence
+from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.use_case import UseCase, read_use_case
-from stack.world import Transactions, World, simulate
+from stack.demo.simulator import Transactions, World, simulate
 
 SIZES, BASELINE_ROWS, JUDGED_ROWS = (200, 1000, 10_000), 30_000, 10_000
 CHECKS = 4  # of each repetition, an hour apart

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from benchmarks.drift_calibration import START
-from pipelines.rules import divergence
-from pipelines.rules.binning import Profile
-from pipelines.rules.check import BASELINE
-from pipelines.rules.derive import Deriver
+from pipelines.rules.monitoring.binning import Profile
+from pipelines.rules.monitoring.drift_check import BASELINE
+from pipelines.rules.statistics import divergence
+from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import Settings
 from pipelines.stores.baseline import read_manifest
-from pipelines.stores.monitoring import MetricStore
+from pipelines.stores.metrics import MetricStore
 from pipelines.use_case import UseCase, read_use_case
-from stack.world import World, simulate
+from stack.demo.simulator import World, simulate
 
 USE_CASE, POOL, FRESH, LOOKS = "fraud", 100_000, 35_000, 5
 SHIPPED = 100_000  # rows in one transaction
@@ -248,8 +248,8 @@ def measure(settings: Settings, say: Callable[[str], None]) -> dict[str, float]:
 
 def main() -> None:
     """One check, as its three tasks do it; print what it took."""
+    from pipelines.context import context
     from pipelines.steps import perform
-    from pipelines.wiring import context
 
     url, home, check_id = sys.argv[1:]
     settings, now, seconds = Settings(database_url=url, home=Path(home)), datetime.now(UTC), {}

@@ -27,19 +27,19 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import load
-from pipelines.rules.bundle import Calibration
-from pipelines.rules.candidates import Candidate
-from pipelines.rules.derive import Deriver
-from pipelines.rules.explain import explainer_file
+from pipelines.context import Context, context
+from pipelines.rules.model.bundle import Calibration
+from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.packaging import explainer_file
+from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import ROOT, Settings
-from pipelines.steps.train import register
+from pipelines.steps.retraining.train import register
+from pipelines.stores.model_registry import Account
 from pipelines.stores.predictions import time_of
-from pipelines.stores.registry import Account
-from pipelines.wiring import Context, context
-from serving.identifiers import uuid7
-from serving.intake import example
-from stack import throwaway
-from stack.world import World, simulate
+from serving.journal.prediction_ids import uuid7
+from serving.wire.request_decoding import example
+from stack import temporary_services
+from stack.demo.simulator import World, simulate
 
 USE_CASE, ROWS, TREES, DEPTH, FITTED = "fraud", 100_000, 300, 6, 60_000
 SMALL, LARGE = 10_000, 200_000  # rows, for memory
@@ -57,7 +57,7 @@ COPY prediction_logs (scored_at, prediction_id, use_case, transaction_id, event_
 BOTH = "SELECT e.contributions, s.contributions FROM explanations AS e JOIN shap_values AS s USING (prediction_id)"
 MEASURED = """
 import atexit, sys
-from pipelines.cli import main
+from pipelines.cli.app import main
 def tell():
     with open("/proc/self/status") as status:
         peak = next(line for line in status if line.startswith("VmHWM"))
@@ -78,7 +78,7 @@ class Bench:
         overlay.write_text("explanation: {select: all, sample: 1.0, limit: 1000000}\n")
         self.home, self.settings = home, Settings(
             home=home / "home", database_url=database_url, mlflow_tracking_uri=mlflow_uri, policy_overlay=overlay,
-            api_port=throwaway.free_port(), api_key="bench",
+            api_port=temporary_services.free_port(), api_key="bench",
         )  # fmt: skip
         self.environment = {
             **os.environ, "SIXGATE_HOME": str(self.settings.home), "SIXGATE_DATABASE_URL": database_url,
@@ -292,12 +292,12 @@ def main() -> None:
     only = parser.parse_args().only
     with (
         tempfile.TemporaryDirectory(prefix="sixgate-bench-") as name,
-        throwaway.database(Path(name), options=("-c", "max_wal_size=4GB")) as (server, password),
-        throwaway.mlflow(Path(name), throwaway.free_port()) as registry,
+        temporary_services.database(Path(name), options=("-c", "max_wal_size=4GB")) as (server, password),
+        temporary_services.mlflow(Path(name), temporary_services.free_port()) as registry,
     ):
         url = server.url(password, "postgres")
-        throwaway.migrate(url, Path(name))
-        os.environ |= throwaway.sign_in(registry.passwords)
+        temporary_services.migrate(url, Path(name))
+        os.environ |= temporary_services.sign_in(registry.passwords)
         bench = Bench(Path(name), url, registry.uri)
 
         def say(words: str) -> None:

@@ -26,16 +26,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.fuzz_requests import Sent, Source
-from pipelines.rules.bundle import Calibration, digest
-from pipelines.rules.candidates import Candidate
-from pipelines.rules.contract import Contract
-from pipelines.rules.ledger import Served
-from pipelines.rules.pack import pack
+from pipelines.rules.model.bundle import Calibration, digest
+from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.packaging import pack
+from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import ROOT, Settings
 from pipelines.stores.database import connect
 from pipelines.stores.ledger import Ledger
 from pipelines.use_case import read_contract
-from stack.throwaway import database, free_port, migrate
+from stack.temporary_services import database, free_port, migrate
 
 CONNECTIONS = 8  # fewer than the rows that may wait to be explained
 SLOWEST = 20.0  # seconds until a request counts as not answered

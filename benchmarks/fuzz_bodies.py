@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
-from pipelines.rules.contract import Contract, Feature
+from pipelines.rules.use_case.contract import Contract, Feature
 
 MAX_ROWS, MAX_LABELS = 1000, 10_000
 BODY_LIMIT = 2 * 2**20

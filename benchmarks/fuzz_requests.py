@@ -22,7 +22,7 @@ from benchmarks.fuzz_bodies import (
     row_body,
     written,
 )
-from pipelines.rules.contract import Contract
+from pipelines.rules.use_case.contract import Contract
 
 Ends = Literal["answer", "server", "client", "socket"]
 

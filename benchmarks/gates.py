@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pipelines.rules import intervals
-from pipelines.rules.evidence import Evidence
-from pipelines.rules.evidence import table as paired
-from pipelines.rules.gates import judge
-from pipelines.rules.policy import Gates
-from pipelines.rules.verdict import verdict
+from pipelines.rules.gates.evidence import Evidence
+from pipelines.rules.gates.evidence import table as paired
+from pipelines.rules.gates.f1_gain import f1_gain
+from pipelines.rules.gates.gates import judge
+from pipelines.rules.gates.verdict import verdict
+from pipelines.rules.use_case.policy import Gates
 from pipelines.settings import Settings
 from pipelines.use_case import read_use_case
 
@@ -109,7 +109,7 @@ def measure(case: Case, repetitions: int, gates: Gates) -> Shares:
     passed = np.zeros((repetitions, 4), bool)
     for seed in range(repetitions):
         evidence = draw(case, seed)
-        if intervals.f1_gain(paired(evidence)) < gates.f1_improvement:
+        if f1_gain(paired(evidence)) < gates.f1_improvement:
             continue
         results = judge(evidence, gates)
         low = results[0].low

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pipelines.rules.evidence import Evidence
-from pipelines.rules.gates import recall, roc_auc
-from pipelines.rules.guard import Live, broken_promises
-from pipelines.rules.performance import ScoreCounts
-from pipelines.rules.policy import Policy
+from pipelines.rules.gates.evidence import Evidence
+from pipelines.rules.gates.gates import recall, roc_auc
+from pipelines.rules.monitoring.performance import ScoreCounts
+from pipelines.rules.promotion.champion_guard import Live, broken_promises
+from pipelines.rules.use_case.policy import Policy
 from pipelines.settings import Settings
 from pipelines.use_case import read_use_case
 

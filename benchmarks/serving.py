@@ -27,11 +27,11 @@ from rich.table import Table
 
 from benchmarks import bench_model
 from benchmarks.load import Job, Result, run
-from pipelines.rules.ledger import Served
+from pipelines.rules.promotion.ledger import Served
 from pipelines.settings import ROOT, Settings
 from pipelines.stores.database import connect
 from pipelines.stores.ledger import Ledger
-from stack.throwaway import database, free_port, migrate
+from stack.temporary_services import database, free_port, migrate
 
 KEY = "benchmark"
 ROWS = 1000  # all different, sent in turn: one row again and again would teach the processor its way through the trees

@@ -30,14 +30,14 @@ from rich.table import Table
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks import log
-from pipelines.rules.frame import Frame
+from pipelines.context import Context, context
+from pipelines.ingestion import ingest
+from pipelines.rules.data.frame import Frame
 from pipelines.settings import Settings
-from pipelines.steps.ingest import ingest
-from pipelines.stores.replay import Replay
-from pipelines.wiring import Context, context
-from stack import throwaway
-from stack.baseline import as_snapshot
-from stack.world import World, simulate
+from pipelines.stores.registered_model import Replay
+from stack import temporary_services
+from stack.demo.shipped_baselines import as_snapshot
+from stack.demo.simulator import World, simulate
 
 USE_CASE = "fraud"
 WEEKS = ("2018-07-25", "2018-07-11", "2018-07-18", "2018-08-08")  # the first is the Handbook's own
@@ -92,12 +92,12 @@ def stage() -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="sixgate-bench-") as name:
         folder = Path(name)
         with (
-            throwaway.database(folder) as (server, password),
-            throwaway.mlflow(folder, throwaway.free_port()) as registry,
+            temporary_services.database(folder) as (server, password),
+            temporary_services.mlflow(folder, temporary_services.free_port()) as registry,
         ):
             url = server.url(password, "postgres")
-            throwaway.migrate(url, folder)
-            os.environ |= throwaway.sign_in(registry.passwords)
+            temporary_services.migrate(url, folder)
+            os.environ |= temporary_services.sign_in(registry.passwords)
             yield Stage(folder, Settings(home=folder / "home", database_url=url, mlflow_tracking_uri=registry.uri))
 
 

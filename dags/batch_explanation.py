@@ -7,7 +7,7 @@ Woken by the clock every 15 minutes, or by a person. It wakes nothing; explanati
 from airflow.sdk import DAG
 from sixgate_airflow import DEFAULTS, StepOperator, policies, run_params, step
 
-from pipelines.rules.policy import Policy
+from pipelines.rules.use_case.policy import Policy
 
 
 def build(policy: Policy) -> DAG:

@@ -7,7 +7,7 @@ of its decision wakes `<use_case>_rollback` through the rollback asset.
 from airflow.sdk import DAG
 from sixgate_airflow import DEFAULTS, drift_asset, notify, policies, rollback_asset, step
 
-from pipelines.rules.policy import Policy
+from pipelines.rules.use_case.policy import Policy
 
 
 def build(policy: Policy) -> DAG:

@@ -8,7 +8,7 @@ may wait side by side.
 from airflow.sdk import DAG, Param, TriggerRule
 from sixgate_airflow import DEFAULTS, ReviewOperator, candidate_asset, policies, run_params, step
 
-from pipelines.rules.policy import Policy
+from pipelines.rules.use_case.policy import Policy
 
 DECISION = "{{ ti.xcom_pull(task_ids='needs_review')['decision_id'] }}"
 EVIDENCE = "{{ ti.xcom_pull(task_ids='needs_review')['evidence_hash'] }}"

@@ -7,7 +7,7 @@ Woken by a weekly cron, by the drift asset, or by a person. An APPROVED verdict 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 from sixgate_airflow import DEFAULTS, candidate_asset, drift_asset, policies, run_params, step
 
-from pipelines.rules.policy import Policy
+from pipelines.rules.use_case.policy import Policy
 
 
 def build(policy: Policy) -> DAG:

@@ -7,7 +7,8 @@ a review: replicas learn of the switch from the database. It exists for every us
 from airflow.sdk import DAG
 from sixgate_airflow import DEFAULTS, rollback_asset, run_params, step, use_cases
 
-FOUND = {name: f"{{{{ ti.xcom_pull(task_ids='check')['{name}'] }}}}" for name in ("version", "from_version", "reason")}
+SELECTED = ("version", "from_version", "reason")
+FOUND = {name: f"{{{{ ti.xcom_pull(task_ids='select_rollback')['{name}'] }}}}" for name in SELECTED}
 
 
 def build(use_case: str) -> DAG:
@@ -23,7 +24,7 @@ def build(use_case: str) -> DAG:
         tags=[use_case, "promotion"],
     ) as dag:
         (
-            step("check", use_case)
+            step("select_rollback", use_case)
             >> step("final_validation", use_case, take={"version": FOUND["version"]})
             >> step("promote", use_case, take=FOUND)
         )

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import yaml
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.contract import Contract, parse_contract
-from pipelines.rules.policy import Policy, overlay, parse_policy
-from pipelines.rules.slices import conditions
+from pipelines.rules.gates.slices import conditions
+from pipelines.rules.use_case.contract import Contract, parse_contract
+from pipelines.rules.use_case.policy import Policy, overlay, parse_policy
 
 T = TypeVar("T")
 CONTRACT, POLICY = "contract.yaml", "policy.yaml"

@@ -4,13 +4,13 @@ import sys
 
 from pipelines.errors import SixgateError
 from pipelines.settings import Settings
-from serving import logs
 from serving.server import serve
+from serving.wire import json_logs
 
 
 def main() -> None:
     """Serve by the settings of this environment; a fault that a person can mend is one line."""
-    logs.install()
+    json_logs.install()
     try:
         serve(Settings.load())
     except SixgateError as error:

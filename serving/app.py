@@ -14,19 +14,20 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from pipelines.settings import Settings
-from pipelines.stores.production import Production
-from serving import openapi, problems
-from serving.cache import ModelCache
-from serving.front import Front
-from serving.heartbeat import Heartbeat
-from serving.registry import FolderRegistry, Registry
-from serving.reload import Reloader
-from serving.requests import AccessLog
+from pipelines.stores.registry_client import Production
+from serving import openapi
+from serving.background.heartbeat import Heartbeat
+from serving.background.model_watcher import Watch
+from serving.background.reloader import Reloader
+from serving.background.shipper import Shipper, Syncer
+from serving.hot_path import Front
+from serving.metrics.access_log import AccessLog
+from serving.metrics.worker_metrics import Snapshots
+from serving.model.model_cache import ModelCache
+from serving.model.registry import FolderRegistry, Registry
 from serving.routes import explain, explanations, health, labels, live, model, predict, predictions
 from serving.service import Service
-from serving.shipper import Shipper, Syncer
-from serving.watch import Watch
-from serving.workers import Snapshots
+from serving.wire import problems
 
 REGISTRY_TIMEOUT = 5.0
 FIRST_LOOK = 10.0  # seconds; while the database or MLflow is away there is nothing to wait for

@@ -7,9 +7,11 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving.intake import class_name
-from serving.keys import HEADER
-from serving.messages import (
+from serving.scoring import Scorer
+from serving.wire.api_keys import HEADER
+from serving.wire.problems import MEDIA_TYPE
+from serving.wire.request_decoding import class_name
+from serving.wire.schemas import (
     Answer,
     Answers,
     ExplainedOut,
@@ -25,8 +27,6 @@ from serving.messages import (
     TruthOut,
     Truths,
 )
-from serving.problems import MEDIA_TYPE
-from serving.scoring import Scorer
 
 LIVE = (LiveHello, LivePrediction, LiveReload, LiveAlert, LiveMissed)
 MESSAGES = (Answer, Answers, ExplainedOut, ExplanationOut, ModelOut, PredictionOut, ProblemOut, TruthOut, Truths, *LIVE)

@@ -11,17 +11,17 @@ from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.rules.contract import Contract
-from pipelines.rules.derive import Deriver
-from serving.commit import Commit
-from serving.identifiers import at, now_ms, uuid7
-from serving.intake import Intake, Transaction
-from serving.journal import Journal, Line, Row
-from serving.live import Live
-from serving.messages import Answer, Risk
-from serving.metrics import Metrics
-from serving.model import Model
-from serving.problems import Problem
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.derived_features import Deriver
+from serving.journal.group_commit import Commit
+from serving.journal.journal import Journal, Line, Row
+from serving.journal.prediction_ids import at, now_ms, uuid7
+from serving.live_feed import Live
+from serving.metrics.metrics import Metrics
+from serving.model.served_model import Model
+from serving.wire.problems import Problem
+from serving.wire.request_decoding import Intake, Transaction
+from serving.wire.schemas import Answer, Risk
 
 Waiting = Sequence[asyncio.Future[bytes]]
 encode = msgspec.json.Encoder().encode

@@ -19,11 +19,11 @@ from uvicorn.supervisors.multiprocess import Process
 
 from pipelines.errors import SixgateError, StackError
 from pipelines.settings import Settings
-from serving import logs
 from serving.app import create_app
-from serving.bounded import BoundedHttp
-from serving.sockets import ListenersOnly
-from serving.workers import follow_parent, shared_folder
+from serving.metrics.worker_metrics import follow_parent, shared_folder
+from serving.wire import json_logs
+from serving.wire.bounded_http import BoundedHttp
+from serving.wire.websocket import ListenersOnly
 
 GRACE = 5  # seconds for requests under way; the shipper has 10 more, and the supervisor waits for 20
 SLOWEST_START = 60.0  # seconds that a worker may need for its imports while others do the same
@@ -75,7 +75,7 @@ def application(settings: Settings, shared: Path | None = None) -> ASGIApp:
 
 def worker_application(settings: Settings, shared: Path) -> ASGIApp:
     """The application of one worker among several; a fault ends the supervisor too, as every worker would meet it."""
-    logs.install()
+    json_logs.install()
     follow_parent()
     try:
         return application(settings, shared)

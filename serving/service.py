@@ -10,20 +10,20 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.contract import Contract
+from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import Settings
 from pipelines.use_case import chosen, keep, read_contract_in_force, read_in_force
-from serving.drift import DriftFigures
-from serving.explainer import ExplainerProcess
-from serving.journal import Journal
-from serving.keys import Keys, KeyScope
-from serving.metrics import Metrics
-from serving.problems import Problem
-from serving.rate import Rate
-from serving.registry import Registry
-from serving.requests import AccessLog, Requests
+from serving.journal.journal import Journal
+from serving.metrics.access_log import AccessLog, Requests
+from serving.metrics.drift_metrics import DriftFigures
+from serving.metrics.metrics import Metrics
+from serving.metrics.worker_metrics import Snapshots
+from serving.model.explainer_client import ExplainerProcess
+from serving.model.registry import Registry
 from serving.scoring import Scorer
-from serving.workers import Snapshots
+from serving.wire.api_keys import Keys, KeyScope
+from serving.wire.problems import Problem
+from serving.wire.rate_limit import Rate
 
 BODY_LIMIT = 2 * 2**20
 

@@ -15,15 +15,15 @@ import uvloop
 
 import serving.app  # noqa: F401  # what a worker holds in memory
 from pipelines.errors import SixgateError
-from pipelines.rules.bundle import FILES, digest
-from pipelines.rules.contract import Contract
-from pipelines.rules.ledger import Served
-from pipelines.rules.trial import REFUSED, Trial
-from serving.journal import Journal
-from serving.messages import Answer
-from serving.metrics import Metrics
-from serving.model import load
+from pipelines.rules.model.bundle import FILES, digest
+from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.promotion.serving_trial import REFUSED, Trial
+from pipelines.rules.use_case.contract import Contract
+from serving.journal.journal import Journal
+from serving.metrics.metrics import Metrics
+from serving.model.served_model import load
 from serving.scoring import Scorer
+from serving.wire.schemas import Answer
 
 ROUNDS = 3  # of which each request's least time counts: another process's turn is not the model's
 

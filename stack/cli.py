@@ -120,8 +120,8 @@ def demo() -> None:
         raise SixgateError("the stack runs under another policy, with windows too long for the story: `make down`, then again")
     settings = Settings.load()
 
-    from pipelines.render import decision_view, ledger_table
-    from stack.demo import Demo
+    from pipelines.reporting.tables import decision_view, ledger_table
+    from stack.demo.walkthrough import Demo
 
     with contextlib.closing(Demo(settings, console, begun)) as told:
         if told.ledger():
@@ -152,7 +152,7 @@ def simulate(
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from pipelines.use_case import read_contract
-    from stack.traffic import Plan, Sent, Traffic, draw
+    from stack.demo.traffic import Plan, Sent, Traffic, draw
 
     settings = Settings.load()
     transactions = draw(count, days=days, drift=frozenset(drift or ()), seed=seed, shuffle=not in_order)
@@ -191,7 +191,7 @@ def baseline(
     """Freeze a sample and its profile as the baseline that drift is measured against. The one in use is never overwritten."""
     from pipelines.stores.artifacts import Artifacts
     from pipelines.use_case import read_contract, require_name
-    from stack.baseline import freeze, freeze_snapshot
+    from stack.demo.shipped_baselines import freeze, freeze_snapshot
 
     settings = Settings.load()
     require_name(settings.reference, use_case)

@@ -19,13 +19,14 @@ from pipelines.settings import ROOT, Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import connect
 from pipelines.use_case import chosen
-from stack import child, problems
-from stack.confinement import version
-from stack.environments import Environments
+from stack import problems
 from stack.home import Home, Secrets, airflow_pages, home_of
-from stack.postgres import Postgres
-from stack.programs import health_checks, programs
-from stack.supervisor import Supervisor
+from stack.processes import child
+from stack.processes.confinement import version
+from stack.processes.environments import Environments
+from stack.processes.postgres import Postgres
+from stack.processes.programs import health_checks, programs
+from stack.processes.supervisor import Supervisor
 
 Say = Callable[[str], None]
 STARTING = ("server", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
@@ -184,7 +185,7 @@ def _start_programs(stack: Stack, say: Say) -> None:
         jobs: dict[str, Future[None]] = {
             "sixgate's schema is current": pool.submit(
                 _command,
-                [sys.executable, "-m", "pipelines.stores.schema"],
+                [sys.executable, "-m", "pipelines.stores.migrations"],
                 "the sixgate schema",
                 stack.environments.migration(),
             ),

@@ -10,12 +10,12 @@ import psycopg
 
 from pipelines.errors import UseCaseError
 from pipelines.records import Replica
-from pipelines.rules.ledger import Served, champion
+from pipelines.rules.promotion.ledger import Served, champion
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.use_case import chosen, read_in_force
-from stack.airflow import Airflow
+from stack.airflow_client import Airflow
 
 ASK_SECONDS = 5.0  # just after its start Airflow takes its time; one that is down refuses at once
 NO_KIND = ("housekeeping", "use_cases")  # files in dags/ that make no DAG per use case

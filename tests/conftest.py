@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 
-from stack import throwaway
-from stack.postgres import Postgres
-from stack.throwaway import RunningRegistry
+from stack import temporary_services
+from stack.processes.postgres import Postgres
+from stack.temporary_services import RunningRegistry
 
 settings.register_profile("any machine", deadline=None)  # tests run side by side, and time out as a whole
 settings.load_profile("any machine")
@@ -22,7 +22,7 @@ settings.load_profile("any machine")
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, str]]:
     """A server that nobody else uses, with its password; server and data are gone afterwards."""
-    with throwaway.database(tmp_path_factory.mktemp("postgres"), options=("-c", "fsync=off")) as server:
+    with temporary_services.database(tmp_path_factory.mktemp("postgres"), options=("-c", "fsync=off")) as server:
         yield server
 
 
@@ -44,14 +44,14 @@ def new_database(postgres: tuple[Postgres, str]) -> Callable[[], str]:
 def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """A migrated database of this module's own."""
     url = new_database()
-    throwaway.migrate(url, tmp_path_factory.mktemp("home"))
+    temporary_services.migrate(url, tmp_path_factory.mktemp("home"))
     return url
 
 
 @pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
     """An MLflow server that nobody else uses, with its passwords."""
-    with throwaway.mlflow(tmp_path_factory.mktemp("mlflow"), throwaway.free_port()) as registry:
+    with temporary_services.mlflow(tmp_path_factory.mktemp("mlflow"), temporary_services.free_port()) as registry:
         yield registry
 
 
@@ -59,7 +59,7 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry
 def mlflow_uri(mlflow: RunningRegistry) -> Iterator[str]:
     """Its address; this process, and those that it starts, sign in as steps do."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in throwaway.sign_in(mlflow.passwords).items():
+        for name, value in temporary_services.sign_in(mlflow.passwords).items():
             patch.setenv(name, value)
         yield mlflow.uri
 

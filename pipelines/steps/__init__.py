@@ -6,17 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ParameterError, StepSkipped
-from pipelines.rules.parameters import why_step_refused
+from pipelines.rules.use_case.run_parameters import why_step_refused
 
 if TYPE_CHECKING:  # the command line lists the steps, and must stay light
-    from pipelines.wiring import Context
+    from pipelines.context import Context
 
-STEPS = (
-    "check_conditions", "validate_data", "train", "shadow_evaluate", "approve",
-    "needs_review", "review", "final_validation", "promote", "check",
-    "roll_up", "measure", "alert", "notify", "report", "wake_retraining", "guard",
-    "plan", "explain", "summarise",
-)  # fmt: skip
+# The steps of each folder, in the order in which their DAGs run them.
+FOLDERS = {
+    "retraining": ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve"),
+    "promotion": ("needs_review", "review", "select_rollback", "final_validation", "promote"),
+    "monitoring": ("roll_up", "measure", "alert", "notify", "report", "wake_retraining", "guard"),
+    "explanation": ("plan", "explain", "summarise"),
+}
+MODULES = {name: f"pipelines.steps.{folder}.{name}" for folder, names in FOLDERS.items() for name in names}
+STEPS = tuple(MODULES)
 POLICY_INVALID = "policy_invalid"  # cause of an alert
 
 log = logging.getLogger(__name__)
@@ -24,7 +27,7 @@ log = logging.getLogger(__name__)
 
 def goes_back(name: str, params: dict[str, Any]) -> bool:
     """Whether a step is part of a rollback, which never depends on the use case's files."""
-    return name == "check" or (name in ("final_validation", "promote") and params.get("version") is not None)
+    return name == "select_rollback" or (name in ("final_validation", "promote") and params.get("version") is not None)
 
 
 def perform(name: str, context: "Context") -> Any:
@@ -36,7 +39,7 @@ def perform(name: str, context: "Context") -> Any:
         raise ParameterError(refused)
     try:
         _watch_policy(context)
-        return import_module(f"pipelines.steps.{name}").run(context)
+        return import_module(MODULES[name]).run(context)
     except StepSkipped:
         raise
     except Exception as error:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from pipelines.errors import EvidenceError
 from pipelines.records import Alert
-from pipelines.rules.news import SEVERITIES
+from pipelines.rules.monitoring.notifications import SEVERITIES
 from pipelines.stores.database import Connection, queries
 
 

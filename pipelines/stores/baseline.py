@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.binning import Profile
-from pipelines.rules.contract import Contract
+from pipelines.rules.monitoring.binning import Profile
+from pipelines.rules.use_case.contract import Contract
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +57,8 @@ def read_baseline(folder: Path, contract: Contract) -> pa.Table:
 
 def write_baseline(folder: Path, contract: Contract, table: pa.Table, manifest_of: "dict[str, str | int | float]") -> Manifest:
     """Freeze a snapshot table as the baseline of a use case, with its profile."""
-    from pipelines.rules.binning import profiles
-    from pipelines.rules.derive import Deriver
+    from pipelines.rules.monitoring.binning import profiles
+    from pipelines.rules.use_case.derived_features import Deriver
     from pipelines.stores.dataset import features_of
 
     path = folder / "baseline.parquet"

@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError
-from pipelines.rules.contract import Contract
-from pipelines.rules.derive import Deriver
-from pipelines.rules.frame import Frame, concatenate, numbers
-from pipelines.rules.rows import TIMESTAMP, outdated
-from pipelines.rules.validation import Common
+from pipelines.rules.data.dataset_checks import Common
+from pipelines.rules.data.frame import Frame, concatenate, numbers
+from pipelines.rules.data.row_checks import TIMESTAMP, outdated
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import Settings
-from pipelines.stores import bulk
+from pipelines.stores import arrow_reads
 from pipelines.stores.artifacts import Artifacts
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def logged(settings: Settings, contract: Contract, *, since: datetime, matured_b
     """Predictions of the window with the labels known at `as_of`; unlabelled ones too."""
     edges = [since + part * (matured_before - since) / PARTS for part in range(PARTS)] + [matured_before]
     runs = [(contract.use_case, begin, end, contract.hash, as_of) for begin, end in itertools.pairwise(edges)]
-    return concatenate([_logged(part, contract) for part in bulk.each(settings, "evidence", runs)])
+    return concatenate([_logged(part, contract) for part in arrow_reads.each(settings, "labelled_predictions", runs)])
 
 
 def _logged(table: pa.Table, contract: Contract) -> Frame:
@@ -37,7 +37,7 @@ def _logged(table: pa.Table, contract: Contract) -> Frame:
     return Frame(
         event_times=_times(table["event_time"]),
         transaction_ids=table["transaction_id"].take(everything).combine_chunks(),
-        features=np.asfortranarray(bulk.matrix(table["features"], len(contract.columns))),
+        features=np.asfortranarray(arrow_reads.matrix(table["features"], len(contract.columns))),
         labels=np.array(pc.fill_null(table["label"].cast(pa.int8()), -1)),
         scores=np.array(table["score"]),
         thresholds=np.array(table["threshold"]),

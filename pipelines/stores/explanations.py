@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError
 from pipelines.records import Claimed, Explanation, Prediction
-from pipelines.rules.attribution import Attribution
+from pipelines.rules.explanation.attribution import Attribution
 from pipelines.stores.database import Connection, queries
 
 COPY = "COPY explained FROM STDIN (FORMAT binary)"

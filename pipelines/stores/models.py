@@ -7,8 +7,8 @@ from psycopg.types.json import Jsonb
 
 from pipelines.errors import EvidenceError
 from pipelines.records import ModelRecord
-from pipelines.rules.contract import Contract
-from pipelines.rules.reference import Reference
+from pipelines.rules.monitoring.training_profile import Reference
+from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.database import Connection, queries
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.contract import Contract
-from pipelines.rules.default_policy import DEFAULT_POLICY
-from pipelines.rules.ledger import champion
-from pipelines.rules.policy import Policy, parse_policy
+from pipelines.rules.promotion.ledger import champion
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.default_policy import DEFAULT_POLICY
+from pipelines.rules.use_case.policy import Policy, parse_policy
 from pipelines.stores.database import Connection
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.ledger import Ledger

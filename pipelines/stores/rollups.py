@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from pipelines.errors import EvidenceError
-from pipelines.rules.performance import ScoreCounts
-from pipelines.rules.rollup import Rollup
+from pipelines.rules.monitoring.performance import ScoreCounts
+from pipelines.rules.monitoring.rollup import Rollup
 from pipelines.stores.database import Connection, queries
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,12 +12,12 @@ from sixgate_airflow.access import HEADERS, Access, database
 
 from drift_page.view import view
 from pipelines.errors import EvidenceError
-from pipelines.rules.alarms import driving
+from pipelines.rules.monitoring.alert_rules import driving
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection
-from pipelines.stores.monitoring import MetricStore
+from pipelines.stores.metrics import MetricStore
 from pipelines.use_case import read_in_force
 
 SHOWN_ALERTS = 30

@@ -15,7 +15,7 @@ from sixgate_airflow.access import HEADERS, Access, database
 from explanation_page.view import overview, prediction_view
 from pipelines.errors import EvidenceError, UnknownPrediction
 from pipelines.records import Prediction
-from pipelines.rules.attribution import PERIOD
+from pipelines.rules.explanation.attribution import PERIOD
 from pipelines.settings import Settings
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.records import Explanation, Prediction
-from pipelines.rules.attribution import Attribution, shift
-from pipelines.rules.contract import Contract
-from pipelines.rules.reasons import Reason, reasons
-from pipelines.rules.reference import Reference
+from pipelines.rules.explanation.attribution import Attribution, shift
+from pipelines.rules.explanation.reason_codes import Reason, reasons
+from pipelines.rules.monitoring.training_profile import Reference
+from pipelines.rules.use_case.contract import Contract
 
 WIDTH = 160  # pixels of the longest bar
 

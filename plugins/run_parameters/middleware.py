@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.rules.parameters import kind_of_dag, why_run_refused
+from pipelines.rules.use_case.run_parameters import kind_of_dag, why_run_refused
 
 LARGEST_BODY = 2**20  # bytes
 INVALID_BODY = b"[]"

@@ -2,7 +2,7 @@
 
 from airflow.sdk import Asset
 
-from pipelines.rules.policy import Policy
+from pipelines.rules.use_case.policy import Policy
 
 
 def drift_asset(policy: Policy) -> Asset:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.default_policy import DEFAULT_POLICY
-from pipelines.rules.policy import Policy, parse_policy
+from pipelines.rules.use_case.default_policy import DEFAULT_POLICY
+from pipelines.rules.use_case.policy import Policy, parse_policy
 from pipelines.use_case import ALL, UseCase, chosen, read_each, read_in_force
 
 DEFAULTS: dict[str, Any] = {

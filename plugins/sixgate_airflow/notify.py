@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import BaseNotifier, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException
 
-from pipelines.rules.policy import Policy
+from pipelines.rules.use_case.policy import Policy
 from sixgate_airflow.step import StepProcess
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from airflow.sdk import Context, Param
 from airflow.sdk.exceptions import AirflowFailException
 
-from pipelines.rules.parameters import DAG_PARAMETERS, why_run_refused
+from pipelines.rules.use_case.run_parameters import DAG_PARAMETERS, why_run_refused
 
 
 def run_params(kind: str) -> dict[str, Param]:

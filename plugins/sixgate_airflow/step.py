@@ -12,7 +12,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator, BaseOperatorLink, BranchMixIn, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from pipelines.rules.policy import Policy
+from pipelines.rules.use_case.policy import Policy
 
 SKIPPED, REFUSED = 99, 2
 AIRFLOWS_OWN = re.compile(r"AIRFLOW__|AIRFLOW_CONN_|AIRFLOW_VAR_|SIXGATE_AIRFLOW_DATABASE_URL$")

@@ -6,14 +6,14 @@ import math
 import numpy as np
 from fastapi import APIRouter
 
-from pipelines.rules.bundle import TOLERANCE, sigmoid
-from serving.front import Hot
-from serving.intake import example
-from serving.messages import ExplainedOut, contributions
+from pipelines.rules.model.bundle import TOLERANCE, sigmoid
+from serving.hot_path import Hot
 from serving.openapi import documented, row_name
-from serving.problems import Problem
 from serving.scoring import Scorer, encode, no_score, risk
 from serving.service import Service
+from serving.wire.problems import Problem
+from serving.wire.request_decoding import example
+from serving.wire.schemas import ExplainedOut, contributions
 
 log = logging.getLogger(__name__)
 

@@ -15,19 +15,19 @@ from starlette.responses import Response
 
 from pipelines.errors import UnknownPrediction, UseCaseError
 from pipelines.records import Explanation, Prediction
-from pipelines.rules.contract import Contract
+from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import Settings
 from pipelines.stores.database import connect
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.use_case import read_in_force
-from serving.identifiers import moment
-from serving.lookup import find
-from serving.messages import ExplanationOut, contributions
+from serving.journal.lookup import find
+from serving.journal.prediction_ids import moment
 from serving.openapi import documented
-from serving.problems import Problem
 from serving.scoring import Scorer
 from serving.service import Service
+from serving.wire.problems import Problem
+from serving.wire.schemas import ExplanationOut, contributions
 
 SHIPPED_WITHIN, SHIPS_IN = timedelta(minutes=1), timedelta(seconds=2)
 COMPUTED_WITHIN = timedelta(seconds=30)  # after a run of the DAG began

@@ -5,8 +5,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from pipelines.errors import UseCaseError
-from serving.problems import Problem, document
 from serving.service import Service
+from serving.wire.problems import Problem, document
 
 
 def routes(service: Service) -> APIRouter:

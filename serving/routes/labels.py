@@ -11,11 +11,11 @@ from starlette.responses import Response
 from pipelines.records import Label
 from pipelines.stores.database import connect
 from pipelines.stores.labels import LabelStore
-from serving.intake import KEY_RULE, MOMENT_RULE, decode, moment
-from serving.messages import MAX_LABELS, Truth, TruthOut, Truths
 from serving.openapi import documented
 from serving.scoring import Scorer
 from serving.service import Service, read_body
+from serving.wire.request_decoding import KEY_RULE, MOMENT_RULE, decode, moment
+from serving.wire.schemas import MAX_LABELS, Truth, TruthOut, Truths
 
 EXAMPLE = {"labels": [{"transaction_id": "t-1", "label": 1}]}
 TRUTHS = msgspec.json.Decoder(Truths)

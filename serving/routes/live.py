@@ -9,13 +9,13 @@ import msgspec
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from serving import intake
-from serving.keys import HEADER
-from serving.live import LISTENERS, Listener
-from serving.messages import LiveHello
-from serving.problems import Problem, refusal
+from serving.live_feed import LISTENERS, Listener
 from serving.scoring import Scorer
 from serving.service import Service
+from serving.wire import request_decoding
+from serving.wire.api_keys import HEADER
+from serving.wire.problems import Problem, refusal
+from serving.wire.schemas import LiveHello
 
 PROTOCOL = "sixgate"  # a browser can't send headers: it offers ["sixgate", <key>] as subprotocols instead
 SAMPLE = 0.1
@@ -86,9 +86,9 @@ def key_of(socket: WebSocket) -> bytes | None:
 def sample_of(socket: WebSocket) -> float:
     """The share of predictions that is asked for, or a 422 Problem."""
     for name in socket.query_params.keys() - {"sample"}:
-        raise intake.refusal(name, socket.query_params[name], "is not known; known is sample")
+        raise request_decoding.refusal(name, socket.query_params[name], "is not known; known is sample")
     given = socket.query_params.get("sample", str(SAMPLE))
     with contextlib.suppress(ValueError):
         if 0 <= (share := float(given)) <= 1 and not math.isnan(share):
             return share
-    raise intake.refusal("sample", given, "must be a share from 0 to 1")
+    raise request_decoding.refusal("sample", given, "must be a share from 0 to 1")

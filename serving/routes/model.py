@@ -5,10 +5,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.messages import ModelOut
 from serving.openapi import documented
 from serving.scoring import Scorer
 from serving.service import Service
+from serving.wire.schemas import ModelOut
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:

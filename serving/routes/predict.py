@@ -4,12 +4,12 @@ from collections.abc import Awaitable
 
 from fastapi import APIRouter
 
-from serving.front import Hot
-from serving.intake import example
-from serving.messages import Answer, Answers
+from serving.hot_path import Hot
 from serving.openapi import batch_name, documented, row_name
 from serving.scoring import Scorer, encode
 from serving.service import Service
+from serving.wire.request_decoding import example
+from serving.wire.schemas import Answer, Answers
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:

@@ -7,13 +7,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipelines.rules.reasons import named
+from pipelines.rules.explanation.reason_codes import named
 from pipelines.stores.database import connect
-from serving.lookup import find
-from serving.messages import PredictionOut
+from serving.journal.lookup import find
 from serving.openapi import documented
 from serving.scoring import Scorer
 from serving.service import Service
+from serving.wire.schemas import PredictionOut
 
 
 def routes(service: Service, scorer: Scorer) -> APIRouter:

@@ -1,4 +1,4 @@
-"""Alembic's entry: it is handed a connection by `pipelines.stores.schema`."""
+"""Alembic's entry: it is handed a connection by `pipelines.stores.migrations`."""
 
 from alembic import context
 

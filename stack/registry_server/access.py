@@ -7,7 +7,7 @@ that may only read what serves, an account that may write runs and versions but 
 import re
 from urllib.parse import urlsplit
 
-from pipelines.rules.bundle import WARM_UP
+from pipelines.rules.model.bundle import WARM_UP
 
 STEPS, SERVER = "steps", "server"
 API = re.compile(r"/(?:ajax-)?api/\d\.\d/")

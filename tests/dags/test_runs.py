@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from pipelines.settings import ROOT
-from stack.throwaway import free_port
+from stack.temporary_services import free_port
 from tests.dags.listeners import hook, mailbox
 
 Test = Callable[..., dict[str, str]]

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.settings import ROOT, Settings
 from stack import lifecycle
-from stack.throwaway import free_port
+from stack.temporary_services import free_port
 
 PORTS = ("SIXGATE_PG_PORT", "SIXGATE_AIRFLOW_PORT", "SIXGATE_MLFLOW_PORT", "SIXGATE_API_PORT")
 

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.settings import Settings
 from stack import lifecycle
-from stack.airflow import Airflow
+from stack.airflow_client import Airflow
 from tests.e2e.test_story import sixgate, until, wait_for_two_heartbeats
 
 pytestmark = pytest.mark.timeout(600)

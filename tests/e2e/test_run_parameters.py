@@ -17,7 +17,7 @@ import pytest
 from pipelines.errors import StackError
 from pipelines.settings import Settings
 from stack import lifecycle
-from stack.airflow import Airflow
+from stack.airflow_client import Airflow
 from tests.e2e.test_story import CHROMIUM, signed_in
 
 pytestmark = pytest.mark.timeout(600)

@@ -26,11 +26,11 @@ import pytest
 from psycopg import sql
 
 from pipelines.settings import ROOT, Settings
-from stack.airflow import Airflow
-from stack.confinement import version
-from stack.environments import Environments
+from stack.airflow_client import Airflow
 from stack.home import Home, home_of
-from stack.postgres import DATABASES, Postgres
+from stack.processes.confinement import version
+from stack.processes.environments import Environments
+from stack.processes.postgres import DATABASES, Postgres
 from stack.registry_server.access import SERVER, STEPS
 from tests.e2e.test_story import CHROMIUM, pages, signed_in
 

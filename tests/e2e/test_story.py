@@ -21,12 +21,13 @@ from rich.console import Console
 from pipelines.settings import Settings
 from pipelines.stores.artifacts import Artifacts
 from pipelines.use_case import read_contract
-from stack import child, lifecycle
-from stack.airflow import Airflow
-from stack.baseline import as_snapshot
-from stack.demo import Demo
+from stack import lifecycle
+from stack.airflow_client import Airflow
+from stack.demo.shipped_baselines import as_snapshot
+from stack.demo.simulator import World, simulate
+from stack.demo.walkthrough import Demo
 from stack.home import airflow_pages, home_of
-from stack.world import World, simulate
+from stack.processes import child
 
 pytestmark = pytest.mark.timeout(600)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pipelines.context import Context, context
 from pipelines.settings import Settings
-from pipelines.wiring import Context, context
 from tests.integration.logged import NOW, rewrite
 from tests.integration.server import Database, Server, promote
 

@@ -9,14 +9,14 @@ import msgspec
 import numpy as np
 import psycopg
 
+from pipelines.context import Context
 from pipelines.records import Label
 from pipelines.settings import ROOT
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
 from pipelines.use_case import read_contract
-from pipelines.wiring import Context
-from serving.identifiers import uuid7
-from serving.journal import Line, Row
+from serving.journal.journal import Line, Row
+from serving.journal.prediction_ids import uuid7
 
 CONTRACT = read_contract(ROOT / "reference" / "fraud")
 NOW = datetime.now(UTC)

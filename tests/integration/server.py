@@ -16,9 +16,9 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 
-from pipelines.rules.ledger import Served
+from pipelines.rules.promotion.ledger import Served
 from pipelines.settings import ROOT
-from stack.throwaway import free_port
+from stack.temporary_services import free_port
 from tests.unit.serving import made
 
 NOBODY = "postgresql://nobody:x@127.0.0.1:1/nothing"

@@ -27,23 +27,23 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
-from pipelines import cli
+from pipelines.cli import app
+from pipelines.context import Context, context
 from pipelines.errors import ModelRejected, StepSkipped
-from pipelines.rules.alarms import ATTRIBUTION, alarms
-from pipelines.rules.bundle import Calibration
-from pipelines.rules.candidates import Candidate
-from pipelines.rules.check import References, Span, Traffic, check
-from pipelines.rules.contract import Contract
-from pipelines.rules.reference import Reference
+from pipelines.rules.model.bundle import Calibration
+from pipelines.rules.monitoring.alert_rules import ATTRIBUTION, alarms
+from pipelines.rules.monitoring.drift_check import References, Span, Traffic, check
+from pipelines.rules.monitoring.training_profile import Reference
+from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
-from pipelines.steps.train import register
+from pipelines.steps.retraining.train import register
 from pipelines.stores.baseline import read_manifest
+from pipelines.stores.model_registry import Account
 from pipelines.stores.predictions import PredictionLog, time_of
-from pipelines.stores.registry import Account
-from pipelines.wiring import Context, context
-from serving.identifiers import uuid7
-from serving.journal import Line, Row
+from serving.journal.journal import Line, Row
+from serving.journal.prediction_ids import uuid7
 from tests.integration.logged import CONTRACT, rewrite
 
 PLAIN = Account(params={}, metrics={}, below=(), figures={}, card="made for a test")
@@ -284,7 +284,7 @@ def process(settings: Settings, code: str, chunk: str) -> subprocess.Popen[bytes
         "SIXGATE_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri, "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay),
     }  # fmt: skip
     step = ["sixgate", "step", "explain", "--run-id", "r", "--params", json.dumps({"chunk": chunk})]
-    command = [sys.executable, "-c", f"import sys\n{code}\nsys.argv = {step!r}\nfrom pipelines.cli import main\nmain()"]
+    command = [sys.executable, "-c", f"import sys\n{code}\nsys.argv = {step!r}\nfrom pipelines.cli.app import main\nmain()"]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -293,7 +293,7 @@ def test_a_killed_task_goes_on_where_it_was_and_writes_nothing_twice(
 ) -> None:  # fmt: skip
     ids = log.ship(9000)
     (chunk,) = run("plan", changed=ALL)
-    small = "import pipelines.steps.explain as step\nstep.BATCH = 1000"
+    small = "import pipelines.steps.explanation.explain as step\nstep.BATCH = 1000"
     first = process(settings, small, chunk["chunk"])
     deadline = time.monotonic() + 60
     done: dict[UUID, dict[str, Any]] = {}
@@ -329,7 +329,8 @@ def test_a_row_that_ends_its_process_fails_alone_after_three_attempts(
         "UPDATE prediction_logs SET features[1] = -12345 WHERE prediction_id = %s AND scored_at = %s", (killer, time_of(killer))
     )
     deadly = (
-        "import os, signal, numpy as np\nimport pipelines.rules.explain as rule\nusual = rule.Explainer.__call__\n"
+        "import os, signal, numpy as np\nimport pipelines.rules.explanation.shap_explainer as rule\n"
+        "usual = rule.Explainer.__call__\n"
         "def deadly(self, features):\n    (features == -12345).any() and os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return usual(self, features)\nrule.Explainer.__call__ = deadly"
     )
@@ -471,21 +472,21 @@ def test_the_command_explains_a_prediction_and_keeps_what_it_found(
                         ("MLFLOW_TRACKING_URI", settings.mlflow_tracking_uri)):  # fmt: skip
         monkeypatch.setenv(f"SIXGATE_{name}", str(value))
     (one,) = log.ship(1)
-    shown = CliRunner().invoke(cli.app, ["explain", str(one)])
+    shown = CliRunner().invoke(app.app, ["explain", str(one)])
     assert shown.exit_code == 0, shown.output
     values, base = log.expected([one], 1)
     most = int(np.abs(values[0]).argmax())
     assert CONTRACT.columns[most] in shown.output and "█" * 16 in shown.output and f"base value {base:+.4f}" in shown.output
     assert kept(wired)[one]["status"] == "COMPLETED"
-    found = json.loads(CliRunner().invoke(cli.app, ["explain", str(one), "--json"]).output)
+    found = json.loads(CliRunner().invoke(app.app, ["explain", str(one), "--json"]).output)
     assert [r["contribution"] for r in found["reasons"]] == pytest.approx(sorted(values[0], key=lambda v: -abs(v)), abs=1e-5)
     body = json.loads(msgspec.json.encode(CONTRACT))
     body["features"][0] |= {"name": "sum_spent", "description": "what was spent"}
     former = msgspec.convert(body, Contract).hash
     wired.connection.execute("INSERT INTO contracts VALUES (%s, 'fraud', %s)", [former, Jsonb(body)])
     wired.connection.execute("UPDATE prediction_logs SET contract_hash = %s WHERE prediction_id = %s", [former, one])
-    assert "what was spent, " in CliRunner().invoke(cli.app, ["explain", str(one)]).output, "in the words of its own contract"
-    assert "no prediction has the id" in str(CliRunner().invoke(cli.app, ["explain", str(UUID(int=2**128 - 1))]).exception)
-    unknown = CliRunner().invoke(cli.app, ["explain", str(UUID(uuid7(int(time.time() * 1000), 1)[0]))])
+    assert "what was spent, " in CliRunner().invoke(app.app, ["explain", str(one)]).output, "in the words of its own contract"
+    assert "no prediction has the id" in str(CliRunner().invoke(app.app, ["explain", str(UUID(int=2**128 - 1))]).exception)
+    unknown = CliRunner().invoke(app.app, ["explain", str(UUID(uuid7(int(time.time() * 1000), 1)[0]))])
     assert "is logged" in str(unknown.exception)
-    assert CliRunner().invoke(cli.app, ["explain", str(uuid4())[:8]]).exit_code == 2
+    assert CliRunner().invoke(app.app, ["explain", str(uuid4())[:8]]).exit_code == 2

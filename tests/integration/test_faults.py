@@ -12,12 +12,12 @@ import psutil
 import psycopg
 
 from pipelines.settings import Settings
-from serving.identifiers import at, now_ms, uuid7
-from serving.journal import Journal, Line, Row, read
-from serving.metrics import Metrics
-from serving.shipper import Shipper
-from stack.postgres import Postgres
-from stack.throwaway import free_port, migrate, running
+from serving.background.shipper import Shipper
+from serving.journal.journal import Journal, Line, Row, read
+from serving.journal.prediction_ids import at, now_ms, uuid7
+from serving.metrics.metrics import Metrics
+from stack.processes.postgres import Postgres
+from stack.temporary_services import free_port, migrate, running
 from tests.integration.server import NOBODY, Database, Server, Traffic, logged, one, promote, report, until
 from tests.unit.serving import made
 

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from benchmarks import fuzz
-from stack.throwaway import migrate
+from stack.temporary_services import migrate
 from tests.integration.server import Server, promote
 
 WANTED = os.environ.get("SIXGATE_FUZZ")

@@ -17,7 +17,8 @@ import pytest
 from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
 
-from pipelines import cli
+from pipelines.cli import app
+from pipelines.context import Context, context
 from pipelines.errors import (
     DataError,
     EvidenceError,
@@ -28,27 +29,26 @@ from pipelines.errors import (
     StepSkipped,
     UnknownPrediction,
 )
+from pipelines.ingestion import ingest
 from pipelines.records import Label, Prediction
-from pipelines.rules.bundle import KnownAnswers
-from pipelines.rules.derive import Deriver
-from pipelines.rules.explain import Explainer
-from pipelines.rules.guard import on_probation
-from pipelines.rules.ledger import champion
-from pipelines.rules.rows import snapshot_schema
+from pipelines.rules.data.row_checks import snapshot_schema
+from pipelines.rules.explanation.shap_explainer import Explainer
+from pipelines.rules.model.bundle import KnownAnswers
+from pipelines.rules.promotion.champion_guard import on_probation
+from pipelines.rules.promotion.ledger import champion
+from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
-from pipelines.steps.ingest import ingest
-from pipelines.steps.shadow_evaluate import replay
+from pipelines.steps.retraining.shadow_evaluate import replay
 from pipelines.stores.dataset import features_of
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
-from pipelines.stores.production import CHALLENGER, Production
-from pipelines.stores.replay import Replay
-from pipelines.wiring import Context, context
-from serving.identifiers import uuid7
-from serving.journal import Line, Row
-from stack.baseline import SEED, as_snapshot
-from stack.world import World, simulate
+from pipelines.stores.registered_model import Replay
+from pipelines.stores.registry_client import CHALLENGER, Production
+from serving.journal.journal import Line, Row
+from serving.journal.prediction_ids import uuid7
+from stack.demo.shipped_baselines import SEED, as_snapshot
+from stack.demo.simulator import World, simulate
 from tests.integration.logged import rewrite
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -236,20 +236,19 @@ def runs_below(client: Any, info: Any) -> list[Any]:
 def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
     wired: Context, run: Run, first: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines import swap
-    from pipelines.steps import promote
+    from pipelines.steps.promotion import model_swap, promote
 
     decision = wired.decisions.get("fraud", first["decision_id"])
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         wired.connection.execute("DELETE FROM promotions WHERE use_case = 'fraud'")
     monkeypatch.setattr(promote, "promotion_id", lambda use_case, number: UUID(int=number))
     monkeypatch.setattr(promote, "why_refused", lambda *_, **__: None)
-    monkeypatch.setattr(swap, "_wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(model_swap, "_wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run("cut", "promote", decision_id=decision.id)
     states = [entry.state for entry in wired.ledger.of(UUID(int=decision.id))]
     assert states == ["INTENDED"]
-    monkeypatch.setattr(swap, "_wait", lambda *_: "acknowledged")
+    monkeypatch.setattr(model_swap, "_wait", lambda *_: "acknowledged")
     run("cut", "promote", decision_id=decision.id)
     assert [entry.state for entry in wired.ledger.of(UUID(int=decision.id))] == ["INTENDED", "DONE"]
     assert in_production(wired) == decision.challenger_version
@@ -347,12 +346,12 @@ def test_a_decision_is_judged_again_to_the_same_verdict_whatever_was_corrected_s
     monkeypatch.setenv("SIXGATE_HOME", str(wired.settings.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", wired.settings.mlflow_tracking_uri)
     again = ["decisions", "replay", str(decision.id)]
-    same = CliRunner().invoke(cli.app, again)
+    same = CliRunner().invoke(app.app, again)
     assert same.exit_code == 0, same.output
     assert "the same as recorded: APPROVED" in same.output
     stricter = {**decision.policy, "gates": {**decision.policy["gates"], "recall": 0.9999}}
     rewrite(wired.connection, "UPDATE decision_records SET policy = %s WHERE id = %s", (Jsonb(stricter), decision.id))
-    other = CliRunner().invoke(cli.app, [*again, "--json"])
+    other = CliRunner().invoke(app.app, [*again, "--json"])
     assert other.exit_code == 1
     assert json.loads(other.output)["differences"] == [
         "recall: outcome was PASS, is FAIL", "recall: threshold was 0.4, is 0.9999", "the verdict was APPROVED, is REJECTED"
@@ -705,13 +704,13 @@ def test_a_new_champion_that_breaks_its_promise_wakes_the_way_back(wired: Contex
     assert f"version {promotion.to_version} finds 0 of 60 positives" in woken["message"]
     (alert,) = [alert for alert in wired.alerts.recent("fraud") if alert.cause == "guard"]
     assert (alert.state, alert.severity) == ("OPEN", "SEVERE")
-    found = run("way-back", "check", trigger="asset_triggered")
+    found = run("way-back", "select_rollback", trigger="asset_triggered")
     assert (found["version"], found["from_version"]) == (promotion.from_version, promotion.to_version)
     assert found["reason"] == f"the new champion breaks its promise: {woken['message']}"
     assert run("way-back", *PROMOTE, trigger="asset_triggered", **found)["version"] == found["version"]
     assert in_production(wired) == promotion.from_version
     with pytest.raises(StepSkipped, match="is gone already"):
-        run("way-back-again", "check", trigger="asset_triggered")
+        run("way-back-again", "select_rollback", trigger="asset_triggered")
     with pytest.raises(StepSkipped, match="no champion was promoted lately"):
         run("guard-after", "guard")
     assert [a.state for a in wired.alerts.recent("fraud") if a.cause == "guard"] == ["RESOLVED"]

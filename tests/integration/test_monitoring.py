@@ -13,14 +13,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from pipelines.context import Context, context
 from pipelines.errors import EvidenceError, StepSkipped
-from pipelines.rules.binning import count
-from pipelines.rules.divergence import psi
-from pipelines.rules.news import news
+from pipelines.rules.monitoring.binning import count
+from pipelines.rules.monitoring.notifications import news
+from pipelines.rules.statistics.divergence import psi
 from pipelines.settings import ROOT
 from pipelines.steps import perform
 from pipelines.stores.baseline import read_manifest
-from pipelines.wiring import Context, context
 from tests.integration.logged import NOW, Log
 
 HOUR = timedelta(hours=1)

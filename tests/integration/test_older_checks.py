@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import pytest
 
+from pipelines.context import Context
 from pipelines.errors import StepSkipped
 from pipelines.records import Metric
-from pipelines.rules.ledger import Served
-from pipelines.steps.measure import references
+from pipelines.rules.promotion.ledger import Served
+from pipelines.steps.monitoring.measure import references
 from pipelines.stores.baseline import read_manifest
-from pipelines.wiring import Context
-from serving.drift import DriftFigures
+from serving.metrics.drift_metrics import DriftFigures
 from tests.integration.logged import NOW, Log
 from tests.integration.server import Database, enter
 from tests.integration.test_monitoring import CHECK, HOUR, THIS_HOUR, drawn, odd_traffic, run

@@ -18,16 +18,17 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import cli, swap
+from pipelines.cli import app
+from pipelines.context import Context, context
 from pipelines.errors import PromotionBusy, PromotionRefused
-from pipelines.rules.ledger import champion
-from pipelines.rules.promotion import promotion_id
+from pipelines.rules.promotion.eligibility import promotion_id
+from pipelines.rules.promotion.ledger import champion
 from pipelines.settings import Settings
 from pipelines.steps import perform
-from pipelines.stores.registry import Account
-from pipelines.wiring import Context, context
+from pipelines.steps.promotion import model_swap
+from pipelines.stores.model_registry import Account
 from stack.registry_server.access import STEPS
-from stack.throwaway import draw_passwords, free_port, mlflow, sign_in
+from stack.temporary_services import draw_passwords, free_port, mlflow, sign_in
 from tests.integration.server import Database, Server, Traffic, logged, open_alerts, report, until
 from tests.unit.serving import made
 
@@ -215,7 +216,7 @@ def test_two_promotions_in_a_row_end_with_the_second_and_of_two_at_once_one_is_r
 def test_a_lock_that_somebody_holds_is_waited_for_and_then_its_holder_is_named(
     server: Server, lifecycle: Lifecycle, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(swap, "_longest", lambda context: timedelta(seconds=0.5))
+    monkeypatch.setattr(model_swap, "_longest", lambda context: timedelta(seconds=0.5))
     before = lifecycle.production()
     decision, version = lifecycle.candidate("held", bias=0.6)
     with lifecycle.step("holder") as holder, holder.ledger.locked("fraud", within=timedelta(seconds=5)):
@@ -264,7 +265,7 @@ def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", lifecycle.mlflow_uri)
     with Traffic(server) as traffic:
         until(lambda: traffic.answered and traffic.answered[-1]["model_version"] == bad, "the bad one answers")
-        done = CliRunner().invoke(cli.app, ["rollback", "--reason", "it misses half", "--json"])
+        done = CliRunner().invoke(app.app, ["rollback", "--reason", "it misses half", "--json"])
         assert done.exit_code == 0, done.output
         until(lambda: traffic.answered[-1]["model_version"] == before, "the good one answers again")
     assert traffic.refused == [] and all_logged(database, traffic)
@@ -279,7 +280,7 @@ def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
         assert wired.registry._client.get_model_version("fraud", str(bad)).tags["stage"] == "archived"
     for version, words in ((bad, "was taken away before"), (before, "is Production already"), (999, "was never Production")):
         with lifecycle.step("back", version=version) as wired, pytest.raises(PromotionRefused, match=words):
-            perform("check", wired)
+            perform("select_rollback", wired)
 
 
 KILLS = 50
@@ -293,7 +294,7 @@ def carry_out(settings: Settings, decision: int) -> None:
 def test_fifty_kills_of_the_promote_step_leave_one_production_each_time(server: Server, lifecycle: Lifecycle) -> None:
     """Killed at random moments, run again: the old model or the new one serves, never none, and the retry repairs the rest."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["pipelines.steps.promote", "pipelines.stores.registry"])
+    processes.set_forkserver_preload(["pipelines.steps.promotion.promote", "pipelines.stores.model_registry"])
     moments, took, cut = random.Random(7), 0.5, 0
     for number in range(KILLS):
         before = lifecycle.production()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.ingestion import ingest
 from pipelines.settings import ROOT
-from pipelines.steps.ingest import ingest
 from pipelines.stores.artifacts import Artifacts
 from pipelines.use_case import read_contract
 

@@ -23,19 +23,19 @@ from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.ledger import Ledger, ReplicaStore
+from pipelines.stores.metrics import MetricStore
+from pipelines.stores.migrations import migrate
 from pipelines.stores.models import ModelStore
-from pipelines.stores.monitoring import MetricStore
 from pipelines.stores.predictions import PredictionLog
 from pipelines.stores.roles import PAGES, SERVER, STEPS
-from pipelines.stores.schema import migrate
 from pipelines.use_case import read_policy
-from serving.drift import DriftFigures
-from stack import throwaway
-from stack.postgres import CONNECTIONS, Postgres
+from serving.metrics.drift_metrics import DriftFigures
+from stack import temporary_services
+from stack.processes.postgres import CONNECTIONS, Postgres
 from tests.integration.logged import Log
 
 if TYPE_CHECKING:
-    from pipelines.wiring import Context
+    from pipelines.context import Context
 
 OWNER, AIRFLOW, MLFLOW = "sixgate", "airflow", "mlflow"
 ROLES = {STEPS: "s", SERVER: "v", PAGES: "p", AIRFLOW: "a", MLFLOW: "m"}
@@ -47,7 +47,7 @@ Connection = psycopg.Connection[dict[str, Any]]
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, str]]:
     """A server set up as the stack's is, with the schema in it and one row wherever a statement wants one."""
     home = tmp_path_factory.mktemp("roles")
-    with throwaway.database(home, options=("-c", "fsync=off")) as (postgres, password):
+    with temporary_services.database(home, options=("-c", "fsync=off")) as (postgres, password):
         postgres.create_databases(password, ROLES)
         postgres.create_databases(password, ROLES)  # as every start does
         migrate(Settings(home=home, database_url=postgres.url(password)))

@@ -15,13 +15,13 @@ import numpy as np
 import psycopg
 import pytest
 
+from pipelines.context import Context
 from pipelines.errors import EvidenceError
-from pipelines.rules.binning import count
-from pipelines.rules.performance import realised
+from pipelines.rules.monitoring.binning import count
+from pipelines.rules.monitoring.performance import realised
 from pipelines.settings import ROOT
 from pipelines.steps import perform
 from pipelines.stores.baseline import read_manifest
-from pipelines.wiring import Context
 from tests.integration.logged import CONTRACT, NOW, Log
 
 MANIFEST = read_manifest(ROOT / "reference" / "fraud", CONTRACT)

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from pipelines.rules.ledger import Served
+from pipelines.rules.promotion.ledger import Served
 from tests.integration.server import Traffic, enter, logged, one, open_alerts, promote, report, until
 from tests.unit.serving import made
 

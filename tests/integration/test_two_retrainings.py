@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.rules.ledger import champion
+from pipelines.context import context
+from pipelines.rules.promotion.ledger import champion
 from pipelines.settings import ROOT, Settings
-from pipelines.stores.production import Production
-from pipelines.wiring import context
+from pipelines.stores.registry_client import Production
 
 RETRAIN = ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve")
 PROMOTE = ("final_validation", "promote")

@@ -12,8 +12,8 @@ import pytest
 
 from pipelines.settings import Settings
 from serving.app import build
-from serving.model import load
-from serving.registry import FolderRegistry
+from serving.model.registry import FolderRegistry
+from serving.model.served_model import load
 from serving.service import Service
 from tests.unit.serving import made
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.records import Prediction
-from pipelines.rules.bundle import EXPLAINERS, Bundle, Calibration, KnownAnswers, digest
-from pipelines.rules.contract import Contract, Feature
-from pipelines.rules.ledger import Served
+from pipelines.rules.model.bundle import EXPLAINERS, Bundle, Calibration, KnownAnswers, digest
+from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.settings import ROOT
 from pipelines.use_case import read_contract
-from serving.journal import Journal, read, whole_lines
+from serving.journal.journal import Journal, read, whole_lines
 
 FRAUD = read_contract(ROOT / "reference" / "fraud")
 THRESHOLD = 0.5

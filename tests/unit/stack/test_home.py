@@ -16,10 +16,11 @@ import pytest
 
 from pipelines.errors import StackError
 from pipelines.settings import Settings
-from stack import child, lifecycle
+from stack import lifecycle
 from stack.home import Home
-from stack.supervisor import Supervisor
-from stack.throwaway import free_port
+from stack.processes import child
+from stack.processes.supervisor import Supervisor
+from stack.temporary_services import free_port
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -134,7 +135,7 @@ def test_noted_processes_and_their_children_are_found_and_ended(tmp_path: Path) 
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     launch = child.Launch(note=note, command=[sys.executable, "-c", code], environment=dict(os.environ))
     (tmp_path / "launch.json").write_text(launch.dump())
-    parent = subprocess.Popen([sys.executable, "-m", "stack.child", str(tmp_path / "launch.json")])
+    parent = subprocess.Popen([sys.executable, "-m", "stack.processes.child", str(tmp_path / "launch.json")])
     while len(child.descendants(tmp_path)) < 2:
         assert parent.poll() is None
     family = child.descendants(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.bundle import FILES, WARM_UP
+from pipelines.rules.model.bundle import FILES, WARM_UP
 from stack.registry_server.access import (
     SERVER,
     STEPS,

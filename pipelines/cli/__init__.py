@@ -1,0 +1,1 @@
+"""`sixgate` on the command line."""

@@ -1,0 +1,1 @@
+"""Why a score came out as it did: SHAP values, exact and fast."""

@@ -1,0 +1,1 @@
+"""The six gates, what they judge, and the verdict."""

@@ -1,0 +1,23 @@
+"""Scores from an ONNX graph: what serves is also what replays."""
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from pipelines.rules.model.model_input import narrow
+
+
+class Scorer:
+    """One model's graph, loaded; a call is thread-safe. One thread, so that sums are made in one order: a replay is exact."""
+
+    def __init__(self, graph: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated scores (n,) of features (n, columns), missing as NaN; what float32 can't hold is clipped to its range."""
+        (scores,) = self._session.run(["score"], {"features": narrow(features)})
+        return np.asarray(scores, dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Drift and performance of live traffic, and what is done about them."""

@@ -1,0 +1,1 @@
+"""Which version may become Production, and when one goes back."""

@@ -1,0 +1,1 @@
+"""From rows to candidates: search, calibration, thresholds and export."""

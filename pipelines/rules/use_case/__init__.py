@@ -1,0 +1,1 @@
+"""The contract, the policy and the run parameters of a use case."""

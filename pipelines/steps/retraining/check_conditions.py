@@ -1,0 +1,60 @@
+"""May this run retrain? Opens the run's decision; a run that may not start is SKIPPED with its reason."""
+
+import logging
+from typing import Any
+
+import msgspec
+
+from pipelines.context import Context, git_sha
+from pipelines.errors import StepSkipped
+from pipelines.rules.promotion.ledger import champion
+from pipelines.rules.training.retraining_conditions import WEEK, Conditions, why_not
+
+log = logging.getLogger(__name__)
+TRIGGERS = {"scheduled": "SCHEDULE", "asset_triggered": "DRIFT"}
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Open the decision, and stop the run here when the conditions are not met."""
+    policy, params = context.use_case.policy, context.params
+    decision = context.decisions.open(
+        context.name,
+        context.run_id,
+        trigger=TRIGGERS.get(context.trigger, "MANUAL"),
+        requested_by=context.requested_by,
+        reason=params.get("reason") or None,
+        params=params,
+        as_of=context.as_of,
+        policy=msgspec.to_builtins(policy),
+        git_sha=git_sha(context.settings),
+    )
+    if decision.verdict == "SKIPPED":
+        raise StepSkipped(f"decision {decision.id} was skipped before: {decision.reason}; trigger a new run")
+    if decision.verdict is not None:
+        log.info("decision %s was decided before (%s): its record stays as it is", decision.id, decision.verdict)
+        return {"decision_id": decision.id}
+    if snapshot := params.get("snapshot"):
+        context.artifacts.require("snapshots", str(snapshot))
+    reason = why_not(_gather(context, forced=bool(params.get("force"))), policy)
+    if reason:
+        context.decisions.decide(context.name, context.run_id, verdict="SKIPPED", reason=reason)
+        raise StepSkipped(reason)
+    log.info("decision %s is open: %s, as of %s", decision.id, decision.trigger, decision.as_of.isoformat())
+    return {"decision_id": decision.id}
+
+
+def _gather(context: Context, *, forced: bool) -> Conditions:
+    policy = context.use_case.policy
+    matured_before = context.as_of - policy.label_maturity
+    last = context.decisions.newest_trained(context.name, but_run_id=context.run_id)
+    return Conditions(
+        as_of=context.as_of,
+        has_champion=champion(context.ledger.recent(context.name)) is not None,
+        last_trained=last.opened_at if last else None,
+        trained_this_week=context.decisions.trained_since(context.name, context.as_of - WEEK, but_run_id=context.run_id),
+        waiting=context.decisions.waiting(context.name),
+        matured_labels=context.predictions.matured(context.name, matured_before - policy.evaluation.window, matured_before),
+        forced=forced,
+        reason=context.params.get("reason") or None,
+        snapshot=context.params.get("snapshot") or None,
+    )

@@ -1,0 +1,1 @@
+"""What runs beside the requests: model watchers, the heartbeat, and the shipper."""

@@ -1,0 +1,1 @@
+"""The model that serves, and where it comes from."""

@@ -1,0 +1,117 @@
+"""Why one row is scored so, at once: asked of a helper process that holds XGBoost, so that no scoring worker does."""
+
+import asyncio
+import logging
+import os
+import sys
+from asyncio.subprocess import Process
+from importlib.util import find_spec
+
+import msgspec
+from anyio.to_thread import run_sync
+
+from pipelines.explainer import protocol
+from pipelines.rules.model.bundle import EXPLAINERS, explainer_of
+from pipelines.settings import ROOT
+from serving.model.registry import Registry
+from serving.model.served_model import Model
+from serving.wire.problems import Problem
+
+MODULE = "pipelines.explainer"  # by name, as importing it would bring XGBoost here
+START, ANSWER = 30.0, 5.0  # seconds to start and take a model, and to explain a row
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")  # no secret
+WAITING = 16  # requests; who comes then is told to come back
+
+log = logging.getLogger(__name__)
+
+
+class ExplainerProcess:
+    """One helper process, started on first use, that explains one row after the other; it ends with the server.
+
+    One that dies or hangs is replaced at the next request.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry, self._lock = registry, asyncio.Lock()
+        self._process: Process | None = None
+        self._holds: list[str] = []  # the digests of the models it was handed, the oldest first
+        self._waiting = 0
+
+    async def explain(self, use_case: str, model: Model, features: list[float]) -> protocol.Explained:
+        """Contributions (columns,) and base value of one row; a 503 Problem when that is not possible now."""
+        if find_spec("xgboost") is None:
+            raise Problem(501, "this server has no XGBoost to explain with: install sixgate[pipelines] beside it")
+        if self._waiting >= WAITING:
+            raise Problem(503, f"{WAITING} rows wait to be explained already: come back, or ask for it in batch", retry_after=1)
+        self._waiting += 1
+        try:
+            async with self._lock:
+                return await self._explain(use_case, model, features)
+        finally:
+            self._waiting -= 1
+
+    async def stop(self) -> None:
+        """End the process, if there is one."""
+        if self._process:
+            process, self._process, self._holds = self._process, None, []
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    async def _explain(self, use_case: str, model: Model, features: list[float]) -> protocol.Explained:
+        try:
+            async with asyncio.timeout(START):
+                await self._ready(use_case, model)
+            async with asyncio.timeout(ANSWER):
+                answer = await self._ask(protocol.Row(model.served.digest, features))
+        except Problem:
+            raise
+        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+            await self.stop()
+            log.error("the process that explains ended or hung: %r", error)
+            why = "the process that explains did not answer, and is started anew: ask again"
+            raise Problem(503, why) from error
+        except BaseException:  # whoever asked is gone: what the process answers now belongs to nobody
+            await self.stop()
+            raise
+        if isinstance(answer, protocol.Explained):
+            return answer
+        why = answer.error if isinstance(answer, protocol.Failed) else "it answered out of turn"
+        raise Problem(503, f"version {model.served.version} can't explain this row: {why}")
+
+    async def _ready(self, use_case: str, model: Model) -> None:
+        """Have a process that holds the model."""
+        if self._process is None or self._process.returncode is not None:
+            self._holds = []
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", MODULE, cwd=ROOT, env=_environment(),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            log.info("process %d explains", self._process.pid)
+        if model.served.digest in self._holds:
+            return
+        name = EXPLAINERS[model.bundle.kind]
+        try:
+            files = await run_sync(self._registry.fetch, use_case, model.served.version, (name,))
+        except Exception as error:  # the registry is away, or has no such file
+            why = f"what explains version {model.served.version} can't be fetched: {error}"
+            raise Problem(503, why) from error
+        content = explainer_of(model.bundle, files)
+        answer = await self._ask(protocol.Model(model.served.digest, model.bundle.kind, content, model.bundle.calibration))
+        if isinstance(answer, protocol.Failed):
+            raise Problem(503, f"version {model.served.version} can't explain: {answer.error}")
+        self._holds = [*self._holds, model.served.digest][-protocol.HELD :]
+
+    async def _ask(self, message: msgspec.Struct) -> protocol.Answer:
+        assert self._process
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(protocol.packed(message))
+        await self._process.stdin.drain()
+        head = await self._process.stdout.readexactly(protocol.LENGTH.size)
+        body = await self._process.stdout.readexactly(*protocol.LENGTH.unpack(head))
+        return protocol.read(body)
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"OMP_NUM_THREADS": "1"}

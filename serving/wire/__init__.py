@@ -1,0 +1,1 @@
+"""What goes over the wire: decoding, messages, limits, keys and problems."""

@@ -1,0 +1,1 @@
+"""The demo: simulated payments, and the story that they tell."""

@@ -1,0 +1,57 @@
+"""The page on drift names every figure that a check can write, every cause, and every setting."""
+
+import re
+from datetime import UTC, datetime
+
+import numpy as np
+
+from pipelines.rules.explanation.attribution import Attribution
+from pipelines.rules.monitoring import alert_rules
+from pipelines.rules.monitoring.binning import count, profile
+from pipelines.rules.monitoring.drift_check import References, Span, Traffic, check
+from pipelines.rules.monitoring.performance import ScoreCounts
+from pipelines.rules.monitoring.training_profile import Reference
+from pipelines.rules.use_case.policy import Alerts, Drift, Explanation, Performance, Report
+from pipelines.settings import ROOT
+from pipelines.use_case import read_policy
+
+PAGE = (ROOT / "docs/reference/drift.md").read_text()
+EXPLANATIONS = (ROOT / "docs/reference/explanations.md").read_text()
+POLICY = read_policy(ROOT / "reference" / "fraud")
+
+
+def test_every_figure_has_its_line() -> None:
+    draw = np.random.default_rng(0)
+    column, scores, labels = draw.normal(size=1000), draw.beta(1, 5, 1000), draw.integers(0, 2, 1000).astype(np.int8)
+    laid = {"x": profile(column)}
+    training = Reference.of("b", laid, column.reshape(-1, 1), contributions=np.ones((1, 1)), scores=scores)
+    counts = ScoreCounts.of(scores, scores > 0.2, labels)
+    span = Span.at(datetime(2026, 1, 1, 12, tzinfo=UTC), POLICY.drift.window, POLICY.drift.step)
+    moved = {1: (["x"], Attribution.of(np.ones((300, 1)), np.ones(300)))}
+    traffic = Traffic(
+        buckets={span.start: {"x": np.array(count(column, laid["x"].edges))}}, scores={1: counts}, matured={1: counts}, ahead=1,
+        attributions=moved,
+    )  # fmt: skip
+    references = References(baseline=laid, champion=1, training=training)
+    written = {m.metric for m in check("c", span, traffic, references, POLICY)}
+    table = PAGE.split("## What is measured")[1].split("## What is alerted")[0]
+    lines = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert written == {name for line in lines for name in re.findall(r"`(\w+)`", line)} - {"metric"}
+
+
+def test_every_cause_and_every_setting_is_named() -> None:
+    for cause in (
+        alert_rules.FEATURES,
+        alert_rules.SCORES,
+        alert_rules.QUALITY,
+        alert_rules.PERFORMANCE,
+        alert_rules.ATTRIBUTION,
+        "guard",
+    ):
+        assert f"| `{cause}` |" in PAGE
+    for section, struct in (("drift", Drift), ("performance", Performance), ("alerts", Alerts), ("report", Report)):
+        for name in struct.__struct_fields__:
+            if (section, name) not in {("performance", "recall"), ("performance", "roc_auc")}:
+                assert f"`{section}.{name}" in PAGE, f"{section}.{name}"
+    for name in Explanation.__struct_fields__:
+        assert f"`{name}" in EXPLANATIONS, f"explanation.{name}"

@@ -1,0 +1,63 @@
+"""A decision that is judged again: what differs from the record is said, and nothing else."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pipelines.records import Decision
+from pipelines.rules.gates.decision_replay import differences
+from pipelines.rules.gates.verdict import GateResult, Outcome
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+RESULTS = [
+    GateResult(name="recall", outcome=Outcome.PASS, observed=0.5, threshold=0.4, reason="why"),
+    GateResult(name="brier", outcome=Outcome.PASS, observed=float("nan"), threshold=0.01, reason="why"),
+]
+
+
+def decision(**changed: Any) -> Decision:
+    """A recorded decision of these results."""
+    plain: dict[str, Any] = {
+        "id": 7, "use_case": "fraud", "run_id": "r", "trigger": "MANUAL", "requested_by": None, "request_reason": None,
+        "params": {}, "as_of": NOW, "champion_version": 1, "challenger_version": 2, "evidence_source": "LOGGED",
+        "dataset": {}, "gates": [result.as_dict() for result in RESULTS], "policy": {}, "verdict": "APPROVED",
+        "reason": "why", "reviewer": None, "review_comment": None, "evidence_hash": "abc", "git_sha": None,
+        "opened_at": NOW, "decided_at": NOW,
+    }  # fmt: skip
+    return Decision(**(plain | changed))
+
+
+def gates(**changed: Any) -> list[dict[str, Any]]:
+    """The recorded gates, the first one changed."""
+    first, second = (result.as_dict() for result in RESULTS)
+    return [first | changed, second]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        pytest.param(decision(), [], id="nothing changed"),
+        pytest.param(decision(verdict="SUPERSEDED"), [], id="what was superseded had been approved"),
+        pytest.param(decision(gates=gates(observed=0.5 + 1e-13)), [], id="another processor's last digit"),
+        pytest.param(decision(gates=gates(reason="other words")), [], id="words may change"),
+        pytest.param(decision(evidence_hash="abd"), ["the evidence is another"], id="other evidence"),
+        pytest.param(decision(gates=gates(observed=0.51)), ["recall: observed was 0.51, is 0.5"], id="another value"),
+        pytest.param(decision(gates=gates(observed=None)), ["recall: observed was None, is 0.5"], id="no value then"),
+        pytest.param(decision(gates=gates(outcome="FAIL")), ["recall: outcome was FAIL, is PASS"], id="another outcome"),
+        pytest.param(decision(gates=gates(threshold=0.3)), ["recall: threshold was 0.3, is 0.4"], id="another threshold"),
+        pytest.param(decision(gates=gates()[1:]), ["recall: not judged then"], id="a new gate"),
+        pytest.param(decision(gates=[*gates(), {"name": "old"}]), ["old: judged then, no gate now"], id="a gate that is gone"),
+        pytest.param(decision(verdict="REJECTED"), ["the verdict was REJECTED, is APPROVED"], id="another verdict"),
+    ],
+)
+def test_what_differs_is_said(recorded: Decision, words: list[str]) -> None:
+    found = differences(recorded, "abc", RESULTS)
+    assert len(found) == len(words)
+    assert all(word in difference for word, difference in zip(words, found, strict=True))
+
+
+def test_every_difference_is_said() -> None:
+    failed = [replace(RESULTS[0], outcome=Outcome.FAIL, observed=0.1), RESULTS[1]]
+    assert len(differences(decision(), "other", failed)) == 4

@@ -1,0 +1,103 @@
+"""Bands of scores and slices of rows: where evidence is thin, or a model worse than it is on the whole."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from pipelines.errors import UseCaseError
+from pipelines.rules.gates.evidence import Evidence
+from pipelines.rules.gates.gates import label_coverage, recall
+from pipelines.rules.gates.score_bands import bands, coverage
+from pipelines.rules.gates.slices import masks
+from pipelines.rules.gates.verdict import Outcome
+from pipelines.settings import ROOT
+from pipelines.use_case import read_contract, read_policy
+
+FOLDER = ROOT / "reference" / "fraud"
+CONTRACT, POLICY = read_contract(FOLDER), read_policy(FOLDER)
+
+
+def gates(**changed: Any) -> Any:
+    """The shipped gates, some thresholds changed."""
+    return msgspec.structs.replace(POLICY.gates, **changed)
+
+
+def evidence(**changed: Any) -> Evidence:
+    """400 rows, 100 positive, of which the first 60 are found; the last 40 lie in the slice `at night`."""
+    labels = np.repeat([1, 0], [100, 300]).astype(np.int8)
+    flags = np.arange(400) < 60
+    given: dict[str, Any] = {
+        "labels": labels, "challenger_scores": np.where(flags, 0.9, 0.1), "challenger_flags": flags,
+        "champion_scores": np.full(400, 0.1), "champion_flags": np.zeros(400, bool), "predictions": 1000,
+    }  # fmt: skip
+    return Evidence(**(given | changed))
+
+
+def test_every_scored_row_is_in_one_band_and_what_was_never_scored_in_none() -> None:
+    scores, thresholds = np.array([0.9, 0.5, 0.3, 0.25, 0.2, np.nan]), np.full(6, 0.5)
+    found = dict(bands(scores, thresholds))
+    assert {name: mask.tolist() for name, mask in found.items()} == {
+        "high": [True, True, False, False, False, False],
+        "medium": [False, False, True, True, False, False],
+        "low": [False, False, False, False, True, False],
+    }
+    assert coverage(scores, thresholds, np.array([1, 0, 1, 1, 0, 1], bool)) == {"high": (1, 2), "medium": (2, 2), "low": (0, 1)}
+    assert coverage(np.full(2, np.nan), np.full(2, np.nan), np.ones(2, bool)) == {}
+
+
+def test_a_biased_coverage_is_shown_and_a_policy_may_wait_for_the_labels_that_are_missing() -> None:
+    biased = evidence(coverage={"high": (300, 300), "low": (100, 700)})
+    shown = label_coverage(biased, gates())
+    assert shown.outcome is Outcome.PASS
+    assert shown.parts == {"high": (300, 300), "low": (100, 700)}
+    assert "of high scores 100%, of low scores 14%" in shown.reason
+    waits = label_coverage(biased, gates(band_coverage=0.2))
+    assert waits.outcome is Outcome.INSUFFICIENT
+    assert "waits for 40 more labels of low scores" in waits.reason
+
+
+@pytest.mark.parametrize(
+    ("mask", "floor", "outcome", "words"),
+    [
+        pytest.param(np.arange(400) >= 60, 0.0, Outcome.PASS, "worst at night: 0.0% of 40", id="the worst slice is shown"),
+        pytest.param(np.arange(400) >= 60, 0.3, Outcome.FAIL, "at least 40.0% and 30.0% at night", id="and may have a floor"),
+        pytest.param(np.arange(400) < 100, 0.3, Outcome.PASS, "worst at night: 60.0% of 100", id="above the floor"),
+        pytest.param(np.arange(400) >= 90, 0.3, Outcome.PASS, "finds 60 of 100", id="too few positives to be judged"),
+        pytest.param(np.arange(400) >= 100, 0.3, Outcome.PASS, "finds 60 of 100", id="no positives at all"),
+    ],
+)
+def test_a_slice(mask: np.ndarray, floor: float, outcome: Outcome, words: str) -> None:
+    result = recall(evidence(slices={"at night": mask}), gates(slice_recall=floor))
+    assert (result.outcome, words in result.reason) == (outcome, True), result.reason
+
+
+def test_slices_and_coverage_are_evidence() -> None:
+    plain = evidence()
+    assert plain.hash == evidence(coverage={}, slices={}).hash
+    assert plain.hash != evidence(coverage={"high": (1, 2)}).hash
+    assert evidence(slices={"a": np.arange(400) < 9}).hash != evidence(slices={"a": np.arange(400) < 10}).hash
+
+
+def test_the_shipped_slices_are_conditions_on_the_contracts_columns() -> None:
+    features = np.zeros((3, len(CONTRACT.columns)))
+    features[:, CONTRACT.columns.index("amount")] = [100, 300, np.nan]
+    features[:, CONTRACT.columns.index("during_night")] = [1, 0, np.nan]
+    found = masks(POLICY.evaluation.slices, CONTRACT, features)
+    assert found["large amounts"].tolist() == [False, True, False]
+    assert found["at night"].tolist() == [True, False, False]
+    assert found["new cards"].all()
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        pytest.param("amount", "needed; compare it with something", id="a number"),
+        pytest.param("amuont > 3", "is no numeric raw feature", id="an unknown feature"),
+        pytest.param("amount > 3 > 2", "compares more than two", id="a chain"),
+    ],
+)
+def test_a_bad_slice_is_named(condition: str, words: str) -> None:
+    with pytest.raises(UseCaseError, match=rf"fraud/policy\.yaml: evaluation\.slices\.odd: .*{words}"):
+        masks({"odd": condition}, CONTRACT, np.zeros((1, len(CONTRACT.columns))))

@@ -1,0 +1,132 @@
+"""Candidates, their graph, their explanation and their proof: one number, four ways."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipelines.errors import ModelRejected
+from pipelines.rules.explanation import shap_explainer
+from pipelines.rules.model.bundle import EXPLAINERS, Calibration, digest, explainer_of, read_bundle
+from pipelines.rules.model.onnx_scorer import Scorer
+from pipelines.rules.model.verification import prove
+from pipelines.rules.training.candidates import Candidate, choose, fit_all
+from pipelines.rules.training.estimators import Rows
+from pipelines.rules.training.onnx_export import to_onnx
+from pipelines.rules.training.packaging import explainer_file, pack
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.policy import Training
+from pipelines.settings import ROOT
+from pipelines.use_case import read_contract, read_policy
+
+
+def training(**changed: Any) -> Training:
+    """The shipped policy with a short search."""
+    shipped = read_policy(ROOT / "reference" / "fraud").training
+    return msgspec.structs.replace(shipped, **{"seed": 1, "trials": 3, "folds": 2, **changed})
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return read_contract(ROOT / "reference" / "fraud")
+
+
+@pytest.fixture(scope="module")
+def features(contract: Contract) -> NDArray[np.float32]:
+    values = np.random.default_rng(0).normal(size=(4000, len(contract.columns))).astype(np.float32)
+    values[np.random.default_rng(1).random(values.shape) < 0.03] = np.nan
+    return values
+
+
+@pytest.fixture(scope="module")
+def candidates(features: NDArray[np.float32]) -> dict[str, Candidate]:
+    seen = np.nan_to_num(features)
+    truth = 2 * seen[:, 0] + seen[:, 1] * seen[:, 2] + np.random.default_rng(2).normal(size=len(seen)) > 2
+    fitted = fit_all(Rows(features, truth.astype(np.int8)), 3000, training(trees=60))
+    return {candidate.kind: candidate for candidate in fitted}
+
+
+def files(candidate: Candidate, features: NDArray[np.float32], contract: Contract) -> dict[str, bytes]:
+    return pack(candidate, contract, features.astype(np.float64))
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "logistic"])
+def test_the_graph_scores_as_the_library_does(
+    kind: str, candidates: dict[str, Candidate], features: NDArray[np.float32]
+) -> None:
+    graph = to_onnx(candidates[kind], features.shape[1])
+    assert np.abs(Scorer(graph)(features.astype(np.float64)) - candidates[kind].score(features)).max() < 1e-5
+    assert to_onnx(candidates[kind], features.shape[1]) == graph
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "logistic"])
+@pytest.mark.parametrize("calibration", [Calibration(), Calibration(a=0.7, b=-0.4)], ids=["as it is", "calibrated"])
+def test_contributions_add_up_to_the_score(
+    kind: str, calibration: Calibration, candidates: dict[str, Candidate], features: NDArray[np.float32]
+) -> None:
+    candidate = candidates[kind]
+    name, content = explainer_file(candidate)
+    rows = features[:200].astype(np.float64)
+    values, base = shap_explainer.Explainer(kind, content, calibration)(rows)
+    scores = 1 / (1 + np.exp(-(calibration.a * candidate.margin(features[:200]) + calibration.b)))
+    assert name == EXPLAINERS[kind]
+    assert values.shape == rows.shape
+    assert shap_explainer.add_up(values, base, scores).all()
+    assert not shap_explainer.add_up(values, base, scores + 1e-3).any()
+
+
+def test_the_better_candidate_on_later_rows_is_chosen(candidates: dict[str, Candidate]) -> None:
+    chosen = choose(list(candidates.values()))
+    assert chosen.metrics["average_precision"] == max(c.metrics["average_precision"] for c in candidates.values())
+    assert 0 < chosen.threshold < 1
+
+
+def test_the_same_rows_and_seed_give_the_same_digest(features: NDArray[np.float32], contract: Contract) -> None:
+    labels = (np.nan_to_num(features[:, 0]) > 1).astype(np.int8)
+    made = [digest(files(fit_all(Rows(features, labels), 3000, training(trees=20))[1], features, contract)) for _ in range(2)]
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("broken", "content", "words"),
+    [
+        pytest.param("model.onnx", b"not a graph", "changed", id="another graph has another digest"),
+        pytest.param("known_answers.json", b'{"features": [], "scores": []}', "changed", id="so have other answers"),
+    ],
+)
+def test_files_that_are_not_what_was_registered_are_refused(
+    broken: str, content: bytes, words: str, candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    whole = files(candidates["xgboost"], features, contract)
+    with pytest.raises(ModelRejected, match=words):
+        prove({**whole, broken: content}, contract, version=1, named=digest(whole))
+
+
+def test_a_model_whose_known_answers_do_not_hold_is_refused(
+    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    whole = files(candidates["xgboost"], features, contract)
+    other = {**whole, "known_answers.json": files(candidates["logistic"], features, contract)["known_answers.json"]}
+    with pytest.raises(ModelRejected, match="known answers differ"):
+        prove(other, contract, version=1, named=digest(other))
+
+
+def test_a_model_without_a_file_is_refused() -> None:
+    with pytest.raises(ModelRejected, match=r"has no bundle\.json, known_answers\.json"):
+        digest({"model.onnx": b""})
+
+
+def test_what_explains_a_model_is_named_by_its_digest_too(
+    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    whole = pack(candidates["xgboost"], contract, features.astype(np.float64))
+    bundle = read_bundle(whole, use_case=contract.use_case, contract_hash=contract.hash)
+    assert explainer_of(bundle, whole) == whole["explain.ubj"]
+    with pytest.raises(ModelRejected, match="is not what was registered"):
+        explainer_of(bundle, whole | {"explain.ubj": whole["explain.ubj"] + b" "})
+    with pytest.raises(ModelRejected, match=r"has no explain\.ubj"):
+        explainer_of(bundle, {})
+    before = msgspec.structs.replace(bundle, explainer_sha256=None)
+    assert explainer_of(before, {"explain.ubj": b"of a version that was registered before it was kept"})

@@ -1,0 +1,42 @@
+"""The ledger rule: which alias targets may serve."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from pipelines.records import LedgerEntry
+from pipelines.rules.promotion.ledger import Served
+from serving.model.ledger_agreement import allowed, disagreement
+
+ONE, TWO = Served(1, "one"), Served(2, "two")
+
+
+def entry(state: str, *, before: Served | None = ONE) -> LedgerEntry:
+    return LedgerEntry(
+        id=1, promotion_id=UUID(int=1), use_case="fraud", from_version=before and before.version,
+        from_digest=before and before.digest, to_version=2, to_digest="two", action="PROMOTE", state=state, actor="test",
+        reason="", decision_id=None, evidence_hash=None, at=datetime(2026, 1, 5, tzinfo=UTC),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        pytest.param(None, {None: None}, id="an empty ledger allows no alias"),
+        pytest.param(entry("INTENDED"), {1: ONE, 2: TWO}, id="while intended, both sides of the move"),
+        pytest.param(entry("INTENDED", before=None), {None: None, 2: TWO}, id="a first promotion starts from nothing"),
+        pytest.param(entry("DONE"), {2: TWO}, id="once done, the target only"),
+        pytest.param(entry("ROLLED_BACK"), {1: ONE}, id="rolled back, the source only"),
+        pytest.param(entry("ROLLED_BACK", before=None), {None: None}, id="a first one rolled back, nothing"),
+    ],
+)
+def test_what_the_newest_row_allows(newest, expected):
+    assert allowed(newest) == expected
+
+
+def test_a_disagreement_names_both_sides_and_the_remedy():
+    words = disagreement("fraud", entry("DONE"), 7)
+    assert "version 7" in words and "version 2" in words and "move the alias back" in words
