@@ -21,7 +21,7 @@ from rich.table import Table
 from pipelines.records import Metric
 from pipelines.rules.monitoring.alert_rules import alarms, severity
 from pipelines.rules.monitoring.binning import Profile, count, profiles
-from pipelines.rules.monitoring.drift_check import References, Span, Traffic, check
+from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check
 from pipelines.rules.monitoring.feature_drift import Counts, add, steps
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
@@ -177,7 +177,7 @@ def _check(
     policy = here.use_case.policy
     span = Span.at(max(buckets) + policy.drift.step - timedelta(seconds=1), policy.drift.window, policy.drift.step)
     counted = ScoreCounts.of(scores, scores >= 0.5)
-    return check("bench", span, Traffic(buckets=buckets, scores={CHAMPION: counted}), references, policy)
+    return check("bench", span, TrafficCounts(buckets=buckets, scores={CHAMPION: counted}), references, policy)
 
 
 def _count(baseline: Mapping[str, Profile], rows: NDArray[np.float64]) -> Counts:

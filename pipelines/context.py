@@ -24,7 +24,7 @@ from pipelines.use_case import UseCase, read_in_force
 
 if TYPE_CHECKING:
     from pipelines.stores.artifacts import Artifacts
-    from pipelines.stores.model_registry import Registry
+    from pipelines.stores.model_registry import ModelRegistry
 
 log = logging.getLogger(__name__)
 
@@ -109,10 +109,10 @@ class Context:
         return Artifacts.of(self.settings, self.name)
 
     @cached_property
-    def registry(self) -> "Registry":
-        from pipelines.stores.model_registry import Registry
+    def registry(self) -> "ModelRegistry":
+        from pipelines.stores.model_registry import ModelRegistry
 
-        return Registry(self.settings)
+        return ModelRegistry(self.settings)
 
     def close(self) -> None:
         """Let go of the connection if one was opened."""

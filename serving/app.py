@@ -24,7 +24,7 @@ from serving.hot_path import Front
 from serving.metrics.access_log import AccessLog
 from serving.metrics.worker_metrics import Snapshots
 from serving.model.model_cache import ModelCache
-from serving.model.registry import FolderRegistry, Registry
+from serving.model.registry import FolderRegistry, RegistryReader
 from serving.routes import explain, explanations, health, labels, live, model, predict, predictions
 from serving.service import Service
 from serving.wire import problems
@@ -75,7 +75,7 @@ async def _first_look(service: Service) -> None:
             await sleep(0.02)
 
 
-def registry(settings: Settings) -> Registry:
+def registry(settings: Settings) -> RegistryReader:
     """Where models come from: MLflow, unless the settings name a folder."""
     if settings.model_folder:
         return FolderRegistry(settings.model_folder)
@@ -109,7 +109,7 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
     return CORSMiddleware(front, allow_origins=origins, **CORS) if origins else front
 
 
-def _start(service: Service, registry: Registry) -> list[Worker]:
+def _start(service: Service, registry: RegistryReader) -> list[Worker]:
     """Start the threads; they are stopped in this order, the shipper late because it drains."""
     heartbeat = Heartbeat(service.settings, service.replica, service.scorers, service.drift)
     watches = [

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from serving.wire.schemas import Answer, LiveMissed, LivePrediction
+from serving.wire.schemas import LiveMissed, LivePrediction, PredictionOut
 
 WAITING = 1000  # messages a listener may be behind
 LISTENERS = 100
@@ -56,7 +56,7 @@ class Listener:
         return None
 
 
-class Live:
+class LiveFeed:
     """The listeners of one use case on this worker."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Live:
         """Forget a listener."""
         self.listeners.discard(listener)
 
-    def show(self, scored_at: datetime, answers: Sequence[Answer]) -> None:
+    def show(self, scored_at: datetime, answers: Sequence[PredictionOut]) -> None:
         """Offer predictions to those whose sample takes them; called by the loop's thread, and only if somebody listens."""
         for answer in answers:
             takers = [listener for listener in self.listeners if listener.takes()]

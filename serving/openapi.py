@@ -7,29 +7,40 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from serving.scoring import Scorer
+from serving.scoring import UseCaseScorer
 from serving.wire.api_keys import HEADER
 from serving.wire.problems import MEDIA_TYPE
 from serving.wire.request_decoding import class_name
 from serving.wire.schemas import (
-    Answer,
-    Answers,
     ExplainedOut,
     ExplanationOut,
+    LabelReceiptOut,
+    LabelsIn,
     LiveAlert,
     LiveHello,
     LiveMissed,
     LivePrediction,
     LiveReload,
+    LoggedPredictionOut,
     ModelOut,
     PredictionOut,
+    PredictionsOut,
     ProblemOut,
-    TruthOut,
-    Truths,
 )
 
 LIVE = (LiveHello, LivePrediction, LiveReload, LiveAlert, LiveMissed)
-MESSAGES = (Answer, Answers, ExplainedOut, ExplanationOut, ModelOut, PredictionOut, ProblemOut, TruthOut, Truths, *LIVE)
+MESSAGES = (
+    PredictionOut,
+    PredictionsOut,
+    ExplainedOut,
+    ExplanationOut,
+    ModelOut,
+    LoggedPredictionOut,
+    ProblemOut,
+    LabelReceiptOut,
+    LabelsIn,
+    *LIVE,
+)
 PROBLEMS = {
     401: "no key was sent",
     403: "the key is wrong, or lacks the scope",
@@ -42,7 +53,7 @@ PROBLEMS = {
 }
 
 
-def install(app: FastAPI, scorers: Sequence[Scorer]) -> None:
+def install(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> None:
     """Make `/openapi.json` complete: schemas that the routes refer to, and how to send the key."""
 
     def openapi() -> dict[str, Any]:
@@ -83,7 +94,7 @@ def _content(name: str, media_type: str = "application/json") -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
-def _schema(app: FastAPI, scorers: Sequence[Scorer]) -> dict[str, Any]:
+def _schema(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> dict[str, Any]:
     page = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )

@@ -14,40 +14,40 @@ from pipelines.errors import DataError
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.derived_features import Deriver
 from serving.journal.group_commit import Commit
-from serving.journal.journal import Journal, Line, Row
+from serving.journal.journal import Journal, JournalLine, JournalRow
 from serving.journal.prediction_ids import at, now_ms, uuid7
-from serving.live_feed import Live
+from serving.live_feed import LiveFeed
 from serving.metrics.metrics import Metrics
-from serving.model.served_model import Model
+from serving.model.served_model import ServedModel
 from serving.wire.problems import Problem
 from serving.wire.request_decoding import Intake, Transaction
-from serving.wire.schemas import Answer, Risk
+from serving.wire.schemas import PredictionOut, Risk
 
 Waiting = Sequence[asyncio.Future[bytes]]
 encode = msgspec.json.Encoder().encode
 LARGE = 64  # from so many rows on, scoring leaves the event loop to others
 
 
-class Scorer:
+class UseCaseScorer:
     """One use case: its contract, and the model that serves, swapped as one reference by the reloader."""
 
     def __init__(self, contract: Contract, journal: Journal, replica: str, metrics: Metrics) -> None:
         self.contract, self.use_case = contract, contract.use_case
         self.hash = contract.hash
         self.intake = Intake(contract)
-        self.model: Model | None = None
+        self.model: ServedModel | None = None
         self.error: str | None = None
         self.sought = False  # whether alias and ledger have been asked since the start
         self._journal, self._replica = journal, replica
         self._derive = Deriver(contract)
-        self.live = Live()
+        self.live = LiveFeed()
         metrics.listeners.labels(self.use_case).set_function(lambda: len(self.live.listeners))
         self._answered = metrics.answered(self.use_case)
         self._arrived: list[tuple[bytes, asyncio.Future[bytes]]] = []
         self._commit = Commit(journal.sync)
         self._settling: set[asyncio.Task[None]] = set()
 
-    def serving(self) -> Model:
+    def serving(self) -> ServedModel:
         """The model that serves, or a 503 Problem that says why none does."""
         if self.model is None:
             why = self.error or ("nothing is in Production yet" if self.sought else "it started just now and looks for it")
@@ -67,7 +67,7 @@ class Scorer:
         self._arrived.append((body, answer))
         return answer
 
-    async def many(self, transactions: list[Transaction]) -> list[Answer]:
+    async def many(self, transactions: list[Transaction]) -> list[PredictionOut]:
         """Score the rows of one request, journal the answers, and return them in order."""
         model = self.serving()
         features = self.features(transactions)
@@ -106,7 +106,7 @@ class Scorer:
         else:
             settle(waiting, answers)
 
-    async def _settle_synced(self, waiting: Waiting, answers: Sequence[Answer | None]) -> None:
+    async def _settle_synced(self, waiting: Waiting, answers: Sequence[PredictionOut | None]) -> None:
         try:
             await self._commit.wait()
         except Exception as error:
@@ -114,7 +114,7 @@ class Scorer:
         else:
             settle(waiting, answers)
 
-    def _score(self, transactions: list[Transaction]) -> Sequence[Answer | None]:
+    def _score(self, transactions: list[Transaction]) -> Sequence[PredictionOut | None]:
         """Answers in order; None for a row that the model has no score for."""
         model = self.serving()
         features = self.features(transactions)
@@ -133,8 +133,8 @@ class Scorer:
         return self._derive(raw.reshape(len(transactions), -1))
 
     def _keep(
-        self, model: Model, transactions: list[Transaction], features: list[list[float | None]], scores: list[float]
-    ) -> list[Answer]:
+        self, model: ServedModel, transactions: list[Transaction], features: list[list[float | None]], scores: list[float]
+    ) -> list[PredictionOut]:
         """Journal the answers, then hand them out."""
         ms = now_ms()
         scored_at = at(ms)
@@ -146,23 +146,27 @@ class Scorer:
             label = int(score >= threshold)
             flagged += label
             rows.append(
-                Row(prediction_id, transaction_id, values, score, label, transaction.entity_key, transaction.event_time)
+                JournalRow(prediction_id, transaction_id, values, score, label, transaction.entity_key, transaction.event_time)
             )
-            answers.append(Answer(transaction_id, prediction_id, score, label, threshold, risk(score, threshold), version))
-        self._journal.append(Line(scored_at, self.use_case, version, self.hash, threshold, self._replica, rows))
+            answers.append(
+                PredictionOut(transaction_id, prediction_id, score, label, threshold, risk(score, threshold), version)
+            )
+        self._journal.append(JournalLine(scored_at, self.use_case, version, self.hash, threshold, self._replica, rows))
         self._answered.note(scores, flagged)
         if self.live.listeners:
             self.live.show(scored_at, answers)
         return answers
 
 
-def settle(waiting: Waiting, outcome: Sequence[Answer | None] | Exception) -> None:
+def settle(waiting: Waiting, outcome: Sequence[PredictionOut | None] | Exception) -> None:
     """Hand the answers to those who wait, None being a row that the model has no score for; or tell all of the error."""
-    answers: Sequence[Answer | Exception | None] = [outcome] * len(waiting) if isinstance(outcome, Exception) else outcome
+    answers: Sequence[PredictionOut | Exception | None] = (
+        [outcome] * len(waiting) if isinstance(outcome, Exception) else outcome
+    )
     for future, answer in zip(waiting, answers, strict=True):
         if future.done():  # whoever asked is gone: the server is shutting down, and not gracefully
             continue
-        if isinstance(answer, Answer):
+        if isinstance(answer, PredictionOut):
             future.set_result(encode(answer))
         else:
             future.set_exception(answer or no_score())

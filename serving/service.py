@@ -19,8 +19,8 @@ from serving.metrics.drift_metrics import DriftFigures
 from serving.metrics.metrics import Metrics
 from serving.metrics.worker_metrics import Snapshots
 from serving.model.explainer_client import ExplainerProcess
-from serving.model.registry import Registry
-from serving.scoring import Scorer
+from serving.model.registry import RegistryReader
+from serving.scoring import UseCaseScorer
 from serving.wire.api_keys import Keys, KeyScope
 from serving.wire.problems import Problem
 from serving.wire.rate_limit import Rate
@@ -31,7 +31,7 @@ BODY_LIMIT = 2 * 2**20
 class Service:
     """One replica of the scoring server."""
 
-    def __init__(self, settings: Settings, registry: Registry, *, shared: Path | None = None) -> None:
+    def __init__(self, settings: Settings, registry: RegistryReader, *, shared: Path | None = None) -> None:
         self.settings = settings
         self.explainer = ExplainerProcess(registry)
         self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
@@ -55,7 +55,9 @@ class Service:
         self.use_cases = chosen(settings.reference, settings.use_cases)
         self.faults: dict[str, UseCaseError] = {}
         contracts = [contract for name in self.use_cases if (contract := self._contract(name))]
-        self.scorers: Sequence[Scorer] = [Scorer(contract, self.journal, self.replica, self.metrics) for contract in contracts]
+        self.scorers: Sequence[UseCaseScorer] = [
+            UseCaseScorer(contract, self.journal, self.replica, self.metrics) for contract in contracts
+        ]
         for name in self.use_cases:
             self.metrics.invalid.labels(name).set(name in self.faults)
 

@@ -152,12 +152,12 @@ def simulate(
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from pipelines.use_case import read_contract
-    from stack.demo.traffic import Plan, Sent, Traffic, draw
+    from stack.demo.traffic import Plan, Sent, TrafficStream, draw
 
     settings = Settings.load()
     transactions = draw(count, days=days, drift=frozenset(drift or ()), seed=seed, shuffle=not in_order)
     plan = Plan(rate=rate, batch=batch, coverage=coverage, label_delay=label_delay, tag=f"-{int(time.time()):x}")
-    traffic = Traffic(settings.api_url, settings.api_key, read_contract(settings.reference / "fraud"), transactions, plan)
+    traffic = TrafficStream(settings.api_url, settings.api_key, read_contract(settings.reference / "fraud"), transactions, plan)
     columns = (SpinnerColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("sending", total=len(transactions))

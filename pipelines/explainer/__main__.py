@@ -11,7 +11,17 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from pipelines.explainer.protocol import HELD, LENGTH, Answer, Explained, Failed, Model, Ready, Row, packed
+from pipelines.explainer.protocol import (
+    HELD,
+    LENGTH,
+    Answer,
+    ExplainRow,
+    LoadModel,
+    ModelLoaded,
+    RequestFailed,
+    RowExplained,
+    packed,
+)
 
 NICENESS = 10  # scoring goes before explaining
 
@@ -24,21 +34,21 @@ def main() -> None:
     from pipelines.rules.explanation.shap_explainer import Explainer
 
     explainers: dict[str, Explainer] = {}
-    requests = msgspec.msgpack.Decoder(Model | Row)
+    requests = msgspec.msgpack.Decoder(LoadModel | ExplainRow)
     while body := _read(source):
         answer: Answer
         try:
             request = requests.decode(body)
-            if isinstance(request, Model):
+            if isinstance(request, LoadModel):
                 explainers[request.name] = Explainer(request.kind, request.content, request.calibration)
                 if len(explainers) > HELD:
                     del explainers[next(iter(explainers))]
-                answer = Ready()
+                answer = ModelLoaded()
             else:
                 values, base = explainers[request.model](np.array([request.features], dtype=np.float64))
-                answer = Explained(values[0].tolist(), base)
+                answer = RowExplained(values[0].tolist(), base)
         except Exception as error:  # a row or a model that can't be explained ends no process
-            answer = Failed(f"{type(error).__name__}: {error}")
+            answer = RequestFailed(f"{type(error).__name__}: {error}")
         sink.write(packed(answer))
         sink.flush()
 

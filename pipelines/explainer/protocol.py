@@ -10,7 +10,7 @@ LENGTH = struct.Struct(">I")
 HELD = 4  # models; with another one the oldest is forgotten
 
 
-class Model(msgspec.Struct, tag="model"):
+class LoadModel(msgspec.Struct, tag="model"):
     """What explains a model version from now on: its file, by its kind; `name` is what rows call it."""
 
     name: str
@@ -19,31 +19,31 @@ class Model(msgspec.Struct, tag="model"):
     calibration: Calibration
 
 
-class Row(msgspec.Struct, tag="row"):
+class ExplainRow(msgspec.Struct, tag="row"):
     """A row to explain by a model that was handed over: features (columns,), NaN for missing."""
 
     model: str
     features: list[float]
 
 
-class Explained(msgspec.Struct, tag="explained"):
+class RowExplained(msgspec.Struct, tag="explained"):
     """Contributions (columns,) and base value in log-odds."""
 
     contributions: list[float]
     base_value: float
 
 
-class Ready(msgspec.Struct, tag="ready"):
+class ModelLoaded(msgspec.Struct, tag="ready"):
     """The model is taken."""
 
 
-class Failed(msgspec.Struct, tag="failed"):
+class RequestFailed(msgspec.Struct, tag="failed"):
     """Why not."""
 
     error: str
 
 
-Answer = Ready | Explained | Failed
+Answer = ModelLoaded | RowExplained | RequestFailed
 _ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 

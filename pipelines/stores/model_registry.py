@@ -68,7 +68,7 @@ class Registered:
     version: int
 
 
-class Registry:
+class ModelRegistry:
     """Models, their runs, and the alias that says which one is Production."""
 
     def __init__(self, settings: Settings) -> None:

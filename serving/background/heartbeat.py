@@ -8,7 +8,7 @@ from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import ReplicaStore
 from serving.metrics.drift_metrics import DriftFigures
-from serving.scoring import Scorer
+from serving.scoring import UseCaseScorer
 
 BEAT = 5.0
 RETRY = 1.0
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Heartbeat(threading.Thread):
     """A thread of its own, so that a registry that hangs does not make this replica look dead."""
 
-    def __init__(self, settings: Settings, replica: str, scorers: Sequence[Scorer], drift: DriftFigures) -> None:
+    def __init__(self, settings: Settings, replica: str, scorers: Sequence[UseCaseScorer], drift: DriftFigures) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._drift = drift
         self._settings, self._replica, self._scorers = settings, replica, scorers
@@ -61,7 +61,7 @@ class Heartbeat(threading.Thread):
             self._woken.wait(BEAT)
         replicas.forget(self._replica)
 
-    def _report(self, replicas: ReplicaStore, scorer: Scorer) -> None:
+    def _report(self, replicas: ReplicaStore, scorer: UseCaseScorer) -> None:
         model = scorer.model
         replicas.report(
             self._replica,

@@ -16,9 +16,9 @@ from pipelines.stores.ledger import Ledger
 from serving.metrics.metrics import Metrics
 from serving.model.ledger_agreement import allowed, disagreement
 from serving.model.model_cache import ModelCache
-from serving.model.registry import Registry
-from serving.model.served_model import Model, load
-from serving.scoring import Scorer
+from serving.model.registry import RegistryReader
+from serving.model.served_model import ServedModel, load
+from serving.scoring import UseCaseScorer
 from serving.wire.schemas import LiveReload
 
 MOVED, REFUSED = "alias_moved_by_hand", "model_refused"  # causes of alerts
@@ -32,7 +32,7 @@ class Watch:
     """What one use case serves, against what alias and ledger say; used by the reloader's thread alone."""
 
     def __init__(
-        self, scorer: Scorer, registry: Registry, cache: ModelCache, metrics: Metrics, changed: Callable[[], None]
+        self, scorer: UseCaseScorer, registry: RegistryReader, cache: ModelCache, metrics: Metrics, changed: Callable[[], None]
     ) -> None:
         self._scorer, self._registry, self._cache = scorer, registry, cache
         self.use_case = scorer.use_case
@@ -143,7 +143,7 @@ class Watch:
         log.info("%s: serves version %d (%s…)", self.use_case, served.version, served.digest[:12])
         self._changed()
 
-    def _reloaded(self, former: Model | None) -> None:
+    def _reloaded(self, former: ServedModel | None) -> None:
         now, before = (model.served.version if model else None for model in (self._scorer.model, former))
         self.live.tell(LiveReload(now, before, datetime.now(UTC)))
 

@@ -33,7 +33,7 @@ SYNC_EVERY = 0.1  # seconds
 log = logging.getLogger(__name__)
 
 
-class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class JournalRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A prediction as it was answered; a missing feature (NaN) travels as null, a missing `event_time` is `scored_at`."""
 
     prediction_id: str
@@ -45,7 +45,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     event_time: datetime | None = None
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
+class JournalLine(msgspec.Struct, frozen=True, gc=False):
     """Predictions that were scored together."""
 
     scored_at: datetime
@@ -54,7 +54,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     contract_hash: str
     threshold: float
     replica: str
-    rows: list[Row]
+    rows: list[JournalRow]
 
     def predictions(self) -> list[Prediction]:
         """The rows, each with what all have in common."""
@@ -131,7 +131,7 @@ class Journal:
                 continue
         return 0.0
 
-    def append(self, line: Line) -> None:
+    def append(self, line: JournalLine) -> None:
         """Write a line with one system call, all or none; raises JournalFull when it doesn't fit the disk or bound."""
         content = self._encoder.encode(line) + b"\n"
         with self._mutex:
@@ -274,9 +274,9 @@ class Journal:
         return number
 
 
-def read(line: bytes) -> Line:
+def read(line: bytes) -> JournalLine:
     """Read a line again."""
-    return msgspec.json.decode(line, type=Line)
+    return msgspec.json.decode(line, type=JournalLine)
 
 
 def whole_lines(segment: Path) -> bytes:

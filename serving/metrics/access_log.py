@@ -23,7 +23,7 @@ Note = tuple[str, int, float, float, bytes, str, str, str | None]
 log = logging.getLogger(__name__)
 
 
-class Line(msgspec.Struct, gc=False):
+class AccessLogLine(msgspec.Struct, gc=False):
     """One line of the access log; `time` in seconds since 1970."""
 
     time: float
@@ -58,7 +58,7 @@ class Requests(Collector):
         self._noted: deque[Note] = deque()  # appended to and taken from without a lock
         self._counting = threading.RLock()
         self._routes: defaultdict[str, Route] = defaultdict(Route)
-        self._lines: list[Line] = []
+        self._lines: list[AccessLogLine] = []
         self.dropped = 0
 
     def note(self, note: Note) -> None:
@@ -67,7 +67,7 @@ class Requests(Collector):
         if len(self._noted) >= MOST:
             self._count()
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[AccessLogLine]:
         """Take the lines there are; whatever could not be kept until now is counted in `dropped`."""
         with self._counting:
             self._count()
@@ -84,7 +84,7 @@ class Requests(Collector):
                 kept.seconds += seconds
                 kept.statuses[status] = kept.statuses.get(status, 0) + 1
                 if len(self._lines) < MOST:
-                    self._lines.append(Line(ended + lag, request_id.decode(), method, path, status, seconds, caller))
+                    self._lines.append(AccessLogLine(ended + lag, request_id.decode(), method, path, status, seconds, caller))
                 else:
                     self.dropped += 1
 

@@ -13,8 +13,8 @@ from anyio.to_thread import run_sync
 from pipelines.explainer import protocol
 from pipelines.rules.model.bundle import EXPLAINERS, explainer_of
 from pipelines.settings import ROOT
-from serving.model.registry import Registry
-from serving.model.served_model import Model
+from serving.model.registry import RegistryReader
+from serving.model.served_model import ServedModel
 from serving.wire.problems import Problem
 
 MODULE = "pipelines.explainer"  # by name, as importing it would bring XGBoost here
@@ -31,13 +31,13 @@ class ExplainerProcess:
     One that dies or hangs is replaced at the next request.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: RegistryReader) -> None:
         self._registry, self._lock = registry, asyncio.Lock()
         self._process: Process | None = None
         self._holds: list[str] = []  # the digests of the models it was handed, the oldest first
         self._waiting = 0
 
-    async def explain(self, use_case: str, model: Model, features: list[float]) -> protocol.Explained:
+    async def explain(self, use_case: str, model: ServedModel, features: list[float]) -> protocol.RowExplained:
         """Contributions (columns,) and base value of one row; a 503 Problem when that is not possible now."""
         if find_spec("xgboost") is None:
             raise Problem(501, "this server has no XGBoost to explain with: install sixgate[pipelines] beside it")
@@ -58,12 +58,12 @@ class ExplainerProcess:
                 process.kill()
             await process.wait()
 
-    async def _explain(self, use_case: str, model: Model, features: list[float]) -> protocol.Explained:
+    async def _explain(self, use_case: str, model: ServedModel, features: list[float]) -> protocol.RowExplained:
         try:
             async with asyncio.timeout(START):
                 await self._ready(use_case, model)
             async with asyncio.timeout(ANSWER):
-                answer = await self._ask(protocol.Row(model.served.digest, features))
+                answer = await self._ask(protocol.ExplainRow(model.served.digest, features))
         except Problem:
             raise
         except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
@@ -74,12 +74,12 @@ class ExplainerProcess:
         except BaseException:  # whoever asked is gone: what the process answers now belongs to nobody
             await self.stop()
             raise
-        if isinstance(answer, protocol.Explained):
+        if isinstance(answer, protocol.RowExplained):
             return answer
-        why = answer.error if isinstance(answer, protocol.Failed) else "it answered out of turn"
+        why = answer.error if isinstance(answer, protocol.RequestFailed) else "it answered out of turn"
         raise Problem(503, f"version {model.served.version} can't explain this row: {why}")
 
-    async def _ready(self, use_case: str, model: Model) -> None:
+    async def _ready(self, use_case: str, model: ServedModel) -> None:
         """Have a process that holds the model."""
         if self._process is None or self._process.returncode is not None:
             self._holds = []
@@ -97,8 +97,8 @@ class ExplainerProcess:
             why = f"what explains version {model.served.version} can't be fetched: {error}"
             raise Problem(503, why) from error
         content = explainer_of(model.bundle, files)
-        answer = await self._ask(protocol.Model(model.served.digest, model.bundle.kind, content, model.bundle.calibration))
-        if isinstance(answer, protocol.Failed):
+        answer = await self._ask(protocol.LoadModel(model.served.digest, model.bundle.kind, content, model.bundle.calibration))
+        if isinstance(answer, protocol.RequestFailed):
             raise Problem(503, f"version {model.served.version} can't explain: {answer.error}")
         self._holds = [*self._holds, model.served.digest][-protocol.HELD :]
 

@@ -9,7 +9,7 @@ from pipelines.rules.model.bundle import FILES, WARM_UP
 from pipelines.stores.registry_client import ALIAS
 
 
-class Registry(Protocol):
+class RegistryReader(Protocol):
     """The registry as a reader; `pipelines.stores.registry_client.Production` is the one on MLflow."""
 
     def version(self, use_case: str) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.rules.model.bundle import WARM_UP, Bundle, KnownAnswers
-from pipelines.rules.model.onnx_scorer import Scorer
+from pipelines.rules.model.onnx_scorer import OnnxScorer
 from pipelines.rules.model.verification import prove
 from pipelines.rules.promotion.ledger import Served
 from pipelines.rules.use_case.contract import Contract
@@ -20,10 +20,10 @@ ALONE = 200  # rows of a warm-up that are scored one by one
 log = logging.getLogger(__name__)
 
 
-class Model:
+class ServedModel:
     """One loaded version; scoring is a pure function of the features."""
 
-    def __init__(self, served: Served, bundle: Bundle, scorer: Scorer) -> None:
+    def __init__(self, served: Served, bundle: Bundle, scorer: OnnxScorer) -> None:
         self.served, self.bundle = served, bundle
         self.loaded_at = datetime.now(UTC)
         self._scorer = scorer
@@ -44,9 +44,9 @@ class Model:
             log.warning("version %d starts cold: %s", self.served.version, error)
 
 
-def load(files: Mapping[str, bytes], served: Served, contract: Contract) -> Model:
+def load(files: Mapping[str, bytes], served: Served, contract: Contract) -> ServedModel:
     """Prove the files to be what the ledger names and what was trained, or raise ModelRejected; warm it up."""
-    model = Model(served, *prove(files, contract, version=served.version, named=served.digest))
+    model = ServedModel(served, *prove(files, contract, version=served.version, named=served.digest))
     if WARM_UP in files:
         model.warm_up(files[WARM_UP])
     return model

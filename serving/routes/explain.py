@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pipelines.rules.model.bundle import TOLERANCE, sigmoid
 from serving.hot_path import Hot
 from serving.openapi import documented, row_name
-from serving.scoring import Scorer, encode, no_score, risk
+from serving.scoring import UseCaseScorer, encode, no_score, risk
 from serving.service import Service
 from serving.wire.problems import Problem
 from serving.wire.request_decoding import example
@@ -18,7 +18,7 @@ from serving.wire.schemas import ExplainedOut, contributions
 log = logging.getLogger(__name__)
 
 
-def routes(service: Service, scorer: Scorer) -> APIRouter:
+def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """`/explain`."""
     router = APIRouter()
     use_case, contract = scorer.use_case, scorer.contract

@@ -24,7 +24,7 @@ from pipelines.use_case import read_in_force
 from serving.journal.lookup import find
 from serving.journal.prediction_ids import moment
 from serving.openapi import documented
-from serving.scoring import Scorer
+from serving.scoring import UseCaseScorer
 from serving.service import Service
 from serving.wire.problems import Problem
 from serving.wire.schemas import ExplanationOut, contributions
@@ -47,7 +47,7 @@ class Picked:
     schedule: str = ""
 
 
-def routes(service: Service, scorer: Scorer) -> APIRouter:
+def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """`/predictions/{prediction_id}/explanation`."""
     router = APIRouter()
     settings, journal, use_case, contract = service.settings, service.journal, scorer.use_case, scorer.contract

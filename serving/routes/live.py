@@ -10,7 +10,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from serving.live_feed import LISTENERS, Listener
-from serving.scoring import Scorer
+from serving.scoring import UseCaseScorer
 from serving.service import Service
 from serving.wire import request_decoding
 from serving.wire.api_keys import HEADER
@@ -24,7 +24,7 @@ LOOK_AGAIN = 1.0  # seconds after which a key that was withdrawn is noticed, if 
 log = logging.getLogger(__name__)
 
 
-def routes(service: Service, scorer: Scorer) -> APIRouter:
+def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """`/live`."""
     router = APIRouter()
     live = scorer.live

@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.openapi import documented
-from serving.scoring import Scorer
+from serving.scoring import UseCaseScorer
 from serving.service import Service
 from serving.wire.schemas import ModelOut
 
 
-def routes(service: Service, scorer: Scorer) -> APIRouter:
+def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """`/model`."""
     router = APIRouter()
 

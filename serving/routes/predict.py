@@ -6,13 +6,13 @@ from fastapi import APIRouter
 
 from serving.hot_path import Hot
 from serving.openapi import batch_name, documented, row_name
-from serving.scoring import Scorer, encode
+from serving.scoring import UseCaseScorer, encode
 from serving.service import Service
 from serving.wire.request_decoding import example
-from serving.wire.schemas import Answer, Answers
+from serving.wire.schemas import PredictionOut, PredictionsOut
 
 
-def routes(service: Service, scorer: Scorer) -> APIRouter:
+def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """`/predict` and `/predict/batch`."""
     router = APIRouter()
     name, row = scorer.use_case, example(scorer.contract)
@@ -24,7 +24,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
     async def predict_batch(caller: str, body: bytes) -> bytes:
         transactions = scorer.intake.many(body)
         service.rate.take(caller, len(transactions))
-        return encode(Answers(await scorer.many(transactions)))
+        return encode(PredictionsOut(await scorer.many(transactions)))
 
     router.add_api_route(
         "/predict",
@@ -32,7 +32,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
         methods=["POST"],
         operation_id=f"{name}_predict",
         summary="Score one row",
-        **documented({200: ("the prediction", Answer)}, 413, 422, 429, 503, body=row_name(name), example=row),
+        **documented({200: ("the prediction", PredictionOut)}, 413, 422, 429, 503, body=row_name(name), example=row),
     )
     router.add_api_route(
         "/predict/batch",
@@ -41,7 +41,7 @@ def routes(service: Service, scorer: Scorer) -> APIRouter:
         operation_id=f"{name}_predict_batch",
         summary="Score up to 1,000 rows",
         **documented(
-            {200: ("the predictions, in the rows' order", Answers)}, 413, 422, 429, 503, body=batch_name(name),
+            {200: ("the predictions, in the rows' order", PredictionsOut)}, 413, 422, 429, 503, body=batch_name(name),
             example={"rows": [row]},
         ),
     )  # fmt: skip

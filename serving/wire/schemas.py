@@ -16,7 +16,7 @@ MAX_LABELS = 10_000
 Risk = Literal["low", "medium", "high"]
 
 
-class Answer(msgspec.Struct, gc=False):
+class PredictionOut(msgspec.Struct, gc=False):
     """One prediction, as it was answered."""
 
     transaction_id: str
@@ -28,13 +28,13 @@ class Answer(msgspec.Struct, gc=False):
     model_version: int
 
 
-class Answers(msgspec.Struct):
+class PredictionsOut(msgspec.Struct):
     """The predictions of a batch, in the order of its rows."""
 
-    predictions: list[Answer]
+    predictions: list[PredictionOut]
 
 
-class TruthOut(msgspec.Struct):
+class LabelReceiptOut(msgspec.Struct):
     """What became of posted labels: new, changing an earlier one, or already known."""
 
     accepted: int
@@ -42,7 +42,7 @@ class TruthOut(msgspec.Struct):
     duplicate: int
 
 
-class Truth(msgspec.Struct, forbid_unknown_fields=True):
+class LabelIn(msgspec.Struct, forbid_unknown_fields=True):
     """What a transaction turned out to be."""
 
     transaction_id: Key
@@ -50,13 +50,13 @@ class Truth(msgspec.Struct, forbid_unknown_fields=True):
     labelled_at: Moment | None = None
 
 
-class Truths(msgspec.Struct, forbid_unknown_fields=True):
+class LabelsIn(msgspec.Struct, forbid_unknown_fields=True):
     """Labels as they arrive."""
 
-    labels: Annotated[list[Truth], Meta(min_length=1, max_length=MAX_LABELS)]
+    labels: Annotated[list[LabelIn], Meta(min_length=1, max_length=MAX_LABELS)]
 
 
-class PredictionOut(msgspec.Struct):
+class LoggedPredictionOut(msgspec.Struct):
     """A prediction as it was logged; `logged` is false while it waits in the journal."""
 
     prediction_id: UUID

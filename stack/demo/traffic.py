@@ -72,7 +72,7 @@ def rows(transactions: Transactions, contract: Contract, *, tag: str) -> list[di
     ]
 
 
-class Traffic:
+class TrafficStream:
     """One stream of transactions to one server."""
 
     def __init__(self, url: str, api_key: str, contract: Contract, transactions: Transactions, plan: Plan) -> None:

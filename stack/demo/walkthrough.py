@@ -29,7 +29,7 @@ from pipelines.use_case import read_contract, read_policy
 from stack.airflow_client import Airflow
 from stack.demo.shipped_baselines import SEED
 from stack.demo.simulator import Transactions, World, simulate
-from stack.demo.traffic import Plan, Traffic
+from stack.demo.traffic import Plan, TrafficStream
 
 USE_CASE = "fraud"
 QUIET_ROWS, CALM_ROWS, SPIKE_ROWS = 3000, 6000, 600
@@ -178,7 +178,7 @@ class Demo:
             saw(f"version {entry.from_version} → {entry.to_version}, {entry.reason}")
         return entry.to_version
 
-    def new_version_answers(self, first: int, second: int, background: Traffic) -> None:
+    def new_version_answers(self, first: int, second: int, background: TrafficStream) -> None:
         """The server answers with the new version."""
         with self.story.step("the server answers with the new version") as saw:
             self.wait_for_version(second)
@@ -188,7 +188,7 @@ class Demo:
                 time.sleep(0.1)
             saw(f"version {second}")
 
-    def no_request_failed(self, background: Traffic, first: int, second: int) -> None:
+    def no_request_failed(self, background: TrafficStream, first: int, second: int) -> None:
         """The traffic that ran all along saw both versions and not one failure."""
         with self.story.step("background traffic saw not one failed request") as saw:
             sent = background.sent
@@ -197,7 +197,7 @@ class Demo:
             parts = ", ".join(f"{n:,} by version {version}" for version, n in sorted(sent.versions.items()))
             saw(f"{sent.answered:,} answered: {parts}")
 
-    def explanations(self, background: Traffic) -> None:
+    def explanations(self, background: TrafficStream) -> None:
         """Logged transactions are explained, and the numbers add up."""
         with self.story.step("logged transactions are explained") as saw:
             tasks = self.dag("batch_explanation")
@@ -227,11 +227,11 @@ class Demo:
         self.airflow.wait_for_dag(f"{USE_CASE}_{kind}")
         return {run["dag_run_id"] for run in self.airflow.runs(f"{USE_CASE}_{kind}")}
 
-    def traffic(self, transactions: Transactions, plan: Plan) -> Traffic:
-        return Traffic(self.settings.api_url, self.settings.api_key, self.contract, transactions, plan)
+    def traffic(self, transactions: Transactions, plan: Plan) -> TrafficStream:
+        return TrafficStream(self.settings.api_url, self.settings.api_key, self.contract, transactions, plan)
 
     @contextmanager
-    def sending(self, transactions: Transactions, rate: float, *, coverage: float) -> Iterator[Traffic]:
+    def sending(self, transactions: Transactions, rate: float, *, coverage: float) -> Iterator[TrafficStream]:
         """Traffic in the background for as long as the block."""
         traffic = self.traffic(transactions, Plan(rate=rate, coverage=coverage, tag=self.tag))
         thread = threading.Thread(target=traffic.run, name="background traffic")

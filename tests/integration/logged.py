@@ -15,7 +15,7 @@ from pipelines.settings import ROOT
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
 from pipelines.use_case import read_contract
-from serving.journal.journal import Line, Row
+from serving.journal.journal import JournalLine, JournalRow
 from serving.journal.prediction_ids import uuid7
 
 CONTRACT = read_contract(ROOT / "reference" / "fraud")
@@ -41,9 +41,9 @@ class Log:
             features[self.random.random(len(features)) < 0.05] = np.nan
             score = float(self.random.random())
             shipped = [None if np.isnan(value) else value for value in features.tolist()]
-            row = Row(prediction_id=ident, transaction_id=name, entity_key=None, event_time=moment, features=shipped,
+            row = JournalRow(prediction_id=ident, transaction_id=name, entity_key=None, event_time=moment, features=shipped,
                       score=score, predicted_label=int(score >= 0.5))  # fmt: skip
-            lines.append(Line(scored_at=time_of(UUID(ident)), use_case="fraud", model_version=version, contract_hash=contract,
+            lines.append(JournalLine(scored_at=time_of(UUID(ident)), use_case="fraud", model_version=version, contract_hash=contract,
                               threshold=0.5, replica="test", rows=[row]))  # fmt: skip
             self.names.append(name)
             self.at.append(time_of(UUID(ident)))

@@ -32,7 +32,7 @@ from pipelines.context import Context, context
 from pipelines.errors import ModelRejected, StepSkipped
 from pipelines.rules.model.bundle import Calibration
 from pipelines.rules.monitoring.alert_rules import ATTRIBUTION, alarms
-from pipelines.rules.monitoring.drift_check import References, Span, Traffic, check
+from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate
 from pipelines.rules.use_case.contract import Contract
@@ -42,7 +42,7 @@ from pipelines.steps.retraining.train import register
 from pipelines.stores.baseline import read_manifest
 from pipelines.stores.model_registry import Account
 from pipelines.stores.predictions import PredictionLog, time_of
-from serving.journal.journal import Line, Row
+from serving.journal.journal import JournalLine, JournalRow
 from serving.journal.prediction_ids import uuid7
 from tests.integration.logged import CONTRACT, rewrite
 
@@ -132,14 +132,14 @@ class Logged:
         scores = self._models[version].score(rows.astype(np.float32))
         ids = [UUID(each) for each in uuid7(int(time.time() * 1000), n)]
         kept = [
-            Row(
+            JournalRow(
                 prediction_id=str(each), transaction_id=str(each), entity_key=None, event_time=time_of(each),
                 features=[None if np.isnan(value) else value for value in values], score=float(score),
                 predicted_label=int(score >= THRESHOLD),
             )
             for each, values, score in zip(ids, rows.tolist(), scores, strict=True)
         ]  # fmt: skip
-        line = Line(scored_at=time_of(ids[0]), use_case="fraud", model_version=version, contract_hash=CONTRACT.hash,
+        line = JournalLine(scored_at=time_of(ids[0]), use_case="fraud", model_version=version, contract_hash=CONTRACT.hash,
                     threshold=THRESHOLD, replica="test", rows=kept)  # fmt: skip
         to = connection or self.connection
         with to.transaction():
@@ -437,7 +437,7 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
     turned = msgspec.structs.replace(same, importance=dict(zip(CONTRACT.columns, truth[::-1], strict=True)))
     causes = {}
     for name, reference in (("same", same), ("turned", turned)):
-        traffic = Traffic(buckets={}, attributions={1: (columns, sums)})
+        traffic = TrafficCounts(buckets={}, attributions={1: (columns, sums)})
         references = References(baseline=manifest.profiles, champion=1, training=reference)
         span = Span.at(datetime.now(UTC), timedelta(days=1), timedelta(hours=1))
         figures = check("c", span, traffic, references, wired.use_case.policy)

@@ -13,7 +13,7 @@ import psycopg
 
 from pipelines.settings import Settings
 from serving.background.shipper import Shipper
-from serving.journal.journal import Journal, Line, Row, read
+from serving.journal.journal import Journal, JournalLine, JournalRow, read
 from serving.journal.prediction_ids import at, now_ms, uuid7
 from serving.metrics.metrics import Metrics
 from stack.processes.postgres import Postgres
@@ -43,8 +43,8 @@ def test_what_the_table_refuses_is_set_aside_row_by_row_and_the_rest_is_logged(t
     journal = Journal(tmp_path / "journal", "replica")
     ids = uuid7(now_ms(), 7)
     for rows in (ids[:2], ids[2:6], ids[6:]):
-        named = [Row(each, "no text\0" if each == ids[3] else each, [1.0, math.nan], 0.5, 1) for each in rows]
-        journal.append(Line(at(now_ms()), "fraud", 1, "hash", 0.5, "replica", named))
+        named = [JournalRow(each, "no text\0" if each == ids[3] else each, [1.0, math.nan], 0.5, 1) for each in rows]
+        journal.append(JournalLine(at(now_ms()), "fraud", 1, "hash", 0.5, "replica", named))
     journal.rotate()
     (segment,) = journal.closed()
     former = b'{"prediction_id": "of another version"}\n'

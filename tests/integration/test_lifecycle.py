@@ -45,7 +45,7 @@ from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
 from pipelines.stores.registered_model import Replay
 from pipelines.stores.registry_client import CHALLENGER, Production
-from serving.journal.journal import Line, Row
+from serving.journal.journal import JournalLine, JournalRow
 from serving.journal.prediction_ids import uuid7
 from stack.demo.shipped_baselines import SEED, as_snapshot
 from stack.demo.simulator import World, simulate
@@ -131,8 +131,8 @@ def as_lines(predictions: list[Prediction]) -> list[bytes]:
     lines = []
     for prediction in predictions:
         fields = asdict(prediction) | {"prediction_id": str(prediction.prediction_id)}
-        row = Row(**{name: fields.pop(name) for name in Row.__struct_fields__})
-        lines.append(Line(**fields, rows=[row]))
+        row = JournalRow(**{name: fields.pop(name) for name in JournalRow.__struct_fields__})
+        lines.append(JournalLine(**fields, rows=[row]))
     return [msgspec.json.Encoder().encode_lines(lines)]
 
 

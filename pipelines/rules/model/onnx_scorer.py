@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pipelines.rules.model.model_input import narrow
 
 
-class Scorer:
+class OnnxScorer:
     """One model's graph, loaded; a call is thread-safe. One thread, so that sums are made in one order: a replay is exact."""
 
     def __init__(self, graph: bytes) -> None:

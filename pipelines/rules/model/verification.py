@@ -6,11 +6,11 @@ import msgspec
 
 from pipelines.errors import ModelRejected
 from pipelines.rules.model.bundle import Bundle, KnownAnswers, check_answers, digest, read_bundle
-from pipelines.rules.model.onnx_scorer import Scorer
+from pipelines.rules.model.onnx_scorer import OnnxScorer
 from pipelines.rules.use_case.contract import Contract
 
 
-def prove(files: Mapping[str, bytes], contract: Contract, *, version: int, named: str) -> tuple[Bundle, Scorer]:
+def prove(files: Mapping[str, bytes], contract: Contract, *, version: int, named: str) -> tuple[Bundle, OnnxScorer]:
     """Check digest, contract, columns and known answers; whatever does not hold raises ModelRejected with what to do.
 
     `named` is the digest by which the ledger or the registry knows the version.
@@ -25,7 +25,7 @@ def prove(files: Mapping[str, bytes], contract: Contract, *, version: int, named
     if bundle.columns != contract.columns:
         raise ModelRejected(f"the model's columns are {bundle.columns}, not the contract's: train it again")
     try:
-        scorer = Scorer(files["model.onnx"])
+        scorer = OnnxScorer(files["model.onnx"])
         known = msgspec.json.decode(files["known_answers.json"], type=KnownAnswers)
         scores = scorer(known.matrix())
     except Exception as error:  # the runtime raises types of its own for graphs that can't be loaded or don't take the rows

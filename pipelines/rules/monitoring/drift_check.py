@@ -39,7 +39,7 @@ class Span:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traffic:
+class TrafficCounts:
     """What a check looks at, as counts.
 
     `buckets` by their begin, from as far back as steps may reach; scores of the window, and of the window whose labels have
@@ -74,7 +74,7 @@ def reach(policy: Policy) -> timedelta:
     return policy.drift.window * policy.drift.severe.n
 
 
-def check(check_id: str, span: Span, traffic: Traffic, references: References, policy: Policy) -> list[Metric]:
+def check(check_id: str, span: Span, traffic: TrafficCounts, references: References, policy: Policy) -> list[Metric]:
     """All figures of one check, in the order in which people read them."""
     window = add([counts for begun, counts in sorted(traffic.buckets.items()) if span.start <= begun < span.end])
     write = _Writer(check_id, span.start, span.end)
@@ -182,7 +182,7 @@ def _realised(
             yield _figure(write, name, figure, counts.labelled, version, **rest)
 
 
-def _attributions(write: _Writer, traffic: Traffic, references: References, policy: Policy) -> Iterator[Metric]:
+def _attributions(write: _Writer, traffic: TrafficCounts, references: References, policy: Policy) -> Iterator[Metric]:
     """Each feature's share of what moves the champion's scores, beside training's."""
     columns, found = traffic.attributions.get(references.champion or BASELINE, ((), None))
     all_kinds = policy.explanation.select != "flagged" or policy.explanation.sample > 0

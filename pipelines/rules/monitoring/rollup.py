@@ -16,7 +16,7 @@ VERSIONS = 2**20  # of a model, at most: bucket and version make one number
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class PredictionBatch:
     """Some predictions (n,): when (microseconds since 1970), by which version, their scores and labels.
 
     `features` (m, columns) are of the `known` ones among them (n,), those that were made under the contract.
@@ -43,7 +43,7 @@ class Rollup:
     _features: dict[Cell, list[NDArray[np.int64]]] = field(default_factory=dict)
     _scores: dict[Cell, NDArray[np.float64]] = field(default_factory=dict)
 
-    def add(self, answers: Answers) -> None:
+    def add(self, answers: PredictionBatch) -> None:
         """Count some more."""
         keys, at = np.unique(answers.scored_at // self.step * VERSIONS + answers.version, return_inverse=True)
         cells = [divmod(key, VERSIONS) for key in keys.tolist()]
@@ -96,7 +96,7 @@ class Rollup:
                 kept = self._features.setdefault(cell, [np.zeros(0, np.int64)] * len(self.profiles))
                 kept[column] = kept[column] + count if len(kept[column]) else count
 
-    def _add_scores(self, cells: list[Cell], at: NDArray[np.int64], answers: Answers) -> None:
+    def _add_scores(self, cells: list[Cell], at: NDArray[np.int64], answers: PredictionBatch) -> None:
         shape = (len(cells), 2, SCORE_BINS)
         placed = (at * 2 + answers.flag) * SCORE_BINS + score_bins(answers.score)
         sums = [

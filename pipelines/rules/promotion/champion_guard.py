@@ -11,7 +11,7 @@ from pipelines.rules.use_case.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Live:
+class LivePerformance:
     """What a champion did: of late, predictions and how many it flagged; since it serves, what became of the labelled ones."""
 
     predictions: int
@@ -28,14 +28,14 @@ def on_probation(entries: list[LedgerEntry]) -> LedgerEntry | None:
     return done if done and done.action == "PROMOTE" else None
 
 
-def broken_promises(gates: list[dict[str, Any]], live: Live, policy: Policy) -> list[str]:
+def broken_promises(gates: list[dict[str, Any]], live: LivePerformance, policy: Policy) -> list[str]:
     """Compare with the gates of the decision; a promise is broken when its bound and that of live figures lie apart."""
     promised = {gate["name"]: gate for gate in gates}
     recall, roc_auc = promised["recall"], promised["roc_auc"]
     return [*filter(None, (_flagged(recall, live, policy), _recall(recall, live, policy), _roc_auc(roc_auc, live, policy)))]
 
 
-def _flagged(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
+def _flagged(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:
     """It flags far more than it did when it was judged: known before any label."""
     rows, flagged = promise["counts"].get("rows"), promise["counts"].get("flagged")
     if not rows or flagged is None or live.predictions < policy.guard.predictions:
@@ -46,7 +46,7 @@ def _flagged(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
     return f"flags {share:.1%} of {live.predictions:,} predictions, {flagged / rows:.1%} were promised"
 
 
-def _recall(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
+def _recall(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:
     positives, found = live.outcomes.positives, live.outcomes.found
     if promise["low"] is None or positives < policy.gates.positives:
         return None
@@ -55,7 +55,7 @@ def _recall(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
     return f"finds {found:,} of {positives:,} positives, {found / positives:.1%}; at least {promise['low']:.1%} were promised"
 
 
-def _roc_auc(promise: dict[str, Any], live: Live, policy: Policy) -> str | None:
+def _roc_auc(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:
     if promise["low"] is None or live.outcomes.positives < policy.gates.positives:
         return None
     observed = realised(live.outcomes, Z999).get("realised_roc_auc")

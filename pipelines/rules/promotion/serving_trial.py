@@ -12,7 +12,7 @@ from pipelines.rules.use_case.policy import FinalValidation
 REFUSED = 3  # the process's exit code when it does not take the model or a request; any other is its own trouble
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
+class ServingTrial(msgspec.Struct, frozen=True, kw_only=True):
     """What a process of the scoring server reports of its trial.
 
     scores: one for each request · p50, p99: seconds from a request's body to its answer's, without the network, each the least
@@ -26,7 +26,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
 
 
-def why_unfit(trial: Trial, expected: NDArray[np.float64] | None, limits: FinalValidation) -> Iterator[str]:
+def why_unfit(trial: ServingTrial, expected: NDArray[np.float64] | None, limits: FinalValidation) -> Iterator[str]:
     """Say why not: it misses the training library's `expected` scores (n,), or is slow or large beyond the limits.
 
     Scores are not compared where `expected` is None.

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, f1_score,
 
 from pipelines.rules.model.bundle import Calibration
 from pipelines.rules.training.estimators import KINDS, Kind, Params, Rows, fit, margin
-from pipelines.rules.training.hyperparameter_search import Trial, best, search
+from pipelines.rules.training.hyperparameter_search import SearchTrial, best, search
 from pipelines.rules.training.operating_threshold import operating_threshold
 from pipelines.rules.use_case.policy import Training
 
@@ -34,7 +34,7 @@ class Candidate:
     threshold: float
     params: Params
     metrics: dict[str, float]
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[SearchTrial, ...] = ()
     judged: Judged | None = None
 
     def margin(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -61,7 +61,7 @@ def fit_all(rows: Rows, tune: int, training: Training, over: Callable[[], bool] 
     return [_candidate(kind, rows, tune, training, search(kind, rows, training, over)) for kind in KINDS]
 
 
-def _candidate(kind: Kind, rows: Rows, tune: int, training: Training, trials: list[Trial]) -> Candidate:
+def _candidate(kind: Kind, rows: Rows, tune: int, training: Training, trials: list[SearchTrial]) -> Candidate:
     params = best(trials).params
     margins = np.empty(len(rows))
     for half in (0, 1):

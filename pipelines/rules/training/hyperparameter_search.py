@@ -22,7 +22,7 @@ STARTUP = 5  # trials that are never pruned
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class SearchTrial:
     """Parameters that were tried, and their average precision on each fold they came to; pruned ones did not see all."""
 
     params: Params
@@ -35,12 +35,12 @@ class Trial:
         return float(np.mean(self.folds))
 
 
-def best(trials: list[Trial]) -> Trial:
+def best(trials: list[SearchTrial]) -> SearchTrial:
     """The best of those that saw every fold; the first of equals."""
     return max((trial for trial in trials if not trial.pruned), key=lambda trial: trial.average_precision)
 
 
-def search(kind: Kind, rows: Rows, training: Training, over: Callable[[], bool]) -> list[Trial]:
+def search(kind: Kind, rows: Rows, training: Training, over: Callable[[], bool]) -> list[SearchTrial]:
     """Try parameters on (a thinned sample of) `rows`; once `over` says so no further ones are tried.
 
     The same rows and seed give the same trials, unless `over` cut them short.
@@ -56,7 +56,7 @@ def search(kind: Kind, rows: Rows, training: Training, over: Callable[[], bool])
             f"{int(rows.labels.sum())} positives in {len(rows)} training rows are too few to compare parameters on: "
             "no fold has positives before and in it; wait for more labels"
         )
-    trials: list[Trial] = []
+    trials: list[SearchTrial] = []
     for trial in (_grid if kind == "logistic" else _guided)(folds, training):
         trials.append(trial)
         if over():
@@ -67,7 +67,7 @@ def search(kind: Kind, rows: Rows, training: Training, over: Callable[[], bool])
 Folds = list[tuple[Rows, Rows]]
 
 
-def _grid(folds: Folds, training: Training) -> Iterator[Trial]:
+def _grid(folds: Folds, training: Training) -> Iterator[SearchTrial]:
     """Logistic regression: every strength of the penalty, with and without weights."""
     weights = (None, "balanced") if training.imbalance == "weights" else (None,)
     for strength, weight in product(STRENGTHS, weights):
@@ -76,10 +76,10 @@ def _grid(folds: Folds, training: Training) -> Iterator[Trial]:
         for seen, judged in folds:
             model = fit("logistic", seen, params, training)
             found.append(float(average_precision_score(judged.labels, margin("logistic", model, judged.features))))
-        yield Trial(params=params, folds=tuple(found))
+        yield SearchTrial(params=params, folds=tuple(found))
 
 
-def _guided(folds: Folds, training: Training) -> Iterator[Trial]:
+def _guided(folds: Folds, training: Training) -> Iterator[SearchTrial]:
     """XGBoost: a tree-structured Parzen estimator proposes, and drops what lags behind the median of its predecessors."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -101,7 +101,7 @@ def _guided(folds: Folds, training: Training) -> Iterator[Trial]:
         pruned = len(found) < len(folds)
         if not pruned:
             study.tell(asked, float(np.mean(found)))
-        yield Trial(params={**params, "n_estimators": int(np.median(trees))}, folds=tuple(found), pruned=pruned)
+        yield SearchTrial(params={**params, "n_estimators": int(np.median(trees))}, folds=tuple(found), pruned=pruned)
 
 
 def _propose(asked: optuna.Trial, rows: Rows, training: Training) -> Params:

@@ -44,7 +44,7 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     description: str = ""
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LabelColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The truth that arrives later."""
 
     name: str
@@ -60,7 +60,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     entity_key: str
     event_time: str
     transaction_id: str
-    label: Label
+    label: LabelColumn
     features: tuple[Feature, ...]
     derived: tuple[Derived, ...]
     sources: dict[str, str]
@@ -108,7 +108,7 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
     }
     for key in top.keys() - known:
         raise _fault(file, key, top[key], f"is not a key of a contract; known are {', '.join(sorted(known))}")
-    label = _convert(top.get("label"), Label, file, "label")
+    label = _convert(top.get("label"), LabelColumn, file, "label")
     features = tuple(
         msgspec.structs.replace(_feature(value, file, f"features.{name}"), name=name)
         for name, value in _mapping(top.get("features"), file, "features").items()
@@ -211,7 +211,7 @@ def _convert(value: Any, kind: type[T], file: str, key: str) -> T:
     except msgspec.ValidationError as error:
         wrong = misfit(error)
         where = ".".join([key, *map(str, wrong.path)])
-        known = ", ".join(name for name in kind.__struct_fields__ if name != "name" or kind is Label)
+        known = ", ".join(name for name in kind.__struct_fields__ if name != "name" or kind is LabelColumn)
         remedy = {"missing": "is missing; add it", "unknown": f"is no setting; known are {known}", "rule": wrong.rule}
         raise _fault(file, where, wrong.value(value), remedy[wrong.fault]) from error
 

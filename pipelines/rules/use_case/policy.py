@@ -185,7 +185,7 @@ class Promotion(_Section, frozen=True):
     acknowledge_within: timedelta
 
 
-class Explanation(_Section, frozen=True):
+class ExplanationPolicy(_Section, frozen=True):
     """Which predictions are explained: all, the flagged ones and a share of the rest, or only those asked for.
 
     `drift` is how far the features' shares of all contribution may move from those of training, beyond what chance explains.
@@ -224,7 +224,7 @@ class Policy(_Section, frozen=True):
     final_validation: FinalValidation
     promotion: Promotion
     guard: Guard
-    explanation: Explanation
+    explanation: ExplanationPolicy
     retention: Retention
     use_case: str = ""
 

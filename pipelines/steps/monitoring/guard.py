@@ -8,7 +8,7 @@ from pipelines.errors import StepSkipped
 from pipelines.records import LedgerEntry
 from pipelines.rules.monitoring.drift_check import Span
 from pipelines.rules.monitoring.performance import ScoreCounts
-from pipelines.rules.promotion.champion_guard import Live, broken_promises, on_probation
+from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises, on_probation
 from pipelines.rules.promotion.eligibility import last_good
 from pipelines.steps.monitoring.newest_check import require_current
 
@@ -39,7 +39,7 @@ def run(context: Context) -> dict[str, Any]:
     return {"alert_id": alert.id, "message": message}
 
 
-def _gather(context: Context, promotion: LedgerEntry) -> Live:
+def _gather(context: Context, promotion: LedgerEntry) -> LivePerformance:
     """The share flagged from this check's own figures, and what became of all that it predicted since it serves, as counted."""
     figures = context.metrics.of_check(context.name, context.run_id)
     rate = next((m for m in figures if m.metric == "positive_rate" and m.model_version == promotion.to_version), None)
@@ -47,4 +47,4 @@ def _gather(context: Context, promotion: LedgerEntry) -> Live:
     drift = context.use_case.policy.drift
     since, until = (Span.at(moment, drift.step, drift.step) for moment in (promotion.at, context.as_of))
     outcomes = context.rollups.scores(context.name, since.start, until.end).get(promotion.to_version, ScoreCounts.empty())
-    return Live(predictions=n, flagged=n * (rate.value or 0) if rate else 0.0, outcomes=outcomes)
+    return LivePerformance(predictions=n, flagged=n * (rate.value or 0) if rate else 0.0, outcomes=outcomes)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.context import Context
 from pipelines.reporting.tables import drift_text
 from pipelines.rules.monitoring.alert_rules import driving
-from pipelines.rules.monitoring.drift_check import SHARE, References, Span, Traffic, check, reach
+from pipelines.rules.monitoring.drift_check import SHARE, References, Span, TrafficCounts, check, reach
 from pipelines.rules.monitoring.feature_drift import Counts
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.monitoring.newest_check import why_older
@@ -49,11 +49,11 @@ def references(context: Context, manifest: Manifest) -> References:
     return References(baseline=manifest.profiles, champion=served.version, training=training)
 
 
-def gather(context: Context, manifest: Manifest, span: Span) -> Traffic:
+def gather(context: Context, manifest: Manifest, span: Span) -> TrafficCounts:
     """Counts of the window, of the steps before it, and of what has matured."""
     policy, rollups = context.use_case.policy, context.rollups
     until = span.whole - policy.label_maturity
-    return Traffic(
+    return TrafficCounts(
         buckets=_buckets(context, manifest, min(span.start, span.end - reach(policy)), span.end),
         scores=rollups.scores(context.name, span.start, span.end),
         matured=rollups.scores(context.name, until - policy.performance.window, until),

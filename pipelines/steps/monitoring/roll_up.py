@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines.context import Context
 from pipelines.rules.monitoring.binning import SCORE_EDGES
-from pipelines.rules.monitoring.rollup import Answers, Rollup
+from pipelines.rules.monitoring.rollup import PredictionBatch, Rollup
 from pipelines.stores import arrow_reads
 from pipelines.stores.baseline import read_manifest
 from pipelines.stores.rollups import EPOCH
@@ -47,9 +47,9 @@ def run(context: Context) -> dict[str, Any]:
     return {"rows": rollup.rows, "foreign": rollup.foreign}
 
 
-def _answers(piece: pa.RecordBatch, width: int) -> Answers:
+def _answers(piece: pa.RecordBatch, width: int) -> PredictionBatch:
     features, whole = piece["features"], pa.int64()
-    return Answers(
+    return PredictionBatch(
         scored_at=arrow_reads.vector(piece["scored_at"].view(whole)),
         version=arrow_reads.vector(piece["model_version"].cast(whole)),
         score=arrow_reads.vector(piece["score"]),

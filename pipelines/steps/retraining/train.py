@@ -111,17 +111,17 @@ def register(
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedRows:
     """Some training rows (m, columns) with their contributions (m, columns) in log-odds."""
 
     features: NDArray[np.float64]
     contributions: NDArray[np.float64]
 
 
-def _explain(frame: Frame, candidate: Candidate) -> Explained:
+def _explain(frame: Frame, candidate: Candidate) -> ExplainedRows:
     shown = frame.features[np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)]
     _, content = explainer_file(candidate)
-    return Explained(shown, shap_explainer.Explainer(candidate.kind, content, candidate.calibration)(shown)[0])
+    return ExplainedRows(shown, shap_explainer.Explainer(candidate.kind, content, candidate.calibration)(shown)[0])
 
 
 def _profile(context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]) -> Reference:
@@ -137,7 +137,7 @@ def _profile(context: Context, frame: Frame, candidate: Candidate, contributions
 
 
 def _account(
-    context: Context, frame: Frame, fitted: Fitted, explained: Explained, data: dict[str, Any]
+    context: Context, frame: Frame, fitted: Fitted, explained: ExplainedRows, data: dict[str, Any]
 ) -> Account:  # fmt: skip
     """What MLflow shows of the run."""
     from pipelines.reporting.plots import figures  # with shap, which a repeated step need not import

@@ -8,10 +8,10 @@ import numpy as np
 from pipelines.rules.explanation.attribution import Attribution
 from pipelines.rules.monitoring import alert_rules
 from pipelines.rules.monitoring.binning import count, profile
-from pipelines.rules.monitoring.drift_check import References, Span, Traffic, check
+from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
-from pipelines.rules.use_case.policy import Alerts, Drift, Explanation, Performance, Report
+from pipelines.rules.use_case.policy import Alerts, Drift, ExplanationPolicy, Performance, Report
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 
@@ -28,7 +28,7 @@ def test_every_figure_has_its_line() -> None:
     counts = ScoreCounts.of(scores, scores > 0.2, labels)
     span = Span.at(datetime(2026, 1, 1, 12, tzinfo=UTC), POLICY.drift.window, POLICY.drift.step)
     moved = {1: (["x"], Attribution.of(np.ones((300, 1)), np.ones(300)))}
-    traffic = Traffic(
+    traffic = TrafficCounts(
         buckets={span.start: {"x": np.array(count(column, laid["x"].edges))}}, scores={1: counts}, matured={1: counts}, ahead=1,
         attributions=moved,
     )  # fmt: skip
@@ -53,5 +53,5 @@ def test_every_cause_and_every_setting_is_named() -> None:
         for name in struct.__struct_fields__:
             if (section, name) not in {("performance", "recall"), ("performance", "roc_auc")}:
                 assert f"`{section}.{name}" in PAGE, f"{section}.{name}"
-    for name in Explanation.__struct_fields__:
+    for name in ExplanationPolicy.__struct_fields__:
         assert f"`{name}" in EXPLANATIONS, f"explanation.{name}"

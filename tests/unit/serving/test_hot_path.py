@@ -16,10 +16,10 @@ import pytest
 from pipelines.errors import JournalFull, UseCaseError
 from pipelines.settings import Settings
 from serving.app import build
-from serving.journal.journal import Journal, Line
+from serving.journal.journal import Journal, JournalLine
 from serving.metrics.access_log import AccessLog, Requests
 from serving.model.registry import FolderRegistry
-from serving.model.served_model import Model, load
+from serving.model.served_model import ServedModel, load
 from serving.service import Service
 from serving.wire.json_logs import REQUEST_ID, JsonFormatter
 from serving.wire.rate_limit import Rate
@@ -106,12 +106,12 @@ def test_rows_that_arrive_together_are_scored_and_written_together(service, monk
 
 
 def test_one_bad_row_among_those_that_arrive_together_is_refused_alone(service, monkeypatch):
-    score = Model.score
+    score = ServedModel.score
 
     def without_sevens(self, features):
         return [math.nan if row[0] == 7 else found for row, found in zip(features, score(self, features), strict=True)]
 
-    monkeypatch.setattr(Model, "score", without_sevens)
+    monkeypatch.setattr(ServedModel, "score", without_sevens)
     answers = together(service, made.row(amount=1), made.row(amount=7), made.row(amount=2))
     assert [answer.status_code for answer in answers] == [200, 422, 200]
     assert len(made.journaled(service.journal)) == 2
@@ -131,7 +131,7 @@ def test_with_always_an_answer_waits_for_the_disk_and_a_disk_that_fails_answers_
     assert (refused.status_code, "look after its disk" in refused.json()["detail"]) == (503, True)
     assert ask(service, "GET", "/readyz").status_code == 503
     with pytest.raises(JournalFull):
-        service.journal.append(Line(datetime.now(UTC), "fraud", 1, "hash", 0.5, "replica", []))
+        service.journal.append(JournalLine(datetime.now(UTC), "fraud", 1, "hash", 0.5, "replica", []))
     monkeypatch.setattr(os, "fsync", fsync)
     service.journal.sync()
     assert together(service, made.row())[0].status_code == 200

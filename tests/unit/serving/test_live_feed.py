@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from serving.app import build
-from serving.live_feed import LISTENERS, WAITING, Listener, Live
+from serving.live_feed import LISTENERS, WAITING, Listener, LiveFeed
 from serving.wire import api_keys
-from serving.wire.schemas import Answer, LiveReload
+from serving.wire.schemas import LiveReload, PredictionOut
 from serving.wire.websocket import ListenersOnly
 from tests.unit.serving import made
 
@@ -27,7 +27,7 @@ LIVE = "/v1/fraud/live"
 
 
 def answers(count):
-    return [Answer(f"t-{number}", f"p-{number}", 0.1, 0, 0.5, "low", 1) for number in range(count)]
+    return [PredictionOut(f"t-{number}", f"p-{number}", 0.1, 0, 0.5, "low", 1) for number in range(count)]
 
 
 async def all_of(listener, count):
@@ -58,7 +58,7 @@ def heard(socket):
 
 def test_a_sample_is_evenly_spaced_and_of_the_share_that_was_asked_for():
     async def listen():
-        live = Live()
+        live = LiveFeed()
         listener = live.join(0.25)
         live.show(NOW, answers(20))
         return await all_of(listener, 5)
@@ -68,7 +68,7 @@ def test_a_sample_is_evenly_spaced_and_of_the_share_that_was_asked_for():
 
 def test_who_is_too_slow_misses_messages_and_is_told_how_many():
     async def listen():
-        live = Live()
+        live = LiveFeed()
         slow, quick = live.join(1.0), live.join(1.0)
         for answer in answers(WAITING + 5):
             live.show(NOW, [answer])
@@ -93,7 +93,7 @@ def test_what_was_missed_is_told_even_if_nothing_follows():
 
 def test_events_from_another_thread_reach_everybody():
     async def listen():
-        live = Live()
+        live = LiveFeed()
         listener = live.join(0.0)
         await asyncio.to_thread(live.tell, LiveReload(2, 1, NOW))
         return await all_of(listener, 1)
@@ -102,7 +102,7 @@ def test_events_from_another_thread_reach_everybody():
 
 
 def test_nobody_listens_and_nothing_is_kept():
-    live = Live()
+    live = LiveFeed()
     live.tell(LiveReload(2, 1, NOW))
     assert not live.listeners
 

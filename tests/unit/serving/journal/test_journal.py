@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from pipelines.errors import JournalFull, SixgateError
 from serving.background.shipper import halves
-from serving.journal.journal import Journal, Line, Row, read
+from serving.journal.journal import Journal, JournalLine, JournalRow, read
 from serving.journal.prediction_ids import uuid7
 from tests.unit.serving import made
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def line(*numbers: int) -> Line:
-    rows = [Row(uuid7(number)[0], f"t-{number}", [1.0, math.nan], 0.5, 1) for number in numbers]
-    return Line(NOW, "fraud", 1, "hash", 0.5, "replica", rows)
+def line(*numbers: int) -> JournalLine:
+    rows = [JournalRow(uuid7(number)[0], f"t-{number}", [1.0, math.nan], 0.5, 1) for number in numbers]
+    return JournalLine(NOW, "fraud", 1, "hash", 0.5, "replica", rows)
 
 
 def kept(journal: Journal) -> list[str]:

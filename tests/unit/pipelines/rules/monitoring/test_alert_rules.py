@@ -10,7 +10,7 @@ import pytest
 from pipelines.records import Metric
 from pipelines.rules.monitoring.alert_rules import FEATURES, PERFORMANCE, QUALITY, SCORES, Alarm, alarms, severity
 from pipelines.rules.monitoring.binning import SCORE_BINS, count, profile
-from pipelines.rules.monitoring.drift_check import SHARE, STEP_SHARE, References, Span, Traffic, check
+from pipelines.rules.monitoring.drift_check import SHARE, STEP_SHARE, References, Span, TrafficCounts, check
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.use_case.policy import Policy
@@ -41,7 +41,7 @@ def day(policy: Policy, moved: dict[int, int], *, n: int = 300, references: Refe
     """The figures of a check at NOW: n rows in each of 48 hours; `moved` features lie elsewhere in the hours so long ago."""
     span = Span.at(NOW, policy.drift.window, HOUR)
     hours = {span.whole - ago * HOUR: hour(n, ago, moved=moved.get(ago, 0)) for ago in range(48)}
-    return check("check", span, Traffic(buckets=hours), references or References(baseline=BASELINE), policy)
+    return check("check", span, TrafficCounts(buckets=hours), references or References(baseline=BASELINE), policy)
 
 
 def of(found: list[Alarm], cause: str) -> Alarm | None:
@@ -75,7 +75,8 @@ def test_few_rows_or_none_say_nothing(policy: Policy) -> None:
         assert [m.value for m in figures if m.metric in (SHARE, STEP_SHARE)] == [None], "a window without a figure, no step"
         assert alarms(figures, policy) == []
     assert (
-        alarms(check("x", Span.at(NOW, HOUR, HOUR), Traffic(buckets={}), References(baseline=BASELINE), policy), policy) == []
+        alarms(check("x", Span.at(NOW, HOUR, HOUR), TrafficCounts(buckets={}), References(baseline=BASELINE), policy), policy)
+        == []
     )
 
 
@@ -85,7 +86,7 @@ def test_severe_drift_that_is_young_says_how_it_shows_and_one_that_is_long_ago_i
     assert young.message.endswith("; of all features, step by step: 0%, 100%, 100%, 100%")
     span = Span.at(NOW, policy.drift.window, HOUR)
     gone = {span.start - ago * HOUR: hour(300, ago, moved=8) for ago in range(1, 9)}
-    figures = check("x", span, Traffic(buckets=gone), References(baseline=BASELINE), policy)
+    figures = check("x", span, TrafficCounts(buckets=gone), References(baseline=BASELINE), policy)
     assert of(alarms(figures, policy), FEATURES) is None, "no traffic since"
 
 
@@ -95,7 +96,7 @@ def test_an_ignored_feature_is_still_asked_for_its_values(policy: Policy) -> Non
     rows = SAMPLE[:1000].copy()
     rows[:, 0] = np.nan
     counts = {name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)}
-    figures = check("x", span, Traffic(buckets={span.start: counts}), References(baseline=BASELINE), ignoring)
+    figures = check("x", span, TrafficCounts(buckets={span.start: counts}), References(baseline=BASELINE), ignoring)
     found = alarms(figures, ignoring)
     assert [alarm.cause for alarm in found if alarm.severity] == [QUALITY]
     assert not [m for m in figures if m.feature == "f0" and m.metric == "psi"]
@@ -123,7 +124,7 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
     rows = SAMPLE[:1000].copy()
     rows[:200, 2], rows[:300, 5] = np.nan, 99.0
     counts = {name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)}
-    figures = check("x", span, Traffic(buckets={span.start: counts}), References(baseline=BASELINE), policy)
+    figures = check("x", span, TrafficCounts(buckets={span.start: counts}), References(baseline=BASELINE), policy)
     alarm = of(alarms(figures, policy), QUALITY)
     assert alarm is not None and alarm.severity == "WARNING"
     assert alarm.message == (
@@ -133,7 +134,7 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
 
 def test_answers_from_the_future_are_a_warning(policy: Policy) -> None:
     span = Span.at(NOW, policy.drift.window, HOUR)
-    figures = check("x", span, Traffic(buckets={}, ahead=7), References(baseline=BASELINE), policy)
+    figures = check("x", span, TrafficCounts(buckets={}, ahead=7), References(baseline=BASELINE), policy)
     alarm = of(alarms(figures, policy), QUALITY)
     assert alarm is not None and (alarm.severity, alarm.message[:37]) == ("WARNING", "7 predictions say that they were made")
 
@@ -155,7 +156,7 @@ def test_scores_that_moved_are_a_warning(policy: Policy) -> None:
     training = Reference(bins="b", features=BASELINE, importance={}, scores=known.tolist())
     references = References(baseline=BASELINE, champion=2, training=training)
     for bins, expected in ((dict.fromkeys(range(80, 120), 25), None), (dict.fromkeys(range(100, 140), 25), "WARNING")):
-        figures = check("x", span, Traffic(buckets={}, scores={2: scored(bins), 1: scored({5: 999})}), references, policy)
+        figures = check("x", span, TrafficCounts(buckets={}, scores={2: scored(bins), 1: scored({5: 999})}), references, policy)
         alarm = of(alarms(figures, policy), SCORES)
         assert alarm is not None and alarm.severity == expected, "of the champion's scores alone"
 
@@ -173,7 +174,9 @@ def test_scores_that_moved_are_a_warning(policy: Policy) -> None:
 def test_realised_performance_under_its_floor_is_severe(policy: Policy, labels: Any, expected: str | None) -> None:
     references = References(baseline=BASELINE, champion=2)
     matured = {2: scored({100: 3000}, labels), 1: scored({100: 3000}, {(1, 0): 500, (0, 0): 500})}
-    figures = check("x", Span.at(NOW, policy.drift.window, HOUR), Traffic(buckets={}, matured=matured), references, policy)
+    figures = check(
+        "x", Span.at(NOW, policy.drift.window, HOUR), TrafficCounts(buckets={}, matured=matured), references, policy
+    )
     alarm = of(alarms(figures, policy), PERFORMANCE)
     assert (alarm.severity if alarm else "unknown") == expected
     until = Span.at(NOW, policy.drift.window, HOUR).whole - policy.label_maturity

@@ -5,19 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.rules.monitoring.binning import SCORE_BINS, Profile, count, profile
-from pipelines.rules.monitoring.rollup import Answers, Rollup
+from pipelines.rules.monitoring.rollup import PredictionBatch, Rollup
 
 HOUR = 3_600_000_000
 NOW = 4 * HOUR
 PROFILES = {"x": profile(np.random.default_rng(0).normal(size=500)), "y": Profile([0.5], [])}
 
 
-def answers(n: int, seed: int) -> Answers:
+def answers(n: int, seed: int) -> PredictionBatch:
     draw = np.random.default_rng(seed)
     known = draw.random(n) > 0.1
     features = draw.normal(size=(int(known.sum()), 2))
     features[draw.random(features.shape) < 0.1] = np.nan
-    return Answers(
+    return PredictionBatch(
         scored_at=draw.integers(0, 5 * HOUR, n), version=draw.integers(1, 3, n), score=draw.random(n),
         flag=draw.integers(0, 2, n), known=known, features=features,
     )  # fmt: skip
@@ -29,8 +29,8 @@ def collected(rollup: Rollup) -> dict[tuple[object, ...], int]:
     return dict(zip(keys, found["counts"], strict=True))
 
 
-def part(of: Answers, where: np.ndarray) -> Answers:
-    return Answers(
+def part(of: PredictionBatch, where: np.ndarray) -> PredictionBatch:
+    return PredictionBatch(
         scored_at=of.scored_at[where], version=of.version[where], score=of.score[where], flag=of.flag[where],
         known=of.known[where], features=of.features[where[of.known]],
     )  # fmt: skip
@@ -68,7 +68,9 @@ def test_answers_from_the_future_are_counted_but_for_what_clocks_may_differ() ->
     rollup = Rollup({}, HOUR, NOW)
     at = np.array([NOW, NOW + 30_000_000, NOW + 90_000_000, NOW + HOUR])
     zeros = np.zeros(4, np.int64)
-    rollup.add(Answers(scored_at=at, version=zeros, score=zeros / 1.0, flag=zeros, known=zeros > 0, features=np.empty((0, 0))))
+    rollup.add(
+        PredictionBatch(scored_at=at, version=zeros, score=zeros / 1.0, flag=zeros, known=zeros > 0, features=np.empty((0, 0)))
+    )
     assert (rollup.rows, rollup.ahead) == (4, 2)
 
 
@@ -83,5 +85,7 @@ def test_scores_of_0_and_1_have_a_bin() -> None:
     rollup = Rollup({}, HOUR, NOW)
     edge = np.array([0.0, 1.0, 0.5])
     zeros = np.zeros(3, np.int64)
-    rollup.add(Answers(scored_at=zeros, version=zeros, score=edge, flag=zeros, known=zeros > 0, features=np.empty((0, 0))))
+    rollup.add(
+        PredictionBatch(scored_at=zeros, version=zeros, score=edge, flag=zeros, known=zeros > 0, features=np.empty((0, 0)))
+    )
     assert sorted(rollup.scores()["bins"]) == [0, SCORE_BINS // 2, SCORE_BINS - 1]

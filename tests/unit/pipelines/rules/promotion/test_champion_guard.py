@@ -10,7 +10,7 @@ from pipelines.records import LedgerEntry
 from pipelines.rules.gates.evidence import Evidence
 from pipelines.rules.gates.gates import judge
 from pipelines.rules.monitoring.performance import ScoreCounts
-from pipelines.rules.promotion.champion_guard import Live, broken_promises, on_probation
+from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises, on_probation
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 from tests.unit.pipelines.rules.promotion.ledger_entries import BACK, FIRST, SECOND, THIRD, entry
@@ -32,10 +32,12 @@ def promise() -> list[dict[str, Any]]:
     return [result.as_dict() for result in judge(evidence, POLICY.gates)]
 
 
-def live(*, n: int = 2000, separation: float = 4, predictions: int = 2000, flagged: float = 90, seed: int = 2) -> Live:
+def live(
+    *, n: int = 2000, separation: float = 4, predictions: int = 2000, flagged: float = 90, seed: int = 2
+) -> LivePerformance:
     """What was seen since."""
     labels, scores = drawn(n, separation=separation, seed=seed)
-    return Live(predictions=predictions, flagged=flagged, outcomes=ScoreCounts.of(scores, scores >= 0.5, labels))
+    return LivePerformance(predictions=predictions, flagged=flagged, outcomes=ScoreCounts.of(scores, scores >= 0.5, labels))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def live(*, n: int = 2000, separation: float = 4, predictions: int = 2000, flagg
         pytest.param(live(flagged=125, predictions=499), [], id="too few predictions to say so"),
     ],
 )
-def test_a_promise(seen: Live, words: list[str]) -> None:
+def test_a_promise(seen: LivePerformance, words: list[str]) -> None:
     broken = broken_promises(promise(), seen, POLICY)
     assert len(broken) == len(words)
     assert all(word in said for word, said in zip(words, broken, strict=True))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.errors import ModelRejected
 from pipelines.rules.explanation import shap_explainer
 from pipelines.rules.model.bundle import EXPLAINERS, Calibration, digest, explainer_of, read_bundle
-from pipelines.rules.model.onnx_scorer import Scorer
+from pipelines.rules.model.onnx_scorer import OnnxScorer
 from pipelines.rules.model.verification import prove
 from pipelines.rules.training.candidates import Candidate, choose, fit_all
 from pipelines.rules.training.estimators import Rows
@@ -57,7 +57,7 @@ def test_the_graph_scores_as_the_library_does(
     kind: str, candidates: dict[str, Candidate], features: NDArray[np.float32]
 ) -> None:
     graph = to_onnx(candidates[kind], features.shape[1])
-    assert np.abs(Scorer(graph)(features.astype(np.float64)) - candidates[kind].score(features)).max() < 1e-5
+    assert np.abs(OnnxScorer(graph)(features.astype(np.float64)) - candidates[kind].score(features)).max() < 1e-5
     assert to_onnx(candidates[kind], features.shape[1]) == graph
 
 

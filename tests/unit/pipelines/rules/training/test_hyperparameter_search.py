@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from pipelines.errors import DataError
 from pipelines.rules.data.time_split import forward_folds
 from pipelines.rules.training.estimators import KINDS, Kind, Rows, fit
-from pipelines.rules.training.hyperparameter_search import Trial, best, search
+from pipelines.rules.training.hyperparameter_search import SearchTrial, best, search
 from pipelines.rules.training.operating_threshold import operating_threshold
 from pipelines.rules.use_case.policy import Threshold, Training
 from pipelines.settings import ROOT
@@ -67,7 +67,7 @@ def test_the_search_looks_at_no_more_rows_than_the_policy_says() -> None:
 
 
 def test_a_pruned_trial_is_never_the_best() -> None:
-    whole, dropped = Trial(params={}, folds=(0.2, 0.3)), Trial(params={}, folds=(0.9,), pruned=True)
+    whole, dropped = SearchTrial(params={}, folds=(0.2, 0.3)), SearchTrial(params={}, folds=(0.9,), pruned=True)
     assert best([dropped, whole]) is whole
 
 
