@@ -40,15 +40,19 @@ def draw(rows: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
 def fit(seed: int) -> xgboost.XGBClassifier:
     """The model itself."""
     features, labels = draw(ROWS, seed)
-    return xgboost.XGBClassifier(n_estimators=TREES, max_depth=DEPTH, learning_rate=0.1, n_jobs=2, random_state=seed).fit(
-        features, labels
-    )
+    return xgboost.XGBClassifier(
+        n_estimators=TREES, max_depth=DEPTH, learning_rate=0.1, n_jobs=2, random_state=seed
+    ).fit(features, labels)
 
 
-def write_version(models: Path, reference: Path, model: xgboost.XGBClassifier, version: int) -> Served:
+def write_version(
+    models: Path, reference: Path, model: xgboost.XGBClassifier, version: int
+) -> Served:
     """Lay a version out as the registry's folder; returns what the ledger has to name."""
     contract = read_contract(reference / USE_CASE)
-    candidate = Candidate(kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={})
+    candidate = Candidate(
+        kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={}
+    )
     files = pack(candidate, contract, draw(32, version)[0].astype(np.float64))
     folder = models / USE_CASE / str(version)
     folder.mkdir(parents=True, exist_ok=True)

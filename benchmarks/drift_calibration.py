@@ -56,7 +56,9 @@ class Town:
         rows = self.features[self.draw(BASELINE_ROWS, random)]
         laid = profiles(rows, self.use_case.contract)
         scores = self.scores[self.draw(JUDGED_ROWS, random)]
-        training = Reference.of("bench", laid, rows, contributions=np.ones((1, rows.shape[1])), scores=scores)
+        training = Reference.of(
+            "bench", laid, rows, contributions=np.ones((1, rows.shape[1])), scores=scores
+        )
         return References(baseline=laid, champion=CHAMPION, training=training)
 
 
@@ -78,7 +80,9 @@ class Cries:
     hourly_any: int = 0
 
     def __add__(self, other: "Cries") -> "Cries":
-        return Cries(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        return Cries(
+            *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
+        )
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +107,10 @@ def quiet(reference: Path, n: int, repetitions: int, seed: int) -> Cries:
     hours = drift.window // drift.step
     for _ in range(repetitions):
         references = here.profile(random)
-        stream = [here.draw(size, random) for size in random.poisson(n / hours, hours * drift.severe.n + CHECKS)]
+        stream = [
+            here.draw(size, random)
+            for size in random.poisson(n / hours, hours * drift.severe.n + CHECKS)
+        ]
         for number in range(CHECKS):
             cries += _look(here, references, stream[number : len(stream) - CHECKS + number + 1])
     return cries
@@ -112,17 +119,28 @@ def quiet(reference: Path, n: int, repetitions: int, seed: int) -> Cries:
 def _look(here: Town, references: References, stream: list[NDArray[np.int64]]) -> Cries:
     """One check of hours of rows, the newest last."""
     policy = here.use_case.policy
-    drift, hours = policy.drift, [_count(references.baseline, here.features[rows]) for rows in stream]
+    drift, hours = (
+        policy.drift,
+        [_count(references.baseline, here.features[rows]) for rows in stream],
+    )
     window = drift.window // drift.step
     buckets = {START + at * drift.step: counts for at, counts in enumerate(hours)}
     figures = _check(here, references, buckets, here.scores[np.concatenate(stream[-window:])])
     cried = {alarm.severity for alarm in alarms(figures, policy) if alarm.severity}
     feature = any(m.value for m in figures if m.metric == "drifted" and m.model_version == CHAMPION)
-    laid = {name: profile for name, profile in references.baseline.items() if name not in drift.ignore}
+    laid = {
+        name: profile for name, profile in references.baseline.items() if name not in drift.ignore
+    }
     share, drifted = _bare(laid, hours[-window:])
-    merged = [_bare(laid, hours[first : last + 1])[0] for first, last in steps(hours[:-1], drift.rows, drift.severe.n)]
+    merged = [
+        _bare(laid, hours[first : last + 1])[0]
+        for first, last in steps(hours[:-1], drift.rows, drift.severe.n)
+    ]
     single = [_bare(laid, [hour])[0] for hour in hours[-1 - drift.severe.n : -1]]
-    bare, hourly = severity(share, drifted, merged, policy), severity(share, drifted, single, policy)
+    bare, hourly = (
+        severity(share, drifted, merged, policy),
+        severity(share, drifted, single, policy),
+    )
     return Cries(
         1, "SEVERE" in cried, bool(cried), feature, bare == "SEVERE", bare is not None, drifted > 0,
         hourly == "SEVERE", hourly is not None,
@@ -135,10 +153,16 @@ def lived(reference: Path, seed: int) -> Cries:
     drift = use_case.policy.drift
     transactions = simulate(World(seed=100 + seed, start=START, days=56))
     here = _town(use_case, transactions)
-    hour = ((transactions.event_time - np.datetime64(START.replace(tzinfo=None))) / np.timedelta64(1, "h")).astype(int)
+    hour = (
+        (transactions.event_time - np.datetime64(START.replace(tzinfo=None)))
+        / np.timedelta64(1, "h")
+    ).astype(int)
     before = int(np.searchsorted(hour, 28 * 24))
     references = Town(use_case, here.features[:before], here.scores[:before]).profile(random)
-    stream = np.split(np.arange(before, len(hour)), np.searchsorted(hour[before:], np.arange(28 * 24 + 1, 56 * 24)))
+    stream = np.split(
+        np.arange(before, len(hour)),
+        np.searchsorted(hour[before:], np.arange(28 * 24 + 1, 56 * 24)),
+    )
     reach = drift.window // drift.step * drift.severe.n
     for newest in range(drift.window // drift.step, len(stream)):
         cries += _look(here, references, stream[max(0, newest - reach) : newest + 1])
@@ -155,7 +179,8 @@ def found(reference: Path, repetitions: int, seed: int) -> dict[str, tuple[float
     names = [
         (at, name)
         for at, name in enumerate(here.use_case.contract.columns)
-        if name not in here.use_case.policy.drift.ignore and kinds.get(name) not in ("bool", "category")
+        if name not in here.use_case.policy.drift.ignore
+        and kinds.get(name) not in ("bool", "category")
     ]
     times = {name: np.zeros(2 * len(SHIFTS)) for _, name in names}
     for _ in range(repetitions):
@@ -165,8 +190,12 @@ def found(reference: Path, repetitions: int, seed: int) -> dict[str, tuple[float
             rows[:, at] += shift * here.features[:, at].std()
             counts = _count(references.baseline, rows)
             checked = _check(here, references, {START: counts}, np.empty(0))
-            times[name][number] += any(m.feature == name and m.value for m in checked if m.metric == "drifted")
-            times[name][len(SHIFTS) + number] += _bare({name: references.baseline[name]}, [counts])[1]
+            times[name][number] += any(
+                m.feature == name and m.value for m in checked if m.metric == "drifted"
+            )
+            times[name][len(SHIFTS) + number] += _bare({name: references.baseline[name]}, [counts])[
+                1
+            ]
     return {name: tuple((counted / repetitions).tolist()) for name, counted in times.items()}
 
 
@@ -175,19 +204,36 @@ def _check(
 ) -> list[Metric]:  # fmt: skip
     """A check just before the newest bucket is full."""
     policy = here.use_case.policy
-    span = Span.at(max(buckets) + policy.drift.step - timedelta(seconds=1), policy.drift.window, policy.drift.step)
+    span = Span.at(
+        max(buckets) + policy.drift.step - timedelta(seconds=1),
+        policy.drift.window,
+        policy.drift.step,
+    )
     counted = ScoreCounts.of(scores, scores >= 0.5)
-    return check("bench", span, TrafficCounts(buckets=buckets, scores={CHAMPION: counted}), references, policy)
+    return check(
+        "bench",
+        span,
+        TrafficCounts(buckets=buckets, scores={CHAMPION: counted}),
+        references,
+        policy,
+    )
 
 
 def _count(baseline: Mapping[str, Profile], rows: NDArray[np.float64]) -> Counts:
-    return {name: np.array(count(rows[:, at], laid.edges)) for at, (name, laid) in enumerate(baseline.items())}
+    return {
+        name: np.array(count(rows[:, at], laid.edges))
+        for at, (name, laid) in enumerate(baseline.items())
+    }
 
 
 def _bare(baseline: Mapping[str, Profile], parts: list[Counts]) -> tuple[float, int]:
     """Share and number of features whose PSI is above BARE, whatever the number of rows."""
     counts = add(parts)
-    over = [divergence.psi(np.array(laid.counts), counts[name]) > BARE for name, laid in baseline.items() if counts[name].sum()]
+    over = [
+        divergence.psi(np.array(laid.counts), counts[name]) > BARE
+        for name, laid in baseline.items()
+        if counts[name].sum()
+    ]
     return (sum(over) / len(over) if over else 0.0), sum(over)
 
 
@@ -202,9 +248,25 @@ class Calibration:
     def tables(self) -> Iterator[Table]:
         """For people: false alarms of both rules, and what is found of a shift."""
         title = "Nothing happened: share of checks with"
-        quiet = Table("rows a day", "rule", "checks", "a severe alert", "any alert", "any feature", box=None, title=title)
-        everything = {**{f"{n:,}": seen for n, seen in self.quiet.items()}, "a town's own days": self.lived}
-        rules = {"Sixgate": "", f"PSI > {BARE}, same steps": "bare_", f"PSI > {BARE}, single hours": "hourly_"}
+        quiet = Table(
+            "rows a day",
+            "rule",
+            "checks",
+            "a severe alert",
+            "any alert",
+            "any feature",
+            box=None,
+            title=title,
+        )
+        everything = {
+            **{f"{n:,}": seen for n, seen in self.quiet.items()},
+            "a town's own days": self.lived,
+        }
+        rules = {
+            "Sixgate": "",
+            f"PSI > {BARE}, same steps": "bare_",
+            f"PSI > {BARE}, single hours": "hourly_",
+        }
         for (n, seen), (rule, prefix) in product(everything.items(), rules.items()):
             shown = [getattr(seen, prefix + kind, None) for kind in ("severe", "any", "feature")]
             shares = ["" if each is None else f"{each / seen.checks:.2%}" for each in shown]
@@ -224,10 +286,14 @@ class Calibration:
             if hasattr(self.lived, rule + kind):
                 shares = [getattr(seen, rule + kind) / seen.checks for seen in self.quiet.values()]
                 figures[f"{rule}false_{kind}_max"] = max(shares)
-                figures[f"{rule}false_{kind}_lived"] = getattr(self.lived, rule + kind) / self.lived.checks
+                figures[f"{rule}false_{kind}_lived"] = (
+                    getattr(self.lived, rule + kind) / self.lived.checks
+                )
         half = SHIFTS.index(0.5)
         figures[f"found_half_sd_n{SHIFTED}"] = min(shares[half] for shares in self.found.values())
-        figures[f"bare_found_half_sd_n{SHIFTED}"] = min(shares[len(SHIFTS) + half] for shares in self.found.values())
+        figures[f"bare_found_half_sd_n{SHIFTED}"] = min(
+            shares[len(SHIFTS) + half] for shares in self.found.values()
+        )
         return figures
 
 
@@ -245,4 +311,6 @@ def calibrate(reference: Path, repetitions: int) -> Calibration:
         cries = dict.fromkeys(SIZES, Cries())
         for n, future in track(looking, "streams without drift", console=Console(stderr=True)):
             cries[n] += future.result()
-        return Calibration(cries, sum((future.result() for future in towns), Cries()), shifted.result())
+        return Calibration(
+            cries, sum((future.result() for future in towns), Cries()), shifted.result()
+        )

@@ -32,7 +32,11 @@ from stack.demo.simulator import World, simulate
 USE_CASE, POOL, FRESH, LOOKS = "fraud", 100_000, 35_000, 5
 SHIPPED = 100_000  # rows in one transaction
 STEPS = ("roll_up", "measure", "alert")
-SLOW_TO_FILL = ("prediction_logs_by_id", "prediction_logs_by_transaction", "prediction_logs_by_event")
+SLOW_TO_FILL = (
+    "prediction_logs_by_id",
+    "prediction_logs_by_transaction",
+    "prediction_logs_by_event",
+)
 FILL = """
 INSERT INTO prediction_logs (scored_at, prediction_id, use_case, transaction_id, entity_key, event_time, model_version,
                              contract_hash, features, score, predicted_label, threshold, replica)
@@ -71,14 +75,19 @@ class Log:
             )
             features, random = population(self.use_case), np.random.default_rng(3)
             with connection.cursor().copy("COPY pool FROM STDIN") as copy:
-                for at, row in enumerate(features[random.integers(0, len(features), 2**16)].tolist()):
+                for at, row in enumerate(
+                    features[random.integers(0, len(features), 2**16)].tolist()
+                ):
                     copy.write_row((at, row, float(random.beta(0.5, 8))))
 
     def fill(self, rows: int) -> None:
         """Log so many more, over the day that ends with the last whole hour."""
         with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
             there = dict(
-                connection.execute("SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(%s)", [list(SLOW_TO_FILL)])
+                connection.execute(
+                    "SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(%s)",
+                    [list(SLOW_TO_FILL)],
+                )
             )
             for name in there:
                 connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
@@ -102,8 +111,16 @@ class Log:
             )
         self.labelled += rows
 
-    def _insert(self, connection: psycopg.Connection[Any], rows: int, end: datetime, span: timedelta) -> None:
-        given = {"use_case": USE_CASE, "contract": self.use_case.contract.hash, "end": end, "span": span, "rows": rows}
+    def _insert(
+        self, connection: psycopg.Connection[Any], rows: int, end: datetime, span: timedelta
+    ) -> None:
+        given = {
+            "use_case": USE_CASE,
+            "contract": self.use_case.contract.hash,
+            "end": end,
+            "span": span,
+            "rows": rows,
+        }
         for begin in range(self.rows, self.rows + rows, SHIPPED):
             stop = min(begin + SHIPPED, self.rows + rows) - 1
             connection.execute(FILL, given | {"first": self.rows, "begin": begin, "stop": stop})
@@ -111,7 +128,14 @@ class Log:
 
     def check(self, check_id: str) -> Check:
         """Roll up, measure and alert, in a new process."""
-        command = [sys.executable, "-m", "benchmarks.drift_cost", self.settings.database_url, str(self.settings.home), check_id]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.drift_cost",
+            self.settings.database_url,
+            str(self.settings.home),
+            check_id,
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"the check failed: {done.stderr[-2000:]}")
@@ -129,7 +153,9 @@ class Log:
 def population(use_case: UseCase) -> NDArray[np.float64]:
     """Features (n, columns) of a town without drift."""
     transactions = simulate(World(seed=23, start=START, days=28))
-    return Deriver(use_case.contract)(np.column_stack([transactions.features[name] for name in use_case.contract.raw]))
+    return Deriver(use_case.contract)(
+        np.column_stack([transactions.features[name] for name in use_case.contract.raw])
+    )
 
 
 def by_sql(log: Log, profiles: dict[str, Profile]) -> float:
@@ -166,7 +192,10 @@ def by_numpy(log: Log, profiles: dict[str, Profile]) -> tuple[float, dict[str, N
     ])  # fmt: skip
     text = "COPY (SELECT scored_at, model_version, features FROM prediction_logs) TO STDOUT (FORMAT binary)"
     begun = time.monotonic()
-    with psycopg.connect(log.settings.database_url) as connection, connection.cursor().copy(text) as copy:
+    with (
+        psycopg.connect(log.settings.database_url) as connection,
+        connection.cursor().copy(text) as copy,
+    ):
         content = b"".join(bytes(piece) for piece in copy)
     rows = np.frombuffer(content, dtype=row, offset=19, count=(len(content) - 21) // row.itemsize)
     hours, groups = np.unique(rows["at"].astype(np.int64) // 3_600_000_000, return_inverse=True)
@@ -187,17 +216,25 @@ def by_evidently(log: Log, rows: int) -> float:
     features = population(log.use_case)
     random, columns = np.random.default_rng(5), list(log.use_case.contract.columns)
     rows_of = [features[random.integers(0, len(features), n)] for n in (30_000, rows)]
-    reference, current = (Dataset.from_pandas(pd.DataFrame(drawn, columns=columns)) for drawn in rows_of)
+    reference, current = (
+        Dataset.from_pandas(pd.DataFrame(drawn, columns=columns)) for drawn in rows_of
+    )
     begun = time.monotonic()
     Report([DataDriftPreset()]).run(current, reference)
     return time.monotonic() - begun
 
 
-def psi_error(log: Log, check_id: str, counts: dict[str, NDArray[np.int64]], profiles: dict[str, Profile]) -> float:
+def psi_error(
+    log: Log, check_id: str, counts: dict[str, NDArray[np.int64]], profiles: dict[str, Profile]
+) -> float:
     """The greatest difference between a check's PSI and that of all rows, counted directly."""
-    with psycopg.connect(log.settings.database_url, row_factory=psycopg.rows.dict_row) as connection:
+    with psycopg.connect(
+        log.settings.database_url, row_factory=psycopg.rows.dict_row
+    ) as connection:
         figures = MetricStore(connection).of_check(USE_CASE, check_id)
-    found = {m.feature: m.value for m in figures if m.metric == "psi" and m.model_version == BASELINE}
+    found = {
+        m.feature: m.value for m in figures if m.metric == "psi" and m.model_version == BASELINE
+    }
     errors = []
     for name, value in found.items():
         before, now = np.array(profiles[name].counts), np.array([0, *counts[name]])

@@ -112,7 +112,22 @@ class Bench:
             with wired.connection.cursor().copy(FILL) as copy:
                 at = time_of(ids[0])
                 for ident, values, score in zip(ids, picked.tolist(), scores.tolist(), strict=True):
-                    copy.write_row((at, ident, USE_CASE, str(ident), at, 1, contract.hash, values, score, 0, 0.5, "bench"))
+                    copy.write_row(
+                        (
+                            at,
+                            ident,
+                            USE_CASE,
+                            str(ident),
+                            at,
+                            1,
+                            contract.hash,
+                            values,
+                            score,
+                            0,
+                            0.5,
+                            "bench",
+                        )
+                    )
         wired.connection.execute("VACUUM ANALYZE prediction_logs")
         wired.close()
         return picked
@@ -129,8 +144,20 @@ class Bench:
         return spent, max([peaks, *(peak for _, peak in done)])
 
     def _step(self, name: str, run_id: str, params: dict[str, Any]) -> tuple[Any, float]:
-        command = [sys.executable, "-c", MEASURED, "step", name, "--run-id", run_id, "--params", json.dumps(params)]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        command = [
+            sys.executable,
+            "-c",
+            MEASURED,
+            "step",
+            name,
+            "--run-id",
+            run_id,
+            "--params",
+            json.dumps(params),
+        ]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True
+        )
         if done.returncode:
             raise SystemExit(f"step {name} failed: {done.stdout[-1000:]} {done.stderr[-1000:]}")
         peak = next(line for line in reversed(done.stderr.splitlines()) if line.startswith("PEAK"))
@@ -140,15 +167,24 @@ class Bench:
         """Three hundred trees of depth six on a simulated town's features, and labels noisy enough that the trees are full."""
         use_case = self.wired("fit").use_case
         town = simulate(World(seed=23, start=datetime(2026, 1, 1, tzinfo=UTC), days=28))
-        features = Deriver(use_case.contract)(np.column_stack([town.features[name] for name in use_case.contract.raw]))
+        features = Deriver(use_case.contract)(
+            np.column_stack([town.features[name] for name in use_case.contract.raw])
+        )
         random = np.random.default_rng(5)
         spread = np.argsort(np.argsort(features, axis=0), axis=0) / len(features)
         labels = spread @ random.normal(size=spread.shape[1]) + random.normal(0, 0.5, len(spread))
         picked = random.permutation(len(features))[:FITTED]
-        model = xgboost.XGBClassifier(n_estimators=TREES, max_depth=DEPTH, learning_rate=0.1, n_jobs=os.cpu_count())
+        model = xgboost.XGBClassifier(
+            n_estimators=TREES, max_depth=DEPTH, learning_rate=0.1, n_jobs=os.cpu_count()
+        )
         model.fit(features[picked].astype(np.float32), (labels > np.quantile(labels, 0.8))[picked])
         return features, Candidate(
-            kind="xgboost", model=model, calibration=Calibration(0.9, 0.1), threshold=0.5, params={}, metrics={}
+            kind="xgboost",
+            model=model,
+            calibration=Calibration(0.9, 0.1),
+            threshold=0.5,
+            params={},
+            metrics={},
         )
 
 
@@ -164,7 +200,13 @@ def by_booster(bench: Bench, features: NDArray[np.float64]) -> float:
 def by_script(bench: Bench) -> float:
     """Seconds of a plain script, from its start to its end."""
     begun = time.monotonic()
-    command = [sys.executable, "-m", "benchmarks.shap_script", bench.settings.database_url, str(bench.model)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.shap_script",
+        bench.settings.database_url,
+        str(bench.model),
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return time.monotonic() - begun
 
@@ -181,7 +223,9 @@ def batch(bench: Bench, say: Callable[[str], None]) -> dict[str, float]:
     """Rates beside the others, then memory."""
     workers, figures = os.cpu_count() or 1, dict[str, float]()
     features = bench.fill(ROWS)
-    say(f"{ROWS:,} logged predictions, {TREES} trees of depth {DEPTH}: ours, {workers} chunks at a time …")
+    say(
+        f"{ROWS:,} logged predictions, {TREES} trees of depth {DEPTH}: ours, {workers} chunks at a time …"
+    )
     first, _ = bench.explain("ours-1", workers)
     say(f"{first:.1f} s; the booster's own contributions, on all cores …")
     booster = by_booster(bench, features)
@@ -221,18 +265,28 @@ def at_once(bench: Bench, say: Callable[[str], None]) -> dict[str, float]:
             for path, concurrency, rate in (("explain", 1, 0.0), ("predict", 16, RATE))
         }  # fmt: skip
         say("one row at once …")
-        found: dict[str, list[load.Result]] = {"explain": [], "alone": [], "beside": [], "beside_explain": []}
+        found: dict[str, list[load.Result]] = {
+            "explain": [],
+            "alone": [],
+            "beside": [],
+            "beside_explain": [],
+        }
         for _ in range(ROUNDS):
             found["explain"].append(load.run(jobs["explain"]))
             found["alone"].append(load.run(jobs["predict"]))
-            beside = threading.Thread(target=lambda: found["beside_explain"].append(load.run(jobs["explain"])))
+            beside = threading.Thread(
+                target=lambda: found["beside_explain"].append(load.run(jobs["explain"]))
+            )
             beside.start()
             found["beside"].append(load.run(jobs["predict"]))
             beside.join()
     failed = sum(result.failed for results in found.values() for result in results)
     if failed:
         raise SystemExit(f"{failed} requests failed: {found}")
-    middle = {name: [median(getattr(r, of) for r in results) for of in ("p50", "p99")] for name, results in found.items()}
+    middle = {
+        name: [median(getattr(r, of) for r in results) for of in ("p50", "p99")]
+        for name, results in found.items()
+    }
     return {
         "explain_p50_ms": middle["explain"][0], "explain_p99_ms": middle["explain"][1],
         "explain_p99_beside_predict_ms": middle["beside_explain"][1],
@@ -248,9 +302,17 @@ def serving(bench: Bench) -> Iterator[None]:
     """The scoring server, once it serves and has explained a first row."""
     url = f"http://127.0.0.1:{bench.settings.api_port}"
     with (bench.home / "server.log").open("ab") as log:
-        server = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=bench.environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "serving"],
+            cwd=ROOT,
+            env=bench.environment,
+            stdout=log,
+            stderr=log,
+        )
     try:
-        with httpx.Client(base_url=url, headers={"X-API-Key": bench.settings.api_key}, timeout=40) as client:
+        with httpx.Client(
+            base_url=url, headers={"X-API-Key": bench.settings.api_key}, timeout=40
+        ) as client:
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.TransportError):
@@ -271,17 +333,44 @@ def table(figures: dict[str, float]) -> Table:
     shown = Table("", "", "ratio", "limit", box=None, title=title)
     rows = (
         ("sixgate, from the log and into it", "{rows_per_s:,.0f} rows/s", "", ""),
-        ("the booster's own, in memory", "{booster_rows_per_s:,.0f} rows/s", "{ratio_booster:.2f}", ">= 0.85"),
-        ("a script with shap.TreeExplainer", "{script_rows_per_s:,.0f} rows/s", "{ratio_shap_script:.2f}", "> 1"),
-        ("memory, 200,000 rows / 10,000", "{rss_200k_mb:.0f} MB", "{rss_growth_200k_over_10k:.2f}", "<= 1.2"),
+        (
+            "the booster's own, in memory",
+            "{booster_rows_per_s:,.0f} rows/s",
+            "{ratio_booster:.2f}",
+            ">= 0.85",
+        ),
+        (
+            "a script with shap.TreeExplainer",
+            "{script_rows_per_s:,.0f} rows/s",
+            "{ratio_shap_script:.2f}",
+            "> 1",
+        ),
+        (
+            "memory, 200,000 rows / 10,000",
+            "{rss_200k_mb:.0f} MB",
+            "{rss_growth_200k_over_10k:.2f}",
+            "<= 1.2",
+        ),
         ("greatest difference to shap", "{difference_to_shap:.1e}", "", "<= 1e-5"),
         ("one row at once, p99", "{explain_p99_ms:.1f} ms", "", "<= 20 ms"),
-        ("predict's p50, explaining beside / alone", "{predict_p50_beside_explain_ms:.2f} ms", "{ratio_predict_p50:.2f}", ""),
-        ("predict's p99, explaining beside / alone", "{predict_p99_beside_explain_ms:.2f} ms", "{ratio_predict_p99:.2f}", ""),
+        (
+            "predict's p50, explaining beside / alone",
+            "{predict_p50_beside_explain_ms:.2f} ms",
+            "{ratio_predict_p50:.2f}",
+            "",
+        ),
+        (
+            "predict's p99, explaining beside / alone",
+            "{predict_p99_beside_explain_ms:.2f} ms",
+            "{ratio_predict_p99:.2f}",
+            "",
+        ),
     )
     for words, value, *rest in rows:
         with contextlib.suppress(KeyError):  # of a part that was left out
-            shown.add_row(words, value.format(**figures), *(cell.format(**figures) for cell in rest))
+            shown.add_row(
+                words, value.format(**figures), *(cell.format(**figures) for cell in rest)
+            )
     return shown
 
 
@@ -292,7 +381,10 @@ def main() -> None:
     only = parser.parse_args().only
     with (
         tempfile.TemporaryDirectory(prefix="sixgate-bench-") as name,
-        temporary_services.database(Path(name), options=("-c", "max_wal_size=4GB")) as (server, password),
+        temporary_services.database(Path(name), options=("-c", "max_wal_size=4GB")) as (
+            server,
+            password,
+        ),
         temporary_services.mlflow(Path(name), temporary_services.free_port()) as registry,
     ):
         url = server.url(password, "postgres")

@@ -98,7 +98,10 @@ class Report:
         """The failures in words, with how to send each of them again."""
         lines = [
             f"{self.failed} of {self.sent} requests were not answered as they should be (seed {self.seed})",
-            *(f"--seed {self.seed} --only {f.number}: {f.kind}: {f.why}: {f.wire[:300]!r}" for f in self.failures),
+            *(
+                f"--seed {self.seed} --only {f.number}: {f.kind}: {f.why}: {f.wire[:300]!r}"
+                for f in self.failures
+            ),
         ]
         return "\n".join(lines)
 
@@ -154,7 +157,11 @@ class Client(asyncio.Protocol):
         length = 0
         if has_body and status != 101:
             place = head.find(b"\r\ncontent-length:")
-            length = int(head[place + 17 : (head + b"\r\n").find(b"\r\n", place + 2)]) if place >= 0 else 0
+            length = (
+                int(head[place + 17 : (head + b"\r\n").find(b"\r\n", place + 2)])
+                if place >= 0
+                else 0
+            )
         while len(self._buffer) < start + length:
             if not await self._more():
                 return None
@@ -197,7 +204,9 @@ async def _send_all(source: Source, port: int, numbers: Iterator[int], report: R
                         client.transport.abort()
                     client = await _connect(port)
                 answered = await _send(client, number, sent, report)
-                if not answered and sent.ends == "answer":  # the server may close a connection that was kept open at any time
+                if (
+                    not answered and sent.ends == "answer"
+                ):  # the server may close a connection that was kept open at any time
                     client = await _connect(port)
                     answered = await _send(client, number, sent, report)
                 if not answered and sent.ends != "client":
@@ -271,7 +280,9 @@ def fault(sent: Sent, status: int, head: bytes, body: bytes) -> str | None:
     return None
 
 
-def run(port: int, contracts: Sequence[Contract], numbers: Sequence[int], *, seed: int, key: str = KEY) -> Report:
+def run(
+    port: int, contracts: Sequence[Contract], numbers: Sequence[int], *, seed: int, key: str = KEY
+) -> Report:
     """Fuzz a server of some use cases, which knows a few predictions."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": key}) as client:
         known = {contract.use_case: logged(client, contract) for contract in contracts}
@@ -286,7 +297,9 @@ def logged(client: httpx.Client, contract: Contract, count: int = 3) -> list[str
         answer = client.post(f"/v1/{contract.use_case}/predict", content=row).raise_for_status()
         ids.append(str(answer.json()["prediction_id"]))
     deadline = time.monotonic() + 20
-    while not all(client.get(f"/v1/{contract.use_case}/predictions/{id_}").json()["logged"] for id_ in ids):
+    while not all(
+        client.get(f"/v1/{contract.use_case}/predictions/{id_}").json()["logged"] for id_ in ids
+    ):
         if time.monotonic() > deadline:
             raise SystemExit("the first predictions were not logged within 20 s")
         time.sleep(0.05)
@@ -310,8 +323,12 @@ def model_files(contract: Contract) -> dict[str, bytes]:
     random = np.random.default_rng(1)
     rows = random.integers(0, 2, (500, len(contract.columns))).astype(np.float64)
     labels = (rows[:, 0] + random.normal(size=500) > 0.5).astype(np.int8)
-    model = xgboost.XGBClassifier(n_estimators=10, max_depth=3, n_jobs=1, random_state=1).fit(rows.astype(np.float32), labels)
-    candidate = Candidate(kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={})
+    model = xgboost.XGBClassifier(n_estimators=10, max_depth=3, n_jobs=1, random_state=1).fit(
+        rows.astype(np.float32), labels
+    )
+    candidate = Candidate(
+        kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={}
+    )
     return pack(candidate, contract, rows[:32])
 
 
@@ -356,13 +373,19 @@ def serving(folder: Path, database_url: str) -> Iterator[tuple[int, list[Contrac
     """
     contracts = lay_out(folder)
     settings = Settings(
-        root=folder, home=folder / "home", database_url=database_url, api_port=free_port(), model_folder=folder / "models"
+        root=folder,
+        home=folder / "home",
+        database_url=database_url,
+        api_port=free_port(),
+        model_folder=folder / "models",
     )
     for contract in contracts:
         publish(settings, contract)
     with (folder / "server.log").open("wb") as log:
         command = [sys.executable, "-m", "serving"]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment(settings), stdout=log, stderr=log)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=environment(settings), stdout=log, stderr=log
+        )
     try:
         wait_until_ready(settings.api_port, len(contracts))
         yield settings.api_port, contracts
@@ -414,7 +437,9 @@ def main() -> None:
 def show(report: Report, found: int) -> None:
     """Print the table and write the figures."""
     console = Console()
-    table = Table("status", "answers", box=None, title=f"{report.sent:,} requests, seed {report.seed}")
+    table = Table(
+        "status", "answers", box=None, title=f"{report.sent:,} requests, seed {report.seed}"
+    )
     for status, count in sorted(report.statuses.items()):
         table.add_row(str(status), f"{count:,}")
     console.print(table)
@@ -427,7 +452,11 @@ def show(report: Report, found: int) -> None:
     }
     if report.latencies:
         p50, p99 = np.percentile(report.latencies, [50, 99])
-        figures |= {"predict_p50_ms": float(p50), "predict_p99_ms": float(p99), "predict_max_ms": max(report.latencies)}
+        figures |= {
+            "predict_p50_ms": float(p50),
+            "predict_p99_ms": float(p99),
+            "predict_max_ms": max(report.latencies),
+        }
     console.print_json(data={name: round(value, 3) for name, value in figures.items()})
     if report.failed:
         console.print(report.described(), markup=False)

@@ -42,7 +42,16 @@ def written(fields: Sequence[Field]) -> bytes:
     return b"{" + b",".join(key + b":" + value for key, value in fields) + b"}"
 
 
-ZEROS = (b"0", b"-0", b"-0.0", b"0e0", b"5e-324", b"2.2250738585072011e-308", b"1e-400", b"0." + b"0" * 400 + b"1")
+ZEROS = (
+    b"0",
+    b"-0",
+    b"-0.0",
+    b"0e0",
+    b"5e-324",
+    b"2.2250738585072011e-308",
+    b"1e-400",
+    b"0." + b"0" * 400 + b"1",
+)
 
 
 def number(random: Random, low: float, high: float) -> bytes:
@@ -68,17 +77,27 @@ def good_value(random: Random, feature: Feature) -> bytes:
         return random.choice((b"true", b"false"))
     if feature.type == "int":
         low, high = feature.range or (-(2**53), 2**53)
-        return str(random.choice((math.ceil(low), math.floor(high), random.randint(math.ceil(low), math.floor(high))))).encode()
+        return str(
+            random.choice(
+                (math.ceil(low), math.floor(high), random.randint(math.ceil(low), math.floor(high)))
+            )
+        ).encode()
     return number(random, *(feature.range or (-3.4e38, 3.4e38)))
 
 
 def bad_value(random: Random, feature: Feature) -> bytes:
     """A value that is JSON and breaks the feature's rule."""
     choices: list[Callable[[], bytes]] = [
-        lambda: text(random.choice(("", "1", "true", "null", "NaN", "\0", "x" * 300, "\U0010ffff"))),
+        lambda: text(
+            random.choice(("", "1", "true", "null", "NaN", "\0", "x" * 300, "\U0010ffff"))
+        ),
         lambda: random.choice((b"[]", b"{}", b"[1]", b'{"a":1}', b"[null]")),
-        lambda: deep(random.choice((2, 10, 100, 400, 800, random.randint(900, 1100), 2000, 5000)), random),
-        lambda: random.choice((b"1e999", b"-1e999", b"9" * 400, b"-" + b"9" * 400, b"9" * 5000, b"1e308", b"-1e308")),
+        lambda: deep(
+            random.choice((2, 10, 100, 400, 800, random.randint(900, 1100), 2000, 5000)), random
+        ),
+        lambda: random.choice(
+            (b"1e999", b"-1e999", b"9" * 400, b"-" + b"9" * 400, b"9" * 5000, b"1e308", b"-1e308")
+        ),
         lambda: b"[" + random.choice((b"1e999", b"9" * 400, b"9" * 5000)) + b"]",
         lambda: b'{"a":' + deep(random.choice((100, 990, 3000)), random) + b"}",
     ]
@@ -97,9 +116,11 @@ def bad_value(random: Random, feature: Feature) -> bytes:
 @cache
 def nested(depth: int, kind: str) -> bytes:
     """Arrays or objects, one in the other."""
-    opening, middle, closing = {"list": (b"[", b"", b"]"), "object": (b'{"a":', b"1", b"}"), "both": (b'[{"a":', b"1", b"}]")}[
-        kind
-    ]
+    opening, middle, closing = {
+        "list": (b"[", b"", b"]"),
+        "object": (b'{"a":', b"1", b"}"),
+        "both": (b'[{"a":', b"1", b"}]"),
+    }[kind]
     return opening * depth + middle + closing * depth
 
 
@@ -182,7 +203,8 @@ def bad_row(random: Random, contract: Contract) -> tuple[str, list[Field], str |
     place = random.randrange(len(contract.features))
     feature = contract.features[place]
     kind = random.choice(
-        ("another value",) * 6 + ("missing", "unknown", "unknown", "key", "time", "no JSON", "no text", "doubled")
+        ("another value",) * 6
+        + ("missing", "unknown", "unknown", "key", "time", "no JSON", "no text", "doubled")
     )
     name = text(feature.name)
     without = [pair for pair in row if pair[0] != name]
@@ -193,17 +215,36 @@ def bad_row(random: Random, contract: Contract) -> tuple[str, list[Field], str |
         return kind, [pair for pair in row if pair[0] != text(required.name)], required.name
     if kind == "unknown":
         unknown = random.choice(NAMES)
-        value = random.choice((b"1", b"null", b'"x"', deep(random.choice((3, 500, 995, 2000)), random), b"9" * 5000, b"1e999"))
+        value = random.choice(
+            (
+                b"1",
+                b"null",
+                b'"x"',
+                deep(random.choice((3, 500, 995, 2000)), random),
+                b"9" * 5000,
+                b"1e999",
+            )
+        )
         return kind, inserted(random, row, (text(unknown), value)), named(unknown)
     if kind == "key":
         key = random.choice(("transaction_id", contract.entity_key))
-        value = random.choice((text(random.choice(BAD_KEYS)), b"1", b"[]", b"true", deep(1500, random)))
-        return kind, inserted(random, [pair for pair in row if pair[0] != text(key)], (text(key), value)), key
+        value = random.choice(
+            (text(random.choice(BAD_KEYS)), b"1", b"[]", b"true", deep(1500, random))
+        )
+        return (
+            kind,
+            inserted(random, [pair for pair in row if pair[0] != text(key)], (text(key), value)),
+            key,
+        )
     if kind == "time":
         value = random.choice((text(random.choice(BAD_TIMES)), b"1e20", b"[]", b"true", b"9" * 400))
         return (
             kind,
-            inserted(random, [pair for pair in row if pair[0] != b'"event_time"'], (b'"event_time"', value)),
+            inserted(
+                random,
+                [pair for pair in row if pair[0] != b'"event_time"'],
+                (b'"event_time"', value),
+            ),
             "event_time",
         )
     if kind == "doubled":
@@ -214,7 +255,12 @@ def bad_row(random: Random, contract: Contract) -> tuple[str, list[Field], str |
             inserted(
                 random,
                 row,
-                random.choice(((b'"transaction_id"', random.choice(RAW_STRINGS)), (random.choice(RAW_STRINGS), b"1"))),
+                random.choice(
+                    (
+                        (b'"transaction_id"', random.choice(RAW_STRINGS)),
+                        (random.choice(RAW_STRINGS), b"1"),
+                    )
+                ),
             ),
             None,
         )
@@ -234,7 +280,9 @@ def inserted(random: Random, fields: list[Field], new: Field) -> list[Field]:
 
 def row_body(random: Random, contract: Contract) -> Body:
     """A body for predict or explain."""
-    kind = random.choice(("good",) * 6 + ("bad row",) * 8 + ("doubled", "no row", "encoding", "cut", "white space"))
+    kind = random.choice(
+        ("good",) * 6 + ("bad row",) * 8 + ("doubled", "no row", "encoding", "cut", "white space")
+    )
     if random.random() < RARELY:
         kind = random.choice(("wide", "wide inside", "limit", "long text", "deepest"))
     row = good_row(random, contract)
@@ -257,7 +305,18 @@ def odd_body(random: Random, kind: str, good: bytes, name: str) -> Body:
     if kind == "no row":
         depth = random.choice((1, 5, 100, 900, random.randint(950, 1050), 1200, 10_000))
         value = random.choice(
-            (b"", b"null", b"1", b"true", b'"x"', b"[]", b"9" * 5000, b"1e999", deep(depth, random), b"[" * depth)
+            (
+                b"",
+                b"null",
+                b"1",
+                b"true",
+                b'"x"',
+                b"[]",
+                b"9" * 5000,
+                b"1e999",
+                deep(depth, random),
+                b"[" * depth,
+            )
         )
         return Body(kind, value, REFUSED)
     if kind == "encoding":
@@ -268,19 +327,32 @@ def odd_body(random: Random, kind: str, good: bytes, name: str) -> Body:
     if kind == "wide":
         return Body(kind, wide(100_000), REFUSED)
     if kind == "wide inside":
-        return Body(kind, good[:-1] + b',"' + name.encode() + b'":' + wide(100_000) + b"}", REFUSED, name)
+        return Body(
+            kind, good[:-1] + b',"' + name.encode() + b'":' + wide(100_000) + b"}", REFUSED, name
+        )
     if kind == "long text":
-        return Body(kind, good[:-1] + b',"transaction_id":"' + b"x" * 1_500_000 + b'"}', REFUSED, "transaction_id")
+        return Body(
+            kind,
+            good[:-1] + b',"transaction_id":"' + b"x" * 1_500_000 + b'"}',
+            REFUSED,
+            "transaction_id",
+        )
     if kind == "deepest":
         return Body(kind, nested(random.choice((300_000, 200_000)), "list"), REFUSED)
     over = random.choice((-1, 0, 1))
-    return Body(f"limit {over:+d}", good + b" " * (BODY_LIMIT + over - len(good)), (413,) if over > 0 else OK)
+    return Body(
+        f"limit {over:+d}",
+        good + b" " * (BODY_LIMIT + over - len(good)),
+        (413,) if over > 0 else OK,
+    )
 
 
 def batch_body(random: Random, contract: Contract) -> Body:
     """A body for predict/batch."""
     kind = random.choice(
-        ("good",) * 4 + ("bad row",) * 6 + ("none", "no rows", "unknown", "twice", "no row", "encoding", "cut")
+        ("good",) * 4
+        + ("bad row",) * 6
+        + ("none", "no rows", "unknown", "twice", "no row", "encoding", "cut")
     )
     if random.random() < RARELY:
         kind = random.choice(("most", "too many", "wide", "limit", "wide inside"))
@@ -294,8 +366,14 @@ def batch_body(random: Random, contract: Contract) -> Body:
         what, fields, fault = bad_row(random, contract)
         rows[place] = written(fields)
         if random.random() < 0.2:
-            what, rows[place], fault = "no object", random.choice((b"1", b"null", b"[]", nested(1000, "list"))), "rows"
-        return Body(what, b'{"rows":[' + b",".join(rows) + b"]}", REFUSED, fault, place if fault else None)
+            what, rows[place], fault = (
+                "no object",
+                random.choice((b"1", b"null", b"[]", nested(1000, "list"))),
+                "rows",
+            )
+        return Body(
+            what, b'{"rows":[' + b",".join(rows) + b"]}", REFUSED, fault, place if fault else None
+        )
     if kind == "none":
         return Body(kind, b'{"rows":[]}', REFUSED, "rows")
     if kind == "no rows":
@@ -304,14 +382,24 @@ def batch_body(random: Random, contract: Contract) -> Body:
     if kind == "unknown":
         unknown = random.choice([name for name in NAMES if name != "rows"])
         value = random.choice((b"1", deep(1000, random)))
-        return Body(kind, b'{"rows":[' + rows[0] + b"]," + text(unknown) + b":" + value + b"}", REFUSED, named(unknown))
+        return Body(
+            kind,
+            b'{"rows":[' + rows[0] + b"]," + text(unknown) + b":" + value + b"}",
+            REFUSED,
+            named(unknown),
+        )
     if kind == "twice":
         return Body(kind, b'{"rows":[' + rows[0] + b'],"rows":[' + rows[-1] + b"]}", OK)
     if kind in ("most", "too many"):
         many = b'{"rows":[' + b",".join([rows[0]] * (MAX_ROWS + (kind == "too many"))) + b"]}"
         if len(many) > BODY_LIMIT:
             return Body(kind, many, (413,))
-        return Body(kind, many, REFUSED if kind == "too many" else OK, "rows" if kind == "too many" else None)
+        return Body(
+            kind,
+            many,
+            REFUSED if kind == "too many" else OK,
+            "rows" if kind == "too many" else None,
+        )
     if kind == "wide inside":
         return Body(kind, b'{"rows":[' + wide(100_000) + b"]}", REFUSED, None, 0)
     return odd_body(random, kind, good, "rows")
@@ -319,7 +407,11 @@ def batch_body(random: Random, contract: Contract) -> Body:
 
 def labels_body(random: Random, contract: Contract) -> Body:
     """A body for labels."""
-    kind = random.choice(("good",) * 2 + ("bad label",) * 8 + ("none", "no labels", "unknown", "no row", "encoding", "cut"))
+    kind = random.choice(
+        ("good",) * 2
+        + ("bad label",) * 8
+        + ("none", "no labels", "unknown", "no row", "encoding", "cut")
+    )
     if random.random() < RARELY:
         kind = random.choice(("most", "too many", "wide", "limit", "wide inside"))
     count = random.randint(1, 3)
@@ -331,18 +423,36 @@ def labels_body(random: Random, contract: Contract) -> Body:
         place = random.randrange(count)
         what, fields, fault = bad_label(random)
         labels[place] = written(fields)
-        return Body(what, b'{"labels":[' + b",".join(labels) + b"]}", REFUSED, fault, place if fault else None)
+        return Body(
+            what,
+            b'{"labels":[' + b",".join(labels) + b"]}",
+            REFUSED,
+            fault,
+            place if fault else None,
+        )
     if kind == "none":
         return Body(kind, b'{"labels":[]}', REFUSED, "labels")
     if kind == "no labels":
         return Body(
-            kind, b'{"labels":' + random.choice((b"{}", b"1", b"null", nested(2000, "object"))) + b"}", REFUSED, "labels"
+            kind,
+            b'{"labels":' + random.choice((b"{}", b"1", b"null", nested(2000, "object"))) + b"}",
+            REFUSED,
+            "labels",
         )
     if kind == "unknown":
         unknown = random.choice([name for name in NAMES if name != "labels"])
-        return Body(kind, b'{"labels":[' + labels[0] + b"]," + text(unknown) + b":1}", REFUSED, named(unknown))
+        return Body(
+            kind,
+            b'{"labels":[' + labels[0] + b"]," + text(unknown) + b":1}",
+            REFUSED,
+            named(unknown),
+        )
     if kind in ("most", "too many"):
-        return Body(kind, many_labels(MAX_LABELS + (kind == "too many")), REFUSED if kind == "too many" else OK)
+        return Body(
+            kind,
+            many_labels(MAX_LABELS + (kind == "too many")),
+            REFUSED if kind == "too many" else OK,
+        )
     if kind == "wide inside":
         return Body(kind, b'{"labels":[' + wide(100_000) + b"]}", REFUSED, None, 0)
     return odd_body(random, kind, good, "labels")
@@ -351,13 +461,20 @@ def labels_body(random: Random, contract: Contract) -> Body:
 @cache
 def many_labels(count: int) -> bytes:
     """A body of many labels, each of another transaction."""
-    return b'{"labels":[' + b",".join(b'{"transaction_id":"many-%d","label":0}' % place for place in range(count)) + b"]}"
+    return (
+        b'{"labels":['
+        + b",".join(b'{"transaction_id":"many-%d","label":0}' % place for place in range(count))
+        + b"]}"
+    )
 
 
 def label(random: Random) -> list[Field]:
     """A label that is accepted, of any transaction."""
     fields = [
-        (b'"transaction_id"', text(random.choice(KEYS) if random.random() < 0.2 else f"l-{random.getrandbits(60)}")),
+        (
+            b'"transaction_id"',
+            text(random.choice(KEYS) if random.random() < 0.2 else f"l-{random.getrandbits(60)}"),
+        ),
         (b'"label"', random.choice((b"0", b"1"))),
     ]
     if random.random() < 0.3:
@@ -368,7 +485,9 @@ def label(random: Random) -> list[Field]:
 def bad_label(random: Random) -> tuple[str, list[Field], str | None]:
     """A label with one fault."""
     fields = dict(label(random))
-    name = random.choice(("transaction_id", "label", "labelled_at", "unknown", "missing", "no text"))
+    name = random.choice(
+        ("transaction_id", "label", "labelled_at", "unknown", "missing", "no text")
+    )
     if name == "missing":
         gone = random.choice(("transaction_id", "label"))
         fields.pop(text(gone))

@@ -88,7 +88,13 @@ class Source:
         )  # fmt: skip
 
     def get(
-        self, path: str, kind: str, *, method: str = "GET", statuses: tuple[int, ...] = ANY, headers: Sequence[bytes] = ()
+        self,
+        path: str,
+        kind: str,
+        *,
+        method: str = "GET",
+        statuses: tuple[int, ...] = ANY,
+        headers: Sequence[bytes] = (),
     ) -> Sent:
         """A request without a body."""
         wire = framed(method, path, [self._key_line, *headers])
@@ -96,7 +102,12 @@ class Source:
 
 
 def framed(
-    method: str, path: str | bytes, headers: Sequence[bytes], body: bytes | None = None, *, host: bytes = b"127.0.0.1"
+    method: str,
+    path: str | bytes,
+    headers: Sequence[bytes],
+    body: bytes | None = None,
+    *,
+    host: bytes = b"127.0.0.1",
 ) -> bytes:
     """A request with its length."""
     target = path if isinstance(path, bytes) else path.encode()
@@ -110,7 +121,12 @@ def chunked(method: str, path: str, headers: Sequence[bytes], body: bytes, rando
     """A request in chunks of a random size."""
     size = max(random.choice((1, 7, 100, 65536)), len(body) // 50)
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
-    lines = [f"{method} {path} HTTP/1.1".encode(), b"Host: 127.0.0.1", *headers, b"Transfer-Encoding: chunked"]
+    lines = [
+        f"{method} {path} HTTP/1.1".encode(),
+        b"Host: 127.0.0.1",
+        *headers,
+        b"Transfer-Encoding: chunked",
+    ]
     sent = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
     return b"\r\n".join(lines) + b"\r\n\r\n" + sent + b"0\r\n\r\n"
 
@@ -122,7 +138,9 @@ def predict(source: Source, random: Random, contract: Contract) -> Sent:
 
 def batch(source: Source, random: Random, contract: Contract) -> Sent:
     """Rows to score."""
-    return source.post(random, f"/v1/{contract.use_case}/predict/batch", batch_body(random, contract))
+    return source.post(
+        random, f"/v1/{contract.use_case}/predict/batch", batch_body(random, contract)
+    )
 
 
 def explain(source: Source, random: Random, contract: Contract) -> Sent:
@@ -139,10 +157,29 @@ def prediction_id(source: Source, random: Random, use_case: str) -> tuple[str, t
     """An id of any kind, percent-encoded, and the statuses of looking it up; none of them is fresh and unknown."""
     if random.random() < 0.3 and (logged := source.known.get(use_case)):
         known = random.choice(logged)
-        return random.choice((known, known.upper(), known.replace("-", ""), f"urn:uuid:{known}")), (200, 202)
+        return random.choice((known, known.upper(), known.replace("-", ""), f"urn:uuid:{known}")), (
+            200,
+            202,
+        )
     if random.random() < 0.4:
-        ms = random.choice((0, 1, 2**40, 2**41 - 1, 253402300799999, 253402300800000, 2**48 - 1, random.getrandbits(40)))
-        made = UUID(int=ms << 80 | random.choice((0, 1, 4, 7, 7, 7, 15)) << 76 | 0b10 << 62 | random.getrandbits(62))
+        ms = random.choice(
+            (
+                0,
+                1,
+                2**40,
+                2**41 - 1,
+                253402300799999,
+                253402300800000,
+                2**48 - 1,
+                random.getrandbits(40),
+            )
+        )
+        made = UUID(
+            int=ms << 80
+            | random.choice((0, 1, 4, 7, 7, 7, 15)) << 76
+            | 0b10 << 62
+            | random.getrandbits(62)
+        )
         return str(made), (404,)
     junk: list[str | bytes] = [
         "x", "0", "-", "null", "%", "..", "...", "a b", "\0", "é", "\U0001f600", b"\xff\xfe", b"\xed\xa0\x80",
@@ -155,13 +192,17 @@ def prediction_id(source: Source, random: Random, use_case: str) -> tuple[str, t
 def look_up(source: Source, random: Random, contract: Contract) -> Sent:
     """A prediction, or why it was scored so."""
     there, statuses = prediction_id(source, random, contract.use_case)
-    tail, method = random.choice((("", "GET"), ("", "GET"), ("/explanation", "GET"), ("/explanation", "POST")))
+    tail, method = random.choice(
+        (("", "GET"), ("", "GET"), ("/explanation", "GET"), ("/explanation", "POST"))
+    )
     path = f"/v1/{contract.use_case}/predictions/{there}{tail}"
     query = random.choice(("", "", "", "?x=1", "?prediction_id=1", "?%00", "?" + "a=b&" * 500))
     if random.random() < 0.3:
         body = random.choice((b"", b"{}", b"[" * 3000, b"\xff", b"null", nested(2000, "list")))
         return Sent(
-            kind=f"look up {tail} with a body", wire=framed(method, path + query, [source._key_line], body), statuses=statuses
+            kind=f"look up {tail} with a body",
+            wire=framed(method, path + query, [source._key_line], body),
+            statuses=statuses,
         )
     return source.get(path + query, f"look up {tail}", method=method, statuses=statuses)
 
@@ -203,13 +244,32 @@ def plain(source: Source, random: Random, contract: Contract) -> Sent:
     if path == "/metrics" and random.random() < 0.5:
         path = "/v1/x"
     path += random.choice(
-        ("", "", "", "/", "?", "?x=%ff", "?sample=x", "//", "#f", ";x", "?" + "x" * 3000, "/../healthz", "/%2e%2e/x")
+        (
+            "",
+            "",
+            "",
+            "/",
+            "?",
+            "?x=%ff",
+            "?sample=x",
+            "//",
+            "#f",
+            ";x",
+            "?" + "x" * 3000,
+            "/../healthz",
+            "/%2e%2e/x",
+        )
     )
     method = random.choice(METHODS)
     headers = random.choices(ODD_HEADERS, k=random.choice((0, 1, 2, 5)))
     if any(header.startswith((b"Upgrade", b"Connection", b"Expect")) for header in headers):
         wire = framed(method, path, [source._key_line, *headers, b"Connection: close"])
-        return Sent(kind=f"{method} with an odd connection", wire=wire, ends="server", has_body=method != "HEAD")
+        return Sent(
+            kind=f"{method} with an odd connection",
+            wire=wire,
+            ends="server",
+            has_body=method != "HEAD",
+        )
     wire = framed(method, path, [source._key_line, *headers])
     return Sent(kind=f"{method} beside the routes", wire=wire, has_body=method != "HEAD")
 
@@ -237,7 +297,9 @@ def path(source: Source, random: Random, contract: Contract) -> Sent:
     host = random.choice(HOSTS) if random.random() < 0.5 else b"127.0.0.1"
     body = written(good_row(random, contract)) if method == "POST" else None
     wire = framed(method, target, [source._key_line, b"Connection: close"], body, host=host)
-    return Sent(kind=f"{method} a strange path or host", wire=wire, ends="server", has_body=method != "HEAD")
+    return Sent(
+        kind=f"{method} a strange path or host", wire=wire, ends="server", has_body=method != "HEAD"
+    )
 
 
 def frame(source: Source, random: Random, contract: Contract) -> Sent:
@@ -310,24 +372,36 @@ SAMPLES = (
 
 def live(source: Source, random: Random, contract: Contract) -> Sent:
     """A WebSocket: its handshake, and frames once it is open."""
-    where = random.choice(("/v1/{}/live",) * 6 + ("/v1/{}/predict", "/nothing", "/healthz", "/docs", "/v1/{}/live/")).format(
-        contract.use_case
-    )
+    where = random.choice(
+        ("/v1/{}/live",) * 6 + ("/v1/{}/predict", "/nothing", "/healthz", "/docs", "/v1/{}/live/")
+    ).format(contract.use_case)
     headers = [
         b"Connection: Upgrade",
         b"Upgrade: " + random.choice((b"websocket",) * 8 + (b"WebSocket", b"websocket, x")),
         b"Sec-WebSocket-Version: " + random.choice((b"13",) * 10 + (b"8", b"x", b"", b"9" * 50)),
-        b"Sec-WebSocket-Key: " + random.choice((b"dGhlIHNhbXBsZSBub25jZQ==",) * 10 + (b"x", b"", b"\xff", b"AAAA")),
+        b"Sec-WebSocket-Key: "
+        + random.choice((b"dGhlIHNhbXBsZSBub25jZQ==",) * 10 + (b"x", b"", b"\xff", b"AAAA")),
     ]
     if random.random() < 0.8:
         headers.append(source._key_line)
     if random.random() < 0.3:
-        offered = (b"sixgate, " + source.key.encode(), b"sixgate", b"\xff", b",,,", b"a b", b"sixgate, \xff", b"x" * 3000, b"")
+        offered = (
+            b"sixgate, " + source.key.encode(),
+            b"sixgate",
+            b"\xff",
+            b",,,",
+            b"a b",
+            b"sixgate, \xff",
+            b"x" * 3000,
+            b"",
+        )
         headers.append(b"Sec-WebSocket-Protocol: " + random.choice(offered))
     if random.random() < 0.2:
         headers.append(
             b"Sec-WebSocket-Extensions: "
-            + random.choice((b"permessage-deflate", b"x", b"\xff", b";;", b"permessage-deflate; x=1"))
+            + random.choice(
+                (b"permessage-deflate", b"x", b"\xff", b";;", b"permessage-deflate; x=1")
+            )
         )
     if random.random() < 0.1:
         headers.append(random.choice((b"Origin: \xff", b"Origin: null", b"Host: [")))
@@ -337,13 +411,29 @@ def live(source: Source, random: Random, contract: Contract) -> Sent:
         headers.pop(random.randrange(4))
     wire = framed(method, where + random.choice(SAMPLES), headers, host=host)
     frames = b"".join(web_frame(random) for _ in range(random.randint(0, 3)))
-    return Sent(kind="live", wire=wire, after=frames + masked(8, b"\x03\xe8"), ends="socket", has_body=method != "HEAD")
+    return Sent(
+        kind="live",
+        wire=wire,
+        after=frames + masked(8, b"\x03\xe8"),
+        ends="socket",
+        has_body=method != "HEAD",
+    )
 
 
 def web_frame(random: Random) -> bytes:
     """A frame, sound or not."""
     content = random.choice(
-        (b"", b"x", b"\xff\xfe", b"x" * 4096, b"x" * 4097, b"x" * 70_000, nested(3000, "list"), b"\x03\xe7", b"\x00")
+        (
+            b"",
+            b"x",
+            b"\xff\xfe",
+            b"x" * 4096,
+            b"x" * 4097,
+            b"x" * 70_000,
+            nested(3000, "list"),
+            b"\x03\xe7",
+            b"\x00",
+        )
     )
     kind = random.choice((1, 1, 2, 8, 9, 10, 0, 3, 7, 11, 15))
     form = random.choice(("masked",) * 5 + ("unmasked", "reserved", "open", "huge"))

@@ -32,7 +32,9 @@ POSITIVES, THRESHOLD = 0.05, 0.35
 CHAMPION, BETTER = 1.8, 1.915
 SIZES, CORRELATION, OTHERS = (200, 1000, 5000), 0.9, (0.5, 0.98)
 RESAMPLES = 2000  # of F1's bootstrap, which is shown beside
-RECALL = 0.2  # the shipped floor lies above what either model finds at 0.35, and would keep both out
+RECALL = (
+    0.2  # the shipped floor lies above what either model finds at 0.35, and would keep both out
+)
 Bend = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 BENT: dict[str, Bend] = {
     "": lambda odds: odds,
@@ -98,7 +100,9 @@ def draw(case: Case, seed: int) -> Evidence:
     )  # fmt: skip
 
 
-def _score(noise: NDArray[np.float64], labels: NDArray[np.int8], separation: float, bend: Bend) -> NDArray[np.float64]:
+def _score(
+    noise: NDArray[np.float64], labels: NDArray[np.int8], separation: float, bend: Bend
+) -> NDArray[np.float64]:
     seen = noise + separation * labels
     odds = np.log(POSITIVES / (1 - POSITIVES)) + separation * seen - separation**2 / 2
     return np.asarray(1 / (1 + np.exp(-bend(odds))))
@@ -113,7 +117,12 @@ def measure(case: Case, repetitions: int, gates: Gates) -> Shares:
             continue
         results = judge(evidence, gates)
         low = results[0].low
-        passed[seed] = True, low is not None and low > 0, results[0].outcome == "PASS", verdict(results)[0] == "APPROVED"
+        passed[seed] = (
+            True,
+            low is not None and low > 0,
+            results[0].outcome == "PASS",
+            verdict(results)[0] == "APPROVED",
+        )
     return Shares(*passed.mean(axis=0).tolist())
 
 
@@ -130,18 +139,33 @@ def table(found: dict[Case, Shares]) -> Table:
         box=None,
         caption="* models that differ in calibration only: the worst of twelve ways",
     )
-    for kind, correlation, n in product(("equal", "calibration", "better"), (CORRELATION, *OTHERS), SIZES):
-        of = {case: s for case, s in found.items() if (case.kind, case.correlation, case.n) == (kind, correlation, n)}
+    for kind, correlation, n in product(
+        ("equal", "calibration", "better"), (CORRELATION, *OTHERS), SIZES
+    ):
+        of = {
+            case: s
+            for case, s in found.items()
+            if (case.kind, case.correlation, case.n) == (kind, correlation, n)
+        }
         if of:
-            worst = [max(getattr(shares, rule) for shares in of.values()) for rule in Shares.__dataclass_fields__]
+            worst = [
+                max(getattr(shares, rule) for shares in of.values())
+                for rule in Shares.__dataclass_fields__
+            ]
             name = "calibration *" if kind == "calibration" else kind
-            shown.add_row(name, f"ρ = {correlation}", f"{n:,}", *(f"{share:.1%}" for share in worst))
+            shown.add_row(
+                name, f"ρ = {correlation}", f"{n:,}", *(f"{share:.1%}" for share in worst)
+            )
     return shown
 
 
 def figures(found: dict[Case, Shares]) -> dict[str, float]:
     """The promises: promoted in vain by the first gate alone, at any size; promoted rightly by all six."""
-    equal = [shares for case, shares in found.items() if case.kind != "better" and case.correlation == CORRELATION]
+    equal = [
+        shares
+        for case, shares in found.items()
+        if case.kind != "better" and case.correlation == CORRELATION
+    ]
     better = found[Case(SIZES[-1], separation=BETTER)]
     return {
         "equal_promoted_max": max(shares.gate for shares in equal),
@@ -156,11 +180,14 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1000, help="of each case")
     arguments = parser.parse_args()
     settings = Settings.load()
-    gates = msgspec.structs.replace(read_use_case(settings.reference, "fraud").policy.gates, recall=RECALL, resamples=RESAMPLES)
+    gates = msgspec.structs.replace(
+        read_use_case(settings.reference, "fraud").policy.gates, recall=RECALL, resamples=RESAMPLES
+    )
     found: dict[Case, Shares] = {}
     with ProcessPoolExecutor() as pool:
         running = {
-            case: pool.submit(measure, case, arguments.repetitions, gates) for case in sorted(cases(), key=lambda c: -c.n)
+            case: pool.submit(measure, case, arguments.repetitions, gates)
+            for case in sorted(cases(), key=lambda c: -c.n)
         }
         for case, future in track(running.items(), "judging", console=Console(stderr=True)):
             found[case] = future.result()

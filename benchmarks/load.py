@@ -94,10 +94,15 @@ class Load:
     """One run of a job."""
 
     def __init__(self, job: Job) -> None:
-        head = [f"POST {job.path} HTTP/1.1", f"Host: 127.0.0.1:{job.port}", "Content-Type: application/json"]
+        head = [
+            f"POST {job.path} HTTP/1.1",
+            f"Host: 127.0.0.1:{job.port}",
+            "Content-Type: application/json",
+        ]
         head += [f"{name}: {value}" for name, value in job.headers.items()]
         self.requests = cycle(
-            "\r\n".join([*head, f"Content-Length: {len(body.encode())}", "", body]).encode() for body in job.bodies
+            "\r\n".join([*head, f"Content-Length: {len(body.encode())}", "", body]).encode()
+            for body in job.bodies
         )
         self._job = job
         self._idle: deque[Client] = deque()

@@ -46,7 +46,9 @@ def main() -> None:
     settings, now = Settings(database_url=url), datetime.now(UTC)
     contract = read_contract(settings.reference / use_case)
     begun = time.monotonic()
-    rows = dataset.logged(settings, contract, since=now - timedelta(days=DAYS + 1), matured_before=now, as_of=now)
+    rows = dataset.logged(
+        settings, contract, since=now - timedelta(days=DAYS + 1), matured_before=now, as_of=now
+    )
     seconds = time.monotonic() - begun
     if len(rows) != ROWS or int((rows.labels >= 0).sum()) != ROWS // LABELLED:
         sys.exit(f"{len(rows)} rows were read, {int((rows.labels >= 0).sum())} of them labelled")

@@ -35,7 +35,16 @@ from stack.temporary_services import database, free_port, migrate
 
 KEY = "benchmark"
 ROWS = 1000  # all different, sent in turn: one row again and again would teach the processor its way through the trees
-UVICORN = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning", "--no-access-log", "--no-proxy-headers"]
+UVICORN = [
+    "--loop",
+    "uvloop",
+    "--http",
+    "httptools",
+    "--log-level",
+    "warning",
+    "--no-access-log",
+    "--no-proxy-headers",
+]
 CONSOLE = Console(stderr=True)
 # Whichever server is measured has the first processor to itself; load generator and database share the others.
 ALL = sorted(os.sched_getaffinity(0))
@@ -121,7 +130,12 @@ class Bench:
     def _database(self) -> None:
         # The load generator shares processors with the database, and must not wait for it.
         server, password = self._ended.enter_context(database(self.folder, before=YIELD))
-        self.settings = Settings(root=self.folder, home=self.home, database_url=server.url(password, "postgres"), api_key=KEY)
+        self.settings = Settings(
+            root=self.folder,
+            home=self.home,
+            database_url=server.url(password, "postgres"),
+            api_key=KEY,
+        )
         migrate(self.settings.database_url, self.home)
 
     def promote(self, served: Served) -> None:
@@ -152,7 +166,9 @@ class Bench:
         child = subprocess.Popen(command, stdout=log, stderr=log, **options)  # type: ignore[call-overload]
 
         def end() -> None:
-            family = psutil.Process(child.pid).children(recursive=True) if child.poll() is None else []
+            family = (
+                psutil.Process(child.pid).children(recursive=True) if child.poll() is None else []
+            )
             child.terminate()
             try:
                 child.wait(20)
@@ -169,7 +185,16 @@ class Bench:
     def peer(self, name: str, path: str = "/predict") -> Target:
         """One of `benchmarks.peers`, on the same uvicorn, loop and flags."""
         port = free_port()
-        command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers:{name}", "--host", "127.0.0.1", "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            f"benchmarks.peers:{name}",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
         process = self.start([*PIN, *command, *UVICORN], cwd=ROOT)
         wait(port)
         return Target(name, port, path, self.bodies, process, {})
@@ -183,13 +208,37 @@ class Bench:
             " mlflow.xgboost.save_model(model, sys.argv[2], pip_requirements=['xgboost'])"
         )
         there = self.folder / "mlflow-model"
-        subprocess.run([binaries / "python", "-c", save, self.folder / "booster.json", there], check=True, capture_output=True)
+        subprocess.run(
+            [binaries / "python", "-c", save, self.folder / "booster.json", there],
+            check=True,
+            capture_output=True,
+        )
         port = free_port()
-        command = [*PIN, str(binaries / "mlflow"), "models", "serve", "-m", str(there), "-p", str(port), "-h", "127.0.0.1"]
-        environment = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        process = self.start([*command, "--env-manager", "local"], env=environment, start_new_session=True)
+        command = [
+            *PIN,
+            str(binaries / "mlflow"),
+            "models",
+            "serve",
+            "-m",
+            str(there),
+            "-p",
+            str(port),
+            "-h",
+            "127.0.0.1",
+        ]
+        environment = {
+            **os.environ,
+            "PATH": f"{binaries}:{os.environ['PATH']}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        process = self.start(
+            [*command, "--env-manager", "local"], env=environment, start_new_session=True
+        )
         wait(port, "/ping")
-        bodies = [json.dumps({"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}) for row in self.rows]
+        bodies = [
+            json.dumps({"dataframe_split": {"columns": list(row), "data": [list(row.values())]}})
+            for row in self.rows
+        ]
         return [Target("mlflow", port, "/invocations", bodies, process, {})]
 
     def mlserver(self) -> list[Target]:
@@ -198,7 +247,13 @@ class Bench:
         The row goes by its names, as everywhere; and once without them, as one tensor: that is not the same payload, but what
         MLServer is quickest with.
         """
-        binaries = self._environment("mlserver", "mlserver==1.7.1", "mlserver-xgboost==1.7.1", "xgboost==3.2.0", "uvloop<0.22")
+        binaries = self._environment(
+            "mlserver",
+            "mlserver==1.7.1",
+            "mlserver-xgboost==1.7.1",
+            "xgboost==3.2.0",
+            "uvloop<0.22",
+        )
         there = self.folder / "mlserver-model"
         there.mkdir()
         self.model.save_model(there / "booster.json")
@@ -206,15 +261,31 @@ class Bench:
         ports = dict(zip(("http_port", "grpc_port", "metrics_port"), (port, *others), strict=True))
         (there / "settings.json").write_text(json.dumps({**ports, "host": "127.0.0.1"}))
         implementation = "mlserver_xgboost.XGBoostModel"
-        model = {"name": "bench", "implementation": implementation, "parameters": {"uri": "./booster.json"}}
+        model = {
+            "name": "bench",
+            "implementation": implementation,
+            "parameters": {"uri": "./booster.json"},
+        }
         (there / "model-settings.json").write_text(json.dumps(model))
-        process = self.start([*PIN, str(binaries / "mlserver"), "start", str(there)], cwd=there, start_new_session=True)
+        process = self.start(
+            [*PIN, str(binaries / "mlserver"), "start", str(there)],
+            cwd=there,
+            start_new_session=True,
+        )
         wait(port, "/v2/models/bench/ready")
         named, tensor = [], []
         for row in self.rows:
-            inputs = [{"name": name, "shape": [1], "datatype": "FP32", "data": [value]} for name, value in row.items()]
+            inputs = [
+                {"name": name, "shape": [1], "datatype": "FP32", "data": [value]}
+                for name, value in row.items()
+            ]
             named.append(json.dumps({"parameters": {"content_type": "pd"}, "inputs": inputs}))
-            one = {"name": "row", "shape": [1, len(row)], "datatype": "FP32", "data": list(row.values())}
+            one = {
+                "name": "row",
+                "shape": [1, len(row)],
+                "datatype": "FP32",
+                "data": list(row.values()),
+            }
             tensor.append(json.dumps({"inputs": [one]}))
         path = "/v2/models/bench/infer"
         return [
@@ -229,8 +300,13 @@ class Bench:
         uv = str(Path(sys.executable).parent / "uv")
         if not (there / "whole").exists():
             CONSOLE.print(f"[dim]installing {', '.join(packages)} …[/]")
-            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, there], check=True)
-            subprocess.run([uv, "pip", "install", "--quiet", "--python", there / "bin" / "python", *packages], check=True)
+            subprocess.run(
+                [uv, "venv", "--quiet", "--clear", "--python", sys.executable, there], check=True
+            )
+            subprocess.run(
+                [uv, "pip", "install", "--quiet", "--python", there / "bin" / "python", *packages],
+                check=True,
+            )
             (there / "whole").touch()
         return there / "bin"
 
@@ -263,13 +339,18 @@ def wait(port: int, path: str = "/", seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code == 200 or path == "/":
+            if (
+                httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code == 200
+                or path == "/"
+            ):
                 return
         time.sleep(0.01)
     raise SystemExit(f"nothing answered on port {port} within {seconds:.0f} s")
 
 
-def interleaved(targets: list[Target], rounds: int, ask: Callable[[Target], Result]) -> dict[str, list[Result]]:
+def interleaved(
+    targets: list[Target], rounds: int, ask: Callable[[Target], Result]
+) -> dict[str, list[Result]]:
     """Ask one after the other, round by round, so that what disturbs the machine disturbs all alike."""
     found: dict[str, list[Result]] = {target.name: [] for target in targets}
     for number in range(rounds):
@@ -281,7 +362,9 @@ def interleaved(targets: list[Target], rounds: int, ask: Callable[[Target], Resu
 
 def ratio(ours: list[Result], theirs: list[Result], of: str = "per_second") -> float:
     """The median over rounds of ours against theirs."""
-    return statistics.median(getattr(a, of) / getattr(b, of) for a, b in zip(ours, theirs, strict=True))
+    return statistics.median(
+        getattr(a, of) / getattr(b, of) for a, b in zip(ours, theirs, strict=True)
+    )
 
 
 @contextlib.contextmanager
@@ -300,7 +383,9 @@ def swaps(bench: Bench, ours: Target, count: int) -> tuple[int, dict[str, float]
     Memory settles first (two models lie side by side for a moment); what it grows by in the second half is a leak.
     """
     found: list[Result] = []
-    asking = threading.Thread(target=lambda: found.append(ours.ask(seconds=count * 0.06 + 2, strict=False)))
+    asking = threading.Thread(
+        target=lambda: found.append(ours.ask(seconds=count * 0.06 + 2, strict=False))
+    )
     memory, handles = [ours.process.memory_info().rss], ours.process.num_fds()
     asking.start()
     for number in range(count):
@@ -309,9 +394,14 @@ def swaps(bench: Bench, ours: Target, count: int) -> tuple[int, dict[str, float]
         target = bench.versions[(number + 1) % 2]
         bench.promote(target)
         deadline = time.monotonic() + 10
-        while httpx.get(ours.address("/model"), headers=ours.headers).json()["version"] != target.version:
+        while (
+            httpx.get(ours.address("/model"), headers=ours.headers).json()["version"]
+            != target.version
+        ):
             if time.monotonic() > deadline:
-                raise SystemExit(f"swap {number + 1}: version {target.version} did not serve within 10 s")
+                raise SystemExit(
+                    f"swap {number + 1}: version {target.version} did not serve within 10 s"
+                )
     asking.join()
     memory.append(ours.process.memory_info().rss)
     settled, grown = ((after - before) / 1e6 for before, after in pairwise(memory))
@@ -328,7 +418,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5, help="in which every server is asked once")
     parser.add_argument("--swaps", type=int, default=500, help="promotions under load")
-    parser.add_argument("--no-peers", action="store_true", help="leave `mlflow models serve` and MLServer out")
+    parser.add_argument(
+        "--no-peers", action="store_true", help="leave `mlflow models serve` and MLServer out"
+    )
     arguments = parser.parse_args()
     if PIN:
         os.sched_setaffinity(0, ALL[1:])
@@ -352,17 +444,26 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> tuple[Table, dict[st
         target.ask(seconds=1.0)
     by: dict[int, dict[str, list[Result]]] = {}
     for concurrency in (1, 16, 64):
-        by[concurrency] = interleaved([echo, noop, ours], rounds, partial(Target.ask, concurrency=concurrency, seconds=seconds))
+        by[concurrency] = interleaved(
+            [echo, noop, ours],
+            rounds,
+            partial(Target.ask, concurrency=concurrency, seconds=seconds),
+        )
         show(table, by[concurrency], str(concurrency), [echo, noop, ours])
     figures["ratio_noop"] = ratio(by[16]["sixgate"], by[16]["noop"])
     figures["ratio_echo"] = ratio(by[16]["sixgate"], by[16]["echo"])
     figures["ratio_noop_c1"] = ratio(by[1]["sixgate"], by[1]["noop"])
     rate = 0.6 * statistics.median(result.per_second for result in by[16]["noop"])
-    paced = interleaved([noop, ours], rounds, partial(Target.ask, concurrency=64, seconds=seconds, rate=rate))
+    paced = interleaved(
+        [noop, ours], rounds, partial(Target.ask, concurrency=64, seconds=seconds, rate=rate)
+    )
     show(table, paced, f"64, at {rate:,.0f}/s", [noop, ours])
     figures["p99_ratio_noop"] = ratio(paced["sixgate"], paced["noop"], "p99")
     batch = [json.dumps({"rows": bench.rows})]
-    several = [ours.ask(concurrency=1, seconds=seconds, bodies=batch, path=f"{ours.path}/batch") for _ in range(3)]
+    several = [
+        ours.ask(concurrency=1, seconds=seconds, bodies=batch, path=f"{ours.path}/batch")
+        for _ in range(3)
+    ]
     figures["batch_rows_per_s"] = 1000 * statistics.median(result.per_second for result in several)
     figures["rss_mb"] = ours.process.memory_info().rss / 1e6
     modes = [ours, *(bench.ours(sync)[0] for sync in ("always", "never"))]
@@ -370,29 +471,46 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> tuple[Table, dict[st
         found = interleaved(modes, 2, partial(Target.ask, concurrency=concurrency, seconds=seconds))
         show(table, found, str(concurrency), modes[1:])
         for mode in ("always", "never"):
-            figures[f"ratio_{mode}_c{concurrency}"] = ratio(found[f"sixgate, sync {mode}"], found["sixgate"])
+            figures[f"ratio_{mode}_c{concurrency}"] = ratio(
+                found[f"sixgate, sync {mode}"], found["sixgate"]
+            )
     for peers in () if arguments.no_peers else (bench.mlflow, bench.mlserver):
         for peer in peers():
             peer.ask(seconds=1.0)
-            found = interleaved([peer, ours], 2, partial(Target.ask, concurrency=16, seconds=seconds))
+            found = interleaved(
+                [peer, ours], 2, partial(Target.ask, concurrency=16, seconds=seconds)
+            )
             show(table, found, "16", [peer])
             for concurrency in (1, 64):
                 once = peer.ask(concurrency=concurrency, seconds=seconds)
                 show(table, {peer.name: [once]}, str(concurrency), [peer])
-            figures[f"ratio_{peer.name.replace(' ', '_')}"] = ratio(found["sixgate"], found[peer.name])
+            figures[f"ratio_{peer.name.replace(' ', '_')}"] = ratio(
+                found["sixgate"], found[peer.name]
+            )
     failures, growth = swaps(bench, ours, arguments.swaps)
     return table, {**figures, "swap_failures": float(failures), **growth}
 
 
-def show(table: Table, found: dict[str, list[Result]], concurrency: str, targets: list[Target]) -> None:
+def show(
+    table: Table, found: dict[str, list[Result]], concurrency: str, targets: list[Target]
+) -> None:
     """A row per server: medians over the rounds."""
     for target in targets:
         rounds = found[target.name]
-        rate, p50, p99 = (statistics.median(getattr(r, of) for r in rounds) for of in ("per_second", "p50", "p99"))
+        rate, p50, p99 = (
+            statistics.median(getattr(r, of) for r in rounds) for of in ("per_second", "p50", "p99")
+        )
         rss = target.process.memory_info().rss + sum(
             child.memory_info().rss for child in target.process.children(recursive=True)
         )
-        table.add_row(target.name, concurrency, f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{rss / 1e6:,.0f}")
+        table.add_row(
+            target.name,
+            concurrency,
+            f"{rate:,.0f}",
+            f"{p50:.2f}",
+            f"{p99:.2f}",
+            f"{rss / 1e6:,.0f}",
+        )
 
 
 if __name__ == "__main__":

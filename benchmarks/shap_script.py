@@ -16,7 +16,9 @@ def main(database_url: str, model: str) -> None:
         rows = connection.execute(SELECT).fetchall()
         features = np.array([row[1] for row in rows], dtype=np.float32)
         values = shap.TreeExplainer(xgboost.Booster(model_file=model)).shap_values(features)
-        connection.execute("CREATE TABLE shap_values (prediction_id uuid PRIMARY KEY, contributions double precision[])")
+        connection.execute(
+            "CREATE TABLE shap_values (prediction_id uuid PRIMARY KEY, contributions double precision[])"
+        )
         with connection.cursor().copy("COPY shap_values FROM STDIN") as copy:
             for row, line in zip(rows, values.tolist(), strict=True):
                 copy.write_row((row[0], line))

@@ -63,7 +63,9 @@ class Stage:
         """A context of no run."""
         return context(self.settings, USE_CASE, "none", datetime.now(UTC))
 
-    def run(self, run_id: str, snapshot: str, policy: dict[str, Any]) -> tuple[Context, dict[str, float]]:
+    def run(
+        self, run_id: str, snapshot: str, policy: dict[str, Any]
+    ) -> tuple[Context, dict[str, float]]:
         """Run the steps on a snapshot as processes, under a policy overlay; returns their seconds, too."""
         overlay = self.folder / f"{run_id}.json"
         overlay.write_text(json.dumps(policy))  # JSON is YAML
@@ -77,11 +79,25 @@ class Stage:
         for step in STEPS:
             CONSOLE.print(f"[dim]{run_id}: {step} …[/]")
             begun = time.monotonic()
-            command = [sys.executable, "-m", "pipelines", "step", step, "--use-case", USE_CASE, "--run-id", run_id]
+            command = [
+                sys.executable,
+                "-m",
+                "pipelines",
+                "step",
+                step,
+                "--use-case",
+                USE_CASE,
+                "--run-id",
+                run_id,
+            ]
             params = json.dumps({"snapshot": snapshot})
-            done = subprocess.run([*command, "--params", params], env=environment, capture_output=True, text=True)
+            done = subprocess.run(
+                [*command, "--params", params], env=environment, capture_output=True, text=True
+            )
             if done.returncode:
-                raise SystemExit(f"{run_id}: {step} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+                raise SystemExit(
+                    f"{run_id}: {step} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+                )
             seconds[step] = time.monotonic() - begun
         return wired, seconds
 
@@ -98,7 +114,10 @@ def stage() -> Iterator[Stage]:
             url = server.url(password, "postgres")
             temporary_services.migrate(url, folder)
             os.environ |= temporary_services.sign_in(registry.passwords)
-            yield Stage(folder, Settings(home=folder / "home", database_url=url, mlflow_tracking_uri=registry.uri))
+            yield Stage(
+                folder,
+                Settings(home=folder / "home", database_url=url, mlflow_tracking_uri=registry.uri),
+            )
 
 
 def handbook_week(transactions: pd.DataFrame, start: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -122,28 +141,48 @@ def handbook(on: Stage, file: Path) -> Iterator[tuple[str, str, float, float]]:
         train, test = handbook_week(transactions, week)
         there = on.folder / f"{week}.parquet"
         pd.concat([train, test]).to_parquet(there)
-        share = (len(test) - 0.5) / (len(train) + len(test))  # so that exactly the test rows are held out
+        share = (len(test) - 0.5) / (
+            len(train) + len(test)
+        )  # so that exactly the test rows are held out
         snapshot = ingest(there, plain.use_case.contract, plain.artifacts).snapshot
         wired, _ = on.run(f"handbook-{week}", snapshot, {"evaluation": {"holdout": share}})
         decision = wired.decisions.of_run(USE_CASE, wired.run_id)
         assert decision.dataset is not None
         assert decision.challenger_version is not None
-        rows = Frame.of(wired.artifacts.load("datasets", decision.dataset["holdout"]), wired.use_case.contract)
+        rows = Frame.of(
+            wired.artifacts.load("datasets", decision.dataset["holdout"]), wired.use_case.contract
+        )
         if len(rows) != len(test) or int(rows.labels.sum()) != int(test.TX_FRAUD.sum()):
-            raise SystemExit(f"{week}: {len(rows)} rows are held out, not the {len(test)} of the test part")
+            raise SystemExit(
+                f"{week}: {len(rows)} rows are held out, not the {len(test)} of the test part"
+            )
         model = wired.models.get(USE_CASE, decision.challenger_version)
         scores = Replay(wired.settings, model, wired.use_case.contract).scores(rows.features)
-        yield week, model.kind, float(roc_auc_score(rows.labels, scores)), float(average_precision_score(rows.labels, scores))
+        yield (
+            week,
+            model.kind,
+            float(roc_auc_score(rows.labels, scores)),
+            float(average_precision_score(rows.labels, scores)),
+        )
         wired.close()
 
 
 def compared(on: Stage, data: str) -> dict[str, float]:
     """The Handbook's weeks beside what was published, as a table; figures by week."""
     if not data:
-        CONSOLE.print("[yellow]SIXGATE_PUBLIC_DATA is not set: the Handbook's weeks are left out[/]")
+        CONSOLE.print(
+            "[yellow]SIXGATE_PUBLIC_DATA is not set: the Handbook's weeks are left out[/]"
+        )
         return {}
     figures: dict[str, float] = {}
-    table = Table("trained from", "chosen", "ROC-AUC", "average precision", box=None, title="Fraud Detection Handbook")
+    table = Table(
+        "trained from",
+        "chosen",
+        "ROC-AUC",
+        "average precision",
+        box=None,
+        title="Fraud Detection Handbook",
+    )
     for week, kind, auc, precision in handbook(on, Path(data) / "handbook_transactions.parquet"):
         table.add_row(week, kind, f"{auc:.4f}", f"{precision:.4f}")
         key = "handbook" if week == WEEKS[0] else f"handbook_{week}"
@@ -157,22 +196,28 @@ def compared(on: Stage, data: str) -> dict[str, float]:
 def overhead(on: Stage) -> dict[str, float]:
     """Seconds of a retraining on ROWS training rows outside search and fitting, beside those of one bare fit on them."""
     n = int(ROWS / (1 - HOLDOUT)) + 1
-    world = simulate(World(seed=1, start=datetime(2024, 1, 1, tzinfo=UTC), days=n // DAILY + 1)).take(np.arange(n))
+    world = simulate(
+        World(seed=1, start=datetime(2024, 1, 1, tzinfo=UTC), days=n // DAILY + 1)
+    ).take(np.arange(n))
     plain = on.plain()
     snapshot = plain.artifacts.save("snapshots", as_snapshot(world, plain.use_case.contract))
-    wired, seconds = on.run("million", snapshot, {"evaluation": {"holdout": HOLDOUT}, "training": {"budget": "PT1S"}})
+    wired, seconds = on.run(
+        "million", snapshot, {"evaluation": {"holdout": HOLDOUT}, "training": {"budget": "PT1S"}}
+    )
     decision = wired.decisions.of_run(USE_CASE, wired.run_id)
     assert decision.dataset is not None
     assert decision.challenger_version is not None
     mlflow.set_tracking_uri(on.settings.mlflow_tracking_uri)
     made = wired.models.get(USE_CASE, decision.challenger_version)
     fitting = mlflow.get_run(made.mlflow_run_id).data.metrics["fit_seconds"]
-    rows = Frame.of(wired.artifacts.load("datasets", decision.dataset["train"]), wired.use_case.contract)
+    rows = Frame.of(
+        wired.artifacts.load("datasets", decision.dataset["train"]), wired.use_case.contract
+    )
     features = rows.features.astype(np.float32)
     begun = time.monotonic()
-    xgboost.XGBClassifier(n_estimators=TREES, max_depth=DEPTH, tree_method="hist", n_jobs=os.cpu_count()).fit(
-        features, rows.labels
-    )
+    xgboost.XGBClassifier(
+        n_estimators=TREES, max_depth=DEPTH, tree_method="hist", n_jobs=os.cpu_count()
+    ).fit(features, rows.labels)
     bare = time.monotonic() - begun
     wired.close()
     outside = seconds["validate_data"] + seconds["train"] - fitting
@@ -184,7 +229,9 @@ def overhead(on: Stage) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print the tables, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", choices=PARTS, help="one of the parts")
     parts = [only] if (only := parser.parse_args().only) else PARTS
     figures: dict[str, float] = {}

@@ -24,10 +24,17 @@ def build(policy: Policy) -> DAG:
     ) as dag:
         plan = step("plan", policy)
         explain = StepOperator.partial(
-            task_id="explain", step_name="explain", use_case=policy.use_case, retries=policy.explanation.attempts - 1
+            task_id="explain",
+            step_name="explain",
+            use_case=policy.use_case,
+            retries=policy.explanation.attempts - 1,
         ).expand(take=plan.output)  # a list of {chunk: its name}
         # A teardown runs when chunks failed, too, and leaves the run's state to them.
-        plan >> explain >> step("summarise", policy, page_link="Explanations").as_teardown(setups=plan)
+        (
+            plan
+            >> explain
+            >> step("summarise", policy, page_link="Explanations").as_teardown(setups=plan)
+        )
     return dag
 
 

@@ -23,9 +23,15 @@ def build(policy: Policy) -> DAG:
     ) as dag:
         alert = step("roll_up", policy) >> step("measure", policy) >> step("alert", policy)
         alert >> notify(policy)  # through Airflow's notifiers; skipped when there is no news
-        alert >> step("report", policy, page_link="Drift page")  # exits 99, skipped, unless an alert opened or a day went by
-        alert >> step("wake_retraining", policy, outlets=[drift_asset(policy)])  # exits 99, skipped, unless severe
-        alert >> step("guard", policy, outlets=[rollback_asset(policy.use_case)])  # exits 99 unless a promise is broken
+        alert >> step(
+            "report", policy, page_link="Drift page"
+        )  # exits 99, skipped, unless an alert opened or a day went by
+        alert >> step(
+            "wake_retraining", policy, outlets=[drift_asset(policy)]
+        )  # exits 99, skipped, unless severe
+        alert >> step(
+            "guard", policy, outlets=[rollback_asset(policy.use_case)]
+        )  # exits 99 unless a promise is broken
     return dag
 
 

@@ -24,7 +24,9 @@ with DAG(
     tags=["housekeeping"],
 ) as dag:
     keep = every_policy()
-    predictions = max((policy.retention.predictions for policy in keep), default=timedelta(days=400))
+    predictions = max(
+        (policy.retention.predictions for policy in keep), default=timedelta(days=400)
+    )
     metrics = max((policy.retention.metrics for policy in keep), default=timedelta(days=400))
     partitions = SQLExecuteQueryOperator(
         task_id="partitions",

@@ -33,7 +33,15 @@ def build(policy: Policy) -> DAG:
             use_case=policy.use_case,
             subject=f"Promote decision {DECISION} of {policy.use_case}?",
             body=CARD,
-            params={"comment": Param("", type="string", maxLength=2000, title="Comment", description="Kept with the answer.")},
+            params={
+                "comment": Param(
+                    "",
+                    type="string",
+                    maxLength=2000,
+                    title="Comment",
+                    description="Kept with the answer.",
+                )
+            },
             defaults="Reject",  # silence must not approve, and without a default it would fail
             response_timeout=policy.review.timeout,
             ignore_downstream_trigger_rules=True,  # a rejection skips everything, whatever trigger rules say
@@ -41,7 +49,10 @@ def build(policy: Policy) -> DAG:
             take={"decision_id": DECISION},
         )
         final_validation = step(
-            "final_validation", policy, take={"decision_id": DECISION}, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+            "final_validation",
+            policy,
+            take={"decision_id": DECISION},
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
         )
         promote = step("promote", policy, take={"decision_id": DECISION, "evidence_hash": EVIDENCE})
         needs_review >> [review, final_validation]

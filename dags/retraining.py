@@ -15,7 +15,8 @@ def build(policy: Policy) -> DAG:
     with DAG(
         f"{policy.use_case}_retraining",
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable(policy.retraining.schedule, timezone="UTC"), assets=[drift_asset(policy)]
+            timetable=CronTriggerTimetable(policy.retraining.schedule, timezone="UTC"),
+            assets=[drift_asset(policy)],
         ),
         catchup=False,
         max_active_runs=1,
@@ -29,7 +30,9 @@ def build(policy: Policy) -> DAG:
             >> step("validate_data", policy)
             >> step("train", policy, page_link="Model in MLflow")
             >> step("shadow_evaluate", policy)
-            >> step("approve", policy, outlets=[candidate_asset(policy)])  # exits 99, skipped, unless APPROVED
+            >> step(
+                "approve", policy, outlets=[candidate_asset(policy)]
+            )  # exits 99, skipped, unless APPROVED
         )
     return dag
 

@@ -18,7 +18,11 @@ def fault(url: str, parts: list[str]) -> str:
     except (OSError, ValueError) as error:
         return f"{url}: {error}"
     unwell = {part: found.get(part, {}).get("status") for part in parts}
-    return ", ".join(f"{part} is {status or 'not there'}" for part, status in unwell.items() if status != "healthy")
+    return ", ".join(
+        f"{part} is {status or 'not there'}"
+        for part, status in unwell.items()
+        if status != "healthy"
+    )
 
 
 if __name__ == "__main__":

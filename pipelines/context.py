@@ -52,13 +52,17 @@ class Context:
             return int(self.params[param])
         except (KeyError, TypeError, ValueError) as error:
             given = self.params.get(param)
-            raise SixgateError(f"param {param!r} is {given!r}, not a number: pass --params '{{\"{param}\": 1}}'") from error
+            raise SixgateError(
+                f"param {param!r} is {given!r}, not a number: pass --params '{{\"{param}\": 1}}'"
+            ) from error
 
     def text(self, param: str) -> str:
         """A param that the step can't do without, as text."""
         given = self.params.get(param)
         if not isinstance(given, str) or not given:
-            raise SixgateError(f'param {param!r} is {given!r}, not a text: pass --params \'{{"{param}": "…"}}\'')
+            raise SixgateError(
+                f'param {param!r} is {given!r}, not a text: pass --params \'{{"{param}": "…"}}\''
+            )
         return given
 
     @cached_property
@@ -120,24 +124,34 @@ class Context:
             self.connection.close()
 
 
-def context(settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any) -> Context:
+def context(
+    settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any
+) -> Context:
     """Wire a step's context for a use case, with the settings' policy overlay; an invalid file leaves its copy in force."""
-    in_force = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
+    in_force = read_in_force(
+        settings.reference, use_case, settings.policy_overlay, settings.last_valid
+    )
     return _context(settings, in_force, run_id, as_of, **rest)
 
 
-def rollback_context(settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any) -> Context:
+def rollback_context(
+    settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any
+) -> Context:
     """Wire a rollback's context: where neither file nor copy can be read, by what the database recorded."""
     try:
         return context(settings, use_case, run_id, as_of, **rest)
     except UseCaseError as fault:
         version = rest.get("params", {}).get("version")
         with connect(settings) as connection:
-            known = recorded(connection, settings.reference / use_case, version=version, fault=fault)
+            known = recorded(
+                connection, settings.reference / use_case, version=version, fault=fault
+            )
         return _context(settings, known, run_id, as_of, **rest)
 
 
-def _context(settings: Settings, use_case: UseCase, run_id: str, as_of: datetime, **rest: Any) -> Context:
+def _context(
+    settings: Settings, use_case: UseCase, run_id: str, as_of: datetime, **rest: Any
+) -> Context:
     """Say, once in a process, what is in force instead of an invalid file."""
     if use_case.warning:
         log.warning("%s", use_case.warning)
@@ -149,7 +163,9 @@ def git_sha(settings: Settings) -> str | None:
     if sha := os.environ.get("SIXGATE_GIT_SHA"):
         return sha
     try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True
+        )
     except OSError:  # no git here
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -32,17 +32,24 @@ class Ingested:
     reasons: dict[str, int]
 
 
-def ingest(file: Path, contract: Contract, artifacts: Artifacts, *, progress: Progress = lambda _: None) -> Ingested:
+def ingest(
+    file: Path, contract: Contract, artifacts: Artifacts, *, progress: Progress = lambda _: None
+) -> Ingested:
     """Read a CSV, CSV.gz or Parquet file in bounded memory; the same file gives the same snapshot."""
     seen: set[str] = set()
     reasons: dict[str, int] = {}
     rows = quarantined = 0
-    with artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot, _Quarantine(artifacts) as quarantine:
+    with (
+        artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot,
+        _Quarantine(artifacts) as quarantine,
+    ):
         for table in _readable(file, contract, quarantine):
             checked = check_rows(table, contract, first_row=rows + quarantined)
             good, repeated = _without_repeats(checked.good, seen)
             why = checked.reasons.copy().astype(object)
-            why[np.flatnonzero(why == "")[repeated]] = "transaction_id: given twice, the first is kept"
+            why[np.flatnonzero(why == "")[repeated]] = (
+                "transaction_id: given twice, the first is kept"
+            )
             bad = why != ""
             snapshot.writer.write_table(good)
             quarantine.add(table, why, bad)
@@ -53,10 +60,18 @@ def ingest(file: Path, contract: Contract, artifacts: Artifacts, *, progress: Pr
         for reason, n in quarantine.finish().items():
             reasons[reason], quarantined = n, quarantined + n
         if not rows:
-            faults = "; ".join(f"{n:,} × {reason}" for reason, n in reasons.items()) or "it has no rows"
+            faults = (
+                "; ".join(f"{n:,} × {reason}" for reason, n in reasons.items()) or "it has no rows"
+            )
             raise DataError(f"{file}: no row keeps the contract: {faults}")
         snapshot.writer.add_key_value_metadata({QUARANTINED: str(quarantined)})
-    return Ingested(snapshot.id, rows, quarantined, quarantine.path, dict(sorted(reasons.items(), key=lambda r: -r[1])))
+    return Ingested(
+        snapshot.id,
+        rows,
+        quarantined,
+        quarantine.path,
+        dict(sorted(reasons.items(), key=lambda r: -r[1])),
+    )
 
 
 class _Quarantine:
@@ -73,13 +88,20 @@ class _Quarantine:
 
     def set_aside(self, row: pyarrow.csv.InvalidRow) -> str:
         """Keep a row that has too many or too few columns."""
-        self.lines.append((row.text, f"the row has {row.actual_columns} columns, the header {row.expected_columns}"))
+        self.lines.append(
+            (
+                row.text,
+                f"the row has {row.actual_columns} columns, the header {row.expected_columns}",
+            )
+        )
         return "skip"
 
     def add(self, table: pa.Table, why: NDArray[np.object_], bad: NDArray[np.bool_]) -> None:
         """Keep the rows of a batch where `bad` is true."""
         if bad.any():
-            refused = table.filter(pa.array(bad)).append_column("reason", pa.array(why[bad].astype(str)))
+            refused = table.filter(pa.array(bad)).append_column(
+                "reason", pa.array(why[bad].astype(str))
+            )
             self._write(refused.append_column("line", pa.nulls(len(refused), pa.string())))
 
     def finish(self) -> dict[str, int]:
@@ -96,7 +118,9 @@ class _Quarantine:
             self._writer = pq.ParquetWriter(self.path, refused.schema)
         n, schema = len(refused), self._writer.schema
         there = set(refused.column_names)
-        columns = [refused[f.name].cast(f.type) if f.name in there else pa.nulls(n, f.type) for f in schema]
+        columns = [
+            refused[f.name].cast(f.type) if f.name in there else pa.nulls(n, f.type) for f in schema
+        ]
         self._writer.write_table(pa.table(columns, schema=schema))
 
     def __enter__(self) -> "_Quarantine":
@@ -119,12 +143,16 @@ def _readable(file: Path, contract: Contract, quarantine: "_Quarantine") -> Iter
         yield from _batches(file, contract, quarantine)
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         words = " ".join(str(error).split())
-        raise DataError(f"{file} can't be read as its ending says: {words}: write it anew, nothing of it was kept") from error
+        raise DataError(
+            f"{file} can't be read as its ending says: {words}: write it anew, nothing of it was kept"
+        ) from error
 
 
 def _batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> Iterator[pa.Table]:
     if not file.is_file():
-        raise DataError(f"{file} does not exist or is no file: name a .csv, .csv.gz or .parquet file")
+        raise DataError(
+            f"{file} does not exist or is no file: name a .csv, .csv.gz or .parquet file"
+        )
     if file.name.endswith(".parquet"):
         source = pq.ParquetFile(file)
         names = _names(source.schema_arrow.names, contract, file)
@@ -133,7 +161,9 @@ def _batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> Itera
     elif file.name.endswith((".csv", ".csv.gz")):
         yield from _csv_batches(file, contract, quarantine)
     else:
-        raise DataError(f"{file}: {file.suffix or 'no ending'!r} is not read here: use .csv, .csv.gz or .parquet")
+        raise DataError(
+            f"{file}: {file.suffix or 'no ending'!r} is not read here: use .csv, .csv.gz or .parquet"
+        )
 
 
 def _csv_batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> Iterator[pa.Table]:
@@ -146,11 +176,15 @@ def _csv_batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> I
     given = [name.strip().strip('"') for name in lines[0].split(delimiter)]
     names = _names(given, contract, file)
     convert = pyarrow.csv.ConvertOptions(
-        column_types={name: pa.string() for name in names}, include_columns=list(names), strings_can_be_null=True
+        column_types={name: pa.string() for name in names},
+        include_columns=list(names),
+        strings_can_be_null=True,
     )
     read = pyarrow.csv.ReadOptions(block_size=16 << 20, column_names=given, skip_rows=1)
     parse = pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=quarantine.set_aside)
-    with pyarrow.csv.open_csv(file, read_options=read, parse_options=parse, convert_options=convert) as reader:
+    with pyarrow.csv.open_csv(
+        file, read_options=read, parse_options=parse, convert_options=convert
+    ) as reader:
         for batch in reader:
             yield pa.Table.from_batches([batch]).rename_columns(list(names.values()))
 
@@ -159,7 +193,9 @@ def _names(given: list[str], contract: Contract, file: Path) -> dict[str, str]:
     """Which of the file's columns are which of the contract's; columns the contract does not know are left out."""
     wanted = {*required(contract), contract.transaction_id, contract.entity_key}
     if twice := sorted({name for name in given if given.count(name) > 1}):
-        raise DataError(f"{file}: the header names {', '.join(twice)} twice: take one of the columns out")
+        raise DataError(
+            f"{file}: the header names {', '.join(twice)} twice: take one of the columns out"
+        )
     names = {name: contract.sources.get(name, name) for name in given}
     names = {name: target for name, target in names.items() if target in wanted}
     missing = [name for name in required(contract) if name not in names.values()]

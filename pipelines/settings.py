@@ -14,20 +14,27 @@ class Settings(BaseSettings):
     """Every setting, read from `SIXGATE_*`, then from the file that `sixgate up` leaves in `SIXGATE_HOME`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SIXGATE_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+        env_prefix="SIXGATE_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        env_ignore_empty=True,
     )
 
     root: Path = ROOT
     home: Path = ROOT / ".sixgate"
     database_url: str = "postgresql://sixgate@127.0.0.1:5433/sixgate"
     mlflow_tracking_uri: str = Field(
-        "http://127.0.0.1:5000", validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI")
+        "http://127.0.0.1:5000",
+        validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI"),
     )
     mlflow_tracking_username: str = Field(
         "", validation_alias=AliasChoices("mlflow_tracking_username", "MLFLOW_TRACKING_USERNAME")
     )
     mlflow_tracking_password: str = Field(
-        "", repr=False, validation_alias=AliasChoices("mlflow_tracking_password", "MLFLOW_TRACKING_PASSWORD")
+        "",
+        repr=False,
+        validation_alias=AliasChoices("mlflow_tracking_password", "MLFLOW_TRACKING_PASSWORD"),
     )
     mlflow_url: str = ""
     model_folder: Path | None = None

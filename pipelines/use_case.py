@@ -58,7 +58,9 @@ def read_use_case(reference: Path, name: str, over: Path | None = None) -> UseCa
     contract, contract_text = _read_contract(folder)
     policy, policy_text = _read_policy(folder, over)
     _require_columns(policy, contract)
-    return UseCase(name, folder, contract, policy, over, {CONTRACT: contract_text, POLICY: policy_text})
+    return UseCase(
+        name, folder, contract, policy, over, {CONTRACT: contract_text, POLICY: policy_text}
+    )
 
 
 def read_in_force(reference: Path, name: str, over: Path | None, copies: Path) -> UseCase:
@@ -75,10 +77,14 @@ def read_in_force(reference: Path, name: str, over: Path | None, copies: Path) -
                 policy = read_policy(policy_folder, over if policy_folder == folder else None)
                 _require_columns(policy, contract)
                 used = [
-                    source / file for source, file in ((contract_folder, CONTRACT), (policy_folder, POLICY)) if source == copy
+                    source / file
+                    for source, file in ((contract_folder, CONTRACT), (policy_folder, POLICY))
+                    if source == copy
                 ]
                 fault = _every_fault(folder, over, error)
-                return UseCase(name, folder, contract, policy, over, fault=fault, instead=_stays_in_force(used))
+                return UseCase(
+                    name, folder, contract, policy, over, fault=fault, instead=_stays_in_force(used)
+                )
         raise
 
 
@@ -103,12 +109,16 @@ def keep(copies: Path, name: str, texts: Mapping[str, str]) -> None:
         for file, text in texts.items():
             _write_changed(copies / name / file, text)
     except OSError as error:
-        log.warning("no copy of the valid policy of %s can be kept in %s: %s", name, copies, error.strerror)
+        log.warning(
+            "no copy of the valid policy of %s can be kept in %s: %s", name, copies, error.strerror
+        )
 
 
 def keep_valid(reference: Path, over: Path | None, copies: Path, only: str = "") -> None:
     """Keep the files of every use case that is valid now."""
-    valid, _ = read_each(reference, lambda folder: read_use_case(reference, folder.name, over), only)
+    valid, _ = read_each(
+        reference, lambda folder: read_use_case(reference, folder.name, over), only
+    )
     for use_case in valid:
         keep(copies, use_case.name, use_case.texts)
 
@@ -123,7 +133,9 @@ def read_policy(folder: Path, over: Path | None = None) -> Policy:
     return _read_policy(folder, over)[0]
 
 
-def read_each(reference: Path, read: Callable[[Path], T], only: str = "") -> tuple[list[T], dict[str, UseCaseError]]:
+def read_each(
+    reference: Path, read: Callable[[Path], T], only: str = ""
+) -> tuple[list[T], dict[str, UseCaseError]]:
     """Read every use case's folder by itself: what could be read, and the fault of each that could not, by its name."""
     good: list[T] = []
     faults: dict[str, UseCaseError] = {}
@@ -139,7 +151,9 @@ def require_name(reference: Path, name: str) -> None:
     """Raise UseCaseError, with the names there are, unless `name` is a use case."""
     if name not in names(reference):
         known = ", ".join(names(reference)) or "none"
-        raise UseCaseError(f"there is no use case {name!r}, a folder of {reference} with a contract.yaml: known are {known}")
+        raise UseCaseError(
+            f"there is no use case {name!r}, a folder of {reference} with a contract.yaml: known are {known}"
+        )
 
 
 def chosen(reference: Path, only: str = "") -> list[str]:
@@ -150,7 +164,9 @@ def chosen(reference: Path, only: str = "") -> list[str]:
 
 def names(reference: Path) -> list[str]:
     """The use cases there are, in order: folders with a contract or, where that was lost, a policy."""
-    return sorted({path.parent.name for file in (CONTRACT, POLICY) for path in reference.glob(f"*/{file}")})
+    return sorted(
+        {path.parent.name for file in (CONTRACT, POLICY) for path in reference.glob(f"*/{file}")}
+    )
 
 
 def _read_contract(folder: Path) -> tuple[Contract, str]:
@@ -192,7 +208,10 @@ def _every_fault(folder: Path, over: Path | None, first: UseCaseError) -> UseCas
 
 def _stays_in_force(copies: Sequence[Path]) -> str:
     """Name the copies in use, and since when each has been valid."""
-    kept = [f"{copy.name} of {datetime.fromtimestamp(copy.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC" for copy in copies]
+    kept = [
+        f"{copy.name} of {datetime.fromtimestamp(copy.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
+        for copy in copies
+    ]
     return f"The last valid {' and '.join(kept)} stay{'s' * (len(kept) == 1)} in force"
 
 
@@ -222,14 +241,18 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not read here", problem_mark=self.get_mark())
+            raise yaml.MarkedYAMLError(
+                problem="aliases (*name) are not read here", problem_mark=self.get_mark()
+            )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for at, key in enumerate(keys):
             if key in keys[:at]:
-                raise yaml.MarkedYAMLError(problem=f"{key!r} is given twice", problem_mark=node.value[at][0].start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key!r} is given twice", problem_mark=node.value[at][0].start_mark
+                )
         return super().construct_mapping(node, deep)
 
 
@@ -244,13 +267,19 @@ def _yaml(file: Path) -> tuple[str, Any]:
     """A file's text, and the document it holds."""
     try:
         if file.stat().st_size > LARGEST:
-            raise UseCaseError(f"{file} is larger than {LARGEST:,} bytes: it is no contract and no policy")
+            raise UseCaseError(
+                f"{file} is larger than {LARGEST:,} bytes: it is no contract and no policy"
+            )
         text = file.read_text(encoding="utf-8")
         return text, yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
     except FileNotFoundError as error:
         raise UseCaseError(f"{file} is missing: every use case needs one") from error
     except OSError as error:
-        raise UseCaseError(f"{file} can't be read ({error.strerror}): make it a file that this user may read") from error
+        raise UseCaseError(
+            f"{file} can't be read ({error.strerror}): make it a file that this user may read"
+        ) from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         # ValueError: bytes that are no UTF-8, or a date such as 2026-13-45. TypeError: a key that can't be one, as [a]: 1.
-        raise UseCaseError(f"{file} is not YAML as it is read here: {' '.join(str(error).split())}") from error
+        raise UseCaseError(
+            f"{file} is not YAML as it is read here: {' '.join(str(error).split())}"
+        ) from error

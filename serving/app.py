@@ -94,7 +94,11 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
     app.state.use_cases = [scorer.use_case for scorer in service.scorers]
     for scorer in service.scorers:
         for module in USE_CASE_ROUTES:
-            app.include_router(module.routes(service, scorer), prefix=f"/v1/{scorer.use_case}", tags=[scorer.contract.title])
+            app.include_router(
+                module.routes(service, scorer),
+                prefix=f"/v1/{scorer.use_case}",
+                tags=[scorer.contract.title],
+            )
     for name, fault in service.faults.items():
         if name in app.state.use_cases:
             log.warning("%s: %s", name, fault)
@@ -105,7 +109,9 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
     problems.install(app)
     openapi.install(app, service.scorers)
     front = Front(app, service, app.routes)
-    origins = [origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()]
+    origins = [
+        origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()
+    ]
     return CORSMiddleware(front, allow_origins=origins, **CORS) if origins else front
 
 

@@ -18,7 +18,9 @@ from serving.wire.json_logs import REQUEST_ID
 from serving.wire.problems import Problem, refusal
 
 HEADER_ID = b"x-request-id"
-Answering = Callable[[str, bytes], Awaitable[bytes]]  # whose key it is and the body, to the answer's body
+Answering = Callable[
+    [str, bytes], Awaitable[bytes]
+]  # whose key it is and the body, to the answer's body
 BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 JSON = (b"content-type", b"application/json")
 _SOUND_ID = re.compile(rb"[!-~]{1,128}")
@@ -32,7 +34,9 @@ class Hot:
 
     async def __call__(self) -> None:
         """FastAPI is never asked; if it is, `Front` was left out of the application."""
-        raise RuntimeError("Front answers this route, and is missing before FastAPI: build the application by create_app")
+        raise RuntimeError(
+            "Front answers this route, and is missing before FastAPI: build the application by create_app"
+        )
 
 
 class Front:
@@ -41,7 +45,9 @@ class Front:
     def __init__(self, app: ASGIApp, service: Service, routes: Sequence[BaseRoute]) -> None:
         self._app, self._keys, self._requests = app, service.keys, service.requests
         self._hot: Mapping[str, Hot] = {
-            route.path: route.endpoint for route in routes if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
+            route.path: route.endpoint
+            for route in routes
+            if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
         }
         self._sockets = {route.path for route in routes if isinstance(route, APIWebSocketRoute)}
         self._made, self._boot = 0, f"{time.time_ns():x}-"
@@ -69,11 +75,16 @@ class Front:
             REQUEST_ID.set(request_id)
             refused = refusal(error)
             body, status = bytes(refused.body), refused.status_code
-            headers = [*(pair for pair in refused.raw_headers if pair[0] != b"content-length"), headers[1]]
+            headers = [
+                *(pair for pair in refused.raw_headers if pair[0] != b"content-length"),
+                headers[1],
+            ]
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        self._requests.note((path, status, begun, time.perf_counter(), request_id, "POST", path, caller))
+        self._requests.note(
+            (path, status, begun, time.perf_counter(), request_id, "POST", path, caller)
+        )
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
         status = 500
@@ -82,7 +93,10 @@ class Front:
             nonlocal status
             if message["type"] in BEGINNINGS:
                 status = message.get("status", 101)
-                message = {**message, "headers": [*message.get("headers", ()), (HEADER_ID, scope["request_id"])]}
+                message = {
+                    **message,
+                    "headers": [*message.get("headers", ()), (HEADER_ID, scope["request_id"])],
+                }
             await send(message)
 
         try:
@@ -92,12 +106,27 @@ class Front:
             else:
                 await self._app(scope, receive, watched)
         finally:
-            route, caller, ended = getattr(scope.get("route"), "path", "other"), scope.get("caller"), time.perf_counter()
+            route, caller, ended = (
+                getattr(scope.get("route"), "path", "other"),
+                scope.get("caller"),
+                time.perf_counter(),
+            )
             self._requests.note(
-                (route, status, begun, ended, scope["request_id"], scope.get("method", "GET"), scope["path"], caller)
+                (
+                    route,
+                    status,
+                    begun,
+                    ended,
+                    scope["request_id"],
+                    scope.get("method", "GET"),
+                    scope["path"],
+                    caller,
+                )
             )
 
-    def _read(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None, bytes | None]:
+    def _read(
+        self, headers: Iterable[tuple[bytes, bytes]]
+    ) -> tuple[bytes, bytes | None, bytes | None]:
         """Find the request's id, or make one, the API key and the body's length."""
         given: bytes | None = None
         key: bytes | None = None

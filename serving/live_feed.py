@@ -81,7 +81,9 @@ class LiveFeed:
         for answer in answers:
             takers = [listener for listener in self.listeners if listener.takes()]
             if takers:
-                message = _encode(LivePrediction(scored_at=scored_at, **msgspec.structs.asdict(answer)))
+                message = _encode(
+                    LivePrediction(scored_at=scored_at, **msgspec.structs.asdict(answer))
+                )
                 for listener in takers:
                     listener.offer(message)
 

@@ -65,14 +65,21 @@ def install(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> None:
 
 
 def documented(
-    answers: Mapping[int, tuple[str, type[msgspec.Struct]]], *problems: int, body: str | None = None, example: Any = None
+    answers: Mapping[int, tuple[str, type[msgspec.Struct]]],
+    *problems: int,
+    body: str | None = None,
+    example: Any = None,
 ) -> dict[str, Any]:
     """Arguments for a route: what it answers, how it refuses, and the name of its body's schema with an example of it."""
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"description": words, "content": _content(kind.__name__)} for status, (words, kind) in answers.items()
+        status: {"description": words, "content": _content(kind.__name__)}
+        for status, (words, kind) in answers.items()
     }
     for status in (401, 403, *problems):
-        responses[status] = {"description": PROBLEMS[status], "content": _content("ProblemOut", MEDIA_TYPE)}
+        responses[status] = {
+            "description": PROBLEMS[status],
+            "content": _content("ProblemOut", MEDIA_TYPE),
+        }
     extra: dict[str, Any] = {"security": [{HEADER: []}]}
     if body:
         content = {kind: {**given, "example": example} for kind, given in _content(body).items()}
@@ -96,7 +103,11 @@ def _content(name: str, media_type: str = "application/json") -> dict[str, Any]:
 
 def _schema(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> dict[str, Any]:
     page = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
     )
     types = [*MESSAGES, *(scorer.intake.batch_type for scorer in scorers)]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")

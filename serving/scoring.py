@@ -31,7 +31,9 @@ LARGE = 64  # from so many rows on, scoring leaves the event loop to others
 class UseCaseScorer:
     """One use case: its contract, and the model that serves, swapped as one reference by the reloader."""
 
-    def __init__(self, contract: Contract, journal: Journal, replica: str, metrics: Metrics) -> None:
+    def __init__(
+        self, contract: Contract, journal: Journal, replica: str, metrics: Metrics
+    ) -> None:
         self.contract, self.use_case = contract, contract.use_case
         self.hash = contract.hash
         self.intake = Intake(contract)
@@ -50,7 +52,11 @@ class UseCaseScorer:
     def serving(self) -> ServedModel:
         """The model that serves, or a 503 Problem that says why none does."""
         if self.model is None:
-            why = self.error or ("nothing is in Production yet" if self.sought else "it started just now and looks for it")
+            why = self.error or (
+                "nothing is in Production yet"
+                if self.sought
+                else "it started just now and looks for it"
+            )
             raise Problem(503, f"{self.use_case} has no model to serve: {why}")
         return self.model
 
@@ -106,7 +112,9 @@ class UseCaseScorer:
         else:
             settle(waiting, answers)
 
-    async def _settle_synced(self, waiting: Waiting, answers: Sequence[PredictionOut | None]) -> None:
+    async def _settle_synced(
+        self, waiting: Waiting, answers: Sequence[PredictionOut | None]
+    ) -> None:
         try:
             await self._commit.wait()
         except Exception as error:
@@ -123,7 +131,12 @@ class UseCaseScorer:
             return self._keep(model, transactions, features.tolist(), scores)
         good = [index for index, score in enumerate(scores) if math.isfinite(score)]
         kept = iter(
-            self._keep(model, [transactions[i] for i in good], [features[i].tolist() for i in good], [scores[i] for i in good])
+            self._keep(
+                model,
+                [transactions[i] for i in good],
+                [features[i].tolist() for i in good],
+                [scores[i] for i in good],
+            )
         )
         return [next(kept) if math.isfinite(score) else None for score in scores]
 
@@ -133,7 +146,11 @@ class UseCaseScorer:
         return self._derive(raw.reshape(len(transactions), -1))
 
     def _keep(
-        self, model: ServedModel, transactions: list[Transaction], features: list[list[float | None]], scores: list[float]
+        self,
+        model: ServedModel,
+        transactions: list[Transaction],
+        features: list[list[float | None]],
+        scores: list[float],
     ) -> list[PredictionOut]:
         """Journal the answers, then hand them out."""
         ms = now_ms()
@@ -141,17 +158,39 @@ class UseCaseScorer:
         threshold, version = model.bundle.threshold, model.served.version
         rows, answers, flagged = [], [], 0
         ids = uuid7(ms, len(transactions))
-        for transaction, values, score, prediction_id in zip(transactions, features, scores, ids, strict=True):
+        for transaction, values, score, prediction_id in zip(
+            transactions, features, scores, ids, strict=True
+        ):
             transaction_id = transaction.transaction_id or prediction_id.replace("-", "")
             label = int(score >= threshold)
             flagged += label
             rows.append(
-                JournalRow(prediction_id, transaction_id, values, score, label, transaction.entity_key, transaction.event_time)
+                JournalRow(
+                    prediction_id,
+                    transaction_id,
+                    values,
+                    score,
+                    label,
+                    transaction.entity_key,
+                    transaction.event_time,
+                )
             )
             answers.append(
-                PredictionOut(transaction_id, prediction_id, score, label, threshold, risk(score, threshold), version)
+                PredictionOut(
+                    transaction_id,
+                    prediction_id,
+                    score,
+                    label,
+                    threshold,
+                    risk(score, threshold),
+                    version,
+                )
             )
-        self._journal.append(JournalLine(scored_at, self.use_case, version, self.hash, threshold, self._replica, rows))
+        self._journal.append(
+            JournalLine(
+                scored_at, self.use_case, version, self.hash, threshold, self._replica, rows
+            )
+        )
         self._answered.note(scores, flagged)
         if self.live.listeners:
             self.live.show(scored_at, answers)
@@ -180,4 +219,6 @@ def risk(score: float, threshold: float) -> Risk:
 
 
 def no_score() -> DataError:
-    return DataError("the model has no score for these features: they are beyond what it was trained on")
+    return DataError(
+        "the model has no score for these features: they are beyond what it was trained on"
+    )

@@ -25,7 +25,9 @@ from serving.wire import json_logs
 from serving.wire.bounded_http import BoundedHttp
 from serving.wire.websocket import ListenersOnly
 
-GRACE = 5  # seconds for requests under way; the shipper has 10 more, and the supervisor waits for 20
+GRACE = (
+    5  # seconds for requests under way; the shipper has 10 more, and the supervisor waits for 20
+)
 SLOWEST_START = 60.0  # seconds that a worker may need for its imports while others do the same
 SLOWEST_ANSWER = 10.0  # seconds until a worker counts as hung
 TRIES = 5  # workers in a row that die before they are ready
@@ -93,7 +95,9 @@ class WorkerSupervisor(Multiprocess):
     def __init__(self, config: uvicorn.Config, sockets: list[socket]) -> None:
         super().__init__(config, sockets)
         self.gave_up = False
-        self._asked: dict[Process, float] = {}  # when a worker was asked what it has not answered yet
+        self._asked: dict[
+            Process, float
+        ] = {}  # when a worker was asked what it has not answered yet
         self._ready: set[Process] = set()
         self._failed = 0
 
@@ -132,11 +136,17 @@ class WorkerSupervisor(Multiprocess):
         self._failed += process not in self._ready
         self._ready.discard(process)
         if process.exitcode == STARTUP_FAILURE or self._failed >= TRIES:
-            log.error("worker %s ended with exit code %s before it was ready", process.pid, process.exitcode)
+            log.error(
+                "worker %s ended with exit code %s before it was ready",
+                process.pid,
+                process.exitcode,
+            )
             self.gave_up = True
             self.should_exit.set()
             return
-        log.warning("worker %s ended with exit code %s: a new one starts", process.pid, process.exitcode)
+        log.warning(
+            "worker %s ended with exit code %s: a new one starts", process.pid, process.exitcode
+        )
         self.processes[place] = Process(self.config, self.sockets)
         self.processes[place].start()
 

@@ -31,7 +31,9 @@ BODY_LIMIT = 2 * 2**20
 class Service:
     """One replica of the scoring server."""
 
-    def __init__(self, settings: Settings, registry: RegistryReader, *, shared: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, registry: RegistryReader, *, shared: Path | None = None
+    ) -> None:
         self.settings = settings
         self.explainer = ExplainerProcess(registry)
         self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
@@ -43,7 +45,10 @@ class Service:
             refused=lambda caller: self.metrics.limited.labels(caller).inc(),
         )
         self.journal = Journal(
-            settings.home / "journal", self.replica, sync=settings.journal_sync, bound_bytes=settings.journal_bytes
+            settings.home / "journal",
+            self.replica,
+            sync=settings.journal_sync,
+            bound_bytes=settings.journal_bytes,
         )
         self.metrics.watch(self.journal)
         self.requests = Requests()
@@ -56,7 +61,8 @@ class Service:
         self.faults: dict[str, UseCaseError] = {}
         contracts = [contract for name in self.use_cases if (contract := self._contract(name))]
         self.scorers: Sequence[UseCaseScorer] = [
-            UseCaseScorer(contract, self.journal, self.replica, self.metrics) for contract in contracts
+            UseCaseScorer(contract, self.journal, self.replica, self.metrics)
+            for contract in contracts
         ]
         for name in self.use_cases:
             self.metrics.invalid.labels(name).set(name in self.faults)
@@ -68,7 +74,9 @@ class Service:
         """
         settings = self.settings
         try:
-            use_case = read_in_force(settings.reference, name, settings.policy_overlay, settings.last_valid)
+            use_case = read_in_force(
+                settings.reference, name, settings.policy_overlay, settings.last_valid
+            )
         except UseCaseError as fault:  # a policy that nobody can read hinders no scoring
             self.faults[name] = fault
             with contextlib.suppress(UseCaseError):

@@ -39,7 +39,9 @@ def attempt(model: Path) -> ServingTrial:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             scores, seconds = runner.run(_answers(scorer, bodies))
     ordered = sorted(seconds)
-    p50, p99 = (ordered[int(share * (len(ordered) - 1))] if ordered else 0.0 for share in (0.5, 0.99))
+    p50, p99 = (
+        ordered[int(share * (len(ordered) - 1))] if ordered else 0.0 for share in (0.5, 0.99)
+    )
     return ServingTrial(scores=scores, p50=p50, p99=p99, rounds=ROUNDS, memory=_memory())
 
 
@@ -59,7 +61,11 @@ def _memory() -> int:
     """The most that this process held, in bytes. Where Linux tells, not by getrusage: there it counts what started us too."""
     status = Path("/proc/self/status")
     if status.exists():
-        return next(1024 * int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return next(
+            1024 * int(line.split()[1])
+            for line in status.read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else 1024 * most
 

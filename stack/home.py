@@ -11,7 +11,9 @@ from pipelines.settings import ENV_FILE, Settings
 
 NEEDED_BYTES = 1_000_000_000
 FOLDERS = ("artifacts", "mlflow", "cache", "policies", "tmp")
-FIRST_SECRETS = frozenset({"instance", "postgres", "api_key"})  # what the first version wrote already
+FIRST_SECRETS = frozenset(
+    {"instance", "postgres", "api_key"}
+)  # what the first version wrote already
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +134,15 @@ class Home:
             if not kept.keys() >= FIRST_SECRETS:
                 raise ValueError(f"it has no {', '.join(sorted(FIRST_SECRETS - kept.keys()))}")
             if missing := drawn.keys() - kept.keys():
-                if "airflow_path" in missing:  # sessions from before it would still be sent to every port, and be good
+                if (
+                    "airflow_path" in missing
+                ):  # sessions from before it would still be sent to every port, and be good
                     missing.add("airflow_jwt")
                 kept |= {name: drawn[name] for name in missing}
                 write_private(self.secrets_file, json.dumps(kept, indent=2))
-            return Secrets(**{name: kept[name] for name in drawn})  # a newer version may have drawn more
+            return Secrets(
+                **{name: kept[name] for name in drawn}
+            )  # a newer version may have drawn more
         except (ValueError, TypeError, AttributeError) as error:
             raise StackError(
                 f"{self.secrets_file} is not what `sixgate up` wrote ({error}): restore it from a copy, "

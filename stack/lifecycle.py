@@ -29,7 +29,13 @@ from stack.processes.programs import health_checks, programs
 from stack.processes.supervisor import Supervisor
 
 Say = Callable[[str], None]
-STARTING = ("server", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
+STARTING = (
+    "server",
+    "airflow-api-server",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,9 @@ def up(settings: Settings, *, say: Say, seconds: float = 240) -> bool:
         if stack.postgres.initialise(stack.secrets.postgres):
             say(f"made a PostgreSQL cluster in {stack.postgres.data}")
         if version() == 0:
-            say("this kernel has no Landlock: processes are not confined to their folders, see SECURITY.md")
+            say(
+                "this kernel has no Landlock: processes are not confined to their folders, see SECURITY.md"
+            )
         stack.home.move_server()
         stack.environments.write_credentials()
         _compile()
@@ -123,9 +131,14 @@ def status(settings: Settings) -> dict[str, Any]:
         "health": checks,
         "alerts": _open_alerts(settings) if up_now else [],
         "policy_overlay": str(settings.policy_overlay) if settings.policy_overlay else None,
-        "processes": {name: {"state": info["statename"], "pid": info["pid"]} for name, info in supervised.items()},
+        "processes": {
+            name: {"state": info["statename"], "pid": info["pid"]}
+            for name, info in supervised.items()
+        },
         "addresses": {
-            "airflow": airflow_pages(settings, home.secrets()) if home.secrets_file.exists() else settings.airflow_url,
+            "airflow": airflow_pages(settings, home.secrets())
+            if home.secrets_file.exists()
+            else settings.airflow_url,
             "mlflow": f"http://127.0.0.1:{settings.mlflow_port}",
             "server": settings.api_url,
             "docs": f"{settings.api_url}/docs",
@@ -159,7 +172,9 @@ def _asked(settings: Settings, home: Home) -> tuple[dict[str, bool], list[proble
 
 def _down(settings: Settings, home: Home) -> list[problems.StatusProblem]:
     return [
-        problems.StatusProblem("the stack", f"does not run in {home.path}", "`sixgate up` starts it"),
+        problems.StatusProblem(
+            "the stack", f"does not run in {home.path}", "`sixgate up` starts it"
+        ),
         *problems.invalid_use_cases(settings),
     ]
 
@@ -172,7 +187,10 @@ def _open_alerts(settings: Settings) -> list[dict[str, Any]]:
             found = [alert for name in running for alert in AlertStore(connection).open(name)]
     except psycopg.Error:
         return []
-    return [{"use_case": a.use_case, "cause": a.cause, "severity": a.severity, "state": a.state} for a in found]
+    return [
+        {"use_case": a.use_case, "cause": a.cause, "severity": a.severity, "state": a.state}
+        for a in found
+    ]
 
 
 def _start_programs(stack: Stack, say: Say) -> None:
@@ -223,11 +241,15 @@ def _wait(stack: Stack, say: Say, seconds: float) -> None:
         for name in [name for name, healthy in waiting.items() if healthy()]:
             del waiting[name]
             say(f"{name} is healthy")
-        fatal = [name for name, info in stack.supervisor.states().items() if info["statename"] == "FATAL"]
+        fatal = [
+            name for name, info in stack.supervisor.states().items() if info["statename"] == "FATAL"
+        ]
         if fatal:
             raise StackError(f"{fatal[0]} keeps dying; see {stack.home.logs / (fatal[0] + '.log')}")
         if waiting and time.monotonic() > deadline:
-            raise StackError(f"{', '.join(waiting)} not healthy after {seconds:.0f} s; see {stack.home.logs}")
+            raise StackError(
+                f"{', '.join(waiting)} not healthy after {seconds:.0f} s; see {stack.home.logs}"
+            )
         time.sleep(0.3)
 
 

@@ -35,12 +35,20 @@ def invalid_use_cases(settings: Settings) -> list[StatusProblem]:
     invalid = []
     for name in chosen(settings.reference, settings.use_cases):
         try:
-            use_case = read_in_force(settings.reference, name, settings.policy_overlay, settings.last_valid)
+            use_case = read_in_force(
+                settings.reference, name, settings.policy_overlay, settings.last_valid
+            )
         except UseCaseError as fault:
-            invalid.append(StatusProblem(name, "has no valid contract and policy", f"{fault}. No valid copy is kept"))
+            invalid.append(
+                StatusProblem(
+                    name, "has no valid contract and policy", f"{fault}. No valid copy is kept"
+                )
+            )
         else:
             if use_case.warning:
-                invalid.append(StatusProblem(name, "has an invalid contract or policy", str(use_case.warning)))
+                invalid.append(
+                    StatusProblem(name, "has an invalid contract or policy", str(use_case.warning))
+                )
     return invalid
 
 
@@ -48,7 +56,12 @@ def dag_problems(settings: Settings) -> list[StatusProblem]:
     """DAGs that are missing, stale or paused, and files that Airflow can't import; nothing while Airflow can't be asked."""
     try:
         airflow = Airflow(settings, timeout=ASK_SECONDS)
-    except (httpx.HTTPError, OSError, ValueError, KeyError):  # that Airflow does not answer is a problem of its own
+    except (
+        httpx.HTTPError,
+        OSError,
+        ValueError,
+        KeyError,
+    ):  # that Airflow does not answer is a problem of its own
         return []
     try:
         return list(_dag_problems(airflow, settings))
@@ -66,13 +79,23 @@ def model_problems(settings: Settings) -> list[StatusProblem]:
             return [problem for name in names for problem in _model_problems(connection, name)]
     except psycopg.Error as error:
         words = " ".join(str(error).split())
-        return [StatusProblem("PostgreSQL", "does not answer", f"see {settings.home / 'logs' / 'postgres.log'}; {words}")]
+        return [
+            StatusProblem(
+                "PostgreSQL",
+                "does not answer",
+                f"see {settings.home / 'logs' / 'postgres.log'}; {words}",
+            )
+        ]
 
 
 def part_problems(health: dict[str, bool], logs: Path) -> list[StatusProblem]:
     """Parts of the stack that are not healthy."""
     remedy = f"see the logs in {logs}; `sixgate up` starts what is missing"
-    return [StatusProblem(name, "does not answer or is not healthy", remedy) for name, well in health.items() if not well]
+    return [
+        StatusProblem(name, "does not answer or is not healthy", remedy)
+        for name, well in health.items()
+        if not well
+    ]
 
 
 def dag_ids(settings: Settings) -> list[str]:
@@ -80,7 +103,9 @@ def dag_ids(settings: Settings) -> list[str]:
 
     A use case of which no valid policy is known has its rollback alone.
     """
-    kinds = sorted(file.stem for file in (settings.root / "dags").glob("*.py") if file.stem not in NO_KIND)
+    kinds = sorted(
+        file.stem for file in (settings.root / "dags").glob("*.py") if file.stem not in NO_KIND
+    )
     ids = ["housekeeping"]
     for name in chosen(settings.reference, settings.use_cases):
         try:
@@ -128,7 +153,9 @@ def _model_problems(connection: Connection, name: str) -> Iterator[StatusProblem
     live = ReplicaStore(connection).live(name)
     if not live:
         yield StatusProblem(
-            name, "is served by no replica", "see the scoring server's log; `sixgate up` starts what is missing"
+            name,
+            "is served by no replica",
+            "see the scoring server's log; `sixgate up` starts what is missing",
         )
     for replica in live:
         if replica.digest != now.digest:
@@ -138,4 +165,8 @@ def _model_problems(connection: Connection, name: str) -> Iterator[StatusProblem
 def _not_served(name: str, replica: Replica, now: Served) -> StatusProblem:
     serves = f"serves version {replica.version}" if replica.version else "serves no model"
     remedy = replica.error or "wait a few seconds for its reload, then see the scoring server's log"
-    return StatusProblem(f"{name} on {replica.replica}", f"{serves}, and version {now.version} is in Production", remedy)
+    return StatusProblem(
+        f"{name} on {replica.replica}",
+        f"{serves}, and version {now.version} is in Production",
+        remedy,
+    )

@@ -38,10 +38,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def database(home: Path, *, before: Sequence[str] = (), options: Sequence[str] = ()) -> Iterator[tuple[Postgres, str]]:
+def database(
+    home: Path, *, before: Sequence[str] = (), options: Sequence[str] = ()
+) -> Iterator[tuple[Postgres, str]]:
     """A running PostgreSQL with its password; `before` stands before its command, `options` after it."""
     password = secrets.token_urlsafe(16)
-    postgres = Postgres.embedded(home, instance=f"throwaway-{secrets.token_hex(8)}", port=free_port())
+    postgres = Postgres.embedded(
+        home, instance=f"throwaway-{secrets.token_hex(8)}", port=free_port()
+    )
     try:
         postgres.initialise(password)
         with running(postgres, password, before=before, options=options):
@@ -51,11 +55,15 @@ def database(home: Path, *, before: Sequence[str] = (), options: Sequence[str] =
 
 
 @contextlib.contextmanager
-def running(postgres: Postgres, password: str, *, before: Sequence[str] = (), options: Sequence[str] = ()) -> Iterator[None]:
+def running(
+    postgres: Postgres, password: str, *, before: Sequence[str] = (), options: Sequence[str] = ()
+) -> Iterator[None]:
     """Run an initialised server for as long as the block."""
     with (postgres.data.parent / "postgres.log").open("ab") as log:
         command = [*before, *postgres.command(), *options]
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd="/", **postgres.process_options())
+        server = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, cwd="/", **postgres.process_options()
+        )
     try:
         postgres.wait(password)
         yield
@@ -66,7 +74,9 @@ def running(postgres: Postgres, password: str, *, before: Sequence[str] = (), op
 def migrate(database_url: str, home: Path) -> None:
     """Lay the schema into a database."""
     environment = {**os.environ, "SIXGATE_DATABASE_URL": database_url, "SIXGATE_HOME": str(home)}
-    subprocess.run([sys.executable, "-m", "pipelines.stores.migrations"], cwd=ROOT, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pipelines.stores.migrations"], cwd=ROOT, env=environment, check=True
+    )
 
 
 @contextlib.contextmanager
@@ -74,9 +84,14 @@ def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterato
     """An MLflow server on what `home` holds, with accounts as the stack's has them."""
     passwords = passwords or draw_passwords()
     command = launch.command("127.0.0.1", port, home / "files")
-    environment = {**os.environ, **launch.environment(f"sqlite:///{home}/mlflow.db", passwords, port=port)}
+    environment = {
+        **os.environ,
+        **launch.environment(f"sqlite:///{home}/mlflow.db", passwords, port=port),
+    }
     with (home / "mlflow.log").open("ab") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
     try:
         yield RunningRegistry(_answering(f"http://127.0.0.1:{port}", server), passwords, server.pid)
     finally:

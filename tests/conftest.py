@@ -15,14 +15,18 @@ from stack import temporary_services
 from stack.processes.postgres import Postgres
 from stack.temporary_services import RunningRegistry
 
-settings.register_profile("any machine", deadline=None)  # tests run side by side, and time out as a whole
+settings.register_profile(
+    "any machine", deadline=None
+)  # tests run side by side, and time out as a whole
 settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, str]]:
     """A server that nobody else uses, with its password; server and data are gone afterwards."""
-    with temporary_services.database(tmp_path_factory.mktemp("postgres"), options=("-c", "fsync=off")) as server:
+    with temporary_services.database(
+        tmp_path_factory.mktemp("postgres"), options=("-c", "fsync=off")
+    ) as server:
         yield server
 
 
@@ -51,7 +55,9 @@ def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
     """An MLflow server that nobody else uses, with its passwords."""
-    with temporary_services.mlflow(tmp_path_factory.mktemp("mlflow"), temporary_services.free_port()) as registry:
+    with temporary_services.mlflow(
+        tmp_path_factory.mktemp("mlflow"), temporary_services.free_port()
+    ) as registry:
         yield registry
 
 
@@ -72,9 +78,15 @@ def overwrite(mlflow: RunningRegistry) -> Iterator[Callable[[str, int, str, byte
 
         def write(use_case: str, version: int, name: str, content: bytes) -> None:
             asked = {"name": use_case, "version": str(version)}
-            source = admin.get(f"{api}/mlflow/model-versions/get", params=asked).json()["model_version"]["source"]
-            model = admin.get(f"{api}/mlflow/logged-models/{source.rpartition('/')[2]}").json()["model"]
+            source = admin.get(f"{api}/mlflow/model-versions/get", params=asked).json()[
+                "model_version"
+            ]["source"]
+            model = admin.get(f"{api}/mlflow/logged-models/{source.rpartition('/')[2]}").json()[
+                "model"
+            ]
             folder = model["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
-            admin.put(f"{api}/mlflow-artifacts/artifacts/{folder}/{name}", content=content).raise_for_status()
+            admin.put(
+                f"{api}/mlflow-artifacts/artifacts/{folder}/{name}", content=content
+            ).raise_for_status()
 
         yield write

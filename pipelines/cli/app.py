@@ -25,14 +25,25 @@ from pipelines.steps import STEPS, goes_back, perform
 SKIPPED, REFUSED = 99, 2
 # By name, because importing psycopg, httpx and pydantic for their errors would slow every command: a service that does not
 # answer, which may be tried again, or a setting that can't be read.
-AWAY = ("OperationalError", "ConnectionTimeout", "ConnectError", "ConnectTimeout", "ReadTimeout", "ValidationError")
+AWAY = (
+    "OperationalError",
+    "ConnectionTimeout",
+    "ConnectError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "ValidationError",
+)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 
 
 def main() -> None:
     """Run the console script; what a person can act on is one line, without a traceback."""
-    gc.set_threshold(100_000, 20, 20)  # imports make many objects and no garbage: looking at them again costs half a second
+    gc.set_threshold(
+        100_000, 20, 20
+    )  # imports make many objects and no garbage: looking at them again costs half a second
     for entry in entry_points(group="sixgate.commands"):
         entry.load()(app)
     try:
@@ -44,7 +55,9 @@ def main() -> None:
         if type(error).__name__ not in AWAY:
             raise
         words = " ".join(str(error).split())
-        typer.echo(f"sixgate: {words}: see `sixgate status`, and the SIXGATE_ settings in use", err=True)
+        typer.echo(
+            f"sixgate: {words}: see `sixgate status`, and the SIXGATE_ settings in use", err=True
+        )
         sys.exit(1)
 
 
@@ -52,11 +65,21 @@ def main() -> None:
 def step(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(STEPS)}.")],
     use_case: UseCaseOption = "fraud",
-    run_id: Annotated[str, typer.Option(help="Names the run: the same id twice gives the same result once.")] = "manual",
-    as_of: Annotated[str | None, typer.Option(help="The run's time, ISO 8601; now when left out.")] = None,
-    trigger: Annotated[str, typer.Option(help="What started the run: scheduled, asset_triggered or manual.")] = "manual",
-    requested_by: Annotated[str | None, typer.Option(help="Who asked for the run.", envvar="SIXGATE_STEP_REQUESTED_BY")] = None,
-    params: Annotated[str, typer.Option(help="The run's params as a JSON object.", envvar="SIXGATE_STEP_PARAMS")] = "{}",
+    run_id: Annotated[
+        str, typer.Option(help="Names the run: the same id twice gives the same result once.")
+    ] = "manual",
+    as_of: Annotated[
+        str | None, typer.Option(help="The run's time, ISO 8601; now when left out.")
+    ] = None,
+    trigger: Annotated[
+        str, typer.Option(help="What started the run: scheduled, asset_triggered or manual.")
+    ] = "manual",
+    requested_by: Annotated[
+        str | None, typer.Option(help="Who asked for the run.", envvar="SIXGATE_STEP_REQUESTED_BY")
+    ] = None,
+    params: Annotated[
+        str, typer.Option(help="The run's params as a JSON object.", envvar="SIXGATE_STEP_PARAMS")
+    ] = "{}",
 ) -> None:
     """Run one step of the lifecycle, as Airflow's tasks do. The last line printed is its result, as JSON.
 
@@ -67,7 +90,9 @@ def step(
         raise SixgateError(f"there is no step {name!r}: use one of {', '.join(STEPS)}")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     logging.getLogger("pipelines").setLevel(logging.INFO)
-    code, result = _run_step(name, use_case, run_id, read_moment(as_of), trigger, requested_by, _object(params))
+    code, result = _run_step(
+        name, use_case, run_id, read_moment(as_of), trigger, requested_by, _object(params)
+    )
     sys.stderr.flush()
     typer.echo(json.dumps(result, default=str))
     sys.stdout.flush()
@@ -100,7 +125,9 @@ def ingest(
         return
     typer.echo(f"snapshot {found.snapshot}: {found.rows:,} rows")
     if found.quarantined:
-        typer.echo(f"{found.quarantined:,} rows are in quarantine, with reasons: {found.quarantine}")
+        typer.echo(
+            f"{found.quarantined:,} rows are in quarantine, with reasons: {found.quarantine}"
+        )
         for reason, n in found.reasons.items():
             typer.echo(f"  {n:>9,}  {reason}")
     typer.echo(f'train on it: run {use_case}_retraining with {{"snapshot": "{found.snapshot}"}}')
@@ -116,7 +143,9 @@ app.command()(explain)
 @app.command()
 def rollback(
     reason: Annotated[str, typer.Option(help="Kept in the ledger.")],
-    version: Annotated[int | None, typer.Option(min=1, help="To go back to; the last good one when left out.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="To go back to; the last good one when left out.")
+    ] = None,
     use_case: UseCaseOption = "fraud",
     as_json: JsonOption = False,
 ) -> None:
@@ -158,7 +187,15 @@ def _run_step(
     from pipelines.context import context, rollback_context
 
     wire = rollback_context if goes_back(name, params) else context
-    wired = wire(Settings.load(), use_case, run_id, as_of, trigger=trigger, requested_by=requested_by or None, params=params)
+    wired = wire(
+        Settings.load(),
+        use_case,
+        run_id,
+        as_of,
+        trigger=trigger,
+        requested_by=requested_by or None,
+        params=params,
+    )
     try:
         return 0, perform(name, wired)
     except StepSkipped as reason:
@@ -169,7 +206,9 @@ def _object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise SixgateError(f'--params {text!r} is not JSON ({error}): write an object, as {{"force": true}}') from error
+        raise SixgateError(
+            f'--params {text!r} is not JSON ({error}): write an object, as {{"force": true}}'
+        ) from error
     if not isinstance(found, dict):
         raise SixgateError(f'--params {text!r} is not an object: write one, as {{"force": true}}')
     return found

@@ -17,7 +17,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 def decisions(
     which: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID | replay ID]", help="One decision, whole; or judge it again.")
+        list[str] | None,
+        typer.Argument(metavar="[ID | replay ID]", help="One decision, whole; or judge it again."),
     ] = None,
     use_case: UseCaseOption = "fraud",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 5,
@@ -41,7 +42,11 @@ def decisions(
         return
     with connect(settings) as connection:
         store = DecisionStore(connection)
-        found = [store.get(use_case, decision)] if decision is not None else store.recent(use_case, limit=limit)
+        found = (
+            [store.get(use_case, decision)]
+            if decision is not None
+            else store.recent(use_case, limit=limit)
+        )
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], default=str, indent=2))
         return
@@ -57,7 +62,9 @@ def _which(words: list[str]) -> tuple[bool, int | None]:
     rest = words[1:] if again else words
     if (not rest and not again) or (len(rest) == 1 and rest[0].isdecimal()):
         return again, int(rest[0]) if rest else None
-    raise SixgateError(f"decisions {' '.join(words)!r}: write a decision's number, or `replay` and its number")
+    raise SixgateError(
+        f"decisions {' '.join(words)!r}: write a decision's number, or `replay` and its number"
+    )
 
 
 def _replay(settings: Settings, use_case: str, decision: int, *, as_json: bool) -> None:
@@ -74,7 +81,17 @@ def _replay(settings: Settings, use_case: str, decision: int, *, as_json: bool) 
     gates = [result.as_dict() for result in found.results]
     if as_json:
         verdicts = {"recorded": recorded.verdict, "replayed": found.verdict}
-        typer.echo(json.dumps({"decision": decision, **verdicts, "differences": found.differences, "gates": gates}, indent=2))
+        typer.echo(
+            json.dumps(
+                {
+                    "decision": decision,
+                    **verdicts,
+                    "differences": found.differences,
+                    "gates": gates,
+                },
+                indent=2,
+            )
+        )
     else:
         shown = replace(recorded, gates=gates, verdict=found.verdict, reason="judged again")
         console().print(*decision_view(shown), sep="\n", end="\n\n")
@@ -85,7 +102,9 @@ def _replay(settings: Settings, use_case: str, decision: int, *, as_json: bool) 
 
 def ledger(
     use_case: UseCaseOption = "fraud",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many entries, newest first.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="How many entries, newest first.")
+    ] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Show who served when: every promotion and rollback, state by state."""

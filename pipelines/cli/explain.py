@@ -40,11 +40,27 @@ def explain(
     finally:
         wired.close()
     assert known.base_value is not None
-    found = reasons(contract, prediction.contract_hash, prediction.features, known.contributions or [])
+    found = reasons(
+        contract, prediction.contract_hash, prediction.features, known.contributions or []
+    )
     if as_json:
-        names = ("prediction_id", "transaction_id", "scored_at", "model_version", "score", "threshold", "predicted_label")
-        shown = {name: getattr(prediction, name) for name in names} | {"base_value": known.base_value}
-        typer.echo(json.dumps(shown | {"reasons": [asdict(reason) for reason in found]}, default=str, indent=2))
+        names = (
+            "prediction_id",
+            "transaction_id",
+            "scored_at",
+            "model_version",
+            "score",
+            "threshold",
+            "predicted_label",
+        )
+        shown = {name: getattr(prediction, name) for name in names} | {
+            "base_value": known.base_value
+        }
+        typer.echo(
+            json.dumps(
+                shown | {"reasons": [asdict(reason) for reason in found]}, default=str, indent=2
+            )
+        )
         return
     console().print(*explanation_view(prediction, known.base_value, found), sep="\n")
 
@@ -61,7 +77,9 @@ def _now(wired: "Context", prediction: Prediction) -> Explanation:
     )  # fmt: skip
     _, wrong = write(wired, load(wired, prediction.model_version), [row])
     if wrong:
-        raise SixgateError(f"prediction {prediction.prediction_id} can't be explained: {wrong[prediction.prediction_id]}")
+        raise SixgateError(
+            f"prediction {prediction.prediction_id} can't be explained: {wrong[prediction.prediction_id]}"
+        )
     found = wired.explanations.get(wired.name, prediction.prediction_id)
     assert found
     return found

@@ -18,8 +18,12 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def drift(
     use_case: UseCaseOption = "fraud",
-    window: Annotated[str | None, typer.Option(help="Such as 90m, 24h or 7d; the policy's when left out.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Where the window ends, ISO 8601; now when left out.")] = None,
+    window: Annotated[
+        str | None, typer.Option(help="Such as 90m, 24h or 7d; the policy's when left out.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Where the window ends, ISO 8601; now when left out.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how far traffic lies from the baseline and from what the champion was trained on, and how well the champion does.
@@ -37,14 +41,26 @@ def drift(
     moment = read_moment(as_of)
     wired = context(Settings.load(), use_case, "drift", moment)
     try:
-        policy, manifest = wired.use_case.policy, read_manifest(wired.use_case.folder, wired.use_case.contract)
-        span = Span.at(moment, _duration(window, policy.drift.step) if window else policy.drift.window, policy.drift.step)
-        figures = check("drift", span, gather(wired, manifest, span), references(wired, manifest), policy)
+        policy, manifest = (
+            wired.use_case.policy,
+            read_manifest(wired.use_case.folder, wired.use_case.contract),
+        )
+        span = Span.at(
+            moment,
+            _duration(window, policy.drift.step) if window else policy.drift.window,
+            policy.drift.step,
+        )
+        figures = check(
+            "drift", span, gather(wired, manifest, span), references(wired, manifest), policy
+        )
     finally:
         wired.close()
     found = [alarm for alarm in alarms(figures, policy) if alarm.severity]
     if as_json:
-        kept = {"figures": [asdict(m) for m in figures], "alarms": [asdict(alarm) for alarm in found]}
+        kept = {
+            "figures": [asdict(m) for m in figures],
+            "alarms": [asdict(alarm) for alarm in found],
+        }
         typer.echo(json.dumps(kept, default=str, indent=2))
         return
     console().print(*drift_view(figures, driving(figures, policy)), sep="\n")
@@ -54,7 +70,8 @@ def drift(
 
 def alerts(
     which: Annotated[
-        list[str] | None, typer.Argument(metavar="[acknowledge ID]", help="Say that you know of an open alert.")
+        list[str] | None,
+        typer.Argument(metavar="[acknowledge ID]", help="Say that you know of an open alert."),
     ] = None,
     use_case: UseCaseOption = "fraud",
     comment: Annotated[str | None, typer.Option(help="Kept with the acknowledgement.")] = None,
@@ -93,7 +110,9 @@ def read_moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise SixgateError(f"--as-of {text!r} is not a time: write it as 2026-01-31T12:00:00+00:00") from error
+        raise SixgateError(
+            f"--as-of {text!r} is not a time: write it as 2026-01-31T12:00:00+00:00"
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -103,7 +122,9 @@ def _which(words: list[str]) -> int | None:
         return None
     if len(words) == 2 and words[0] == "acknowledge" and words[1].isdecimal():
         return int(words[1])
-    raise SixgateError(f"alerts {' '.join(words)!r}: write `acknowledge` and an alert's number, or nothing")
+    raise SixgateError(
+        f"alerts {' '.join(words)!r}: write `acknowledge` and an alert's number, or nothing"
+    )
 
 
 def _duration(text: str, step: timedelta) -> timedelta:

@@ -40,12 +40,16 @@ def main() -> None:
         try:
             request = requests.decode(body)
             if isinstance(request, LoadModel):
-                explainers[request.name] = Explainer(request.kind, request.content, request.calibration)
+                explainers[request.name] = Explainer(
+                    request.kind, request.content, request.calibration
+                )
                 if len(explainers) > HELD:
                     del explainers[next(iter(explainers))]
                 answer = ModelLoaded()
             else:
-                values, base = explainers[request.model](np.array([request.features], dtype=np.float64))
+                values, base = explainers[request.model](
+                    np.array([request.features], dtype=np.float64)
+                )
                 answer = RowExplained(values[0].tolist(), base)
         except Exception as error:  # a row or a model that can't be explained ends no process
             answer = RequestFailed(f"{type(error).__name__}: {error}")

@@ -38,7 +38,9 @@ class Data:
     warnings: tuple[str, ...] = ()
 
 
-def model_card(contract: Contract, candidates: list[Candidate], training: Training, data: Data, git_sha: str) -> str:
+def model_card(
+    contract: Contract, candidates: list[Candidate], training: Training, data: Data, git_sha: str
+) -> str:
     """Markdown about the first of the candidates; the others are compared with it."""
     candidate = candidates[0]
     params = ", ".join(f"{name} {_short(value)}" for name, value in candidate.params.items())

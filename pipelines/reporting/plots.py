@@ -28,11 +28,19 @@ def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64]
     shown = _thinned(judged)
     drawn: dict[str, Figure] = {}
     with _axes(drawn, "precision_recall.png", "Precision and recall") as axes:
-        PrecisionRecallDisplay.from_predictions(shown.labels, shown.scores, ax=axes, plot_chance_level=True)
+        PrecisionRecallDisplay.from_predictions(
+            shown.labels, shown.scores, ax=axes, plot_chance_level=True
+        )
     with _axes(drawn, "roc.png", "ROC") as axes:
-        RocCurveDisplay.from_predictions(shown.labels, shown.scores, ax=axes, plot_chance_level=True)
-    with _axes(drawn, "calibration.png", "Calibration: of rows with such a score, how many are positive") as axes:
-        CalibrationDisplay.from_predictions(shown.labels, shown.scores, n_bins=10, strategy="uniform", ax=axes)
+        RocCurveDisplay.from_predictions(
+            shown.labels, shown.scores, ax=axes, plot_chance_level=True
+        )
+    with _axes(
+        drawn, "calibration.png", "Calibration: of rows with such a score, how many are positive"
+    ) as axes:
+        CalibrationDisplay.from_predictions(
+            shown.labels, shown.scores, n_bins=10, strategy="uniform", ax=axes
+        )
     with _axes(drawn, "scores.png", "Scores by label, and the operating threshold") as axes:
         for label, name in ((0, "negative"), (1, "positive")):
             axes.hist(
@@ -46,7 +54,9 @@ def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64]
         axes.set(xlabel="score", ylabel="rows", yscale="log")
         axes.legend()
     values = shap.Explanation(contributions, data=features, feature_names=list(columns))
-    with _axes(drawn, "shap_summary.png", "SHAP: what moves the score, in log-odds", size=WIDE) as axes:
+    with _axes(
+        drawn, "shap_summary.png", "SHAP: what moves the score, in log-odds", size=WIDE
+    ) as axes:
         shap.plots.beeswarm(values, ax=axes, plot_size=None, show=False)
     return drawn
 
@@ -58,13 +68,22 @@ def explained(
     how their contribution depends on their value."""
     values = shap.Explanation(contributions, data=features, feature_names=list(columns))
     drawn: dict[str, Figure] = {}
-    with _axes(drawn, "beeswarm.png", f"What moves the score, in log-odds: {len(features):,} predictions", size=WIDE) as axes:
+    with _axes(
+        drawn,
+        "beeswarm.png",
+        f"What moves the score, in log-odds: {len(features):,} predictions",
+        size=WIDE,
+    ) as axes:
         shap.plots.beeswarm(values, ax=axes, plot_size=None, show=False)
     for at in np.argsort(-np.abs(contributions).mean(axis=0), kind="stable")[:PLOTTED]:
         name = columns[at]
-        with _axes(drawn, f"dependence-{name}.png", f"{name}: its value, and what it does to the score") as axes:
+        with _axes(
+            drawn, f"dependence-{name}.png", f"{name}: its value, and what it does to the score"
+        ) as axes:
             axes.axhline(0, color="#8593a0", linewidth=0.8)
-            axes.scatter(features[:, at], contributions[:, at], s=9, alpha=0.5, color="#1565c0", linewidths=0)
+            axes.scatter(
+                features[:, at], contributions[:, at], s=9, alpha=0.5, color="#1565c0", linewidths=0
+            )
             axes.set_xlabel(name)
             axes.set_ylabel("contribution, log-odds")
     return {name: _png(figure) for name, figure in drawn.items()}
@@ -77,8 +96,12 @@ def _png(figure: Figure) -> bytes:
 
 
 @contextmanager
-def _axes(drawn: dict[str, Figure], name: str, title: str, size: tuple[float, float] = SIZE) -> Iterator[Axes]:
-    figure, axes = plt.subplots(figsize=size, layout="constrained" if size is WIDE else None)  # long names need room
+def _axes(
+    drawn: dict[str, Figure], name: str, title: str, size: tuple[float, float] = SIZE
+) -> Iterator[Axes]:
+    figure, axes = plt.subplots(
+        figsize=size, layout="constrained" if size is WIDE else None
+    )  # long names need room
     yield axes
     axes.set_title(title)
     plt.close(figure)

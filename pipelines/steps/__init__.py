@@ -18,7 +18,9 @@ FOLDERS = {
     "monitoring": ("roll_up", "measure", "alert", "notify", "report", "wake_retraining", "guard"),
     "explanation": ("plan", "explain", "summarise"),
 }
-MODULES = {name: f"pipelines.steps.{folder}.{name}" for folder, names in FOLDERS.items() for name in names}
+MODULES = {
+    name: f"pipelines.steps.{folder}.{name}" for folder, names in FOLDERS.items() for name in names
+}
 STEPS = tuple(MODULES)
 POLICY_INVALID = "policy_invalid"  # cause of an alert
 
@@ -27,7 +29,9 @@ log = logging.getLogger(__name__)
 
 def goes_back(name: str, params: dict[str, Any]) -> bool:
     """Whether a step is part of a rollback, which never depends on the use case's files."""
-    return name == "select_rollback" or (name in ("final_validation", "promote") and params.get("version") is not None)
+    return name == "select_rollback" or (
+        name in ("final_validation", "promote") and params.get("version") is not None
+    )
 
 
 def perform(name: str, context: "Context") -> Any:
@@ -43,8 +47,12 @@ def perform(name: str, context: "Context") -> Any:
     except StepSkipped:
         raise
     except Exception as error:
-        with contextlib.suppress(Exception):  # the database may be what failed; the error itself goes on
-            context.decisions.note_failure(context.name, context.run_id, f"{name} failed: {' '.join(str(error).split())}")
+        with contextlib.suppress(
+            Exception
+        ):  # the database may be what failed; the error itself goes on
+            context.decisions.note_failure(
+                context.name, context.run_id, f"{name} failed: {' '.join(str(error).split())}"
+            )
         raise
     finally:
         context.close()
@@ -61,8 +69,14 @@ def _watch_policy(context: "Context") -> None:
         keep(context.settings.last_valid, use_case.name, use_case.texts)
     try:
         if use_case.warning:
-            context.alerts.raise_(use_case.name, cause=POLICY_INVALID, severity="ALERT", message=str(use_case.warning))
+            context.alerts.raise_(
+                use_case.name, cause=POLICY_INVALID, severity="ALERT", message=str(use_case.warning)
+            )
         else:
             context.alerts.resolve(use_case.name, POLICY_INVALID)
     except psycopg.Error as error:  # the step itself says what it needs of the database
-        log.warning("the alert %s can't be opened or resolved: %s", POLICY_INVALID, " ".join(str(error).split()))
+        log.warning(
+            "the alert %s can't be opened or resolved: %s",
+            POLICY_INVALID,
+            " ".join(str(error).split()),
+        )

@@ -14,7 +14,9 @@ class AlertStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def raise_(self, use_case: str, *, cause: str, severity: str, message: str, check_id: str | None = None) -> Alert:
+    def raise_(
+        self, use_case: str, *, cause: str, severity: str, message: str, check_id: str | None = None
+    ) -> Alert:
         """Open an alert, or refresh the open one of the same cause."""
         row = queries("alerts").raise_alert(
             self._connection, use_case=use_case, cause=cause, severity=severity, message=message, check_id=check_id,
@@ -37,7 +39,14 @@ class AlertStore:
         return Alert(**row)
 
     def wake(
-        self, alert: Alert, run_id: str, as_of: datetime, *, trained_at: datetime | None, cooldown: timedelta, window: timedelta
+        self,
+        alert: Alert,
+        run_id: str,
+        as_of: datetime,
+        *,
+        trained_at: datetime | None,
+        cooldown: timedelta,
+        window: timedelta,
     ) -> bool:
         """Let an alert wake a retraining, unless its cause did so less than the cooldown ago.
 
@@ -51,15 +60,21 @@ class AlertStore:
 
     def attach(self, use_case: str, check_id: str, report: str) -> None:
         """Link a report to the open alerts that a check raised and that have none."""
-        queries("alerts").attach_report(self._connection, use_case=use_case, check_id=check_id, report=report)
+        queries("alerts").attach_report(
+            self._connection, use_case=use_case, check_id=check_id, report=report
+        )
 
     def untold(self, use_case: str) -> list[Alert]:
         """Alerts of which there may be news for somebody, in the order in which they opened."""
-        return [Alert(**row) for row in queries("alerts").untold(self._connection, use_case=use_case)]
+        return [
+            Alert(**row) for row in queries("alerts").untold(self._connection, use_case=use_case)
+        ]
 
     def note_told(self, use_case: str, alert_id: int, target: str, told: str) -> None:
         """Remember what a target was told: a severity, or RESOLVED."""
-        queries("alerts").note_told(self._connection, use_case=use_case, alert_id=alert_id, target=target, told=told)
+        queries("alerts").note_told(
+            self._connection, use_case=use_case, alert_id=alert_id, target=target, told=told
+        )
 
     def find(self, alert_id: int) -> Alert | None:
         """One alert, as it is now; None when there is no such alert."""
@@ -68,8 +83,16 @@ class AlertStore:
 
     def open(self, use_case: str) -> list[Alert]:
         """Those that are not resolved, the newest first."""
-        return [Alert(**row) for row in queries("alerts").open_alerts(self._connection, use_case=use_case)]
+        return [
+            Alert(**row)
+            for row in queries("alerts").open_alerts(self._connection, use_case=use_case)
+        ]
 
     def recent(self, use_case: str, *, limit: int = 20) -> list[Alert]:
         """The newest first."""
-        return [Alert(**row) for row in queries("alerts").list_alerts(self._connection, use_case=use_case, limit=limit)]
+        return [
+            Alert(**row)
+            for row in queries("alerts").list_alerts(
+                self._connection, use_case=use_case, limit=limit
+            )
+        ]

@@ -34,13 +34,19 @@ def stream(settings: Settings, name: str, **given: str) -> Iterator[pa.RecordBat
     As the driver streams queries without parameters only. By its plain interface, as the other one imports pandas, which
     takes longer than to count five minutes' rows; so would `pa.array` and `to_numpy`.
     """
-    text = sql.SQL(_text(settings, name)).format(**{key: sql.Literal(value) for key, value in given.items()}).as_string()
+    text = (
+        sql.SQL(_text(settings, name))
+        .format(**{key: sql.Literal(value) for key, value in given.items()})
+        .as_string()
+    )
     with (
         adbc_driver_postgresql.connect(settings.database_url) as database,
         adbc_driver_manager.AdbcConnection(database) as connection,
         adbc_driver_manager.AdbcStatement(connection) as statement,
     ):
-        statement.set_options(**{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(PIECE)})
+        statement.set_options(
+            **{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(PIECE)}
+        )
         statement.set_sql_query(text)
         handle, _ = statement.execute_query()
         yield from pa.RecordBatchReader._import_from_c(handle.address)
@@ -48,7 +54,10 @@ def stream(settings: Settings, name: str, **given: str) -> Iterator[pa.RecordBat
 
 def matrix(column: pa.Array | pa.ChunkedArray, width: int) -> NDArray[np.float64]:
     """A column of equally long lists as an (n, width) matrix, rows without a list left out; NULL becomes NaN."""
-    parts = [part.flatten() for part in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])]
+    parts = [
+        part.flatten()
+        for part in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])
+    ]
     if not parts:
         return np.empty((0, width))
     values = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)

@@ -34,7 +34,9 @@ class Artifacts:
         folder = self._folder(kind)
         handle, name = tempfile.mkstemp(dir=folder, suffix=".writing")
         os.close(handle)
-        writing = Writing(Path(name), pq.ParquetWriter(name, schema, compression="lz4", use_dictionary=False))
+        writing = Writing(
+            Path(name), pq.ParquetWriter(name, schema, compression="lz4", use_dictionary=False)
+        )
         try:
             yield writing
             writing.writer.close()
@@ -55,7 +57,9 @@ class Artifacts:
         self.require(kind, id_)
         path = self.path(kind, id_)
         if _digest(path) != id_:
-            raise EvidenceError(f"{path} is not what was written: restore it, or ingest the file again")
+            raise EvidenceError(
+                f"{path} is not what was written: restore it, or ingest the file again"
+            )
         return pq.read_table(path)
 
     def require(self, kind: str, id_: str) -> None:
@@ -63,7 +67,9 @@ class Artifacts:
         path = self.path(kind, id_)
         if not path.exists():
             known = ", ".join(self.ids(kind)) or "none"
-            raise EvidenceError(f"no {kind.rstrip('s')} {id_!r} in {path.parent}: known are {known}")
+            raise EvidenceError(
+                f"no {kind.rstrip('s')} {id_!r} in {path.parent}: known are {known}"
+            )
 
     def notes(self, kind: str, id_: str) -> dict[str, str]:
         """What was noted beside a table's columns."""
@@ -76,7 +82,12 @@ class Artifacts:
 
     def ids(self, kind: str) -> list[str]:
         """The tables there are, oldest first."""
-        return [file.stem for file in sorted((self.root / kind).glob("*.parquet"), key=lambda f: f.stat().st_mtime)]
+        return [
+            file.stem
+            for file in sorted(
+                (self.root / kind).glob("*.parquet"), key=lambda f: f.stat().st_mtime
+            )
+        ]
 
     def report(self, name: str, content: dict[str, Any] | str | bytes) -> Path:
         """Keep a report for people, as JSON or as it is."""
@@ -94,7 +105,9 @@ class Artifacts:
         """One report; EvidenceError when there is none of that name."""
         path = self.root / "reports" / Path(name).name
         if not path.is_file():
-            raise EvidenceError(f"there is no report {name!r}: it may be older than the policy keeps them")
+            raise EvidenceError(
+                f"there is no report {name!r}: it may be older than the policy keeps them"
+            )
         return path.read_bytes()
 
     def read_json(self, name: str) -> dict[str, Any]:

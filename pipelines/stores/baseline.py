@@ -34,7 +34,9 @@ def read_manifest(folder: Path, contract: Contract) -> Manifest:
     try:
         manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
     except FileNotFoundError as error:
-        raise UseCaseError(f"{file} is missing: make a baseline with `sixgate baseline --use-case {folder.name}`") from error
+        raise UseCaseError(
+            f"{file} is missing: make a baseline with `sixgate baseline --use-case {folder.name}`"
+        ) from error
     except msgspec.DecodeError as error:
         raise UseCaseError(f"{file} can't be read: {error}") from error
     if manifest.contract_hash != contract.hash:
@@ -55,7 +57,9 @@ def read_baseline(folder: Path, contract: Contract) -> pa.Table:
     return pq.read_table(folder / "baseline.parquet")
 
 
-def write_baseline(folder: Path, contract: Contract, table: pa.Table, manifest_of: "dict[str, str | int | float]") -> Manifest:
+def write_baseline(
+    folder: Path, contract: Contract, table: pa.Table, manifest_of: "dict[str, str | int | float]"
+) -> Manifest:
     """Freeze a snapshot table as the baseline of a use case, with its profile."""
     from pipelines.rules.monitoring.binning import profiles
     from pipelines.rules.use_case.derived_features import Deriver
@@ -70,5 +74,7 @@ def write_baseline(folder: Path, contract: Contract, table: pa.Table, manifest_o
         source=manifest_of,
         profiles=profiles(Deriver(contract)(features_of(table, contract)), contract),
     )
-    (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    (folder / "manifest.json").write_bytes(
+        msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    )
     return manifest

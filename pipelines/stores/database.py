@@ -42,4 +42,6 @@ def _require_url(url: str) -> None:
 @lru_cache
 def queries(name: str) -> Any:
     """The named queries of `sql/queries/<name>.sql`."""
-    return aiosql.from_path(ROOT / "sql" / "queries" / f"{name}.sql", "psycopg", mandatory_parameters=False)
+    return aiosql.from_path(
+        ROOT / "sql" / "queries" / f"{name}.sql", "psycopg", mandatory_parameters=False
+    )

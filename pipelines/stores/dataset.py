@@ -24,11 +24,28 @@ log = logging.getLogger(__name__)
 PARTS = 12  # in which the log is read, so that one of them and the result are in memory, not everything twice
 
 
-def logged(settings: Settings, contract: Contract, *, since: datetime, matured_before: datetime, as_of: datetime) -> Frame:
+def logged(
+    settings: Settings,
+    contract: Contract,
+    *,
+    since: datetime,
+    matured_before: datetime,
+    as_of: datetime,
+) -> Frame:
     """Predictions of the window with the labels known at `as_of`; unlabelled ones too."""
-    edges = [since + part * (matured_before - since) / PARTS for part in range(PARTS)] + [matured_before]
-    runs = [(contract.use_case, begin, end, contract.hash, as_of) for begin, end in itertools.pairwise(edges)]
-    return concatenate([_logged(part, contract) for part in arrow_reads.each(settings, "labelled_predictions", runs)])
+    edges = [since + part * (matured_before - since) / PARTS for part in range(PARTS)] + [
+        matured_before
+    ]
+    runs = [
+        (contract.use_case, begin, end, contract.hash, as_of)
+        for begin, end in itertools.pairwise(edges)
+    ]
+    return concatenate(
+        [
+            _logged(part, contract)
+            for part in arrow_reads.each(settings, "labelled_predictions", runs)
+        ]
+    )
 
 
 def _logged(table: pa.Table, contract: Contract) -> Frame:
@@ -48,7 +65,9 @@ def _logged(table: pa.Table, contract: Contract) -> Frame:
 def historical(table: pa.Table, contract: Contract) -> Frame:
     """Rows of a snapshot or a baseline: labelled, never predicted; EvidenceError when they are of a former contract."""
     if why := outdated(table.schema, contract):
-        raise EvidenceError(f"the snapshot was ingested under a former contract of {contract.use_case}: {why}: ingest it again")
+        raise EvidenceError(
+            f"the snapshot was ingested under a former contract of {contract.use_case}: {why}: ingest it again"
+        )
     times, n = _times(table["event_time"]), len(table)
     if (times[1:] < times[:-1]).any():
         return historical(table.sort_by("event_time"), contract)
@@ -63,11 +82,17 @@ def historical(table: pa.Table, contract: Contract) -> Frame:
     )
 
 
-def logged_of(settings: Settings, contract: Contract, rows: Frame, as_of: datetime, window: timedelta) -> Common:
+def logged_of(
+    settings: Settings, contract: Contract, rows: Frame, as_of: datetime, window: timedelta
+) -> Common:
     """Which of the newest `window` of a snapshot's rows were logged too."""
-    first, last = (moment.astype(datetime).replace(tzinfo=UTC) for moment in rows.event_times[[0, -1]])
+    first, last = (
+        moment.astype(datetime).replace(tzinfo=UTC) for moment in rows.event_times[[0, -1]]
+    )
     end = last + timedelta(microseconds=1)
-    there = logged(settings, contract, since=max(first, end - window), matured_before=end, as_of=as_of)
+    there = logged(
+        settings, contract, since=max(first, end - window), matured_before=end, as_of=as_of
+    )
     at, where = _shared(rows.transaction_ids, there.transaction_ids)
     raw = len(contract.raw)
     return Common(at, there.features[where, :raw], rows.features[at, :raw])
@@ -77,7 +102,10 @@ def ingested_of(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common
     """Which of the logged rows were ingested too; of several snapshots that hold one, the newest counts."""
     if not len(rows):
         return nothing_common(contract)
-    first, last = (pa.scalar(moment, pa.timestamp("us")).cast(TIMESTAMP) for moment in rows.event_times[[0, -1]])
+    first, last = (
+        pa.scalar(moment, pa.timestamp("us")).cast(TIMESTAMP)
+        for moment in rows.event_times[[0, -1]]
+    )
     time, name = pc.field("event_time"), pc.field("transaction_id")
     wanted = (time >= first) & (time <= last) & name.isin(rows.transaction_ids)
     found, ingested = np.zeros(len(rows), bool), np.full((len(rows), len(contract.raw)), np.nan)
@@ -89,7 +117,9 @@ def ingested_of(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common
                 continue
             there = pq.read_table(path, columns=["transaction_id", *contract.raw], filters=wanted)
         except (pa.ArrowException, OSError) as error:
-            log.warning("snapshot %s can't be read, and is not compared with the log: %s", id_, error)
+            log.warning(
+                "snapshot %s can't be read, and is not compared with the log: %s", id_, error
+            )
             continue
         at, where = _shared(rows.transaction_ids, there["transaction_id"].combine_chunks())
         new = ~found[at]
@@ -99,10 +129,14 @@ def ingested_of(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common
 
 def nothing_common(contract: Contract) -> Common:
     """No transaction was both logged and ingested."""
-    return Common(np.empty(0, np.int64), np.empty((0, len(contract.raw))), np.empty((0, len(contract.raw))))
+    return Common(
+        np.empty(0, np.int64), np.empty((0, len(contract.raw))), np.empty((0, len(contract.raw)))
+    )
 
 
-def _shared(ids: pa.StringArray, others: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _shared(
+    ids: pa.StringArray, others: pa.StringArray
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of the names that both have, in either."""
     found = pc.index_in(ids, value_set=others)
     at = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))

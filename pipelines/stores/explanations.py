@@ -23,7 +23,9 @@ class ExplanationStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def plan(self, use_case: str, *, since: datetime, select: str, sample: float, anew: str | None = None) -> int:
+    def plan(
+        self, use_case: str, *, since: datetime, select: str, sample: float, anew: str | None = None
+    ) -> int:
         """Make PENDING rows of what is picked from the predictions that are new since the last plan; return how many.
 
         Then of what `anew`, another selection, picks from all since a moment.
@@ -44,7 +46,12 @@ class ExplanationStore:
             )  # fmt: skip
             if anew:
                 made += explanations.plan_anew(
-                    self._connection, use_case=use_case, since=since, select=anew, sample=sample, end=span["end"]
+                    self._connection,
+                    use_case=use_case,
+                    since=since,
+                    select=anew,
+                    sample=sample,
+                    end=span["end"],
                 )
             explanations.move_watermark(self._connection, use_case=use_case, logged_xid=span["end"])
         return int(made)
@@ -66,14 +73,20 @@ class ExplanationStore:
         )  # fmt: skip
         return Explanation(**row)
 
-    def assign(self, use_case: str, run_id: str, *, size: int, limit: int, attempts: int) -> list[dict[str, Any]]:
+    def assign(
+        self, use_case: str, run_id: str, *, size: int, limit: int, attempts: int
+    ) -> list[dict[str, Any]]:
         """Give so many PENDING rows a chunk, those asked for first; return rows of chunk, model_version, n.
 
         Rows that were begun so many times, and never ended, become FAILED.
         """
-        queries("explanations").give_up(self._connection, use_case=use_case, attempts=attempts, error=DIED)
+        queries("explanations").give_up(
+            self._connection, use_case=use_case, attempts=attempts, error=DIED
+        )
         return list(
-            queries("explanations").assign_chunks(self._connection, use_case=use_case, run_id=run_id, size=size, limit=limit)
+            queries("explanations").assign_chunks(
+                self._connection, use_case=use_case, run_id=run_id, size=size, limit=limit
+            )
         )
 
     def waiting(self, use_case: str) -> int:
@@ -82,21 +95,34 @@ class ExplanationStore:
 
     def version_of(self, use_case: str, chunk: str) -> int | None:
         """The model version of a chunk; None when nothing of it waits."""
-        found = queries("explanations").version_of_chunk(self._connection, use_case=use_case, chunk=chunk)
+        found = queries("explanations").version_of_chunk(
+            self._connection, use_case=use_case, chunk=chunk
+        )
         return None if found is None else int(found)
 
-    def claim(self, use_case: str, chunk: str, *, size: int, attempts: int, tried: Sequence[UUID]) -> list[Claimed]:
+    def claim(
+        self, use_case: str, chunk: str, *, size: int, attempts: int, tried: Sequence[UUID]
+    ) -> list[Claimed]:
         """Begin an attempt at up to so many rows of a chunk, without those that were tried just now.
 
         At most `size`, and a hundredth of it for each attempt before: one of the rows may be what ended those.
         """
         rows = queries("explanations").claim(
-            self._connection, use_case=use_case, chunk=chunk, size=size, attempts=attempts, tried=list(tried)
+            self._connection,
+            use_case=use_case,
+            chunk=chunk,
+            size=size,
+            attempts=attempts,
+            tried=list(tried),
         )
         return [Claimed(**row) for row in rows]
 
     def complete(
-        self, use_case: str, prediction_ids: Sequence[UUID], contributions: NDArray[np.float64], base_value: float
+        self,
+        use_case: str,
+        prediction_ids: Sequence[UUID],
+        contributions: NDArray[np.float64],
+        base_value: float,
     ) -> dict[UUID, float | None]:
         """Write contributions (n, columns) as COMPLETED, in the caller's transaction.
 
@@ -114,15 +140,27 @@ class ExplanationStore:
     def fail(self, use_case: str, errors: dict[UUID, str], *, attempts: int) -> None:
         """Say why attempts failed; after so many the rows are FAILED for good."""
         queries("explanations").fail(
-            self._connection, use_case=use_case, prediction_ids=list(errors), errors=list(errors.values()), attempts=attempts
+            self._connection,
+            use_case=use_case,
+            prediction_ids=list(errors),
+            errors=list(errors.values()),
+            attempts=attempts,
         )
 
     def refuse(self, use_case: str, chunk: str, error: str, *, attempts: int) -> None:
         """Count a failed attempt at all that waits of a chunk."""
-        queries("explanations").refuse_chunk(self._connection, use_case=use_case, chunk=chunk, error=error, attempts=attempts)
+        queries("explanations").refuse_chunk(
+            self._connection, use_case=use_case, chunk=chunk, error=error, attempts=attempts
+        )
 
     def add(
-        self, use_case: str, version: int, columns: Sequence[str], bucket: datetime, step: timedelta, found: Attribution
+        self,
+        use_case: str,
+        version: int,
+        columns: Sequence[str],
+        bucket: datetime,
+        step: timedelta,
+        found: Attribution,
     ) -> None:
         """Add sums to a time bucket, in the transaction that writes what they are of."""
         queries("explanations").add_attributions(
@@ -140,27 +178,39 @@ class ExplanationStore:
             self._connection, use_case=use_case, window_start=window_start, window_end=window_end
         ):
             found.setdefault(row["model_version"], []).append(row)
-        return {version: ([row["feature"] for row in rows], _summed(rows)) for version, rows in found.items()}
+        return {
+            version: ([row["feature"] for row in rows], _summed(rows))
+            for version, rows in found.items()
+        }
 
     def get(self, use_case: str, prediction_id: UUID) -> Explanation | None:
         """Return a prediction's explanation in whatever state it is, None when nobody asked for it."""
-        row = queries("explanations").get_explanation(self._connection, use_case=use_case, prediction_id=prediction_id)
+        row = queries("explanations").get_explanation(
+            self._connection, use_case=use_case, prediction_id=prediction_id
+        )
         return Explanation(**row) if row else None
 
     def failures(self, use_case: str, *, limit: int) -> list[Explanation]:
         """The newest predictions that could not be explained."""
         return [
-            Explanation(**row) for row in queries("explanations").failures(self._connection, use_case=use_case, limit=limit)
+            Explanation(**row)
+            for row in queries("explanations").failures(
+                self._connection, use_case=use_case, limit=limit
+            )
         ]
 
     def recent(self, use_case: str, *, limit: int) -> list[Prediction]:
         """The predictions that were made last of those that are explained."""
-        rows = queries("explanations").recent_explained(self._connection, use_case=use_case, limit=limit)
+        rows = queries("explanations").recent_explained(
+            self._connection, use_case=use_case, limit=limit
+        )
         return [Prediction(**row) for row in rows]
 
     def counts(self, use_case: str, since: datetime) -> dict[str, int]:
         """How many are in each status, of predictions made since a moment."""
-        rows = queries("explanations").count_by_status(self._connection, use_case=use_case, since=since)
+        rows = queries("explanations").count_by_status(
+            self._connection, use_case=use_case, since=since
+        )
         return {row["status"]: row["n"] for row in rows}
 
     def newest(
@@ -173,7 +223,11 @@ class ExplanationStore:
             )
         )
         features = np.array([row["features"] for row in rows], dtype=np.float64)
-        return features, np.array([row["contributions"] for row in rows]), np.array([row["weight"] for row in rows])
+        return (
+            features,
+            np.array([row["contributions"] for row in rows]),
+            np.array([row["weight"] for row in rows]),
+        )
 
 
 def _summed(rows: list[dict[str, Any]]) -> Attribution:

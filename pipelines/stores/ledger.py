@@ -25,7 +25,10 @@ class Ledger:
 
     def of(self, promotion_id: UUID) -> list[LedgerEntry]:
         """The states a promotion has been through, oldest first."""
-        return [LedgerEntry(**row) for row in queries("ledger").entries_of(self._connection, promotion_id=promotion_id)]
+        return [
+            LedgerEntry(**row)
+            for row in queries("ledger").entries_of(self._connection, promotion_id=promotion_id)
+        ]
 
     def newest(self, use_case: str) -> LedgerEntry | None:
         """The entry that says what may be served."""
@@ -34,7 +37,12 @@ class Ledger:
 
     def recent(self, use_case: str, *, limit: int = 50) -> list[LedgerEntry]:
         """The newest entries first."""
-        return [LedgerEntry(**row) for row in queries("ledger").list_entries(self._connection, use_case=use_case, limit=limit)]
+        return [
+            LedgerEntry(**row)
+            for row in queries("ledger").list_entries(
+                self._connection, use_case=use_case, limit=limit
+            )
+        ]
 
     @contextmanager
     def locked(self, use_case: str, *, within: timedelta) -> Iterator[None]:
@@ -57,7 +65,11 @@ class Ledger:
 
     def _busy(self, use_case: str, within: timedelta) -> str:
         holder = queries("ledger").lock_holder(self._connection, use_case=use_case)
-        who = f"process {holder['pid']} of role {holder['role']}" if holder else "a process that ended just now"
+        who = (
+            f"process {holder['pid']} of role {holder['role']}"
+            if holder
+            else "a process that ended just now"
+        )
         seconds = f"{within.total_seconds():.0f} s"
         return (
             f"the promotion lock of {use_case} was not free within {seconds}: PostgreSQL gave it to {who}. "
@@ -94,7 +106,10 @@ class ReplicaStore:
 
     def live(self, use_case: str) -> list[Replica]:
         """Replicas seen within 15 s."""
-        return [Replica(**row) for row in queries("ledger").live_replicas(self._connection, use_case=use_case)]
+        return [
+            Replica(**row)
+            for row in queries("ledger").live_replicas(self._connection, use_case=use_case)
+        ]
 
     def forget(self, replica: str) -> None:
         """Forget a replica that stopped on purpose."""

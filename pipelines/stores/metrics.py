@@ -21,7 +21,9 @@ class MetricStore:
         `as_of` is the moment for which the check was made.
         """
         for check_id in {metric.check_id for metric in metrics}:
-            queries("monitoring").forget_check(self._connection, use_case=use_case, check_id=check_id)
+            queries("monitoring").forget_check(
+                self._connection, use_case=use_case, check_id=check_id
+            )
         rows = [{"use_case": use_case, "as_of": as_of, **asdict(metric)} for metric in metrics]
         queries("monitoring").record_metric(self._connection, rows)
 
@@ -29,12 +31,18 @@ class MetricStore:
         """All figures of one check, newest window first."""
         return [
             Metric(**row)
-            for row in queries("monitoring").metrics_of_check(self._connection, use_case=use_case, check_id=check_id)
+            for row in queries("monitoring").metrics_of_check(
+                self._connection, use_case=use_case, check_id=check_id
+            )
         ]
 
     def history(self, use_case: str, *, training: bool) -> list[dict[str, Any]]:
         """A week of window_end, feature and excess, the PSI above what no drift shows: of each window's last check."""
-        return list(queries("monitoring").psi_history(self._connection, use_case=use_case, training=training))
+        return list(
+            queries("monitoring").psi_history(
+                self._connection, use_case=use_case, training=training
+            )
+        )
 
     def days(self, use_case: str) -> list[dict[str, Any]]:
         """A month of day, f1 and estimated_f1, of all versions together; None where nothing is known."""

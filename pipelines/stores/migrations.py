@@ -27,22 +27,31 @@ def migrate(settings: Settings) -> None:
     config = Config()
     config.set_main_option("script_location", str(settings.root / "sql" / "migrations"))
     connect(settings).close()  # says what is wrong with the URL without repeating it
-    engine = sqlalchemy.create_engine(settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = sqlalchemy.create_engine(
+        settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    )
     with engine.begin() as connection:
-        connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('sixgate.migrate'))"))
+        connection.execute(
+            sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('sixgate.migrate'))")
+        )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     engine.dispose()
     with connect(settings) as connection:
         first = datetime.now(UTC).date() - timedelta(days=PARTITIONS_BEHIND)
-        connection.execute("SELECT ensure_partitions(%s, %s)", (first, PARTITIONS_BEHIND + PARTITIONS_AHEAD + 1))
+        connection.execute(
+            "SELECT ensure_partitions(%s, %s)", (first, PARTITIONS_BEHIND + PARTITIONS_AHEAD + 1)
+        )
         contracts, faults = read_each(settings.reference, read_contract)
         for contract in contracts:
             create_view(connection, contract)
         for fault in faults.values():
             print(f"no view of predictions: {fault}", file=sys.stderr)
         if not grant(connection):
-            print("the roles of sql/roles.sql are not there: every process signs in as the schema's owner", file=sys.stderr)
+            print(
+                "the roles of sql/roles.sql are not there: every process signs in as the schema's owner",
+                file=sys.stderr,
+            )
 
 
 def create_view(connection: psycopg.Connection[dict[str, object]], contract: Contract) -> None:
@@ -57,7 +66,12 @@ def create_view(connection: psycopg.Connection[dict[str, object]], contract: Con
         sql.SQL(
             "CREATE VIEW {} AS SELECT scored_at, prediction_id, transaction_id, entity_key, event_time, model_version, score,"
             " predicted_label, threshold, {} FROM prediction_logs WHERE use_case = {} AND contract_hash = {}"
-        ).format(view, sql.SQL(", ").join(features), sql.Literal(contract.use_case), sql.Literal(contract.hash))
+        ).format(
+            view,
+            sql.SQL(", ").join(features),
+            sql.Literal(contract.use_case),
+            sql.Literal(contract.hash),
+        )
     )
 
 
@@ -65,6 +79,8 @@ if __name__ == "__main__":
     try:
         settings = Settings.load()
         migrate(settings)
-        keep_valid(settings.reference, settings.policy_overlay, settings.last_valid, settings.use_cases)
+        keep_valid(
+            settings.reference, settings.policy_overlay, settings.last_valid, settings.use_cases
+        )
     except (SixgateError, psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
         sys.exit(f"schema: {' '.join(str(error).split())}")

@@ -80,7 +80,9 @@ class ModelRegistry:
 
     def find(self, use_case: str, run_id: str) -> Registered | None:
         """What a lifecycle run has registered already, so that a retried step registers nothing twice."""
-        found = self._client.search_model_versions(f"name = '{use_case}' AND tag.`{RUN_TAG}` = '{run_id}'")
+        found = self._client.search_model_versions(
+            f"name = '{use_case}' AND tag.`{RUN_TAG}` = '{run_id}'"
+        )
         return Registered(found[0].run_id, int(found[0].version)) if found else None
 
     def register(
@@ -97,8 +99,12 @@ class ModelRegistry:
         data: tuple[Input, ...],
     ) -> Registered:
         """Log an MLflow run with its datasets and all that was tried, and register the model it made."""
-        experiment = mlflow.set_experiment(use_case)  # of two runs that make it at once, only one has it set
-        with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=run_id, tags={RUN_TAG: run_id, **tags}) as run:
+        experiment = mlflow.set_experiment(
+            use_case
+        )  # of two runs that make it at once, only one has it set
+        with mlflow.start_run(
+            experiment_id=experiment.experiment_id, run_name=run_id, tags={RUN_TAG: run_id, **tags}
+        ) as run:
             mlflow.log_params(account.params)
             mlflow.log_metrics(account.metrics)
             for name, figure in account.figures.items():
@@ -123,9 +129,14 @@ class ModelRegistry:
 
     def _log_below(self, experiment_id: str, parent: str, runs: tuple[Nested, ...]) -> None:
         for nested in runs:
-            run = self._client.create_run(experiment_id, run_name=nested.name, tags={MLFLOW_PARENT_RUN_ID: parent})
+            run = self._client.create_run(
+                experiment_id, run_name=nested.name, tags={MLFLOW_PARENT_RUN_ID: parent}
+            )
             params = [Param(name, str(value)) for name, value in nested.params.items()]
-            metrics = [Metric(name, value, run.info.start_time, 0) for name, value in nested.metrics.items()]
+            metrics = [
+                Metric(name, value, run.info.start_time, 0)
+                for name, value in nested.metrics.items()
+            ]
             self._client.log_batch(run.info.run_id, metrics=metrics, params=params)
             self._log_below(experiment_id, run.info.run_id, nested.below)
             self._client.set_terminated(run.info.run_id)
@@ -142,7 +153,9 @@ class ModelRegistry:
 
     def attach(self, use_case: str, version: int, name: str, content: bytes) -> None:
         """Lay one more file beside those of a version."""
-        model_id = self._client.get_model_version(use_case, str(version)).source.rpartition("/")[2]  # models:/m-…
+        model_id = self._client.get_model_version(use_case, str(version)).source.rpartition("/")[
+            2
+        ]  # models:/m-…
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / name).write_bytes(content)
             self._client.log_model_artifact(model_id, str(Path(folder) / name))
@@ -173,8 +186,12 @@ class ModelRegistry:
 
 def _log_input(name: str, data: Input, columns: tuple[str, ...], label: str) -> None:
     schema = Schema([ColSpec("double", column) for column in columns] + [ColSpec("integer", label)])
-    dataset = MetaDataset(LocalArtifactDatasetSource(str(data.path)), name=name, digest=data.digest, schema=schema)
+    dataset = MetaDataset(
+        LocalArtifactDatasetSource(str(data.path)), name=name, digest=data.digest, schema=schema
+    )
     try:
         mlflow.log_input(dataset, data.context, data.tags)
-    except MlflowException:  # two runs that log the same data at once: it fails for one of them, and is there then
+    except (
+        MlflowException
+    ):  # two runs that log the same data at once: it fails for one of them, and is there then
         mlflow.log_input(dataset, data.context, data.tags)

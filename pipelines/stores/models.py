@@ -21,7 +21,9 @@ class ModelStore:
     def record_contract(self, contract: Contract) -> None:
         """Keep a contract's body under its hash."""
         body = Jsonb(msgspec.to_builtins(contract))
-        queries("models").record_contract(self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body)
+        queries("models").record_contract(
+            self._connection, contract_hash=contract.hash, use_case=contract.use_case, body=body
+        )
 
     def contract(self, contract_hash: str, current: Contract) -> Contract:
         """The contract under which something was logged: the current one, or a former one, of which models are kept.
@@ -37,16 +39,22 @@ class ModelStore:
         found = queries("models").get_contract(self._connection, contract_hash=contract_hash)
         return msgspec.convert(found, Contract) if found else None
 
-    def record(self, *, metrics: dict[str, float], profile: Reference | None = None, **model: Any) -> None:
+    def record(
+        self, *, metrics: dict[str, float], profile: Reference | None = None, **model: Any
+    ) -> None:
         """Keep a model version with what it was trained on; one per run."""
         described = Jsonb(msgspec.to_builtins(profile)) if profile else None
-        queries("models").record_model(self._connection, metrics=Jsonb(metrics), profile=described, **model)
+        queries("models").record_model(
+            self._connection, metrics=Jsonb(metrics), profile=described, **model
+        )
 
     def get(self, use_case: str, version: int) -> ModelRecord:
         """Return a version, or raise EvidenceError."""
         row = queries("models").get_model(self._connection, use_case=use_case, version=version)
         if row is None:
-            raise EvidenceError(f"{use_case} has no model version {version}: see `sixgate ledger --use-case {use_case}`")
+            raise EvidenceError(
+                f"{use_case} has no model version {version}: see `sixgate ledger --use-case {use_case}`"
+            )
         return ModelRecord(**row)
 
     def of_run(self, use_case: str, run_id: str) -> ModelRecord | None:

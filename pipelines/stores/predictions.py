@@ -40,13 +40,20 @@ class PredictionLog:
         try:
             scored_at = time_of(prediction_id)
         except OverflowError as error:
-            raise UnknownPrediction(f"no prediction has the id {prediction_id}: take it from an answer") from error
+            raise UnknownPrediction(
+                f"no prediction has the id {prediction_id}: take it from an answer"
+            ) from error
         row = queries("predictions").get_prediction(
             self._connection, use_case=use_case, prediction_id=prediction_id, scored_at=scored_at
         )
         if row is None:
             raise UnknownPrediction(f"no prediction {prediction_id} of {use_case} is logged")
-        return Prediction(**{**row, "features": [math.nan if value is None else value for value in row["features"]]})
+        return Prediction(
+            **{
+                **row,
+                "features": [math.nan if value is None else value for value in row["features"]],
+            }
+        )
 
     def newest(self, use_case: str, contract_hash: str, *, limit: int) -> NDArray[np.float64]:
         """Features (n, columns) of the newest predictions under a contract, NaN where missing."""
@@ -56,7 +63,14 @@ class PredictionLog:
         return np.array([row["features"] for row in found], dtype=np.float64)
 
     def sample(
-        self, use_case: str, contract_hash: str, start: datetime, end: datetime, *, limit: int, of: int
+        self,
+        use_case: str,
+        contract_hash: str,
+        start: datetime,
+        end: datetime,
+        *,
+        limit: int,
+        of: int,
     ) -> NDArray[np.float64]:
         """Features (n, columns) of at most `limit` predictions of a window that holds about so many; NaN where missing.
 
@@ -71,7 +85,10 @@ class PredictionLog:
     def matured(self, use_case: str, window_start: datetime, matured_before: datetime) -> int:
         """Count labelled predictions whose event time lies in the window."""
         count = queries("predictions").count_matured(
-            self._connection, use_case=use_case, window_start=window_start, matured_before=matured_before
+            self._connection,
+            use_case=use_case,
+            window_start=window_start,
+            matured_before=matured_before,
         )
         return int(count)
 

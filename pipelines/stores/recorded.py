@@ -27,7 +27,9 @@ def recorded(connection: Connection, folder: Path, *, version: Any, fault: UseCa
         raise fault
     contract = _contract(connection, folder, int(version or now.version), fault)
     policy, source = _policy(connection, name)
-    return UseCase(name, folder, contract, policy, fault=fault, instead=f"The rollback uses {source}")
+    return UseCase(
+        name, folder, contract, policy, fault=fault, instead=f"The rollback uses {source}"
+    )
 
 
 def _contract(connection: Connection, folder: Path, version: int, fault: UseCaseError) -> Contract:
@@ -47,4 +49,6 @@ def _policy(connection: Connection, name: str) -> tuple[Policy, str]:
         source = f"the policy of decision {decision.id}"
         with contextlib.suppress(UseCaseError):
             return parse_policy(decision.policy, use_case=name, file=source), source
-    return parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy"), "the built-in policy"
+    return parse_policy(
+        DEFAULT_POLICY, use_case=name, file="the built-in policy"
+    ), "the built-in policy"

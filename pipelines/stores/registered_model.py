@@ -16,7 +16,9 @@ class Replay:
     def __init__(self, settings: Settings, model: ModelRecord, contract: Contract) -> None:
         with Production.of(settings) as production:
             files = production.fetch(model.use_case, model.version)
-        self.bundle, self._scorer = prove(files, contract, version=model.version, named=model.digest)
+        self.bundle, self._scorer = prove(
+            files, contract, version=model.version, named=model.digest
+        )
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated scores (n,) of features (n, columns)."""

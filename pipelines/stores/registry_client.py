@@ -17,7 +17,9 @@ ALIAS, CHALLENGER = "production", "staging"  # what serves, and the candidate th
 class Production:
     """The registry as a reader: which version an alias names, and a version's serving files."""
 
-    def __init__(self, tracking_uri: str, *, user: str = "", password: str = "", timeout: float = 10) -> None:
+    def __init__(
+        self, tracking_uri: str, *, user: str = "", password: str = "", timeout: float = 10
+    ) -> None:
         auth = httpx.BasicAuth(user, password) if user else None
         self._client = httpx.Client(base_url=tracking_uri, auth=auth, timeout=timeout)
 
@@ -30,8 +32,14 @@ class Production:
     def version(self, use_case: str, alias: str = ALIAS) -> int | None:
         """The version an alias names, None when there is no such alias yet; httpx.HTTPError when MLflow is away."""
         # The route that asks for one alias answers 403 to a reader while there is no such model, as if it were forbidden.
-        answer = self._client.get("/api/2.0/mlflow/registered-models/search", params={"filter": f"name = '{use_case}'"})
-        aliases = [each for model in _json(answer).get("registered_models", ()) for each in model.get("aliases", ())]
+        answer = self._client.get(
+            "/api/2.0/mlflow/registered-models/search", params={"filter": f"name = '{use_case}'"}
+        )
+        aliases = [
+            each
+            for model in _json(answer).get("registered_models", ())
+            for each in model.get("aliases", ())
+        ]
         return next((int(each["version"]) for each in aliases if each["alias"] == alias), None)
 
     def fetch(self, use_case: str, version: int, names: Sequence[str] = FILES) -> dict[str, bytes]:
@@ -66,12 +74,15 @@ class Production:
 
     def _folder(self, use_case: str, version: int) -> str:
         answer = self._client.get(
-            "/api/2.0/mlflow/model-versions/get-download-uri", params={"name": use_case, "version": str(version)}
+            "/api/2.0/mlflow/model-versions/get-download-uri",
+            params={"name": use_case, "version": str(version)},
         )
         uri = str(_json(answer)["artifact_uri"])
         scheme, _, path = uri.partition(":/")
         if scheme != "mlflow-artifacts":
-            raise ModelRejected(f"{use_case} version {version} lies at {uri}: start MLflow with --serve-artifacts")
+            raise ModelRejected(
+                f"{use_case} version {version} lies at {uri}: start MLflow with --serve-artifacts"
+            )
         return path.strip("/")
 
     def _file(self, path: str) -> bytes:

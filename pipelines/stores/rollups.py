@@ -42,9 +42,13 @@ class RollupStore:
         """Add counts, in the caller's transaction."""
         features, scores = rollup.features(), rollup.scores()
         for columns in (features, scores):
-            columns["buckets"] = [EPOCH + timedelta(microseconds=micros) for micros in columns["buckets"]]
+            columns["buckets"] = [
+                EPOCH + timedelta(microseconds=micros) for micros in columns["buckets"]
+            ]
         if features["counts"]:
-            queries("monitoring").add_features(self._connection, use_case=use_case, baseline=baseline, **features)
+            queries("monitoring").add_features(
+                self._connection, use_case=use_case, baseline=baseline, **features
+            )
         if scores["counts"]:
             queries("monitoring").add_scores(self._connection, use_case=use_case, **scores)
 
@@ -53,13 +57,26 @@ class RollupStore:
     ) -> None:  # fmt: skip
         """Count what the labels say that came between two transactions, of predictions since a moment and of new ones."""
         queries("monitoring").add_outcomes(
-            self._connection, use_case=use_case, begin=begin, end=end, since=since, step=step.total_seconds(), edges=edges
+            self._connection,
+            use_case=use_case,
+            begin=begin,
+            end=end,
+            since=since,
+            step=step.total_seconds(),
+            edges=edges,
         )
 
-    def move(self, use_case: str, baseline: str, step: timedelta, watermark: str, *, ahead: int | None) -> None:
+    def move(
+        self, use_case: str, baseline: str, step: timedelta, watermark: str, *, ahead: int | None
+    ) -> None:
         """Say up to where everything is counted, and how many of it came from the future; None when nothing came."""
         queries("monitoring").move_watermark(
-            self._connection, use_case=use_case, baseline=baseline, step=step, logged_xid=watermark, ahead=ahead
+            self._connection,
+            use_case=use_case,
+            baseline=baseline,
+            step=step,
+            logged_xid=watermark,
+            ahead=ahead,
         )
 
     def features(
@@ -67,11 +84,17 @@ class RollupStore:
     ) -> list[tuple[datetime, str, list[int], list[int]]]:
         """Bucket, feature, bins and their counts, of a window's buckets."""
         rows = queries("monitoring").read_features(
-            self._connection, use_case=use_case, baseline=baseline, window_start=window_start, window_end=window_end
+            self._connection,
+            use_case=use_case,
+            baseline=baseline,
+            window_start=window_start,
+            window_end=window_end,
         )
         return [(row["bucket"], row["feature"], row["bins"], row["counts"]) for row in rows]
 
-    def scores(self, use_case: str, window_start: datetime, window_end: datetime) -> dict[int, ScoreCounts]:
+    def scores(
+        self, use_case: str, window_start: datetime, window_end: datetime
+    ) -> dict[int, ScoreCounts]:
         """How the scores of a window lie, by model version."""
         rows = queries("monitoring").read_scores(
             self._connection, use_case=use_case, window_start=window_start, window_end=window_end
@@ -79,7 +102,11 @@ class RollupStore:
         found: dict[int, ScoreCounts] = {}
         for row in rows:
             counts = found.setdefault(row["model_version"], ScoreCounts.empty())
-            counts.sums[row["label"] + 1, row["predicted_label"], row["bin"]] = row["n"], row["score"], row["square"]
+            counts.sums[row["label"] + 1, row["predicted_label"], row["bin"]] = (
+                row["n"],
+                row["score"],
+                row["square"],
+            )
         return found
 
     def ahead(self, use_case: str) -> int:

@@ -15,7 +15,9 @@ from pipelines.rules.use_case.contract import Contract
 TIMEOUT = 120  # seconds
 
 
-def run_trial(contract: Contract, files: Mapping[str, bytes], requests: list[dict[str, object]]) -> ServingTrial:
+def run_trial(
+    contract: Contract, files: Mapping[str, bytes], requests: list[dict[str, object]]
+) -> ServingTrial:
     """Let the server's own code load and prove the files and answer the requests; ModelRejected says why it would not.
 
     A process that is killed or too slow raises something else, as it may do better when tried again.
@@ -31,5 +33,7 @@ def run_trial(contract: Contract, files: Mapping[str, bytes], requests: list[dic
     if done.returncode == REFUSED:
         raise ModelRejected(f"the server does not take the model: {said}")
     if done.returncode:
-        raise RuntimeError(f"the trial ended with {done.returncode} and said: {done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"the trial ended with {done.returncode} and said: {done.stderr[-2000:]}"
+        )
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=ServingTrial)

@@ -31,7 +31,9 @@ EVIDENTLY = (
 def create_app(settings: Settings) -> FastAPI:
     """Build the app; nothing connects before a request comes."""
     app = FastAPI(title="Sixgate drift", docs_url=None, redoc_url=None, openapi_url=None)
-    templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
     access = Access(settings, "drift_detection")
     ConnectionDep = Annotated[Connection, Depends(database(settings))]
 
@@ -45,7 +47,9 @@ def create_app(settings: Settings) -> FastAPI:
         """Show one use case."""
         access.require(user, use_case, "GET")
         metrics = MetricStore(connection)
-        policy = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid).policy
+        policy = read_in_force(
+            settings.reference, use_case, settings.policy_overlay, settings.last_valid
+        ).policy
         figures = metrics.latest(use_case)
         shown = view(
             alerts=AlertStore(connection).recent(use_case, limit=SHOWN_ALERTS), figures=figures,
@@ -53,7 +57,9 @@ def create_app(settings: Settings) -> FastAPI:
             history=metrics.history(use_case, training=policy.drift.reference == "training"),
         )  # fmt: skip
         may = access.allowed(user, use_case, "POST")
-        text = templates.get_template("page.html").render(use_case=use_case, use_cases=access.visible(user), may=may, **shown)
+        text = templates.get_template("page.html").render(
+            use_case=use_case, use_cases=access.visible(user), may=may, **shown
+        )
         return HTMLResponse(text, headers=HEADERS)
 
     @app.get("/{use_case}/reports/{name}")
@@ -66,7 +72,11 @@ def create_app(settings: Settings) -> FastAPI:
             content = Artifacts.of(settings, use_case).read_report(name)
         except EvidenceError as error:
             raise HTTPException(404, str(error)) from error
-        headers = {"Content-Encoding": "gzip", "Content-Security-Policy": EVIDENTLY, "X-Content-Type-Options": "nosniff"}
+        headers = {
+            "Content-Encoding": "gzip",
+            "Content-Security-Policy": EVIDENTLY,
+            "X-Content-Type-Options": "nosniff",
+        }
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
     @app.post("/{use_case}/alerts/{alert_id}/acknowledge")
@@ -77,7 +87,9 @@ def create_app(settings: Settings) -> FastAPI:
         """Note that the user knows of an alert."""
         access.require_own_form(request, user, use_case)
         try:
-            AlertStore(connection).acknowledge(use_case, alert_id, user.get_name(), comment.strip() or None)
+            AlertStore(connection).acknowledge(
+                use_case, alert_id, user.get_name(), comment.strip() or None
+            )
         except EvidenceError as error:
             raise HTTPException(409, str(error)) from error
         return RedirectResponse("../../", status_code=303)

@@ -11,7 +11,13 @@ class DriftPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not typed he
 
     name = "sixgate_drift_page"
     external_views = [  # noqa: RUF012  # Airflow's own way
-        {"name": "Drift", "href": "sixgate/drift/", "destination": "nav", "category": "browse", "url_route": "sixgate-drift"}
+        {
+            "name": "Drift",
+            "href": "sixgate/drift/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "sixgate-drift",
+        }
     ]
 
     @cached_property
@@ -20,4 +26,10 @@ class DriftPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not typed he
         from drift_page.app import create_app
         from pipelines.settings import Settings
 
-        return [{"app": create_app(Settings.load()), "url_prefix": "/sixgate/drift", "name": "Sixgate drift"}]
+        return [
+            {
+                "app": create_app(Settings.load()),
+                "url_prefix": "/sixgate/drift",
+                "name": "Sixgate drift",
+            }
+        ]

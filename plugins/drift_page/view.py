@@ -7,7 +7,13 @@ from typing import Any
 from pipelines.records import Alert, Metric
 
 CELL, ROW, LEFT, HEIGHT, WIDTH = 6, 18, 190, 120, 760
-SHADES = ((0.0, "#eef3f8"), (0.05, "#fbe5c8"), (0.1, "#f5b27a"), (0.25, "#e2703a"), (1.0, "#b3261e"))  # PSI above no drift
+SHADES = (
+    (0.0, "#eef3f8"),
+    (0.05, "#fbe5c8"),
+    (0.1, "#f5b27a"),
+    (0.25, "#e2703a"),
+    (1.0, "#b3261e"),
+)  # PSI above no drift
 LINES = (("f1", "realised F1", "#1565c0"), ("estimated_f1", "estimated F1", "#90b8e8"))
 
 
@@ -24,7 +30,11 @@ def view(
         "alerts": alerts,
         "window": next((m for m in figures if m.metric == "drift_share"), None),
         "features": _features(figures, version),
-        "scores": [m for m in figures if not m.feature and not m.metric.endswith(("drift_share", "drifted"))],
+        "scores": [
+            m
+            for m in figures
+            if not m.feature and not m.metric.endswith(("drift_share", "drifted"))
+        ],
         "heat": _heat(history),
         "chart": _chart(days),
     }
@@ -50,7 +60,10 @@ def _heat(history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     if len(ends) < 2:
         return None
     names = sorted({row["feature"] for row in history})
-    at, of = {end: number for number, end in enumerate(ends)}, {name: number for number, name in enumerate(names)}
+    at, of = (
+        {end: number for number, end in enumerate(ends)},
+        {name: number for number, name in enumerate(names)},
+    )
     cells = [
         {
             "x": LEFT + at[row["window_end"]] * CELL, "y": of[row["feature"]] * ROW, "fill": shade(row["excess"]),
@@ -68,7 +81,9 @@ def _heat(history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 def shade(excess: float) -> str:
     """The colour of a PSI above what no drift shows."""
-    return next(colour for limit, colour in reversed(SHADES) if excess >= limit or limit == SHADES[0][0])
+    return next(
+        colour for limit, colour in reversed(SHADES) if excess >= limit or limit == SHADES[0][0]
+    )
 
 
 def _chart(days: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -85,5 +100,14 @@ def _chart(days: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
                 parts.append([])
             else:
                 parts[-1].append(f"{LEFT + number * step:.1f},{HEIGHT * (1 - float(row[key])):.1f}")
-        lines.append({"title": title, "colour": colour, "parts": [" ".join(part) for part in parts if part]})
-    return {"lines": lines, "width": WIDTH, "height": HEIGHT, "left": LEFT, "first": dates[0], "last": dates[-1]}
+        lines.append(
+            {"title": title, "colour": colour, "parts": [" ".join(part) for part in parts if part]}
+        )
+    return {
+        "lines": lines,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "first": dates[0],
+        "last": dates[-1],
+    }

@@ -30,7 +30,9 @@ SHOWN = 20
 def create_app(settings: Settings) -> FastAPI:
     """Build the app; nothing connects before a request comes."""
     app = FastAPI(title="Sixgate explanations", docs_url=None, redoc_url=None, openapi_url=None)
-    templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
     access = Access(settings, "batch_explanation")
     ConnectionDep = Annotated[Connection, Depends(database(settings))]
 
@@ -38,7 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
         return HTMLResponse(templates.get_template(template).render(**shown), headers=HEADERS)
 
     def in_force(use_case: str) -> UseCase:
-        return read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
+        return read_in_force(
+            settings.reference, use_case, settings.policy_overlay, settings.last_valid
+        )
 
     @app.get("/")
     def index(user: GetUserDep) -> RedirectResponse:
@@ -62,21 +66,34 @@ def create_app(settings: Settings) -> FastAPI:
         )  # fmt: skip
 
     @app.get("/{use_case}/find")
-    def find(use_case: str, user: GetUserDep, prediction: Annotated[UUID, Query()]) -> RedirectResponse:
+    def find(
+        use_case: str, user: GetUserDep, prediction: Annotated[UUID, Query()]
+    ) -> RedirectResponse:
         """Lead to a prediction that was typed in."""
         access.require(user, use_case, "GET")
         return RedirectResponse(f"predictions/{prediction}", status_code=303)
 
     @app.get("/{use_case}/predictions/{prediction_id}")
-    def explain(use_case: str, prediction_id: UUID, user: GetUserDep, connection: ConnectionDep) -> HTMLResponse:
+    def explain(
+        use_case: str, prediction_id: UUID, user: GetUserDep, connection: ConnectionDep
+    ) -> HTMLResponse:
         """Show why one prediction came out as it did."""
         access.require(user, use_case, "GET")
         prediction = _prediction(connection, use_case, prediction_id)
         known = ExplanationStore(connection).get(use_case, prediction_id)
-        contract = ModelStore(connection).contract(prediction.contract_hash, in_force(use_case).contract)
+        contract = ModelStore(connection).contract(
+            prediction.contract_hash, in_force(use_case).contract
+        )
         shown = prediction_view(contract, prediction, known)
         may = access.allowed(user, use_case, "POST")
-        return page("prediction.html", use_case=use_case, prediction=prediction, known=known, may=may, **shown)
+        return page(
+            "prediction.html",
+            use_case=use_case,
+            prediction=prediction,
+            known=known,
+            may=may,
+            **shown,
+        )
 
     @app.post("/{use_case}/predictions/{prediction_id}/ask")
     def ask(
@@ -99,7 +116,9 @@ def create_app(settings: Settings) -> FastAPI:
             content = Artifacts.of(settings, use_case).read_report(name)
         except EvidenceError as error:
             raise HTTPException(404, str(error)) from error
-        return Response(content, media_type="image/png", headers=HEADERS | {"X-Content-Type-Options": "nosniff"})
+        return Response(
+            content, media_type="image/png", headers=HEADERS | {"X-Content-Type-Options": "nosniff"}
+        )
 
     return app
 

@@ -23,4 +23,10 @@ class ExplanationPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not ty
         from explanation_page.app import create_app
         from pipelines.settings import Settings
 
-        return [{"app": create_app(Settings.load()), "url_prefix": "/sixgate/explanations", "name": "Sixgate explanations"}]
+        return [
+            {
+                "app": create_app(Settings.load()),
+                "url_prefix": "/sixgate/explanations",
+                "name": "Sixgate explanations",
+            }
+        ]

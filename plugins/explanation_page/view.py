@@ -30,20 +30,33 @@ def overview(
     return {"counts": counts, "versions": versions}
 
 
-def prediction_view(contract: Contract, prediction: Prediction, known: Explanation | None) -> dict[str, Any]:
+def prediction_view(
+    contract: Contract, prediction: Prediction, known: Explanation | None
+) -> dict[str, Any]:
     """A bar for each feature, the ones that moved the score most first; none while there is no explanation."""
     found: list[Reason] = []
     if known and known.status == "COMPLETED":
-        found = reasons(contract, prediction.contract_hash, prediction.features, known.contributions or [])
+        found = reasons(
+            contract, prediction.contract_hash, prediction.features, known.contributions or []
+        )
     most = max((abs(reason.contribution) for reason in found), default=0.0) or 1.0
-    bars = [{"reason": reason, "width": round(WIDTH * abs(reason.contribution) / most, 1)} for reason in found]
-    total = (known.base_value or 0.0) + sum(reason.contribution for reason in found) if known else 0.0
+    bars = [
+        {"reason": reason, "width": round(WIDTH * abs(reason.contribution) / most, 1)}
+        for reason in found
+    ]
+    total = (
+        (known.base_value or 0.0) + sum(reason.contribution for reason in found) if known else 0.0
+    )
     return {"bars": bars, "width": WIDTH, "total": total}
 
 
-def _features(columns: Sequence[str], sums: Attribution, training: Reference | None) -> list[dict[str, Any]]:
+def _features(
+    columns: Sequence[str], sums: Attribution, training: Reference | None
+) -> list[dict[str, Any]]:
     """Mean |contribution| and its share, beside training's share where that is known."""
-    moved = shift(sums, training.importance, columns, trained=training.explained) if training else None
+    moved = (
+        shift(sums, training.importance, columns, trained=training.explained) if training else None
+    )
     mean = sums.mean
     largest = float(mean.max()) or 1.0
     rows = [

@@ -31,7 +31,9 @@ class RequestGuard:
     def __init__(self, app: ASGIApp, *, base_url: str) -> None:
         self._app = app
         address = urlsplit(base_url)
-        self._own = address.netloc.lower()  # host and port that browsers know, where a proxy passes on another one
+        self._own = (
+            address.netloc.lower()
+        )  # host and port that browsers know, where a proxy passes on another one
         self._path = address.path.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,14 +45,19 @@ class RequestGuard:
             if "cookie" in Headers(scope=scope):
                 # Answered here, a session that does not hold would get a cookie from Airflow, which names the path.
                 raise HTTPException(404, NOT_HERE)
-            if scope["path"] == "/favicon.ico":  # browsers ask for it beside the path, and would report a 404
+            if (
+                scope["path"] == "/favicon.ico"
+            ):  # browsers ask for it beside the path, and would report a 404
                 await _answer(send, 204, b"image/x-icon", b"")
                 return
             if not FOR_PROGRAMS.fullmatch(f"{scope['method']} {scope['path']}"):
                 await _answer(send, 404, b"text/plain; charset=utf-8", f"{NOT_HERE}\n".encode())
                 return
             path = self._path + scope["path"]
-            scope, send = {**scope, "path": path, "raw_path": path.encode()}, _without_locations(send)
+            scope, send = (
+                {**scope, "path": path, "raw_path": path.encode()},
+                _without_locations(send),
+            )
         refused = why_refused(scope["method"], scope["path"], Headers(scope=scope), own=self._own)
         if refused is None:
             await self._app(scope, receive, lambda message: send(_unframed(message)))
@@ -68,7 +75,10 @@ def why_refused(method: str, path: str, headers: Headers, *, own: str) -> str | 
     if method in READS:
         return None
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() not in {headers.get("host", "").lower(), own} - {""}:
+    if origin is not None and urlsplit(origin).netloc.lower() not in {
+        headers.get("host", "").lower(),
+        own,
+    } - {""}:
         return f"a page of {origin} may change nothing here"
     if headers.get("sec-fetch-site") not in OWN_PAGES:
         return "a page of another origin may change nothing here"
@@ -82,7 +92,11 @@ def _without_locations(send: Send) -> Send:
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in (b"location", b"set-cookie")]
+            kept = [
+                pair
+                for pair in message.get("headers", ())
+                if pair[0].lower() not in (b"location", b"set-cookie")
+            ]
             message = {**message, "headers": kept}
         await send(message)
 

@@ -25,7 +25,11 @@ def producer_of(asset_id: str) -> str | None:
         number = NUMBER.validate_python(asset_id)
     except ValidationError:
         return None
-    wanted = select(TaskOutletAssetReference.dag_id).where(TaskOutletAssetReference.asset_id == number).distinct()
+    wanted = (
+        select(TaskOutletAssetReference.dag_id)
+        .where(TaskOutletAssetReference.asset_id == number)
+        .distinct()
+    )
     with create_session() as session:
         producers = list(session.scalars(wanted.limit(2)))
     return producers[0] if len(producers) == 1 else None

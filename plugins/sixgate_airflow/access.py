@@ -14,7 +14,8 @@ from pipelines.use_case import chosen
 
 # For pages of ours, which load nothing from anywhere else.
 POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'self'; base-uri 'none'"
 )
 HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
 
@@ -29,7 +30,9 @@ class Access:
         """Whether the user may see (GET) or run (POST) the DAG."""
         details = DagDetails(id=f"{use_case}_{self._kind}")
         return bool(
-            get_auth_manager().is_authorized_dag(method=method, access_entity=DagAccessEntity.RUN, details=details, user=user)
+            get_auth_manager().is_authorized_dag(
+                method=method, access_entity=DagAccessEntity.RUN, details=details, user=user
+            )
         )
 
     def require(self, user: Any, use_case: str, method: str) -> None:
@@ -37,7 +40,10 @@ class Access:
         if use_case not in chosen(self._settings.reference, self._settings.use_cases):
             raise HTTPException(404, f"there is no use case {use_case!r}")
         if not self.allowed(user, use_case, method):
-            raise HTTPException(403, f"you may not {'see' if method == 'GET' else 'run'} the DAG {use_case}_{self._kind}")
+            raise HTTPException(
+                403,
+                f"you may not {'see' if method == 'GET' else 'run'} the DAG {use_case}_{self._kind}",
+            )
 
     def require_own_form(self, request: Request, user: Any, use_case: str) -> None:
         """The same for what a form of ours sends; another origin's is refused, as the request guard does for every route."""

@@ -39,7 +39,9 @@ def every_policy() -> list[Policy]:
     The built-in policy stands for one that can't be read, so that no row is deleted for want of it.
     """
     in_force, invalid = read_each(REFERENCE, _in_force, ALL)
-    built_in = [parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy") for name in invalid]
+    built_in = [
+        parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy") for name in invalid
+    ]
     return [use_case.policy for use_case in in_force] + built_in
 
 
@@ -55,7 +57,9 @@ def faults() -> dict[str, UseCaseError]:
 def _in_force(folder: Path) -> UseCase:
     over = os.environ.get("SIXGATE_POLICY_OVERLAY")
     home = Path(os.environ.get("SIXGATE_HOME") or ROOT / ".sixgate")
-    return read_in_force(folder.parent, folder.name, Path(over) if over else None, home / "policies")
+    return read_in_force(
+        folder.parent, folder.name, Path(over) if over else None, home / "policies"
+    )
 
 
 def _only() -> str:

@@ -36,7 +36,9 @@ class NotifyOperator(BaseOperator):  # type: ignore[misc]  # Airflow is not type
         if told:
             self.process.run(context, {"told": told})
         if failed:
-            raise AirflowException("; ".join(f"{target} was not told: {why}" for target, why in failed.items()))
+            raise AirflowException(
+                "; ".join(f"{target} was not told: {why}" for target, why in failed.items())
+            )
         return len(told)
 
     def on_kill(self) -> None:
@@ -77,7 +79,9 @@ class WebhookNotifier(BaseNotifier):  # type: ignore[misc]
         headers = {"Authorization": f"Bearer {at.password}"} if at.password else {}
         content = {"subject": self.subject, "text": self.text}
         try:
-            answer = httpx.post(f"{host}{port}{path}", json=content, headers=headers, timeout=TIMEOUT)
+            answer = httpx.post(
+                f"{host}{port}{path}", json=content, headers=headers, timeout=TIMEOUT
+            )
         except httpx.HTTPError as error:
             raise AirflowException(f"{at.host} did not answer: {type(error).__name__}") from None
         if not answer.is_success:
@@ -102,13 +106,22 @@ def notifier(target: str, subject: str, text: str) -> BaseNotifier:
 
         to = connection.extra_dejson.get("to")
         if not to:
-            raise AirflowException(f'connection {target}: its extra names nobody: write {{"to": "ops@example.com"}}')
-        return SmtpNotifier(to=to, subject=subject, html_content=f"<pre>{html.escape(text)}</pre>", smtp_conn_id=target)
+            raise AirflowException(
+                f'connection {target}: its extra names nobody: write {{"to": "ops@example.com"}}'
+            )
+        return SmtpNotifier(
+            to=to,
+            subject=subject,
+            html_content=f"<pre>{html.escape(text)}</pre>",
+            smtp_conn_id=target,
+        )
     if kind == "slackwebhook":
         from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
         return SlackWebhookNotifier(slack_webhook_conn_id=target, text=f"*{subject}*\n{text}")
-    raise AirflowException(f"connection {target} is of type {kind!r}: news goes to smtp, slackwebhook and http")
+    raise AirflowException(
+        f"connection {target} is of type {kind!r}: news goes to smtp, slackwebhook and http"
+    )
 
 
 def notify(policy: Policy) -> NotifyOperator:

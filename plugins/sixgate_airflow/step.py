@@ -69,7 +69,9 @@ class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow 
         """Run the step and return its result."""
         result = self.process.run(context, self.take)
         if self.branch:
-            context["ti"].xcom_push(key="return_value", value=result)  # branching ends the task by raising
+            context["ti"].xcom_push(
+                key="return_value", value=result
+            )  # branching ends the task by raising
             self.do_branch(context, result["next"])
         return result
 
@@ -115,11 +117,15 @@ class StepProcess:
     def run(self, context: Context, take: dict[str, Any]) -> Any:
         """Run it with the run's params and what is taken beside them; returns its result, or ends the task as it ended."""
         self._hook = SubprocessHook()
-        done = self._hook.run_command(self.command(context), env=environment() | self.told(context, take))
+        done = self._hook.run_command(
+            self.command(context), env=environment() | self.told(context, take)
+        )
         if done.exit_code == REFUSED:
             raise AirflowFailException(done.output)
         if done.exit_code not in (0, SKIPPED):
-            raise AirflowException(f"step {self.name} failed with exit code {done.exit_code}: {done.output}")
+            raise AirflowException(
+                f"step {self.name} failed with exit code {done.exit_code}: {done.output}"
+            )
         result = self._result(done.output)
         if done.exit_code == SKIPPED:
             raise AirflowSkipException(result.get("skipped", "nothing to do"))
@@ -154,7 +160,9 @@ class StepProcess:
         try:
             return json.loads(line)
         except ValueError as error:
-            raise AirflowException(f"step {self.name} ended without a result; its last line was {line!r}") from error
+            raise AirflowException(
+                f"step {self.name} ended without a result; its last line was {line!r}"
+            ) from error
 
 
 def environment() -> dict[str, str]:

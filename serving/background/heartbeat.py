@@ -19,7 +19,13 @@ log = logging.getLogger(__name__)
 class Heartbeat(threading.Thread):
     """A thread of its own, so that a registry that hangs does not make this replica look dead."""
 
-    def __init__(self, settings: Settings, replica: str, scorers: Sequence[UseCaseScorer], drift: DriftFigures) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        replica: str,
+        scorers: Sequence[UseCaseScorer],
+        drift: DriftFigures,
+    ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._drift = drift
         self._settings, self._replica, self._scorers = settings, replica, scorers

@@ -32,7 +32,12 @@ class Watch:
     """What one use case serves, against what alias and ledger say; used by the reloader's thread alone."""
 
     def __init__(
-        self, scorer: UseCaseScorer, registry: RegistryReader, cache: ModelCache, metrics: Metrics, changed: Callable[[], None]
+        self,
+        scorer: UseCaseScorer,
+        registry: RegistryReader,
+        cache: ModelCache,
+        metrics: Metrics,
+        changed: Callable[[], None],
     ) -> None:
         self._scorer, self._registry, self._cache = scorer, registry, cache
         self.use_case = scorer.use_case
@@ -41,7 +46,9 @@ class Watch:
         self._entry: int | None = None
         self._settled_at = self._retry_at = 0.0
         self._retry = FIRST_RETRY
-        self._told: dict[str, str | None] = {}  # empty at start: a former life may have left an alert open
+        self._told: dict[
+            str, str | None
+        ] = {}  # empty at start: a former life may have left an alert open
         self._refusal: str | None = None
         self._doubt: str | None = None
         self.agrees = False
@@ -109,7 +116,9 @@ class Watch:
             self._recovered()
             return True
         if served is None:
-            log.warning("%s: nothing is in Production any more, so nothing is served", self.use_case)
+            log.warning(
+                "%s: nothing is in Production any more, so nothing is served", self.use_case
+            )
             self._scorer.model = None
             self._reloaded(current)
             self._metrics.version.labels(self.use_case).set(0)
@@ -144,7 +153,9 @@ class Watch:
         self._changed()
 
     def _reloaded(self, former: ServedModel | None) -> None:
-        now, before = (model.served.version if model else None for model in (self._scorer.model, former))
+        now, before = (
+            model.served.version if model else None for model in (self._scorer.model, former)
+        )
         self.live.tell(LiveReload(now, before, datetime.now(UTC)))
 
     def _from_disk(self, candidates: list[Served]) -> None:

@@ -73,7 +73,9 @@ class Reloader(threading.Thread):
     def _announced(self, connection: Connection, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while not self._ended.is_set() and (left := until - time.monotonic()) > 0:
-            heard = list(connection.notifies(timeout=min(SLICE, left), stop_after=1))  # the connection is its own until it ends
+            heard = list(
+                connection.notifies(timeout=min(SLICE, left), stop_after=1)
+            )  # the connection is its own until it ends
             for notice in heard:
                 if notice.channel == ALERTS and notice.payload.isdecimal():
                     self._alerted(AlertStore(connection).find(int(notice.payload)))
@@ -85,7 +87,9 @@ class Reloader(threading.Thread):
         """Tell those who listen to the alert's use case; anybody may announce one that is not there."""
         if alert is None:
             return
-        event = LiveAlert(alert.id, alert.cause, alert.severity, alert.state, alert.message, alert.updated_at)
+        event = LiveAlert(
+            alert.id, alert.cause, alert.severity, alert.state, alert.message, alert.updated_at
+        )
         for watch in self._watches:
             if watch.use_case == alert.use_case:
                 watch.live.tell(event)

@@ -93,12 +93,20 @@ class Journal:
     """One replica's segments; appended to by the server, synced, taken and deleted by threads beside it."""
 
     def __init__(
-        self, folder: Path, replica: str, *, sync: Sync = "interval", segment_bytes: int = 4 * 2**20, bound_bytes: int = 2**30
+        self,
+        folder: Path,
+        replica: str,
+        *,
+        sync: Sync = "interval",
+        segment_bytes: int = 4 * 2**20,
+        bound_bytes: int = 2**30,
     ) -> None:
         self._own = folder / replica
         self.sync_mode = sync
         self._segment_bytes, self.bound = segment_bytes, bound_bytes
-        self._mutex = threading.Lock()  # the open segment and the count of bytes; held for microseconds
+        self._mutex = (
+            threading.Lock()
+        )  # the open segment and the count of bytes; held for microseconds
         self._syncing = threading.Lock()  # whoever syncs, closes or renames segments
         self._encoder = msgspec.json.Encoder()
         self._open: Segment | None = None
@@ -107,7 +115,9 @@ class Journal:
         self._refusing = False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (folder / "lock").open("w") as together:
-            fcntl.flock(together, fcntl.LOCK_EX)  # nobody takes a folder for dead before its replica has locked it
+            fcntl.flock(
+                together, fcntl.LOCK_EX
+            )  # nobody takes a folder for dead before its replica has locked it
             self._lock = _alive(self._own)
             self._number = self._adopt(folder)
         self._bytes = sum(segment.stat().st_size for segment in self.closed())
@@ -224,7 +234,9 @@ class Journal:
 
     def _unwritable(self, error: OSError) -> JournalFull:
         self._refusing = True
-        return JournalFull(f"the journal {self._own} can't be written ({error.strerror}): free some space")
+        return JournalFull(
+            f"the journal {self._own} can't be written ({error.strerror}): free some space"
+        )
 
     def _retire(self) -> None:
         if self._open:
@@ -260,7 +272,9 @@ class Journal:
         number = max((int(segment.stem) for segment in _segments(self._own)), default=0)
         for left in sorted(self._own.glob("*.open")):
             left.rename(left.with_suffix(".jsonl"))
-        for other in sorted(path.parent for path in folder.glob("*/lock") if path.parent != self._own):
+        for other in sorted(
+            path.parent for path in folder.glob("*/lock") if path.parent != self._own
+        ):
             try:
                 lock = _alive(other)
             except SixgateError:
@@ -284,7 +298,11 @@ def whole_lines(segment: Path) -> bytes:
     content = segment.read_bytes()
     end = content.rfind(b"\n") + 1
     if end < len(content):
-        log.warning("%s: dropped a torn last line of %d bytes, which was never answered", segment, len(content) - end)
+        log.warning(
+            "%s: dropped a torn last line of %d bytes, which was never answered",
+            segment,
+            len(content) - end,
+        )
     return content[:end]
 
 
@@ -303,7 +321,10 @@ def _begun(segment: Path) -> float:
 
 
 def _lines(segment: Path) -> list[bytes]:
-    for name in (segment, segment.with_suffix(".jsonl")):  # it may be closed, or shipped, while it is looked for
+    for name in (
+        segment,
+        segment.with_suffix(".jsonl"),
+    ):  # it may be closed, or shipped, while it is looked for
         try:
             return name.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
@@ -319,7 +340,9 @@ def _alive(folder: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise SixgateError(f"{folder} belongs to a replica that is alive: give each its own port or home") from error
+        raise SixgateError(
+            f"{folder} belongs to a replica that is alive: give each its own port or home"
+        ) from error
     return lock
 
 

@@ -10,7 +10,9 @@ from serving.journal.journal import Journal
 from serving.journal.prediction_ids import moment
 
 
-def find(connection: Connection, journal: Journal, use_case: str, prediction_id: UUID) -> tuple[Prediction, bool]:
+def find(
+    connection: Connection, journal: Journal, use_case: str, prediction_id: UUID
+) -> tuple[Prediction, bool]:
     """Return a prediction and whether it is logged, or raise UnknownPrediction.
 
     The journal is asked first: a line leaves it only once it is logged, so nothing falls between the two.
@@ -21,4 +23,6 @@ def find(connection: Connection, journal: Journal, use_case: str, prediction_id:
     try:
         return PredictionLog(connection).get(use_case, prediction_id), True
     except UnknownPrediction as error:
-        raise UnknownPrediction(f"{error}: one that another replica answered just now may not be shipped yet") from error
+        raise UnknownPrediction(
+            f"{error}: one that another replica answered just now may not be shipped yet"
+        ) from error

@@ -40,4 +40,6 @@ def moment(prediction_id: UUID) -> datetime:
             return at(prediction_id.int >> 80)
     except OverflowError:
         pass
-    raise UnknownPrediction(f"no prediction has the id {prediction_id}: take the prediction_id from an answer")
+    raise UnknownPrediction(
+        f"no prediction has the id {prediction_id}: take the prediction_id from an answer"
+    )

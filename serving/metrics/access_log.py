@@ -78,24 +78,38 @@ class Requests(Collector):
         with self._counting:
             lag = time.time() - time.perf_counter()
             while self._noted:
-                route, status, begun, ended, request_id, method, path, caller = self._noted.popleft()
+                route, status, begun, ended, request_id, method, path, caller = (
+                    self._noted.popleft()
+                )
                 kept, seconds = self._routes[route], ended - begun
                 kept.counts[bisect_left(BUCKETS, seconds)] += 1
                 kept.seconds += seconds
                 kept.statuses[status] = kept.statuses.get(status, 0) + 1
                 if len(self._lines) < MOST:
-                    self._lines.append(AccessLogLine(ended + lag, request_id.decode(), method, path, status, seconds, caller))
+                    self._lines.append(
+                        AccessLogLine(
+                            ended + lag, request_id.decode(), method, path, status, seconds, caller
+                        )
+                    )
                 else:
                     self.dropped += 1
 
     def collect(self) -> Iterator[Metric]:
         """Histogram by route, counter by route and status."""
         self._count()
-        spent = HistogramMetricFamily("sixgate_request_seconds", "From request to answer", labels=["route"])
-        ended = CounterMetricFamily("sixgate_requests", "Answers by route and status", labels=["route", "status"])
+        spent = HistogramMetricFamily(
+            "sixgate_request_seconds", "From request to answer", labels=["route"]
+        )
+        ended = CounterMetricFamily(
+            "sixgate_requests", "Answers by route and status", labels=["route", "status"]
+        )
         for path, route in list(self._routes.items()):
             below = list(accumulate(route.counts))
-            spent.add_metric([path], list(zip([*map(str, BUCKETS), "+Inf"], below, strict=True)), sum_value=route.seconds)
+            spent.add_metric(
+                [path],
+                list(zip([*map(str, BUCKETS), "+Inf"], below, strict=True)),
+                sum_value=route.seconds,
+            )
             for status, count in list(route.statuses.items()):
                 ended.add_metric([path, str(status)], count)
         yield spent

@@ -34,7 +34,11 @@ class DriftFigures(Collector):
         """`metric` is a column of docs/reference/drift.md; `feature` is empty for figures of the whole window."""
         labels = ["use_case", "metric", "feature", "model_version"]
         value = GaugeMetricFamily("sixgate_drift", "The newest drift check", labels=labels)
-        expected = GaugeMetricFamily("sixgate_drift_expected", "What no drift would show for these sample sizes", labels=labels)
+        expected = GaugeMetricFamily(
+            "sixgate_drift_expected",
+            "What no drift would show for these sample sizes",
+            labels=labels,
+        )
         for use_case, figures in self._figures.items():
             for figure in figures:
                 if figure.value is None or figure.metric.startswith("step_"):

@@ -37,23 +37,33 @@ class Metrics(Collector):
         self._answered: dict[str, Answered] = {}
         ProcessCollector(registry=registry)
         registry.register(self)
-        self.shipped = Counter("sixgate_shipped_rows", "Answers that reached prediction_logs", registry=registry)
-        self.version = Gauge("sixgate_model_version", "The version that serves", ["use_case"], registry=registry)
-        self.reloads = Counter("sixgate_reloads", "Models that were swapped in", ["use_case"], registry=registry)
+        self.shipped = Counter(
+            "sixgate_shipped_rows", "Answers that reached prediction_logs", registry=registry
+        )
+        self.version = Gauge(
+            "sixgate_model_version", "The version that serves", ["use_case"], registry=registry
+        )
+        self.reloads = Counter(
+            "sixgate_reloads", "Models that were swapped in", ["use_case"], registry=registry
+        )
         self.reload_failures = Counter(
             "sixgate_reload_failures",
             "Models that were refused or could not be fetched",
             ["use_case"],
             registry=registry,
         )
-        self.limited = Counter("sixgate_rate_limited", "Requests over their key's limit", ["caller"], registry=registry)
+        self.limited = Counter(
+            "sixgate_rate_limited", "Requests over their key's limit", ["caller"], registry=registry
+        )
         self.invalid = Gauge(
             "sixgate_use_case_invalid",
             "1 when the folder of a use case was invalid at the start: it is served by its last valid contract, or not at all",
             ["use_case"],
             registry=registry,
         )
-        self.listeners = Gauge("sixgate_live_listeners", "Open connections to /live", ["use_case"], registry=registry)
+        self.listeners = Gauge(
+            "sixgate_live_listeners", "Open connections to /live", ["use_case"], registry=registry
+        )
 
     def answered(self, use_case: str) -> Answered:
         """Where a use case counts its answers."""
@@ -64,7 +74,11 @@ class Metrics(Collector):
         for name, words, value in (
             ("bytes", "Answers that wait to be shipped", lambda: journal.size),
             ("bound_bytes", "What may wait at most", lambda: journal.bound),
-            ("full", "1 while predictions are refused because the journal can't take them", lambda: journal.full),
+            (
+                "full",
+                "1 while predictions are refused because the journal can't take them",
+                lambda: journal.full,
+            ),
             ("lag_seconds", "Age of the oldest answer that waits", journal.lag),
         ):
             Gauge(f"sixgate_journal_{name}", words, registry=self._registry).set_function(value)
@@ -83,13 +97,19 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Predictions by label, and a histogram of their scores."""
-        labels = CounterMetricFamily("sixgate_predictions", "Answered predictions", labels=["use_case", "predicted_label"])
-        scores = HistogramMetricFamily("sixgate_score", "Scores that were answered", labels=["use_case"])
+        labels = CounterMetricFamily(
+            "sixgate_predictions", "Answered predictions", labels=["use_case", "predicted_label"]
+        )
+        scores = HistogramMetricFamily(
+            "sixgate_score", "Scores that were answered", labels=["use_case"]
+        )
         for use_case, answered in self._answered.items():
             for label, count in enumerate(answered.labels):
                 labels.add_metric([use_case, str(label)], count)
             below = list(accumulate(answered.bins))
             bounds = [*(f"{(number + 1) / BINS:g}" for number in range(BINS)), "+Inf"]
-            scores.add_metric([use_case], list(zip(bounds, below, strict=True)), sum_value=answered.sum)
+            scores.add_metric(
+                [use_case], list(zip(bounds, below, strict=True)), sum_value=answered.sum
+            )
         yield labels
         yield scores

@@ -34,7 +34,9 @@ from serving.metrics.metrics import Metrics
 
 WRITE_EVERY = 1.0
 COUNTED = ("counter", "histogram")  # what only grows; everything else says how a worker is now
-CREATED = "_created"  # when a process began to count: no matter here, as a slot outlives its workers
+CREATED = (
+    "_created"  # when a process began to count: no matter here, as a slot outlives its workers
+)
 
 Families = dict[str, Metric]
 
@@ -105,7 +107,11 @@ class Snapshots(threading.Thread):
         """
         texts = {str(self.slot): self.write().decode()}
         with locked(self._folder / "lock", shared=True):
-            living = {slot for slot in _slots(self._folder) if slot == self.slot or _is_held(self._folder, slot)}
+            living = {
+                slot
+                for slot in _slots(self._folder)
+                if slot == self.slot or _is_held(self._folder, slot)
+            }
         shown: dict[str, Families] = {}
         for slot in _slots(self._folder):
             text = texts.get(str(slot)) or _read(self._folder / f"{slot}.prom")
@@ -145,8 +151,13 @@ def merged(workers: Mapping[str, Families]) -> bytes:
     joined: Families = {}
     for worker, found in sorted(workers.items()):
         for family in found.values():
-            samples = [sample._replace(labels={**sample.labels, "worker": worker}) for sample in family.samples]
-            joined.setdefault(family.name, Metric(family.name, family.documentation, family.type)).samples += samples
+            samples = [
+                sample._replace(labels={**sample.labels, "worker": worker})
+                for sample in family.samples
+            ]
+            joined.setdefault(
+                family.name, Metric(family.name, family.documentation, family.type)
+            ).samples += samples
     return generate_latest(_Shown(joined.values()))
 
 
@@ -193,7 +204,9 @@ def _continued(own: Metric, former: Metric | None) -> Metric:
         if sample.name.endswith(CREATED):
             continue
         before = left.pop(_series(sample), None)
-        result.samples.append(sample._replace(value=sample.value + before.value) if before else sample)
+        result.samples.append(
+            sample._replace(value=sample.value + before.value) if before else sample
+        )
     result.samples += left.values()
     return result
 

@@ -19,7 +19,16 @@ from serving.wire.problems import Problem
 
 MODULE = "pipelines.explainer"  # by name, as importing it would bring XGBoost here
 START, ANSWER = 30.0, 5.0  # seconds to start and take a model, and to explain a row
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")  # no secret
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+)  # no secret
 WAITING = 16  # requests; who comes then is told to come back
 
 log = logging.getLogger(__name__)
@@ -37,12 +46,21 @@ class ExplainerProcess:
         self._holds: list[str] = []  # the digests of the models it was handed, the oldest first
         self._waiting = 0
 
-    async def explain(self, use_case: str, model: ServedModel, features: list[float]) -> protocol.RowExplained:
+    async def explain(
+        self, use_case: str, model: ServedModel, features: list[float]
+    ) -> protocol.RowExplained:
         """Contributions (columns,) and base value of one row; a 503 Problem when that is not possible now."""
         if find_spec("xgboost") is None:
-            raise Problem(501, "this server has no XGBoost to explain with: install sixgate[pipelines] beside it")
+            raise Problem(
+                501,
+                "this server has no XGBoost to explain with: install sixgate[pipelines] beside it",
+            )
         if self._waiting >= WAITING:
-            raise Problem(503, f"{WAITING} rows wait to be explained already: come back, or ask for it in batch", retry_after=1)
+            raise Problem(
+                503,
+                f"{WAITING} rows wait to be explained already: come back, or ask for it in batch",
+                retry_after=1,
+            )
         self._waiting += 1
         try:
             async with self._lock:
@@ -58,7 +76,9 @@ class ExplainerProcess:
                 process.kill()
             await process.wait()
 
-    async def _explain(self, use_case: str, model: ServedModel, features: list[float]) -> protocol.RowExplained:
+    async def _explain(
+        self, use_case: str, model: ServedModel, features: list[float]
+    ) -> protocol.RowExplained:
         try:
             async with asyncio.timeout(START):
                 await self._ready(use_case, model)
@@ -71,12 +91,18 @@ class ExplainerProcess:
             log.error("the process that explains ended or hung: %r", error)
             why = "the process that explains did not answer, and is started anew: ask again"
             raise Problem(503, why) from error
-        except BaseException:  # whoever asked is gone: what the process answers now belongs to nobody
+        except (
+            BaseException
+        ):  # whoever asked is gone: what the process answers now belongs to nobody
             await self.stop()
             raise
         if isinstance(answer, protocol.RowExplained):
             return answer
-        why = answer.error if isinstance(answer, protocol.RequestFailed) else "it answered out of turn"
+        why = (
+            answer.error
+            if isinstance(answer, protocol.RequestFailed)
+            else "it answered out of turn"
+        )
         raise Problem(503, f"version {model.served.version} can't explain this row: {why}")
 
     async def _ready(self, use_case: str, model: ServedModel) -> None:
@@ -97,7 +123,11 @@ class ExplainerProcess:
             why = f"what explains version {model.served.version} can't be fetched: {error}"
             raise Problem(503, why) from error
         content = explainer_of(model.bundle, files)
-        answer = await self._ask(protocol.LoadModel(model.served.digest, model.bundle.kind, content, model.bundle.calibration))
+        answer = await self._ask(
+            protocol.LoadModel(
+                model.served.digest, model.bundle.kind, content, model.bundle.calibration
+            )
+        )
         if isinstance(answer, protocol.RequestFailed):
             raise Problem(503, f"version {model.served.version} can't explain: {answer.error}")
         self._holds = [*self._holds, model.served.digest][-protocol.HELD :]
@@ -114,4 +144,6 @@ class ExplainerProcess:
 
 
 def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"OMP_NUM_THREADS": "1"}
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {
+        "OMP_NUM_THREADS": "1"
+    }

@@ -12,7 +12,9 @@ def allowed(newest: LedgerEntry | None) -> dict[int | None, Served | None]:
     if newest is None or newest.state == "REFUSED":
         return {None: None}
     before = {newest.from_version: _served(newest.from_version, newest.from_digest)}
-    after: dict[int | None, Served | None] = {newest.to_version: Served(newest.to_version, newest.to_digest)}
+    after: dict[int | None, Served | None] = {
+        newest.to_version: Served(newest.to_version, newest.to_digest)
+    }
     if newest.state == "DONE":
         return after
     return before if newest.state == "ROLLED_BACK" else {**before, **after}

@@ -61,7 +61,10 @@ class ModelCache:
             shutil.rmtree(making, ignore_errors=True)
 
     def _prune(self, *, keep: str) -> None:
-        models = sorted((path for path in self._folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+        models = sorted(
+            (path for path in self._folder.iterdir() if path.is_dir()),
+            key=lambda path: path.stat().st_mtime,
+        )
         for old in models[:-KEPT]:
             if old.name != keep:
                 shutil.rmtree(old, ignore_errors=True)

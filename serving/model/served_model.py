@@ -46,7 +46,9 @@ class ServedModel:
 
 def load(files: Mapping[str, bytes], served: Served, contract: Contract) -> ServedModel:
     """Prove the files to be what the ledger names and what was trained, or raise ModelRejected; warm it up."""
-    model = ServedModel(served, *prove(files, contract, version=served.version, named=served.digest))
+    model = ServedModel(
+        served, *prove(files, contract, version=served.version, named=served.digest)
+    )
     if WARM_UP in files:
         model.warm_up(files[WARM_UP])
     return model

@@ -32,12 +32,19 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
             raise no_score()
         row, version, threshold = features[0].tolist(), model.served.version, model.bundle.threshold
         found = await service.explainer.explain(use_case, model, row)
-        if not abs(sigmoid(np.array([found.base_value + sum(found.contributions)]))[0] - score) <= TOLERANCE:
+        if (
+            not abs(sigmoid(np.array([found.base_value + sum(found.contributions)]))[0] - score)
+            <= TOLERANCE
+        ):
             log.error("what explains version %d does not add up to its scores", version)
             raise Problem(503, f"what explains version {version} does not add up to its scores")
         given = contributions(contract, contract.hash, row, found.contributions)
         verdict = int(score >= threshold)
-        return encode(ExplainedOut(score, verdict, threshold, risk(score, threshold), version, found.base_value, given))
+        return encode(
+            ExplainedOut(
+                score, verdict, threshold, risk(score, threshold), version, found.base_value, given
+            )
+        )
 
     router.add_api_route(
         "/explain",

@@ -50,14 +50,21 @@ class Picked:
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """`/predictions/{prediction_id}/explanation`."""
     router = APIRouter()
-    settings, journal, use_case, contract = service.settings, service.journal, scorer.use_case, scorer.contract
+    settings, journal, use_case, contract = (
+        service.settings,
+        service.journal,
+        scorer.use_case,
+        scorer.contract,
+    )
     policy = _policy(settings, use_case)
 
     @router.get(
         PATH,
         operation_id=f"{use_case}_explanation",
         summary="Why it was scored so",
-        **documented(UNKNOWN | {200: ("completed, failed, or not requested", ExplanationOut)}, 404, 422, 503),
+        **documented(
+            UNKNOWN | {200: ("completed, failed, or not requested", ExplanationOut)}, 404, 422, 503
+        ),
     )
     def explanation(prediction_id: UUID, request: Request) -> Response:
         """Say why: 202 while it is pending, 200 once it is known, or when nobody asked for it."""
@@ -75,7 +82,10 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
                 return _answer(ExplanationOut(prediction_id, "PENDING"), SHIPS_IN)
             if known is None:
                 comes = store.picks(prediction, select=policy.select, sample=policy.sample)
-                return _answer(ExplanationOut(prediction_id, "PENDING" if comes else "NOT_REQUESTED"), _next_run(policy))
+                return _answer(
+                    ExplanationOut(prediction_id, "PENDING" if comes else "NOT_REQUESTED"),
+                    _next_run(policy),
+                )
             under = ModelStore(connection).contract(prediction.contract_hash, contract)
         return _answer(explained(under, prediction, known), _next_run(policy))
 
@@ -94,8 +104,12 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
             except UnknownPrediction as error:
                 if not _fresh(prediction_id):
                     raise
-                raise Problem(503, f"{error}: ask again", retry_after=math.ceil(SHIPS_IN.total_seconds())) from error
-            known = ExplanationStore(connection).request(prediction, select=policy.select, sample=policy.sample)
+                raise Problem(
+                    503, f"{error}: ask again", retry_after=math.ceil(SHIPS_IN.total_seconds())
+                ) from error
+            known = ExplanationStore(connection).request(
+                prediction, select=policy.select, sample=policy.sample
+            )
             under = ModelStore(connection).contract(prediction.contract_hash, contract)
         return _answer(explained(under, prediction, known), _next_run(policy))
 
@@ -106,16 +120,25 @@ def explained(contract: Contract, prediction: Prediction, known: Explanation) ->
     """Put contributions beside the features they come from, the largest first."""
     given = None
     if known.status == "COMPLETED" and known.contributions is not None:
-        given = contributions(contract, prediction.contract_hash, prediction.features, known.contributions)
+        given = contributions(
+            contract, prediction.contract_hash, prediction.features, known.contributions
+        )
     return ExplanationOut(
-        known.prediction_id, cast("Any", known.status), known.model_version, known.base_value, given, known.error
+        known.prediction_id,
+        cast("Any", known.status),
+        known.model_version,
+        known.base_value,
+        given,
+        known.error,
     )
 
 
 def _policy(settings: Settings, use_case: str) -> Picked:
     """What is explained and when; a policy that can't be read hinders no scoring."""
     try:
-        in_force = read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
+        in_force = read_in_force(
+            settings.reference, use_case, settings.policy_overlay, settings.last_valid
+        )
     except UseCaseError as error:
         log.error("nobody knows which predictions of %s are explained: %s", use_case, error)
         return Picked()

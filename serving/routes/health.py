@@ -25,11 +25,20 @@ def routes(service: Service) -> APIRouter:
     )
     async def readyz() -> Response:
         """200 once every use case has a model and the journal accepts; what is wrong with a folder is listed either way."""
-        models = {scorer.use_case: scorer.model.served.version for scorer in service.scorers if scorer.model}
+        models = {
+            scorer.use_case: scorer.model.served.version
+            for scorer in service.scorers
+            if scorer.model
+        }
         missing = [name for name in service.use_cases if name not in models]
-        lacks = {"without_model": missing, "faults": {name: str(fault) for name, fault in service.faults.items()}}
+        lacks = {
+            "without_model": missing,
+            "faults": {name: str(fault) for name, fault in service.faults.items()},
+        }
         if service.journal.full:
-            return document(503, "the journal is full: it accepts answers again once they are shipped")
+            return document(
+                503, "the journal is full: it accepts answers again once they are shipped"
+            )
         if missing or not models:
             detail = f"no model is loaded for {', '.join(missing) or 'any use case'}: train and promote one"
             return document(503, detail, {"models": models, **lacks})

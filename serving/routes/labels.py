@@ -35,7 +35,14 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         "/labels",
         operation_id=f"{scorer.use_case}_labels",
         summary="Post labels",
-        **documented({200: ("what became of the labels", LabelReceiptOut)}, 413, 422, 503, body="LabelsIn", example=EXAMPLE),
+        **documented(
+            {200: ("what became of the labels", LabelReceiptOut)},
+            413,
+            422,
+            503,
+            body="LabelsIn",
+            example=EXAMPLE,
+        ),
     )
     async def labels(request: Request) -> Response:
         """Tell what transactions turned out to be; a label that changes an earlier one is kept as its correction."""

@@ -17,7 +17,9 @@ from serving.wire.api_keys import HEADER
 from serving.wire.problems import Problem, refusal
 from serving.wire.schemas import LiveHello
 
-PROTOCOL = "sixgate"  # a browser can't send headers: it offers ["sixgate", <key>] as subprotocols instead
+PROTOCOL = (
+    "sixgate"  # a browser can't send headers: it offers ["sixgate", <key>] as subprotocols instead
+)
 SAMPLE = 0.1
 LOOK_AGAIN = 1.0  # seconds after which a key that was withdrawn is noticed, if nothing happens
 
@@ -43,9 +45,13 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
             await socket.send_denial_response(refusal(error))
             return
         try:
-            await socket.accept(subprotocol=PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
+            await socket.accept(
+                subprotocol=PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None
+            )
             model = scorer.model
-            hello = LiveHello(scorer.use_case, service.replica, model.served.version if model else None, sample)
+            hello = LiveHello(
+                scorer.use_case, service.replica, model.served.version if model else None, sample
+            )
             await socket.send_text(msgspec.json.encode(hello).decode())
             sending = asyncio.create_task(send(socket, listener, key))
             try:
@@ -86,7 +92,9 @@ def key_of(socket: WebSocket) -> bytes | None:
 def sample_of(socket: WebSocket) -> float:
     """The share of predictions that is asked for, or a 422 Problem."""
     for name in socket.query_params.keys() - {"sample"}:
-        raise request_decoding.refusal(name, socket.query_params[name], "is not known; known is sample")
+        raise request_decoding.refusal(
+            name, socket.query_params[name], "is not known; known is sample"
+        )
     given = socket.query_params.get("sample", str(SAMPLE))
     with contextlib.suppress(ValueError):
         if 0 <= (share := float(given)) <= 1 and not math.isnan(share):

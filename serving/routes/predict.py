@@ -32,7 +32,15 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         methods=["POST"],
         operation_id=f"{name}_predict",
         summary="Score one row",
-        **documented({200: ("the prediction", PredictionOut)}, 413, 422, 429, 503, body=row_name(name), example=row),
+        **documented(
+            {200: ("the prediction", PredictionOut)},
+            413,
+            422,
+            429,
+            503,
+            body=row_name(name),
+            example=row,
+        ),
     )
     router.add_api_route(
         "/predict/batch",

@@ -31,7 +31,11 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         service.require(request, "read")
         with connect(service.settings) as connection:
             found, logged = find(connection, service.journal, scorer.use_case, prediction_id)
-        fields = {name: getattr(found, name) for name in LoggedPredictionOut.__struct_fields__ if hasattr(found, name)}
+        fields = {
+            name: getattr(found, name)
+            for name in LoggedPredictionOut.__struct_fields__
+            if hasattr(found, name)
+        }
         features = named(scorer.contract, found.contract_hash, found.features)
         answer = LoggedPredictionOut(**{**fields, "logged": logged, "features": features})
         return Response(msgspec.json.encode(answer), media_type="application/json")

@@ -33,7 +33,9 @@ class Keys:
     def __init__(self, path: Path, first: str = "") -> None:
         self._path = path
         self._keys: tuple[Key, ...] = ()
-        self._last: tuple[bytes, Key] | None = None  # who asked last asks again, and hashing takes time
+        self._last: tuple[bytes, Key] | None = (
+            None  # who asked last asks again, and hashing takes time
+        )
         self._read_at = -1
         self._fresh_until = 0.0
         if first and not path.exists():
@@ -72,7 +74,10 @@ class Keys:
             changed = self._path.stat().st_mtime_ns
             if changed != self._read_at:
                 self._read_at = changed
-                self._keys, self._last = tuple(msgspec.json.decode(self._path.read_bytes(), type=list[Key])), None
+                self._keys, self._last = (
+                    tuple(msgspec.json.decode(self._path.read_bytes(), type=list[Key])),
+                    None,
+                )
         except (OSError, msgspec.DecodeError) as error:
             if self._read_at != -1:
                 log.warning("%s can't be read, the former keys hold: %s", self._path, error)

@@ -5,7 +5,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-LARGEST_HEAD = 64 * 1024  # bytes of headers or trailers, beside what the read brought in which they began
+LARGEST_HEAD = (
+    64 * 1024
+)  # bytes of headers or trailers, beside what the read brought in which they began
 SLOWEST_REQUEST = 60.0  # seconds from the connection, or from a request's first byte, to its last
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -18,7 +20,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     _timer: asyncio.TimerHandle | None = None
     _awaited: Any = None  # the request, by uvicorn's scope, that has begun and is not whole; None before its first byte
-    _since: float | None = None  # when it began, by the loop's clock; None while every request is whole
+    _since: float | None = (
+        None  # when it began, by the loop's clock; None while every request is whole
+    )
     _head = 0  # bytes of head or trailers since it began, or since its last piece of a body
     _body_came = False  # in this read
     _refused = False  # closed by one of the bounds
@@ -66,7 +70,9 @@ class BoundedHttp(HttpToolsProtocol):
         return self.cycle is None or not (self.cycle.more_body or self.cycle.response_complete)
 
     def _refuse(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # otherwise it would be taken for another request's answer
+        if (
+            self.cycle is None or self.cycle.response_complete
+        ):  # otherwise it would be taken for another request's answer
             self.transport.write(TOO_LARGE)
         self._close()
 
@@ -79,7 +85,11 @@ class BoundedHttp(HttpToolsProtocol):
         if self._refused:
             self.transport.abort()
             return
-        left = SLOWEST_REQUEST if self._since is None else self._since + SLOWEST_REQUEST - self.loop.time()
+        left = (
+            SLOWEST_REQUEST
+            if self._since is None
+            else self._since + SLOWEST_REQUEST - self.loop.time()
+        )
         if left <= 0:
             self._close()
         self._timer = self.loop.call_later(left if left > 0 else SLOWEST_REQUEST, self._look)

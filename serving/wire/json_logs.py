@@ -32,6 +32,8 @@ def install() -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # uvicorn takes a WebSocket that is refused with an answer for one that was forgotten
-    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.getMessage())
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "without completing handshake" not in record.getMessage()
+    )
     for chatty in ("httpx", "numexpr"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

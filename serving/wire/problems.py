@@ -13,7 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipelines.errors import DataError, JournalFull, ModelRejected, SixgateError, UnknownPrediction, UseCaseError
+from pipelines.errors import (
+    DataError,
+    JournalFull,
+    ModelRejected,
+    SixgateError,
+    UnknownPrediction,
+    UseCaseError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 2
@@ -31,18 +38,29 @@ log = logging.getLogger(__name__)
 class Problem(SixgateError):
     """A refusal with its HTTP status; `members` are what a client may act on beside the words."""
 
-    def __init__(self, status: int, detail: str, *, retry_after: int | None = None, **members: Any) -> None:
+    def __init__(
+        self, status: int, detail: str, *, retry_after: int | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.status, self.members = status, members
         self.headers = None if retry_after is None else {"Retry-After": str(retry_after)}
 
 
 def document(
-    status: int, detail: str, members: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str,
+    members: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Answer with a problem document; 503 always says when to come back, 401 how to identify."""
     title = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **(members or {})}
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **(members or {}),
+    }
     extra = dict(headers or {})
     if status == 503:
         extra.setdefault("Retry-After", str(RETRY_AFTER))
@@ -92,4 +110,6 @@ async def _parameter(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field, value, rule = str(first["loc"][-1]), first.get("input"), first["msg"]
-    return document(422, f"{field}: {value!r}: {rule}", {"field": field, "value": value, "rule": rule})
+    return document(
+        422, f"{field}: {value!r}: {rule}", {"field": field, "value": value, "rule": rule}
+    )

@@ -17,12 +17,16 @@ SHARE = 100  # a lease is a hundredth of the limit
 class Rate:
     """One worker's share of the limit, a row counting as one; what a lease holds is counted when it is taken."""
 
-    def __init__(self, limit: str, *, workers: int = 1, refused: Callable[[str], None] = lambda caller: None) -> None:
+    def __init__(
+        self, limit: str, *, workers: int = 1, refused: Callable[[str], None] = lambda caller: None
+    ) -> None:
         """`refused` hears of every caller who asked for too much."""
         try:
             whole = parse(limit)
         except ValueError as error:
-            raise UseCaseError(f"SIXGATE_RATE_LIMIT: {limit!r} is no limit: write it as 1000/second or 50000/minute") from error
+            raise UseCaseError(
+                f"SIXGATE_RATE_LIMIT: {limit!r} is no limit: write it as 1000/second or 50000/minute"
+            ) from error
         self._item: RateLimitItem = type(whole)(max(1, whole.amount // workers), whole.multiples)
         self._lease = max(1, self._item.amount // SHARE)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
@@ -41,5 +45,7 @@ class Rate:
             reset = self._limiter.get_window_stats(self._item, caller).reset_time
             seconds = max(1, math.ceil(reset - time.time()))
             raise Problem(
-                429, f"the key {caller!r} asked for more than {self._item}: come back in {seconds} s", retry_after=seconds
+                429,
+                f"the key {caller!r} asked for more than {self._item}: come back in {seconds} s",
+                retry_after=seconds,
             )

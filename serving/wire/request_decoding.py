@@ -49,9 +49,15 @@ class Intake:
         self._row = msgspec.json.Decoder(self.row_type)
         self._batch = msgspec.json.Decoder(self.batch_type)
         self._pack = struct.Struct(f"{len(contract.features)}d").pack
-        self._categories = [(at, f.values.index) for at, f in enumerate(contract.features) if f.type == "category"]
+        self._categories = [
+            (at, f.values.index) for at, f in enumerate(contract.features) if f.type == "category"
+        ]
         self._rules = {feature.name: rule(feature) for feature in contract.features}
-        self._rules |= {"transaction_id": KEY_RULE, contract.entity_key: KEY_RULE, "event_time": MOMENT_RULE}
+        self._rules |= {
+            "transaction_id": KEY_RULE,
+            contract.entity_key: KEY_RULE,
+            "event_time": MOMENT_RULE,
+        }
         self._batch_rules = {**self._rules, "rows": f"must be a list of 1 to {MAX_ROWS} rows"}
 
     def one(self, body: bytes) -> Transaction:
@@ -86,22 +92,34 @@ def row_type(contract: Contract) -> type[msgspec.Struct]:
     """Make the type of one row: the features first, so that a row's tuple starts with them."""
     own = {"transaction_id", contract.entity_key, "event_time"}
     if taken := own & set(contract.raw):
-        raise UseCaseError(f"{contract.use_case}: feature {taken.pop()!r} has a name that requests use: rename it")
+        raise UseCaseError(
+            f"{contract.use_case}: feature {taken.pop()!r} has a name that requests use: rename it"
+        )
     fields: list[Any] = [_field(feature) for feature in contract.features]
     fields += [
         _optional("transaction_id", Key, "the id that its label will name; made when left out"),
-        _optional(contract.entity_key, Key, f"which {contract.entity_key.removesuffix('_id')} it belongs to"),
+        _optional(
+            contract.entity_key,
+            Key,
+            f"which {contract.entity_key.removesuffix('_id')} it belongs to",
+        ),
         _optional("event_time", Moment, "when it happened; now when left out"),
     ]
     return msgspec.defstruct(
-        f"{class_name(contract.use_case)}Transaction", fields, forbid_unknown_fields=True, kw_only=True, gc=False
+        f"{class_name(contract.use_case)}Transaction",
+        fields,
+        forbid_unknown_fields=True,
+        kw_only=True,
+        gc=False,
     )
 
 
 def batch_type(contract: Contract, row: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """Make the type of a batch of rows."""
     rows = Annotated[list[row], Meta(min_length=1, max_length=MAX_ROWS)]  # type: ignore[valid-type]
-    return msgspec.defstruct(f"{class_name(contract.use_case)}Batch", [("rows", rows)], forbid_unknown_fields=True)
+    return msgspec.defstruct(
+        f"{class_name(contract.use_case)}Batch", [("rows", rows)], forbid_unknown_fields=True
+    )
 
 
 def class_name(use_case: str) -> str:
@@ -115,9 +133,11 @@ def example(contract: Contract) -> dict[str, Any]:
     for feature in contract.features:
         low, high = feature.range or (0, 1)
         inside = min(max(1.0, low), high)
-        row[feature.name] = {"category": next(iter(feature.values), ""), "bool": False, "float": inside}.get(
-            feature.type, math.floor(inside)
-        )
+        row[feature.name] = {
+            "category": next(iter(feature.values), ""),
+            "bool": False,
+            "float": inside,
+        }.get(feature.type, math.floor(inside))
     return {"transaction_id": "t-1", contract.entity_key: "c-1", **row}
 
 
@@ -129,7 +149,9 @@ def rule(feature: Feature) -> str:
         words = "must be true or false"
     else:
         words = "must be a whole number" if feature.type == "int" else "must be a number"
-        words += f" from {feature.range[0]:.15g} to {feature.range[1]:.15g}" if feature.range else ""
+        words += (
+            f" from {feature.range[0]:.15g} to {feature.range[1]:.15g}" if feature.range else ""
+        )
     return f"{words}, or null" if feature.nullable else words
 
 
@@ -145,7 +167,12 @@ def refusal(field: str, value: Any, words: str, row: int | None = None) -> Probl
         shown = value.encode()
     place = field if row is None else f"row {row}: {field}"
     members = {"field": field, "value": value, "rule": words}
-    return Problem(422, f"{place}: {shown.decode()}: {words}", **members, **({} if row is None else {"row": row}))
+    return Problem(
+        422,
+        f"{place}: {shown.decode()}: {words}",
+        **members,
+        **({} if row is None else {"row": row}),
+    )
 
 
 def decode(decoder: Any, body: bytes, rules: dict[str, str]) -> Any:
@@ -189,7 +216,10 @@ def _fault(error: Exception, body: bytes, rules: dict[str, str]) -> Problem:
     if isinstance(error, msgspec.ValidationError):
         try:
             return _explained(error, _document(body), rules)
-        except (msgspec.DecodeError, ValueError) as worse:  # a wrong value stands before what is no JSON at all
+        except (
+            msgspec.DecodeError,
+            ValueError,
+        ) as worse:  # a wrong value stands before what is no JSON at all
             error = worse
     return refusal("body", None, f"must be JSON, which knows neither NaN nor Infinity: {error}")
 
@@ -236,7 +266,9 @@ def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, s
         return refusal(field, None, f"is missing; {rules.get(field, 'it is required')}", row)
     container = next((name for name in CONTAINERS if name in rules), None)
     if wrong.fault == "unknown":
-        known = [name for name in rules if (name == container) == (container is not None and row is None)]
+        known = [
+            name for name in rules if (name == container) == (container is not None and row is None)
+        ]
         return refusal(field, value, f"is not known; known are {', '.join(known)}", row)
     if field == container and row is not None:
         return refusal(field, value, "must hold objects only", row)

@@ -12,7 +12,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Rows = NDArray[np.void]  # payments without features, of type PAYMENT
 
-PAYMENT = np.dtype([(name, np.int64) for name in ("number", "customer", "terminal", "at", "cents", "scenario")])
+PAYMENT = np.dtype(
+    [(name, np.int64) for name in ("number", "customer", "terminal", "at", "cents", "scenario")]
+)
 WINDOW_DAYS = (1, 7, 30)
 LABEL_DELAY_DAYS = 7
 FEATURES: tuple[str, ...] = (
@@ -43,15 +45,30 @@ def describe(rows: Rows) -> dict[str, Floats]:
 
     A customer's windows are (t - days, t]; a terminal's end LABEL_DELAY_DAYS earlier.
     """
-    weekday, hour = (rows["at"] // DAY + 3) % 7, rows["at"] % DAY // HOUR  # 1970 began on a Thursday
-    found = {"amount": rows["cents"] / 100, "during_weekend": weekday >= 5, "during_night": hour < NIGHT_HOURS}
+    weekday, hour = (
+        (rows["at"] // DAY + 3) % 7,
+        rows["at"] % DAY // HOUR,
+    )  # 1970 began on a Thursday
+    found = {
+        "amount": rows["cents"] / 100,
+        "during_weekend": weekday >= 5,
+        "during_night": hour < NIGHT_HOURS,
+    }
     customers = _History.of(rows["customer"], rows["at"], rows["cents"])
-    terminals = _History.of(rows["terminal"], rows["at"], (rows["scenario"] != Scenario.GENUINE).astype(np.int64))
+    terminals = _History.of(
+        rows["terminal"], rows["at"], (rows["scenario"] != Scenario.GENUINE).astype(np.int64)
+    )
     for days in WINDOW_DAYS:
         count, cents = customers.window(days)
-        found |= {f"customer_count_{days}d": count, f"customer_mean_amount_{days}d": cents / 100 / count}
+        found |= {
+            f"customer_count_{days}d": count,
+            f"customer_mean_amount_{days}d": cents / 100 / count,
+        }
         count, frauds = terminals.window(days, lag=LABEL_DELAY_DAYS)
-        found |= {f"terminal_count_{days}d": count, f"terminal_risk_{days}d": frauds / np.maximum(count, 1)}
+        found |= {
+            f"terminal_count_{days}d": count,
+            f"terminal_risk_{days}d": frauds / np.maximum(count, 1),
+        }
     return {name: found[name].astype(np.float64) for name in FEATURES}
 
 
@@ -65,7 +82,9 @@ class _History:
 
     @classmethod
     def of(cls, group: Ints, at: Ints, value: Ints) -> _History:
-        margin = (max(WINDOW_DAYS) + LABEL_DELAY_DAYS + 1) * DAY  # no window reaches back into the group before
+        margin = (
+            max(WINDOW_DAYS) + LABEL_DELAY_DAYS + 1
+        ) * DAY  # no window reaches back into the group before
         keys = group * (np.ptp(at) + margin) + (at - at.min())
         order = np.argsort(keys, kind="stable")
         return cls(order, keys[order], np.concatenate([[0], np.cumsum(value[order])]))

@@ -45,5 +45,9 @@ def freeze(folder: Path, contract: Contract) -> Manifest:
 
 def freeze_snapshot(folder: Path, contract: Contract, table: pa.Table, snapshot: str) -> Manifest:
     """The same of ingested history: at most ROWS rows of it, drawn by a fixed seed, in their order."""
-    chosen = np.sort(np.random.default_rng(SEED).choice(len(table), min(ROWS, len(table)), replace=False))
-    return write_baseline(folder, contract, table.take(chosen), {"snapshot": snapshot, "seed": SEED})
+    chosen = np.sort(
+        np.random.default_rng(SEED).choice(len(table), min(ROWS, len(table)), replace=False)
+    )
+    return write_baseline(
+        folder, contract, table.take(chosen), {"snapshot": snapshot, "seed": SEED}
+    )

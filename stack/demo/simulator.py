@@ -36,8 +36,14 @@ FAVOURITES = 6  # terminals per customer
 BIG_PURCHASE = 0.003  # share of honest payments as large as a fraudster's
 HIGH_AMOUNT, LOOKALIKE = 0.008, 0.0015  # shares of all payments
 SURGE = 3  # prior drift: times the fraud
-INFLATION, EXTRA_SHOPPING = 1.6, 0.4  # covariate drift: times the amount, further payments per payment
-BUSY_RATE, NIGHT_SHARE = 2.75, 0.033  # concept drift: payments per day of a busy customer, frauds per payment
+INFLATION, EXTRA_SHOPPING = (
+    1.6,
+    0.4,
+)  # covariate drift: times the amount, further payments per payment
+BUSY_RATE, NIGHT_SHARE = (
+    2.75,
+    0.033,
+)  # concept drift: payments per day of a busy customer, frauds per payment
 RING_SHARE, RING_PACE = 0.28, 120  # attack: frauds per payment of the town, frauds per card and day
 RING_TERMINALS, RING_WEEKS = 5, 8  # attack: terminals in use, weeks until they are used again
 
@@ -78,16 +84,22 @@ class World:
         for name in ("start", "drift_from"):
             moment = getattr(self, name)
             if moment is not None and moment.tzinfo is None:
-                raise DataError(f"{name} is {moment.isoformat()} without a time zone; give an aware datetime")
+                raise DataError(
+                    f"{name} is {moment.isoformat()} without a time zone; give an aware datetime"
+                )
         if unknown := sorted(self.drift - DRIFTS):
-            raise DataError(f"drift has {', '.join(unknown)}; valid are {', '.join(sorted(DRIFTS))}")
+            raise DataError(
+                f"drift has {', '.join(unknown)}; valid are {', '.join(sorted(DRIFTS))}"
+            )
         for name, least in (("days", 1), ("warm_up_days", 0), ("customers", 10), ("terminals", 10)):
             if getattr(self, name) < least:
                 raise DataError(f"{name} is {getattr(self, name)}; give at least {least}")
 
     def drifts(self, kind: str, at: Ints) -> NDArray[np.bool_]:
         """Say which of the times `at` lie under drift of this kind."""
-        since = np.iinfo(np.int64).min if self.drift_from is None else _microseconds(self.drift_from)
+        since = (
+            np.iinfo(np.int64).min if self.drift_from is None else _microseconds(self.drift_from)
+        )
         return (at >= since) & (kind in self.drift)
 
     def stream(self, kind: _Stream, day: int = 0) -> np.random.Generator:
@@ -110,8 +122,12 @@ class Transactions:
 
     def take(self, index: NDArray[Any]) -> Self:
         """Return the transactions at `index`: positions, or a mask of length n."""
-        columns = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "features"}
-        return type(self)(**columns, features={name: values[index] for name, values in self.features.items()})
+        columns = {
+            f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "features"
+        }
+        return type(self)(
+            **columns, features={name: values[index] for name, values in self.features.items()}
+        )
 
 
 @dataclass(frozen=True)
@@ -178,7 +194,9 @@ def _shopping(world: World, town: _Town, day: int, stream: _Stream, pace: float)
     return _rows(stream, day, customer, terminal, at, amount, scenario)
 
 
-def _fraud(world: World, town: _Town, day: int, who: tuple[Ints, Ints, Ints], rng: np.random.Generator) -> Ints:
+def _fraud(
+    world: World, town: _Town, day: int, who: tuple[Ints, Ints, Ints], rng: np.random.Generator
+) -> Ints:
     """Return the scenario of each payment, given its customer, terminal and time."""
     customer, terminal, at = who
     surge = np.where(world.drifts("prior", at), SURGE, 1)
@@ -193,7 +211,13 @@ def _fraud(world: World, town: _Town, day: int, who: tuple[Ints, Ints, Ints], rn
             chance[2] < HIGH_AMOUNT * surge,
             chance[3] < LOOKALIKE * surge,
         ],
-        [Scenario.GENUINE, Scenario.CARD, Scenario.TERMINAL, Scenario.HIGH_AMOUNT, Scenario.LOOKALIKE],
+        [
+            Scenario.GENUINE,
+            Scenario.CARD,
+            Scenario.TERMINAL,
+            Scenario.HIGH_AMOUNT,
+            Scenario.LOOKALIKE,
+        ],
         default=Scenario.GENUINE,
     )
     return scenario.astype(np.int64)
@@ -235,17 +259,36 @@ def _ring_fraud(world: World, town: _Town, day: int) -> Rows:
     volume = RING_SHARE * town.rate.sum()
     n = rng.poisson(volume)
     customer = world.customers + rng.integers(max(1, round(volume / RING_PACE)), size=n)
-    terminal = world.terminals + day // 7 % RING_WEEKS * RING_TERMINALS + rng.integers(RING_TERMINALS, size=n)
+    terminal = (
+        world.terminals
+        + day // 7 % RING_WEEKS * RING_TERMINALS
+        + rng.integers(RING_TERMINALS, size=n)
+    )
     hours = np.where(rng.random(n) < 0.97, NIGHT_HOURS, 24)
     at = day * DAY + (rng.uniform(0, hours) * HOUR).astype(np.int64)
-    return _rows(_Stream.RING, day, customer, terminal, at, rng.uniform(1, 5, n), np.full(n, Scenario.RING))
+    return _rows(
+        _Stream.RING, day, customer, terminal, at, rng.uniform(1, 5, n), np.full(n, Scenario.RING)
+    )
 
 
-def _rows(stream: _Stream, day: int, customer: Ints, terminal: Ints, at: Ints, amount: Floats, scenario: Ints) -> Rows:
+def _rows(
+    stream: _Stream,
+    day: int,
+    customer: Ints,
+    terminal: Ints,
+    at: Ints,
+    amount: Floats,
+    scenario: Ints,
+) -> Rows:
     """Settle payments: number them for good, and round their amounts to cents within the limits."""
     rows = np.empty(len(at), PAYMENT)
     rows["number"] = (day * len(_Stream) + stream) * 1_000_000 + np.arange(len(at))
-    rows["customer"], rows["terminal"], rows["at"], rows["scenario"] = customer, terminal, at, scenario
+    rows["customer"], rows["terminal"], rows["at"], rows["scenario"] = (
+        customer,
+        terminal,
+        at,
+        scenario,
+    )
     rows["cents"] = np.clip(np.rint(amount * 100), 1, MOST_CENTS)
     return rows
 

@@ -44,20 +44,31 @@ class Sent:
     flagged: list[str] = field(default_factory=list)
 
 
-def draw(count: int, *, days: int, drift: frozenset[str], seed: int | None, shuffle: bool) -> Transactions:
+def draw(
+    count: int, *, days: int, drift: frozenset[str], seed: int | None, shuffle: bool
+) -> Transactions:
     """Transactions of the whole days up to today; in random order, so that any part of them looks like all of them."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    world = World(seed=SEED if seed is None else seed, start=today - timedelta(days=days), days=days, drift=drift)
+    world = World(
+        seed=SEED if seed is None else seed,
+        start=today - timedelta(days=days),
+        days=days,
+        drift=drift,
+    )
     transactions = simulate(world)
     if count > len(transactions):
-        raise DataError(f"{days} days hold {len(transactions):,} transactions, and {count:,} were asked for: add --days")
+        raise DataError(
+            f"{days} days hold {len(transactions):,} transactions, and {count:,} were asked for: add --days"
+        )
     order = np.random.default_rng(world.seed).permutation(len(transactions))[:count]
     return transactions.take(order if shuffle else np.sort(order))
 
 
 def rows(transactions: Transactions, contract: Contract, *, tag: str) -> list[dict[str, Any]]:
     """Transactions as the API takes them: typed by the contract, ids made unique by a tag."""
-    columns = {f.name: typed(f, np.round(transactions.features[f.name], 6)) for f in contract.features}
+    columns = {
+        f.name: typed(f, np.round(transactions.features[f.name], 6)) for f in contract.features
+    }
     times = [f"{moment}Z" for moment in np.datetime_as_string(transactions.event_time, unit="ms")]
     return [
         {
@@ -75,13 +86,17 @@ def rows(transactions: Transactions, contract: Contract, *, tag: str) -> list[di
 class TrafficStream:
     """One stream of transactions to one server."""
 
-    def __init__(self, url: str, api_key: str, contract: Contract, transactions: Transactions, plan: Plan) -> None:
+    def __init__(
+        self, url: str, api_key: str, contract: Contract, transactions: Transactions, plan: Plan
+    ) -> None:
         self._base, self._headers = f"{url}/v1/{contract.use_case}", {"X-API-Key": api_key}
         self._contract, self._plan = contract, plan
         self._rows = rows(transactions, contract, tag=plan.tag)
         self._labels = transactions.label.tolist()
         self._due: deque[tuple[float, dict[str, Any]]] = deque()
-        self._labelled = np.random.default_rng(len(self._rows)).random(len(self._rows)) < plan.coverage
+        self._labelled = (
+            np.random.default_rng(len(self._rows)).random(len(self._rows)) < plan.coverage
+        )
         self._stopped = False
         self.sent = Sent()
 
@@ -98,15 +113,26 @@ class TrafficStream:
         async with httpx.AsyncClient(headers=self._headers, timeout=30) as client:
             work = iter(range(0, len(self._rows), self._plan.batch))
             begun = time.monotonic()
-            await asyncio.gather(*(self._worker(client, work, begun, progress) for _ in range(self._plan.concurrency)))
-            while self._due and not self._stopped:  # labels come when they are due, also after the last transaction
-                await asyncio.sleep(min(BACKLOG_SECONDS, max(0.0, self._due[0][0] - time.monotonic())))
+            await asyncio.gather(
+                *(
+                    self._worker(client, work, begun, progress)
+                    for _ in range(self._plan.concurrency)
+                )
+            )
+            while (
+                self._due and not self._stopped
+            ):  # labels come when they are due, also after the last transaction
+                await asyncio.sleep(
+                    min(BACKLOG_SECONDS, max(0.0, self._due[0][0] - time.monotonic()))
+                )
                 await self._post_labels(client)
                 progress(self.sent)
             await self._post_labels(client, all_of_them=True)
             progress(self.sent)
 
-    async def _worker(self, client: httpx.AsyncClient, work: Any, begun: float, progress: Callable[[Sent], None]) -> None:
+    async def _worker(
+        self, client: httpx.AsyncClient, work: Any, begun: float, progress: Callable[[Sent], None]
+    ) -> None:
         for start in work:
             if self._stopped:
                 return
@@ -139,7 +165,12 @@ class TrafficStream:
             if prediction["predicted_label"]:
                 self.sent.flagged.append(prediction["prediction_id"])
             if self._labelled[at]:
-                self._due.append((due, {"transaction_id": prediction["transaction_id"], "label": self._labels[at]}))
+                self._due.append(
+                    (
+                        due,
+                        {"transaction_id": prediction["transaction_id"], "label": self._labels[at]},
+                    )
+                )
 
     async def _post_labels(self, client: httpx.AsyncClient, *, all_of_them: bool = False) -> None:
         while self._due and (all_of_them or self._ripe()):

@@ -52,11 +52,21 @@ class Story:
         with self.console.status(f"{title} …"):
             yield lambda what: seen.__setitem__(0, what)
         self.steps.append((title, seen[0], time.monotonic() - started))
-        self.console.print(f"[green]✓[/] {time.monotonic() - self.begun:4.0f} s  {title}: {seen[0]}", soft_wrap=True)
+        self.console.print(
+            f"[green]✓[/] {time.monotonic() - self.begun:4.0f} s  {title}: {seen[0]}",
+            soft_wrap=True,
+        )
 
     def table(self) -> Table:
         """The story as a table."""
-        table = Table("step", "what was seen", "seconds", title="What was seen to hold", title_justify="left", box=None)
+        table = Table(
+            "step",
+            "what was seen",
+            "seconds",
+            title="What was seen to hold",
+            title_justify="left",
+            box=None,
+        )
         for title, seen, seconds in self.steps:
             table.add_row(title, seen, f"{seconds:.0f}")
         return table
@@ -71,11 +81,15 @@ class Demo:
         self.policy = read_policy(settings.reference / USE_CASE, settings.policy_overlay)
         self.airflow = Airflow(settings)
         self.http = httpx.Client(
-            base_url=f"{settings.api_url}/v1/{USE_CASE}", headers={"X-API-Key": settings.api_key}, timeout=20
+            base_url=f"{settings.api_url}/v1/{USE_CASE}",
+            headers={"X-API-Key": settings.api_key},
+            timeout=20,
         )
         self.tag = f"-{int(time.time()):x}"
         before, self.attack = two_weeks(datetime.now(UTC))
-        self.quiet, self.calm = (before.take(rows) for rows in np.split(np.arange(QUIET_ROWS + CALM_ROWS), [QUIET_ROWS]))
+        self.quiet, self.calm = (
+            before.take(rows) for rows in np.split(np.arange(QUIET_ROWS + CALM_ROWS), [QUIET_ROWS])
+        )
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -103,7 +117,10 @@ class Demo:
             known = self.run_ids("promotion")
             self.dag("retraining", {"reason": "demo: a first model"})
             decision = self.newest_decision()
-            require(decision.verdict == "APPROVED", f"the first decision is {decision.verdict}: {decision.reason}")
+            require(
+                decision.verdict == "APPROVED",
+                f"the first decision is {decision.verdict}: {decision.reason}",
+            )
             self.finish_promotion(known)
             version = self.wait_for_version(decision.challenger_version)
             saw(f"decision {decision.id} {decision.verdict}, version {version} serves")
@@ -112,40 +129,67 @@ class Demo:
     def quiet_traffic(self, version: int) -> None:
         """Several thousand transactions like the baseline's are scored; part of them gets labels."""
         with self.story.step("transactions are scored over HTTP, part of them labelled") as saw:
-            sent = self.traffic(self.quiet, Plan(batch=20, concurrency=4, coverage=0.6, tag=self.tag)).run()
-            require(not sent.failures, f"{len(sent.failures)} requests failed, first {sent.failures[:1]}")
-            require(sent.answered == len(self.quiet) and set(sent.versions) == {version}, f"answers came from {sent.versions}")
+            sent = self.traffic(
+                self.quiet, Plan(batch=20, concurrency=4, coverage=0.6, tag=self.tag)
+            ).run()
+            require(
+                not sent.failures,
+                f"{len(sent.failures)} requests failed, first {sent.failures[:1]}",
+            )
+            require(
+                sent.answered == len(self.quiet) and set(sent.versions) == {version},
+                f"answers came from {sent.versions}",
+            )
             self.wait_until_logged(sent.answered)
-            saw(f"{sent.answered:,} answered by version {version} and logged, {sent.labelled:,} labelled")
+            saw(
+                f"{sent.answered:,} answered by version {version} and logged, {sent.labelled:,} labelled"
+            )
 
     def quiet_check(self) -> None:
         """A drift check on that traffic stays quiet."""
         with self.story.step("a drift check stays quiet") as saw:
             tasks = self.dag("drift_detection")
             alerts = self.open_alerts()
-            require(tasks["wake_retraining"] == "skipped" and not alerts, f"it should be quiet: {tasks}, {alerts}")
+            require(
+                tasks["wake_retraining"] == "skipped" and not alerts,
+                f"it should be quiet: {tasks}, {alerts}",
+            )
             saw("no alert")
 
     def spike(self) -> None:
         """A burst of the new pattern within one step of calm traffic: seen, but not severe once it has passed."""
-        with self.story.step("a spike passes, and wakes nobody") as saw, self.sending(self.calm, CALM_RATE, coverage=0.6):
+        with (
+            self.story.step("a spike passes, and wakes nobody") as saw,
+            self.sending(self.calm, CALM_RATE, coverage=0.6),
+        ):
             step, known = self.policy.drift.step.total_seconds(), self.run_ids("retraining")
             time.sleep(step - time.time() % step)
             burst = self.traffic(
-                self.attack.take(np.arange(SPIKE_ROWS)), Plan(batch=20, coverage=0, tag=f"-spike{self.tag}")
+                self.attack.take(np.arange(SPIKE_ROWS)),
+                Plan(batch=20, coverage=0, tag=f"-spike{self.tag}"),
             ).run()
-            require(not burst.failures, f"{len(burst.failures)} requests failed, first {burst.failures[:1]}")
+            require(
+                not burst.failures,
+                f"{len(burst.failures)} requests failed, first {burst.failures[:1]}",
+            )
             time.sleep(self.policy.drift.severe.k * step + step - time.time() % step)
             tasks = self.dag("drift_detection")
             severe = [alert for alert in self.open_alerts() if alert.severity == "SEVERE"]
-            require(not severe and tasks["wake_retraining"] == "skipped", f"it should wake nobody: {tasks}, {severe}")
+            require(
+                not severe and tasks["wake_retraining"] == "skipped",
+                f"it should wake nobody: {tasks}, {severe}",
+            )
             require(self.run_ids("retraining") == known, "a retraining began")
             shares = ", ".join(f"{share:.0%}" for share in self.step_shares())
-            saw(f"{burst.answered:,} odd transactions, shares of drifted features step by step: {shares}")
+            saw(
+                f"{burst.answered:,} odd transactions, shares of drifted features step by step: {shares}"
+            )
 
     def severe_alert(self) -> None:
         """A new fraud pattern moves features and labels; after some steps a check calls it severe."""
-        with self.story.step("a new fraud pattern is switched on, and a drift check raises a severe alert") as saw:
+        with self.story.step(
+            "a new fraud pattern is switched on, and a drift check raises a severe alert"
+        ) as saw:
             drift = self.policy.drift
             time.sleep((drift.severe.k + 1) * drift.step.total_seconds())
             for _ in range(4):
@@ -155,17 +199,28 @@ class Demo:
                     break
             severe = [alert for alert in alerts if alert.severity == "SEVERE"]
             require(bool(severe), f"no severe alert after 4 checks: {alerts}")
-            saw("; ".join(f"{alert.severity}: {alert.message.partition(':')[0]}" for alert in severe))
+            saw(
+                "; ".join(
+                    f"{alert.severity}: {alert.message.partition(':')[0]}" for alert in severe
+                )
+            )
 
     def asset_wakes_retraining(self, known: set[str]) -> None:
         """The drift asset starts retraining, and six gates judge the challenger."""
-        with self.story.step("the drift asset wakes retraining, six gates judge the challenger") as saw:
-            run = self.airflow.next_run(f"{USE_CASE}_retraining", run_type="asset_triggered", known=known)
+        with self.story.step(
+            "the drift asset wakes retraining, six gates judge the challenger"
+        ) as saw:
+            run = self.airflow.next_run(
+                f"{USE_CASE}_retraining", run_type="asset_triggered", known=known
+            )
             self.airflow.finish(f"{USE_CASE}_retraining", run)
             decision = self.decision_of(run)
             outcomes = {gate["name"]: gate["outcome"] for gate in decision.gates or []}
             require(decision.trigger == "DRIFT", f"the trigger is {decision.trigger}")
-            require(decision.verdict == "APPROVED" and set(outcomes.values()) == {"PASS"}, f"{decision.verdict}: {outcomes}")
+            require(
+                decision.verdict == "APPROVED" and set(outcomes.values()) == {"PASS"},
+                f"{decision.verdict}: {outcomes}",
+            )
             passed = f"{len(outcomes)} of 6 gates passed on {decision.evidence_source} rows"
             saw(f"decision {decision.id} {decision.verdict}, {passed}")
 
@@ -174,7 +229,9 @@ class Demo:
         with self.story.step("the candidate asset wakes promotion") as saw:
             self.finish_promotion(known)
             entry = self.ledger()[0]
-            require(entry.state == "DONE", f"the ledger's newest entry is {entry.state}: {entry.reason}")
+            require(
+                entry.state == "DONE", f"the ledger's newest entry is {entry.state}: {entry.reason}"
+            )
             saw(f"version {entry.from_version} → {entry.to_version}, {entry.reason}")
         return entry.to_version
 
@@ -192,9 +249,17 @@ class Demo:
         """The traffic that ran all along saw both versions and not one failure."""
         with self.story.step("background traffic saw not one failed request") as saw:
             sent = background.sent
-            require(not sent.failures, f"{len(sent.failures)} requests failed, first {sent.failures[:1]}")
-            require(set(sent.versions) == {first, second}, f"answers came from versions {dict(sent.versions)}")
-            parts = ", ".join(f"{n:,} by version {version}" for version, n in sorted(sent.versions.items()))
+            require(
+                not sent.failures,
+                f"{len(sent.failures)} requests failed, first {sent.failures[:1]}",
+            )
+            require(
+                set(sent.versions) == {first, second},
+                f"answers came from versions {dict(sent.versions)}",
+            )
+            parts = ", ".join(
+                f"{n:,} by version {version}" for version, n in sorted(sent.versions.items())
+            )
             saw(f"{sent.answered:,} answered: {parts}")
 
     def explanations(self, background: TrafficStream) -> None:
@@ -204,12 +269,19 @@ class Demo:
             flagged = background.sent.flagged[0]
             found = self.get(f"/predictions/{flagged}/explanation")
             score = self.get(f"/predictions/{flagged}")["score"]
-            total = found["base_value"] + sum(part["contribution"] for part in found["contributions"])
+            total = found["base_value"] + sum(
+                part["contribution"] for part in found["contributions"]
+            )
             difference = abs(1 / (1 + math.exp(-total)) - score)
-            require(found["status"] == "COMPLETED" and difference < SCORE_TOLERANCE, f"{found} does not add up to {score}")
+            require(
+                found["status"] == "COMPLETED" and difference < SCORE_TOLERANCE,
+                f"{found} does not add up to {score}",
+            )
             chunks = sum(name.startswith("explain") for name in tasks)
             top = found["contributions"][0]
-            saw(f"{self.explained():,} in {chunks} chunks; {flagged[:8]}… scored {score:.2f}, most because of {top['feature']}")
+            saw(
+                f"{self.explained():,} in {chunks} chunks; {flagged[:8]}… scored {score:.2f}, most because of {top['feature']}"
+            )
 
     def dag(self, kind: str, conf: dict[str, Any] | None = None) -> dict[str, str]:
         """Trigger a DAG by hand and wait for it."""
@@ -219,7 +291,9 @@ class Demo:
 
     def finish_promotion(self, known: set[str]) -> None:
         """Wait for the promotion that the candidate asset starts."""
-        run = self.airflow.next_run(f"{USE_CASE}_promotion", run_type="asset_triggered", known=known)
+        run = self.airflow.next_run(
+            f"{USE_CASE}_promotion", run_type="asset_triggered", known=known
+        )
         self.airflow.finish(f"{USE_CASE}_promotion", run)
 
     def run_ids(self, kind: str) -> set[str]:
@@ -228,10 +302,14 @@ class Demo:
         return {run["dag_run_id"] for run in self.airflow.runs(f"{USE_CASE}_{kind}")}
 
     def traffic(self, transactions: Transactions, plan: Plan) -> TrafficStream:
-        return TrafficStream(self.settings.api_url, self.settings.api_key, self.contract, transactions, plan)
+        return TrafficStream(
+            self.settings.api_url, self.settings.api_key, self.contract, transactions, plan
+        )
 
     @contextmanager
-    def sending(self, transactions: Transactions, rate: float, *, coverage: float) -> Iterator[TrafficStream]:
+    def sending(
+        self, transactions: Transactions, rate: float, *, coverage: float
+    ) -> Iterator[TrafficStream]:
         """Traffic in the background for as long as the block."""
         traffic = self.traffic(transactions, Plan(rate=rate, coverage=coverage, tag=self.tag))
         thread = threading.Thread(target=traffic.run, name="background traffic")
@@ -246,7 +324,9 @@ class Demo:
         """Wait until the server says it serves a version."""
         deadline, found = time.monotonic() + 20, -1
         while found != version:
-            require(time.monotonic() < deadline, f"the server serves {found} and not version {version}")
+            require(
+                time.monotonic() < deadline, f"the server serves {found} and not version {version}"
+            )
             answer = self.http.get("/model")
             found = int(answer.json()["version"]) if answer.status_code == 200 else -1
             time.sleep(0.1)
@@ -257,7 +337,10 @@ class Demo:
         deadline, found = time.monotonic() + 20, 0
         with connect(self.settings, autocommit=True) as connection:
             while found < n:
-                require(time.monotonic() < deadline, f"only {found} of {n} answered predictions are logged")
+                require(
+                    time.monotonic() < deadline,
+                    f"only {found} of {n} answered predictions are logged",
+                )
                 row = connection.execute(
                     "SELECT count(*) AS n FROM prediction_logs WHERE use_case = %s AND transaction_id LIKE %s",
                     (USE_CASE, f"%{self.tag}"),
@@ -292,12 +375,17 @@ class Demo:
 
     def explained(self) -> int:
         with connect(self.settings) as connection:
-            row = connection.execute("SELECT count(*) AS n FROM explanations WHERE status = 'COMPLETED'").fetchone()
+            row = connection.execute(
+                "SELECT count(*) AS n FROM explanations WHERE status = 'COMPLETED'"
+            ).fetchone()
         return int(row["n"]) if row else 0
 
     def get(self, path: str) -> dict[str, Any]:
         answer = self.http.get(path)
-        require(answer.status_code == 200, f"GET {path} answered {answer.status_code}: {answer.text[:300]}")
+        require(
+            answer.status_code == 200,
+            f"GET {path} answered {answer.status_code}: {answer.text[:300]}",
+        )
         return dict(answer.json())
 
 

@@ -97,7 +97,11 @@ def descendants(folder: Path) -> list[psutil.Process]:
 
 def strays(instance: str) -> list[psutil.Process]:
     """Every process that carries a stack's mark in its environment: a task's own process may outlive whoever started it."""
-    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _mark(process) == instance]
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and _mark(process) == instance
+    ]
 
 
 def _mark(process: psutil.Process) -> str | None:
@@ -159,7 +163,9 @@ def keep_capabilities(*kept: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     lower = sum(1 << number for number in kept)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    sets = (ctypes.c_uint32 * 6)(lower, lower, lower, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
+    sets = (ctypes.c_uint32 * 6)(
+        lower, lower, lower, 0, 0, 0
+    )  # effective, permitted, inheritable; then the upper halves
     if libc.capset(header, sets):
         raise OSError(ctypes.get_errno(), "capabilities can't be given up")
 
@@ -170,7 +176,9 @@ def main(arguments: list[str]) -> None:
     note(launch.note)
     if temporary := launch.environment.get("TMPDIR"):
         Path(temporary).mkdir(mode=0o700, parents=True, exist_ok=True)
-    ruleset = Ruleset(launch.confinement) if launch.confinement and version() else None  # opened while this process can
+    ruleset = (
+        Ruleset(launch.confinement) if launch.confinement and version() else None
+    )  # opened while this process can
     if launch.user is not None:
         become(launch.user, reads_through=launch.reads_through and ruleset is not None)
     elif ruleset and os.geteuid() == 0:

@@ -46,7 +46,9 @@ class Ports(IntFlag):
 
 READ = Files.EXECUTE | Files.READ_FILE | Files.READ_DIR
 WRITE = Files(sum(Files)) & ~READ
-ON_A_FILE = Files.EXECUTE | Files.WRITE_FILE | Files.READ_FILE | Files.TRUNCATE  # the rest is for folders
+ON_A_FILE = (
+    Files.EXECUTE | Files.WRITE_FILE | Files.READ_FILE | Files.TRUNCATE
+)  # the rest is for folders
 SINCE = {Files.REFER: 2, Files.TRUNCATE: 3}
 PORTS_SINCE, SCOPES_SINCE = 4, 6
 SCOPES = (1 << 0) | (1 << 1)  # no abstract sockets of others, no signals to others
@@ -84,7 +86,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def version() -> int:
     """The version of Landlock that this kernel offers; 0 when it has none."""
-    found = int(_libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION_FLAG)))
+    found = int(
+        _libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION_FLAG))
+    )
     return max(found, 0)
 
 
@@ -102,7 +106,9 @@ class Ruleset:
         scopes = SCOPES if network and known >= SCOPES_SINCE else 0
         attribute = _RulesetAttribute(self._known, ports, scopes)
         size = 24 if known >= SCOPES_SINCE else 16 if known >= PORTS_SINCE else 8
-        self._ruleset = _call(CREATE_RULESET, ctypes.byref(attribute), ctypes.c_size_t(size), ctypes.c_uint32(0))
+        self._ruleset = _call(
+            CREATE_RULESET, ctypes.byref(attribute), ctypes.c_size_t(size), ctypes.c_uint32(0)
+        )
         self._allow(confinement.writes, READ | WRITE)
         self._allow(confinement.reads or (), READ)
         self._allow(confinement.lists, Files.READ_DIR)
@@ -110,7 +116,9 @@ class Ruleset:
             for port_right, numbers in zip(Ports, confinement.ports, strict=True):
                 for number in numbers:
                     rule = _PortAttribute(port_right, number)
-                    _call(ADD_RULE, self._ruleset, RULE_PORT, ctypes.byref(rule), ctypes.c_uint32(0))
+                    _call(
+                        ADD_RULE, self._ruleset, RULE_PORT, ctypes.byref(rule), ctypes.c_uint32(0)
+                    )
 
     def enforce(self) -> None:
         """Confine this process for good; no program that it starts gains rights either."""
@@ -129,7 +137,9 @@ class Ruleset:
                 allowed = rights & self._known & (Files(sum(Files)) if path.is_dir() else ON_A_FILE)
                 rule = _PathAttribute(allowed, folder)
                 if allowed:
-                    _call(ADD_RULE, self._ruleset, RULE_PATH, ctypes.byref(rule), ctypes.c_uint32(0))
+                    _call(
+                        ADD_RULE, self._ruleset, RULE_PATH, ctypes.byref(rule), ctypes.c_uint32(0)
+                    )
             finally:
                 os.close(folder)
 

@@ -24,7 +24,9 @@ NEEDED = re.compile(
     r"|\w+_NUM_THREADS|OPENBLAS_\w+|MALLOC_\w+"
 )
 OUR_OWN = re.compile(r"SIXGATE_.*|MLFLOW_.*|AIRFLOW.*")
-TASKS_OWN = re.compile(r"AIRFLOW_(?:CONN|VAR)_")  # connections and variables: for tasks, through the scheduler
+TASKS_OWN = re.compile(
+    r"AIRFLOW_(?:CONN|VAR)_"
+)  # connections and variables: for tasks, through the scheduler
 SECRET = re.compile(r".*(PASSWORD|SECRET|API_KEY|TOKEN|DATABASE_URL)")
 
 
@@ -70,7 +72,10 @@ class Environments:
         """MLflow knows its own database and its own accounts; `folder` is all that it may write."""
         drawn, port = self.secrets, self.settings.mlflow_port
         passwords = Passwords(
-            admin=drawn.mlflow_admin, steps=drawn.mlflow_steps, server=drawn.mlflow_server, secret_key=drawn.mlflow_secret
+            admin=drawn.mlflow_admin,
+            steps=drawn.mlflow_steps,
+            server=drawn.mlflow_server,
+            secret_key=drawn.mlflow_secret,
         )
         backend = self.postgres.url(drawn.postgres_mlflow, "mlflow", user="mlflow").replace(
             "postgresql:", "postgresql+psycopg:"
@@ -90,7 +95,9 @@ class Environments:
 
     def airflow_api_server(self) -> dict[str, str]:
         """Serves Airflow's pages and ours, and hands out what tasks need."""
-        return self._airflow() | self._airflow_keys() | {"SIXGATE_DATABASE_URL": self._database(PAGES)}
+        return (
+            self._airflow() | self._airflow_keys() | {"SIXGATE_DATABASE_URL": self._database(PAGES)}
+        )
 
     def airflow_scheduler(self) -> dict[str, str]:
         """Tasks are its children, and steps theirs."""
@@ -115,7 +122,9 @@ class Environments:
         write_private(self.home.mlflow_passwords, json.dumps({ADMIN: self.secrets.mlflow_admin}))
         lines = [f"{name}={value}" for name, value in self._client().items()]
         if self.settings.policy_overlay:
-            lines.append(f"SIXGATE_POLICY_OVERLAY={_quoted(str(self.settings.policy_overlay.resolve()))}")
+            lines.append(
+                f"SIXGATE_POLICY_OVERLAY={_quoted(str(self.settings.policy_overlay.resolve()))}"
+            )
         if self.settings.use_cases:
             lines.append(f"SIXGATE_USE_CASES={_quoted(self.settings.use_cases)}")
         write_private(self.home.env_file, "\n".join(lines) + "\n")
@@ -133,14 +142,18 @@ class Environments:
         """What every process that imports Sixgate sees: the caller's settings, and no secret."""
         settings, cache = self.settings, self.home.path / "cache"
         given = {
-            name: value for name, value in os.environ.items() if name.startswith("SIXGATE_") and not SECRET.fullmatch(name)
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("SIXGATE_") and not SECRET.fullmatch(name)
         }
         return {
             **self.plain(),
             **given,
             **self._ports(),
             "SIXGATE_HOME": str(self.home.path),
-            "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve()) if settings.policy_overlay else "",
+            "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve())
+            if settings.policy_overlay
+            else "",
             "SIXGATE_USE_CASES": settings.use_cases,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "1",
@@ -193,7 +206,9 @@ class Environments:
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
             "CORE__FERNET_KEY": self.secrets.airflow_fernet,
             "CORE__EXECUTION_API_SERVER_URL": f"{pages}/execution/",
-            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in AIRFLOW_USERS.items()),
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+                f"{name}:{role}" for name, role in AIRFLOW_USERS.items()
+            ),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home.airflow / "passwords.json",
             "DATABASE__SQL_ALCHEMY_CONN": self._airflow_database(),
             "API__BASE_URL": pages,
@@ -203,9 +218,15 @@ class Environments:
             "LOGGING__BASE_LOG_FOLDER": home.airflow / "logs",
         }
         return {
-            **{name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)},  # hooks may need any of it
+            **{
+                name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)
+            },  # hooks may need any of it
             **self._common(),
-            **{name: value for name, value in os.environ.items() if name.startswith("AIRFLOW") and not TASKS_OWN.match(name)},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith("AIRFLOW") and not TASKS_OWN.match(name)
+            },
             "AIRFLOW_HOME": str(home.airflow),
             **{f"AIRFLOW__{key}": str(value) for key, value in config.items()},
         }
@@ -214,5 +235,7 @@ class Environments:
 def _quoted(value: str) -> str:
     """A value as a shell and pydantic-settings both read it; they agree on no way to write a quote."""
     if "'" in value or "\n" in value:
-        raise StackError(f"{value!r} can't be kept for shells: name it without a quote and a line break")
+        raise StackError(
+            f"{value!r} can't be kept for shells: name it without a quote and a line break"
+        )
     return shlex.quote(value)

@@ -47,7 +47,12 @@ class Postgres:
             return cls(binaries=wheel / "bin", data=home / "postgres", port=port)
         folder = ROOT_STATE / instance
         ROOT_STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        return cls(binaries=_copy_binaries(wheel) / "bin", data=folder / "postgres", port=port, user=_unprivileged())
+        return cls(
+            binaries=_copy_binaries(wheel) / "bin",
+            data=folder / "postgres",
+            port=port,
+            user=_unprivileged(),
+        )
 
     def initialise(self, password: str) -> bool:
         """Run initdb unless it was; True when it ran now. A half-made cluster is moved into place only when whole."""
@@ -89,21 +94,30 @@ class Postgres:
         What a former version made in Airflow's and MLflow's databases gets the owner that it has now.
         """
         with psycopg.connect(self.url(password, "postgres"), autocommit=True) as connection:
-            there = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+            there = {
+                name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()
+            }
             for role, secret in roles.items():
                 verb = sql.SQL("ALTER" if role in there else "CREATE")
                 connection.execute(
                     sql.SQL("{} ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT {}").format(
-                        verb, sql.Identifier(role), sql.Literal(secret), sql.Literal(CONNECTIONS // 2)
+                        verb,
+                        sql.Identifier(role),
+                        sql.Literal(secret),
+                        sql.Literal(CONNECTIONS // 2),
                     )
                 )
-            there = {name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()}
+            there = {
+                name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()
+            }
             for name in DATABASES:
                 database, owner = sql.Identifier(name), sql.Identifier(OWNERS[name])
                 if name not in there:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
                 connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner))
-                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+                connection.execute(
+                    sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database)
+                )
             connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
         for name, role in OWNERS.items():
             if role != USER:
@@ -124,7 +138,9 @@ class Postgres:
                         "restore that file, or remove both to start over without the data"
                     ) from error
                 if time.monotonic() > deadline:
-                    raise StackError(f"PostgreSQL did not answer on port {self.port} in {seconds:.0f} s: {error}") from error
+                    raise StackError(
+                        f"PostgreSQL did not answer on port {self.port} in {seconds:.0f} s: {error}"
+                    ) from error
                 time.sleep(0.1)
 
     def delete(self) -> None:
@@ -148,7 +164,9 @@ class Postgres:
             **self.process_options(),
         )
         if done.returncode:
-            raise StackError(f"{program} failed for {self.data}: {done.stderr.strip().splitlines()[-1]}")
+            raise StackError(
+                f"{program} failed for {self.data}: {done.stderr.strip().splitlines()[-1]}"
+            )
 
     def _own(self, path: Path) -> None:
         if self.user:
@@ -194,4 +212,6 @@ def _unprivileged() -> str:
                 return pwd.getpwnam(name).pw_name
             except KeyError:
                 continue
-    raise StackError("root can't run PostgreSQL, and there is no user postgres or nobody: set SIXGATE_PG_USER")
+    raise StackError(
+        "root can't run PostgreSQL, and there is no user postgres or nobody: set SIXGATE_PG_USER"
+    )

@@ -98,7 +98,11 @@ def _server(told: Environments) -> Program:
     settings = told.settings
     overlay = (settings.policy_overlay.resolve(),) if settings.policy_overlay else ()
     models = (settings.model_folder.resolve(),) if settings.model_folder else ()
-    code = (Path(sys.prefix), Path(sys.base_prefix), *(ROOT / name for name in ("pipelines", "serving", "sql")))
+    code = (
+        Path(sys.prefix),
+        Path(sys.base_prefix),
+        *(ROOT / name for name in ("pipelines", "serving", "sql")),
+    )
     return Program(
         name="server",
         command=[sys.executable, "-m", "serving"],
@@ -115,23 +119,43 @@ def _server(told: Environments) -> Program:
 def _airflow(told: Environments) -> list[Program]:
     """No part of Airflow may write DAGs, plugins, or its own configuration: those are the deployer's."""
     settings, home = told.settings, told.home
-    serve = ["api-server", "--host", settings.host, "--port", str(settings.airflow_port), "--workers", "1"]
+    serve = [
+        "api-server",
+        "--host",
+        settings.host,
+        "--port",
+        str(settings.airflow_port),
+        "--workers",
+        "1",
+    ]
     named = os.environ.get("SIXGATE_WRITABLE", "").split(os.pathsep)
-    by_steps = (settings.artifact_root.resolve(), settings.last_valid.resolve(), *(Path(path) for path in named if path))
+    by_steps = (
+        settings.artifact_root.resolve(),
+        settings.last_valid.resolve(),
+        *(Path(path) for path in named if path),
+    )
 
-    def program(name: str, arguments: list[str], environment: dict[str, str], written: tuple[Path, ...] = ()) -> Program:
+    def program(
+        name: str, arguments: list[str], environment: dict[str, str], written: tuple[Path, ...] = ()
+    ) -> Program:
         temporary = home.path / "tmp" / name
         temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Program(
             name=f"airflow-{name}",
             command=[str(Path(sys.executable).parent / "airflow"), *arguments],
             environment=environment | {"TMPDIR": str(temporary)},
-            confinement=Confinement(writes=(home.airflow / "logs", home.path / "cache", temporary, *written, *DEVICES)),
+            confinement=Confinement(
+                writes=(home.airflow / "logs", home.path / "cache", temporary, *written, *DEVICES)
+            ),
         )
 
     return [
-        program("api-server", serve, told.airflow_api_server(), (home.airflow / "passwords.json",)),  # it opens it to append
-        program("scheduler", ["scheduler", "--skip-serve-logs"], told.airflow_scheduler(), by_steps),
+        program(
+            "api-server", serve, told.airflow_api_server(), (home.airflow / "passwords.json",)
+        ),  # it opens it to append
+        program(
+            "scheduler", ["scheduler", "--skip-serve-logs"], told.airflow_scheduler(), by_steps
+        ),
         program("dag-processor", ["dag-processor"], told.airflow_other()),
         program("triggerer", ["triggerer", "--skip-serve-logs"], told.airflow_other()),
     ]
@@ -158,6 +182,9 @@ def _airflow_healthy(url: str) -> bool:
     try:
         answer = httpx.get(url, timeout=5)
         parts = answer.json()
-        return all(parts[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor", "triggerer"))
+        return all(
+            parts[name]["status"] == "healthy"
+            for name in ("metadatabase", "scheduler", "dag_processor", "triggerer")
+        )
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return False

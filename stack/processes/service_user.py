@@ -41,7 +41,11 @@ def open_to_all(path: Path) -> bool:
 
 
 def _free(instance: str) -> int:
-    begin = int(instance, 16) if instance.isalnum() and all(c in "0123456789abcdef" for c in instance) else 0
+    begin = (
+        int(instance, 16)
+        if instance.isalnum() and all(c in "0123456789abcdef" for c in instance)
+        else 0
+    )
     span = LAST - FIRST + 1
     for step in range(span):
         number = FIRST + (begin + step) % span

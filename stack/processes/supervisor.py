@@ -47,16 +47,30 @@ class Supervisor:
         It is told no secret: each program reads its own environment from a file.
         """
         self._write(programs)
-        environment = {name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)}
+        environment = {
+            name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)
+        }
         environment[MARK] = self.home.secrets().instance
-        command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(self._config)]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "supervisor.supervisord",
+            "-c",
+            str(self._config),
+        ]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
-            raise StackError(f"supervisord did not start: {(done.stderr or done.stdout).strip()}; see {self.home.logs}")
+            raise StackError(
+                f"supervisord did not start: {(done.stderr or done.stdout).strip()}; see {self.home.logs}"
+            )
         deadline = time.monotonic() + 15
         while not self.running():
             if time.monotonic() > deadline:
-                raise StackError(f"supervisord does not answer on {self._socket}; see {self.home.logs}/supervisord.log")
+                raise StackError(
+                    f"supervisord does not answer on {self._socket}; see {self.home.logs}/supervisord.log"
+                )
             time.sleep(0.05)
 
     def running(self) -> bool:
@@ -83,7 +97,9 @@ class Supervisor:
                 supervisor.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
-                raise StackError(f"{name} did not start ({fault.faultString}); see {self.home.logs}/{name}.log") from fault
+                raise StackError(
+                    f"{name} did not start ({fault.faultString}); see {self.home.logs}/{name}.log"
+                ) from fault
 
     def stop_program(self, name: str) -> None:
         """Stop one program and wait until it is gone."""
@@ -137,7 +153,9 @@ class Supervisor:
         file = self.home.run / f"{program.name}.launch.json"
         write_private(file, launch.dump())
         return {
-            "command": " ".join(_quoted(part) for part in (sys.executable, "-m", "stack.processes.child", str(file))),
+            "command": " ".join(
+                _quoted(part) for part in (sys.executable, "-m", "stack.processes.child", str(file))
+            ),
             "directory": "/",
             "autostart": "false",
             "autorestart": "true",

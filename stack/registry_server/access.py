@@ -24,7 +24,9 @@ GROUPS = re.compile(
     r"|mlflow-artifacts/artifacts(?:/.*)?"
 )  # fmt: skip
 # Reads that MLflow serves by POST.
-SEARCHES = re.compile(r"mlflow/(?:experiments|runs|logged-models|registered-models|model-versions)/search(?:-datasets)?")
+SEARCHES = re.compile(
+    r"mlflow/(?:experiments|runs|logged-models|registered-models|model-versions)/search(?:-datasets)?"
+)
 
 # What training and promotion write. Nothing is deleted but an alias.
 STEPS_WRITE = re.compile(
@@ -54,12 +56,19 @@ def refused(account: str | None, method: str, path: str) -> str | None:
     prefix = API.match(path)
     if prefix is None:
         known = PAGES.fullmatch(path) is not None and (method in READS or path == "/graphql")
-        return _refusal((known and account not in (STEPS, SERVER)) or path in ("/health", "/version"), account, method, path)
+        return _refusal(
+            (known and account not in (STEPS, SERVER)) or path in ("/health", "/version"),
+            account,
+            method,
+            path,
+        )
     route = path[prefix.end() :]
     if not GROUPS.fullmatch(route):
         return f"{path} is not in use here"
     if account == SERVER:
-        return _refusal(method in READS and SERVER_READ.fullmatch(route) is not None, account, method, path)
+        return _refusal(
+            method in READS and SERVER_READ.fullmatch(route) is not None, account, method, path
+        )
     if account == STEPS:
         return _refusal(_steps_may(method, route), account, method, path)
     return None
@@ -79,7 +88,9 @@ def _refusal(allowed: bool, account: str | None, method: str, path: str) -> str 
     return None if allowed else f"account {account or '(none)'} may not {method} {path}"
 
 
-def foreign(*, origin: str | None, fetch_site: str | None, host: str | None, path: str) -> str | None:
+def foreign(
+    *, origin: str | None, fetch_site: str | None, host: str | None, path: str
+) -> str | None:
     """Say why a browser's request comes from a page of another origin, or None.
 
     Another port of this machine is another origin: its page may be anybody's. A link from elsewhere to the user interface is

@@ -21,7 +21,10 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UPLOAD = re.compile(access.API.pattern + r"mlflow-artifacts/artifacts/(?P<file>.+)")
-PASSWORDS = {access.STEPS: "SIXGATE_MLFLOW_STEPS_PASSWORD", access.SERVER: "SIXGATE_MLFLOW_SERVER_PASSWORD"}
+PASSWORDS = {
+    access.STEPS: "SIXGATE_MLFLOW_STEPS_PASSWORD",
+    access.SERVER: "SIXGATE_MLFLOW_SERVER_PASSWORD",
+}
 
 
 def create_app() -> Application:
@@ -36,7 +39,9 @@ def create_app() -> Application:
     _ensure_accounts(auth)
     # After MLflow's own check of the password, so that nobody learns anything without one.
     flask_app.before_request(catch_mlflow_exception(lambda: _refuse_location(request)))
-    fastapi_app.user_middleware.append(Middleware(WriteOnce))  # the innermost: the password has been checked
+    fastapi_app.user_middleware.append(
+        Middleware(WriteOnce)
+    )  # the innermost: the password has been checked
     return RouteGuard(fastapi_app)
 
 
@@ -63,7 +68,11 @@ class RouteGuard:
         headers: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value)
-        repeated = [name.decode() for name in (b"authorization", b"host", b"origin") if len(headers.get(name, ())) > 1]
+        repeated = [
+            name.decode()
+            for name in (b"authorization", b"host", b"origin")
+            if len(headers.get(name, ())) > 1
+        ]
         if repeated:
             return f"header {repeated[0]} is sent twice"
         authorization = _text(headers, b"authorization")
@@ -91,7 +100,11 @@ class WriteOnce:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 with the reason, or pass the request on."""
-        found = UPLOAD.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        found = (
+            UPLOAD.fullmatch(scope["path"])
+            if scope["type"] == "http" and scope["method"] == "PUT"
+            else None
+        )
         file = _plain(found["file"]) if found else None
         why = file and access.overwrite_refused(account_of(_authorization(scope)), file)
         if not file or not why:
@@ -135,7 +148,9 @@ def is_basic(authorization: str) -> bool:
     """Whether a header is a Basic one that MLflow can read; it answers 500 to some others."""
     scheme, _, encoded = authorization.partition(" ")
     try:
-        return scheme.lower() == "basic" and ":" in base64.b64decode(encoded, validate=True).decode()
+        return (
+            scheme.lower() == "basic" and ":" in base64.b64decode(encoded, validate=True).decode()
+        )
     except (ValueError, UnicodeDecodeError):
         return False
 
@@ -177,14 +192,19 @@ def _ensure_accounts(auth: Any) -> None:
     from mlflow.server.auth.permissions import MANAGE
     from mlflow.server.handlers import _get_model_registry_store, _get_tracking_store
 
-    for name, variable in {auth.auth_config.admin_username: "MLFLOW_AUTH_ADMIN_PASSWORD", **PASSWORDS}.items():
+    for name, variable in {
+        auth.auth_config.admin_username: "MLFLOW_AUTH_ADMIN_PASSWORD",
+        **PASSWORDS,
+    }.items():
         password = os.environ[variable]
         if not auth.store.has_user(name):
             auth.store.create_user(name, password)
         elif not auth.store.authenticate_user(name, password):
             auth.store.update_user(name, password=password)
     for experiment in _get_tracking_store().search_experiments(max_results=1000):
-        auth.store.grant_user_permission(access.STEPS, "experiment", experiment.experiment_id, MANAGE.name)
+        auth.store.grant_user_permission(
+            access.STEPS, "experiment", experiment.experiment_id, MANAGE.name
+        )
     for model in _get_model_registry_store().search_registered_models(max_results=1000):
         auth.store.grant_user_permission(access.STEPS, "registered_model", model.name, MANAGE.name)
 
@@ -197,7 +217,9 @@ def _refuse_location(request: Any) -> tuple[str, int] | None:
 
     why = None
     if request.path.endswith("/mlflow/experiments/create"):
-        why = access.location_refused(_get_request_message(CreateExperiment(), request).artifact_location)
+        why = access.location_refused(
+            _get_request_message(CreateExperiment(), request).artifact_location
+        )
     elif request.path.endswith("/mlflow/model-versions/create"):
         why = access.source_refused(_get_request_message(CreateModelVersion(), request).source)
     return None if why is None else (_problem(why, "INVALID_PARAMETER_VALUE"), 400)

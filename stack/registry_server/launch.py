@@ -36,7 +36,9 @@ def environment(backend: str, passwords: Passwords, *, port: int) -> dict[str, s
         "SIXGATE_MLFLOW_SERVER_PASSWORD": passwords.server,
         "MLFLOW_FLASK_SERVER_SECRET_KEY": passwords.secret_key,
         # A name that resolves to this machine is no excuse: whoever asks for another host was led here (DNS rebinding).
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(
+            f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")
+        ),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",

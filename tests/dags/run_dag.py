@@ -13,6 +13,7 @@ run = getattr(module, sys.argv[2] if hasattr(module, sys.argv[2]) else "dag").te
     run_conf=json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
 )
 states = {
-    f"{ti.task_id}[{ti.map_index}]" if ti.map_index >= 0 else ti.task_id: str(ti.state) for ti in run.get_task_instances()
+    f"{ti.task_id}[{ti.map_index}]" if ti.map_index >= 0 else ti.task_id: str(ti.state)
+    for ti in run.get_task_instances()
 }
 print(json.dumps({"state": str(run.state), "tasks": states}))

@@ -42,7 +42,9 @@ def test_every_endpoint_that_takes_a_runs_parameters_is_checked(tmp_path: Path) 
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
     }
-    done = subprocess.run([sys.executable, "-c", WALK], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", WALK], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert dict(found["endpoints"]) == ENDPOINTS

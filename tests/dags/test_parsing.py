@@ -63,7 +63,11 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     def parse(file: Path) -> Any:
         done = subprocess.run(
-            [sys.executable, "-c", PARSE, str(file)], capture_output=True, text=True, env=environment, cwd=ROOT
+            [sys.executable, "-c", PARSE, str(file)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=ROOT,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -81,13 +85,19 @@ def test_a_file_is_light_and_documented(name: str, parsed: dict[str, Any]) -> No
         assert "woken by" in dag["doc"].lower()
         assert "wakes" in dag["doc"].lower()
         assert dag["catchup"] is False
-        assert dag["start_date"] == "None"  # with one, unpausing would fire the last interval at once
+        assert (
+            dag["start_date"] == "None"
+        )  # with one, unpausing would fire the last interval at once
 
 
 @pytest.mark.parametrize(
     ("name", "dag_id", "tasks"),
     [
-        ("retraining", "fraud_retraining", ["check_conditions", "validate_data", "train", "shadow_evaluate", "approve"]),
+        (
+            "retraining",
+            "fraud_retraining",
+            ["check_conditions", "validate_data", "train", "shadow_evaluate", "approve"],
+        ),
         ("promotion", "fraud_promotion", ["needs_review", "review", "final_validation", "promote"]),
         ("rollback", "fraud_rollback", ["check", "final_validation", "promote"]),
         (
@@ -99,7 +109,9 @@ def test_a_file_is_light_and_documented(name: str, parsed: dict[str, Any]) -> No
         ("housekeeping", "housekeeping", ["partitions", "retention", "clean_airflow"]),
     ],
 )
-def test_a_dag_has_the_designs_tasks_in_their_order(name: str, dag_id: str, tasks: list[str], parsed: dict[str, Any]) -> None:
+def test_a_dag_has_the_designs_tasks_in_their_order(
+    name: str, dag_id: str, tasks: list[str], parsed: dict[str, Any]
+) -> None:
     assert parsed[name]["dags"][dag_id]["tasks"] == tasks
 
 
@@ -110,18 +122,28 @@ def test_a_broken_use_case_shows_its_fault_and_leaves_the_others_their_dags(tmp_
     shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference/loans")
     policy = tmp_path / "reference/loans/policy.yaml"
     policy.write_text(policy.read_text().replace("*/15 * * * *", "75 * * * *"))
-    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONPATH": f"{tmp_path / 'plugins'}:{ROOT}"}
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "PYTHONPATH": f"{tmp_path / 'plugins'}:{ROOT}",
+    }
 
     def parse(name: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", PARSE, str(tmp_path / f"dags/{name}.py")]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=tmp_path
+        )
 
-    assert list(json.loads(parse("retraining").stdout.splitlines()[-1])["dags"]) == ["fraud_retraining"]
+    assert list(json.loads(parse("retraining").stdout.splitlines()[-1])["dags"]) == [
+        "fraud_retraining"
+    ]
     said = parse("use_cases").stderr.splitlines()[-1]
     assert "loans/policy.yaml: explanation.schedule: '75 * * * *' is no cron expression" in said
 
 
-def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_its_rollback(tmp_path: Path) -> None:
+def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_its_rollback(
+    tmp_path: Path,
+) -> None:
     for name in ("fraud", "loans"):
         shutil.copytree(ROOT / "reference/fraud", tmp_path / "reference" / name)
     shutil.copytree(ROOT / "reference/fraud", tmp_path / "home/policies/fraud")
@@ -136,7 +158,9 @@ def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_i
 
     def parse(name: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", PARSE, str(ROOT / f"dags/{name}.py")]
-        return subprocess.run(command, capture_output=True, text=True, env=environment | more, cwd=tmp_path)
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment | more, cwd=tmp_path
+        )
 
     def dags(name: str, **more: str) -> list[str]:
         return list(json.loads(parse(name, **more).stdout.splitlines()[-1])["dags"])
@@ -147,7 +171,12 @@ def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_i
     assert dags("rollback", SIXGATE_USE_CASES="loans") == ["loans_rollback"]
     assert dags("housekeeping") == ["housekeeping"]
     said = parse("use_cases").stderr.splitlines()[-1]
-    assert said.count("policy.yaml is") + said.count("is missing: every policy needs it") + said.count("is no setting") >= 2
+    assert (
+        said.count("policy.yaml is")
+        + said.count("is missing: every policy needs it")
+        + said.count("is no setting")
+        >= 2
+    )
     assert "The last valid policy.yaml of 20" in said
 
 
@@ -161,7 +190,10 @@ def test_retraining_takes_typed_params(parsed: dict[str, Any]) -> None:
 def test_no_dag_file_has_the_name_of_a_package() -> None:
     for file in FILES:
         code = (
-            f"import importlib.util, sys; sys.path = [p for p in sys.path if p]; print(importlib.util.find_spec('{file.stem}'))"
+            "import importlib.util, sys; sys.path = [p for p in sys.path if p]; "
+            f"print(importlib.util.find_spec('{file.stem}'))"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+        )
         assert done.stdout.strip() == "None"

@@ -35,7 +35,11 @@ def told() -> Iterator[Told]:
 
 @pytest.fixture(scope="module")
 def run_dag(
-    database_url: str, new_database: Callable[[], str], mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory, told: Told
+    database_url: str,
+    new_database: Callable[[], str],
+    mlflow_uri: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    told: Told,
 ) -> Test:
     """Run a DAG in an interpreter of its own; returns task → state."""
     home = tmp_path_factory.mktemp("airflow")
@@ -78,14 +82,18 @@ def run_dag(
                 },
             }
         ),
-        "AIRFLOW_CONN_AWAY": json.dumps({"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": free_port()}),
+        "AIRFLOW_CONN_AWAY": json.dumps(
+            {"conn_type": "http", "schema": "http", "host": "127.0.0.1", "port": free_port()}
+        ),
         "MLFLOW_TRACKING_URI": mlflow_uri,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     for command in (["airflow", "db", "migrate"], ["airflow", "dags", "reserialize"]):
         subprocess.run(command, env=environment, check=True, capture_output=True, cwd=home)
 
-    def run_dag(file: str, dag_id: str, conf: dict[str, Any] | None = None, state: str = "success") -> dict[str, str]:
+    def run_dag(
+        file: str, dag_id: str, conf: dict[str, Any] | None = None, state: str = "success"
+    ) -> dict[str, str]:
         command = [
             sys.executable,
             str(ROOT / "tests/dags/run_dag.py"),
@@ -93,7 +101,9 @@ def run_dag(
             dag_id,
             json.dumps(conf or {}),
         ]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=home, timeout=240)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, cwd=home, timeout=240
+        )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         result = json.loads(done.stdout.splitlines()[-1])
         assert result["state"] == state, done.stdout[-5000:]
@@ -106,7 +116,12 @@ def test_a_model_is_trained_and_promoted_by_the_two_dags(run_dag: Test) -> None:
     tasks = run_dag("retraining", "fraud_retraining", {"reason": "a test"})
     assert set(tasks.values()) == {"success"}
     tasks = run_dag("promotion", "fraud_promotion")
-    assert tasks == {"needs_review": "success", "review": "skipped", "final_validation": "success", "promote": "success"}
+    assert tasks == {
+        "needs_review": "success",
+        "review": "skipped",
+        "final_validation": "success",
+        "promote": "success",
+    }
     again = run_dag("retraining", "fraud_retraining", {"reason": "no labels yet"})
     assert set(again.values()) == {"skipped"}
 
@@ -134,12 +149,17 @@ def test_news_of_an_alert_reaches_everybody_but_who_is_away_and_the_task_says_so
         )
         tasks = run_dag("drift_detection", "fraud_drift_detection", state="failed")
         assert tasks["notify"] == "failed"
-        found = connection.execute("SELECT state, told FROM monitoring_alerts WHERE cause = 'model_refused'").fetchone()
+        found = connection.execute(
+            "SELECT state, told FROM monitoring_alerts WHERE cause = 'model_refused'"
+        ).fetchone()
     everybody = dict.fromkeys(("log", "hook", "mail"), "ALERT")
     assert found == ("OPEN", everybody)
     (heard,) = told.hook[1]  # once, though the task was tried twice
     assert (heard["path"], heard["authorization"]) == ("/drift", "Bearer s3cret")
-    assert (heard["subject"], heard["text"].splitlines()[0]) == ("[ALERT] fraud: model_refused opened", "a <b>bold</b> claim")
+    assert (heard["subject"], heard["text"].splitlines()[0]) == (
+        "[ALERT] fraud: model_refused opened",
+        "a <b>bold</b> claim",
+    )
     (mail,) = told.mailbox[1]
     assert "To: ops@example.com" in mail
     assert "a &lt;b&gt;bold&lt;/b&gt; claim" in mail or "base64" in mail
@@ -156,7 +176,9 @@ def test_news_of_an_alert_reaches_everybody_but_who_is_away_and_the_task_says_so
         ("housekeeping", "housekeeping", "partitions"),
     ],
 )
-def test_a_run_with_an_unknown_parameter_fails_in_its_first_task(file: str, dag_id: str, first: str, run_dag: Test) -> None:
+def test_a_run_with_an_unknown_parameter_fails_in_its_first_task(
+    file: str, dag_id: str, first: str, run_dag: Test
+) -> None:
     """As `airflow dags trigger` starts it, which asks no REST API."""
     tasks = run_dag(file, dag_id, {"requre_review": True}, state="failed")
     assert tasks.pop(first) == "failed"
@@ -180,5 +202,7 @@ def test_housekeeping_keeps_house(run_dag: Test, database_url: str) -> None:
             )
         assert set(run_dag("housekeeping", "housekeeping").values()) == {"success"}
         for table, column in (("explanations", "scored_at"), ("attribution_rollups", "bucket")):
-            (left,) = connection.execute(f"SELECT array_agg(now() - {column} < interval '2 days') FROM {table}").fetchone()
+            (left,) = connection.execute(
+                f"SELECT array_agg(now() - {column} < interval '2 days') FROM {table}"
+            ).fetchone()
             assert left == [True]

@@ -40,8 +40,12 @@ def problems() -> tuple[int, list[str]]:
     return done.returncode, [f"{each['which']} {each['what']}: {each['remedy']}" for each in listed]
 
 
-def test_a_stack_without_a_model_is_not_green_and_status_says_what_to_do(stack: Settings, airflow: Airflow) -> None:
-    until(lambda: problems() == (1, [NO_MODEL]), seconds=60)  # Airflow's first answers after its start are slow
+def test_a_stack_without_a_model_is_not_green_and_status_says_what_to_do(
+    stack: Settings, airflow: Airflow
+) -> None:
+    until(
+        lambda: problems() == (1, [NO_MODEL]), seconds=60
+    )  # Airflow's first answers after its start are slow
     assert lifecycle.status(stack)["up"] is True
     shown = sixgate("status").stdout
     assert NO_MODEL in shown
@@ -64,40 +68,71 @@ def test_a_paused_dag_is_a_problem(stack: Settings, airflow: Airflow) -> None:
     assert problems() == (1, [NO_MODEL])
 
 
-def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_effect(stack: Settings, airflow: Airflow) -> None:
+def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_effect(
+    stack: Settings, airflow: Airflow
+) -> None:
     policy = stack.reference / "fraud" / "policy.yaml"
     valid = policy.read_text()
-    airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining", {"require_review": True}))
+    airflow.finish(
+        "fraud_retraining", airflow.trigger("fraud_retraining", {"require_review": True})
+    )
     run = airflow.next_run("fraud_promotion", run_type="asset_triggered", known=set())
     until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
     policy.write_text(valid.replace("brier_degradation:", "brier_degradatoin:"))
     try:
-        until(airflow.import_errors, seconds=120)  # by now the DAG processor has read the invalid file
+        until(
+            airflow.import_errors, seconds=120
+        )  # by now the DAG processor has read the invalid file
         (error,) = airflow.import_errors()
         assert "gates.brier_degradatoin" in error["stack_trace"]
         assert "The last valid policy.yaml of 20" in error["stack_trace"]
         states = dags(airflow)
-        assert {f"fraud_{kind}" for kind in KINDS} <= {dag_id for dag_id, stale in states.items() if not stale}
+        assert {f"fraud_{kind}" for kind in KINDS} <= {
+            dag_id for dag_id, stale in states.items() if not stale
+        }
         code, listed = problems()
-        assert code == 1 and len(listed) == 2 and "gates.brier_degradatoin" in listed[0] and listed[1] == NO_MODEL
-        wait_for_two_heartbeats(stack)  # an answer within the scheduler loop that asked would be asked for again by Airflow
+        assert (
+            code == 1
+            and len(listed) == 2
+            and "gates.brier_degradatoin" in listed[0]
+            and listed[1] == NO_MODEL
+        )
+        wait_for_two_heartbeats(
+            stack
+        )  # an answer within the scheduler loop that asked would be asked for again by Airflow
         with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
             reviewer.answer("fraud_promotion", run, "review", "Reject", "not on a Friday")
             tasks = reviewer.finish("fraud_promotion", run)
-        assert tasks == {"needs_review": "success", "review": "success", "final_validation": "skipped", "promote": "skipped"}
+        assert tasks == {
+            "needs_review": "success",
+            "review": "success",
+            "final_validation": "skipped",
+            "promote": "skipped",
+        }
         decision = json.loads(sixgate("decisions", "--json").stdout)[0]
-        assert (decision["reviewer"], decision["review_comment"]) == ("reviewer", "rejected: not on a Friday")
+        assert (decision["reviewer"], decision["review_comment"]) == (
+            "reviewer",
+            "rejected: not on a Friday",
+        )
         entry = json.loads(sixgate("ledger", "--json").stdout)[0]
         assert (entry["state"], entry["actor"]) == ("REFUSED", "reviewer")
         drift = airflow.trigger("fraud_drift_detection")
         assert airflow.finish("fraud_drift_detection", drift)["alert"] == "success"
-        (alert,) = [each for each in json.loads(sixgate("alerts", "--json").stdout) if each["cause"] == "policy_invalid"]
+        (alert,) = [
+            each
+            for each in json.loads(sixgate("alerts", "--json").stdout)
+            if each["cause"] == "policy_invalid"
+        ]
         assert (alert["severity"], alert["state"]) == ("ALERT", "OPEN")
     finally:
         policy.write_text(valid)
     until(lambda: not airflow.import_errors(), seconds=120)
     airflow.finish("fraud_drift_detection", airflow.trigger("fraud_drift_detection"))
-    (alert,) = [each for each in json.loads(sixgate("alerts", "--json").stdout) if each["cause"] == "policy_invalid"]
+    (alert,) = [
+        each
+        for each in json.loads(sixgate("alerts", "--json").stdout)
+        if each["cause"] == "policy_invalid"
+    ]
     assert alert["state"] == "RESOLVED"
     assert problems() == (1, [NO_MODEL])
 

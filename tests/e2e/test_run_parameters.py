@@ -30,7 +30,8 @@ PASTE = """(element, text) => {
   element.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true, cancelable: true}))
 }"""
 RETRAINING_MESSAGE = (
-    "unknown parameter 'requre_review': did you mean 'require_review'? Permitted: force, reason, require_review, snapshot"
+    "unknown parameter 'requre_review': did you mean 'require_review'? "
+    "Permitted: force, reason, require_review, snapshot"
 )
 PERMITTED = {
     "fraud_retraining": "force, reason, require_review, snapshot",
@@ -66,7 +67,9 @@ def manual_runs(airflow: Airflow, dag_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("dag_id", PERMITTED)
-def test_a_misspelt_parameter_starts_no_run(dag_id: str, airflow: Airflow, post: Callable[..., httpx.Response]) -> None:
+def test_a_misspelt_parameter_starts_no_run(
+    dag_id: str, airflow: Airflow, post: Callable[..., httpx.Response]
+) -> None:
     before = manual_runs(airflow, dag_id)
     answer = post(f"/dags/{dag_id}/dagRuns", logical_date=None, conf=MISSPELT)
     assert answer.status_code == 422
@@ -82,7 +85,9 @@ def test_a_backfill_and_an_asset_are_no_way_around_it(
     for path in ("/backfills", "/backfills/dry_run"):
         answer = post(path, dag_id="fraud_retraining", dag_run_conf=MISSPELT, **days)
         assert (answer.status_code, answer.json()) == (422, {"detail": RETRAINING_MESSAGE})
-    assets = httpx.get(f"{stack.airflow_url}/api/v2/assets", headers=airflow.headers).json()["assets"]
+    assets = httpx.get(f"{stack.airflow_url}/api/v2/assets", headers=airflow.headers).json()[
+        "assets"
+    ]
     candidate = next(each["id"] for each in assets if each["uri"] == "sixgate://fraud/candidate")
     answer = post(f"/assets/{candidate}/materialize", conf=MISSPELT)
     assert (answer.status_code, answer.json()) == (422, {"detail": RETRAINING_MESSAGE})
@@ -91,9 +96,13 @@ def test_a_backfill_and_an_asset_are_no_way_around_it(
 def test_a_value_of_another_type_is_refused(
     post: Callable[..., httpx.Response],
 ) -> None:
-    answer = post("/dags/fraud_retraining/dagRuns", logical_date=None, conf={"require_review": "true"})
+    answer = post(
+        "/dags/fraud_retraining/dagRuns", logical_date=None, conf={"require_review": "true"}
+    )
     assert answer.status_code == 422
-    assert answer.json() == {"detail": "parameter 'require_review' is 'true': it must be true or false"}
+    assert answer.json() == {
+        "detail": "parameter 'require_review' is 'true': it must be true or false"
+    }
 
 
 def test_who_may_not_start_a_run_is_told_that_first(stack: Settings) -> None:
@@ -104,8 +113,18 @@ def test_who_may_not_start_a_run_is_told_that_first(stack: Settings) -> None:
         assert httpx.post(url, headers=viewer.headers, json=content).status_code == 403
 
 
-def test_the_command_line_asks_no_rest_api_and_the_first_step_refuses(stack: Settings, airflow: Airflow) -> None:
-    command = ["dags", "trigger", "fraud_retraining", "--conf", '{"requre_review": true}', "--run-id", "misspelt"]
+def test_the_command_line_asks_no_rest_api_and_the_first_step_refuses(
+    stack: Settings, airflow: Airflow
+) -> None:
+    command = [
+        "dags",
+        "trigger",
+        "fraud_retraining",
+        "--conf",
+        '{"requre_review": true}',
+        "--run-id",
+        "misspelt",
+    ]
     scheduler = lifecycle.status(stack)["processes"]["airflow-scheduler"]["pid"]
     environment = psutil.Process(scheduler).environ()
     done = subprocess.run(
@@ -119,14 +138,18 @@ def test_the_command_line_asks_no_rest_api_and_the_first_step_refuses(stack: Set
     url = f"{stack.airflow_url}/api/v2/dags/fraud_retraining/dagRuns/misspelt"
     with pytest.raises(StackError, match="fraud_retraining misspelt failed in check_conditions"):
         airflow.finish("fraud_retraining", "misspelt")
-    tasks = httpx.get(f"{url}/taskInstances", headers=airflow.headers, timeout=30).json()["task_instances"]
+    tasks = httpx.get(f"{url}/taskInstances", headers=airflow.headers, timeout=30).json()[
+        "task_instances"
+    ]
     tries = {task["task_id"]: task["try_number"] for task in tasks}
     assert tries["check_conditions"] == 1, "it is not tried again"
     assert RETRAINING_MESSAGE in airflow.log("fraud_retraining", "misspelt", "check_conditions")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
-def test_the_trigger_form_shows_the_refusal(stack: Settings, airflow: Airflow, tmp_path: Path) -> None:
+def test_the_trigger_form_shows_the_refusal(
+    stack: Settings, airflow: Airflow, tmp_path: Path
+) -> None:
     from playwright.sync_api import expect, sync_playwright
 
     before = manual_runs(airflow, "fraud_retraining")
@@ -142,7 +165,9 @@ def test_the_trigger_form_shows_the_refusal(stack: Settings, airflow: Airflow, t
         expect(editor).to_contain_text('"require_review"')
         editor.get_by_role("textbox").press("ControlOrMeta+a")
         editor.get_by_role("textbox").evaluate(PASTE, json.dumps(MISSPELT))
-        expect(editor.locator(".view-line")).to_have_text(json.dumps(MISSPELT).replace(" ", "\u00a0"))
+        expect(editor.locator(".view-line")).to_have_text(
+            json.dumps(MISSPELT).replace(" ", "\u00a0")
+        )
         form.get_by_role("button", name="Trigger").click()
         expect(form.get_by_text("unknown parameter 'requre_review'")).to_be_visible(timeout=20_000)
         page.screenshot(path=str(tmp_path / "refused.png"))

@@ -38,7 +38,9 @@ STRANGER = 61000  # a user of this machine that has no account and owns nothing
 PARTS = (
     "postgres", "mlflow", "server", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
 )  # fmt: skip
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a process as another user")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can run a process as another user"
+)
 
 # Which process is told which secret; everything else is kept from it.
 TOLD = {
@@ -70,7 +72,12 @@ def secrets(home: Home) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def environments(stack: Settings, home: Home) -> Environments:
     drawn = home.secrets()
-    return Environments(home, drawn, Postgres.embedded(home.path, instance=drawn.instance, port=stack.pg_port), stack)
+    return Environments(
+        home,
+        drawn,
+        Postgres.embedded(home.path, instance=drawn.instance, port=stack.pg_port),
+        stack,
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,11 @@ class Registry:
 
 @pytest.fixture(scope="module")
 def registry(stack: Settings, secrets: dict[str, str]) -> Registry:
-    passwords = {"admin": secrets["mlflow_admin"], STEPS: secrets["mlflow_steps"], SERVER: secrets["mlflow_server"]}
+    passwords = {
+        "admin": secrets["mlflow_admin"],
+        STEPS: secrets["mlflow_steps"],
+        SERVER: secrets["mlflow_server"],
+    }
     return Registry(f"http://127.0.0.1:{stack.mlflow_port}", passwords)
 
 
@@ -96,14 +107,20 @@ def model_folder(stack: Settings, registry: Registry) -> str:
     """Path of a registered model's files below MLflow's artifact API; a stack that has none trains one."""
 
     def versions() -> list[dict[str, Any]]:
-        return registry.ask("admin", "GET", "/api/2.0/mlflow/model-versions/search").json().get("model_versions", [])
+        return (
+            registry.ask("admin", "GET", "/api/2.0/mlflow/model-versions/search")
+            .json()
+            .get("model_versions", [])
+        )
 
     if not versions():
         with contextlib.closing(Airflow(stack)) as airflow:
             airflow.wait_for_dag("fraud_retraining")
             airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining"), seconds=300)
     model = versions()[0]["source"].rpartition("/")[2]
-    info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"]["info"]
+    info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"][
+        "info"
+    ]
     return info["artifact_uri"].removeprefix("mlflow-artifacts:/")
 
 
@@ -179,7 +196,9 @@ def test_another_user_of_this_machine_reads_writes_and_starts_nothing(
         "files": [str(home.secrets_file), str(home.env_file), str(home.run / "mlflow.launch.json")],
         "socket": str(home.run / "supervisor.sock"), "processes": [each.pid for group in processes.values() for each in group],
     }  # fmt: skip
-    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable  # one that a stranger may start
+    python = (
+        "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+    )  # one that a stranger may start
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [python, "-c", ATTACK, json.dumps(plan)], user=STRANGER, group=STRANGER, extra_groups=[], cwd=folder[:4],
@@ -187,19 +206,33 @@ def test_another_user_of_this_machine_reads_writes_and_starts_nothing(
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    let_in = {name: what for name, what in found.items() if what not in (401, 403, "PermissionError")}
+    let_in = {
+        name: what for name, what in found.items() if what not in (401, 403, "PermissionError")
+    }
     assert not let_in
     assert len(found) > 15
 
 
 @pytest.mark.parametrize("account", ["admin", STEPS, SERVER])
 @pytest.mark.parametrize("key", ["artifact_location", "artifactLocation"])
-def test_no_account_of_mlflow_places_files_elsewhere(registry: Registry, account: str, key: str) -> None:
-    for location in ((ROOT / "dags").as_uri(), str(ROOT / "dags"), "s3://bucket/x", "mlflow-artifacts:/../../x"):
+def test_no_account_of_mlflow_places_files_elsewhere(
+    registry: Registry, account: str, key: str
+) -> None:
+    for location in (
+        (ROOT / "dags").as_uri(),
+        str(ROOT / "dags"),
+        "s3://bucket/x",
+        "mlflow-artifacts:/../../x",
+    ):
         body = {"name": f"evil {account} {location}", key: location}
         answer = registry.ask(account, "POST", "/api/2.0/mlflow/experiments/create", json=body)
         assert answer.status_code in (400, 403), answer.text
-        twice = registry.ask(account, "POST", "/ajax-api/2.0/mlflow/experiments/create", content=json.dumps(json.dumps(body)))
+        twice = registry.ask(
+            account,
+            "POST",
+            "/ajax-api/2.0/mlflow/experiments/create",
+            content=json.dumps(json.dumps(body)),
+        )
         assert twice.status_code in (400, 403), twice.text
 
 
@@ -218,10 +251,17 @@ def test_steps_write_over_no_file_of_a_model(registry: Registry, model_folder: s
     assert b"{}" not in before.values()
     warm_up = registry.ask("admin", "GET", f"{files}/{model_folder}/warm_up.json").content
     for path in ("warm_up.json", f"a-new-file-{uuid4()}"):
-        assert registry.ask(STEPS, "PUT", f"{files}/{model_folder}/{path}", content=warm_up).status_code == 200
+        assert (
+            registry.ask(
+                STEPS, "PUT", f"{files}/{model_folder}/{path}", content=warm_up
+            ).status_code
+            == 200
+        )
 
 
-def test_of_two_uploads_of_one_file_at_once_one_is_refused(registry: Registry, model_folder: str) -> None:
+def test_of_two_uploads_of_one_file_at_once_one_is_refused(
+    registry: Registry, model_folder: str
+) -> None:
     """MLflow lays a file down when its last byte has come, and so an upload could wait until a version serves."""
     path = f"/api/2.0/mlflow-artifacts/artifacts/{model_folder}/new-{uuid4()}"
     begun, other_answered = threading.Event(), threading.Event()
@@ -242,47 +282,83 @@ def test_of_two_uploads_of_one_file_at_once_one_is_refused(registry: Registry, m
     assert answers[registry.ask("admin", "GET", path).content] == 200
 
 
-@pytest.mark.skipif(version() == 0, reason="this kernel has no Landlock: MLflow's door is the only one")
+@pytest.mark.skipif(
+    version() == 0, reason="this kernel has no Landlock: MLflow's door is the only one"
+)
 def test_mlflow_writes_no_dag_even_when_its_database_says_so(
     registry: Registry, environments: Environments, secrets: dict[str, str]
 ) -> None:
-    made = registry.ask("admin", "POST", "/api/2.0/mlflow/experiments/create", json={"name": f"evil {uuid4()}"}).json()
+    made = registry.ask(
+        "admin", "POST", "/api/2.0/mlflow/experiments/create", json={"name": f"evil {uuid4()}"}
+    ).json()
     url = environments.postgres.url(secrets["postgres"], "mlflow")
     place = (ROOT / "dags").as_uri()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "UPDATE experiments SET artifact_location = %s WHERE experiment_id = %s", (place, int(made["experiment_id"]))
+            "UPDATE experiments SET artifact_location = %s WHERE experiment_id = %s",
+            (place, int(made["experiment_id"])),
         )
-    run = registry.ask("admin", "POST", "/api/2.0/mlflow/runs/create", json={"experiment_id": made["experiment_id"]}).json()
+    run = registry.ask(
+        "admin",
+        "POST",
+        "/api/2.0/mlflow/runs/create",
+        json={"experiment_id": made["experiment_id"]},
+    ).json()
     assert run["run"]["info"]["artifact_uri"].startswith(place)
     query = f"run_uuid={run['run']['info']['run_id']}&path=evil.py"
-    answer = registry.ask("admin", "POST", f"/ajax-api/2.0/mlflow/upload-artifact?{query}", content=b"raise SystemExit")
+    answer = registry.ask(
+        "admin",
+        "POST",
+        f"/ajax-api/2.0/mlflow/upload-artifact?{query}",
+        content=b"raise SystemExit",
+    )
     assert answer.status_code >= 400
     assert not list((ROOT / "dags").rglob("evil.py"))
-    reading = registry.ask("admin", "GET", f"/get-artifact?run_uuid={run['run']['info']['run_id']}&path=retraining.py")
+    reading = registry.ask(
+        "admin", "GET", f"/get-artifact?run_uuid={run['run']['info']['run_id']}&path=retraining.py"
+    )
     assert "DAG" not in reading.text
 
 
-def test_a_page_of_another_origin_uses_nothing(stack: Settings, registry: Registry, secrets: dict[str, str]) -> None:
+def test_a_page_of_another_origin_uses_nothing(
+    stack: Settings, registry: Registry, secrets: dict[str, str]
+) -> None:
     ask, create = registry.ask, "/api/2.0/mlflow/registered-models/create"
     for origin in ("https://evil.example", "null", "http://127.0.0.1:9999", "http://localhost:1"):
-        simple = {"Origin": origin, "Content-Type": "text/plain"}  # what a form may send without being asked first
-        assert ask("admin", "POST", create, content=b'{"name": "x"}', headers=simple).status_code == 403
+        simple = {
+            "Origin": origin,
+            "Content-Type": "text/plain",
+        }  # what a form may send without being asked first
+        assert (
+            ask("admin", "POST", create, content=b'{"name": "x"}', headers=simple).status_code
+            == 403
+        )
     assert ask("admin", "GET", "/", headers={"Host": "evil.example"}).status_code == 403
     page = {"Origin": "http://127.0.0.1:9999"}
     with contextlib.closing(Airflow(stack)) as airflow:
         for path in ("/api/v2/dags/fraud_drift_detection/dagRuns", "/api/v2/connections/defaults"):
-            answer = httpx.post(stack.airflow_url + path, headers=page | airflow.headers, json={"logical_date": None})
+            answer = httpx.post(
+                stack.airflow_url + path,
+                headers=page | airflow.headers,
+                json={"logical_date": None},
+            )
             assert answer.status_code == 403, path
         results = "/api/v2/dags/fraud_promotion/dagRuns/x/taskInstances/needs_review/xcomEntries/return_value"
-        answer = httpx.patch(stack.airflow_url + results, headers=airflow.headers, json={"value": "6"})
+        answer = httpx.patch(
+            stack.airflow_url + results, headers=airflow.headers, json={"value": "6"}
+        )
         assert answer.status_code == 403
         assert "not edited" in answer.text
-    assert "frame-ancestors 'self'" in httpx.get(f"{pages(stack)}/").headers["content-security-policy"]
+    assert (
+        "frame-ancestors 'self'" in httpx.get(f"{pages(stack)}/").headers["content-security-policy"]
+    )
     key = {"X-API-Key": secrets["api_key"]}
     answer = httpx.get(f"{stack.api_url}/v1/fraud/model", headers=page | key)
     assert "access-control-allow-origin" not in answer.headers
-    asked_first = page | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    asked_first = page | {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-api-key",
+    }
     answer = httpx.options(f"{stack.api_url}/v1/fraud/predict", headers=asked_first)
     assert "access-control-allow-origin" not in answer.headers
 
@@ -293,7 +369,9 @@ class OtherPort(BaseHTTPRequestHandler):
     heard: ClassVar[list[dict[str, str]]] = []
 
     def do_GET(self) -> None:
-        self.heard.append({"path": self.path, **{name.lower(): value for name, value in self.headers.items()}})
+        self.heard.append(
+            {"path": self.path, **{name.lower(): value for name, value in self.headers.items()}}
+        )
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
@@ -304,7 +382,9 @@ class OtherPort(BaseHTTPRequestHandler):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
-def test_no_other_port_of_this_machine_is_sent_airflows_session(stack: Settings, secrets: dict[str, str]) -> None:
+def test_no_other_port_of_this_machine_is_sent_airflows_session(
+    stack: Settings, secrets: dict[str, str]
+) -> None:
     from playwright.sync_api import sync_playwright
 
     OtherPort.heard.clear()
@@ -327,24 +407,48 @@ def test_no_other_port_of_this_machine_is_sent_airflows_session(stack: Settings,
     finally:
         other.shutdown()
         other.server_close()
-    assert {"/", "/api/v2/dags", "/from-a-page-of-ours"} <= {request["path"] for request in OtherPort.heard}
+    assert {"/", "/api/v2/dags", "/from-a-page-of-ours"} <= {
+        request["path"] for request in OtherPort.heard
+    }
     assert not [request for request in OtherPort.heard if "cookie" in request]
     assert not [request for request in OtherPort.heard if secrets["airflow_path"] in str(request)]
 
 
-def test_nothing_that_a_stranger_may_ask_names_the_path_of_airflows_pages(stack: Settings, secrets: dict[str, str]) -> None:
+def test_nothing_that_a_stranger_may_ask_names_the_path_of_airflows_pages(
+    stack: Settings, secrets: dict[str, str]
+) -> None:
     path = secrets["airflow_path"]
     routes = httpx.get(f"{pages(stack)}/openapi.json").json()["paths"]
     asked = [re.sub(r"{[^}]*}", "x", route) for route in routes]
-    asked += ["/", "/docs", "/openapi.json", "/execution/docs", "/execution/openapi.json", "/auth/login", "/pluginsv2"]
+    asked += [
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/execution/docs",
+        "/execution/openapi.json",
+        "/auth/login",
+        "/pluginsv2",
+    ]
     assert len(asked) > 80
-    for cookie in ({}, {"Cookie": "_token=x"}):  # Airflow answers a session that does not hold with a cookie
+    for cookie in (
+        {},
+        {"Cookie": "_token=x"},
+    ):  # Airflow answers a session that does not hold with a cookie
         with httpx.Client(base_url=stack.airflow_url, headers=cookie) as client:
             for route in asked:
-                for answer in (client.get(route), client.get(route.rstrip("/") + "/"), client.post(route, json={})):
-                    assert path not in answer.text + str(answer.headers), (answer.request.method, route)
+                for answer in (
+                    client.get(route),
+                    client.get(route.rstrip("/") + "/"),
+                    client.post(route, json={}),
+                ):
+                    assert path not in answer.text + str(answer.headers), (
+                        answer.request.method,
+                        route,
+                    )
             assert client.get("/").status_code == 404
-            answer = client.post("/auth/token", json={"username": "admin", "password": secrets["airflow_admin"]})
+            answer = client.post(
+                "/auth/token", json={"username": "admin", "password": secrets["airflow_admin"]}
+            )
             assert answer.is_success == (not cookie)
 
 
@@ -355,7 +459,10 @@ def test_each_process_is_told_its_own_secrets_and_no_other(
         text = "\n".join(values)
         return {name for name, value in secrets.items() if value in text}
 
-    launched = {name: json.loads((home.run / f"{name}.launch.json").read_text())["environment"] for name in processes}
+    launched = {
+        name: json.loads((home.run / f"{name}.launch.json").read_text())["environment"]
+        for name in processes
+    }
     assert {name: among(environment.values()) for name, environment in launched.items()} == TOLD
     for name, group in processes.items():
         for process in group:
@@ -378,11 +485,18 @@ def test_every_file_of_the_home_is_for_its_owner_alone(home: Home) -> None:
 
 @pytest.mark.usefixtures("model_folder")
 def test_no_log_holds_a_secret(home: Home, secrets: dict[str, str]) -> None:
-    files = [path for folder in (home.logs, home.airflow / "logs") for path in folder.rglob("*") if path.is_file()]
+    files = [
+        path
+        for folder in (home.logs, home.airflow / "logs")
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
     assert len(files) > 20
     for path in files:
         text = path.read_text(errors="replace")
-        assert not [name for name, value in secrets.items() if value in text and name != "airflow_path"], path  # in URLs
+        assert not [
+            name for name, value in secrets.items() if value in text and name != "airflow_path"
+        ], path  # in URLs
 
 
 def tables(connection: psycopg.Connection[Any]) -> Iterator[str]:
@@ -392,10 +506,18 @@ def tables(connection: psycopg.Connection[Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_no_table_holds_a_secret(database: str, environments: Environments, secrets: dict[str, str]) -> None:
+def test_no_table_holds_a_secret(
+    database: str, environments: Environments, secrets: dict[str, str]
+) -> None:
     """XCom, rendered templates, connections, runs, tags and parameters are all rows."""
-    with psycopg.connect(environments.postgres.url(secrets["postgres"], database), autocommit=True) as connection:
+    with psycopg.connect(
+        environments.postgres.url(secrets["postgres"], database), autocommit=True
+    ) as connection:
         for table in tables(connection):
-            query = sql.SQL("SELECT count(*) FROM {} AS row WHERE row::text LIKE ANY(%s)").format(sql.Identifier(table))
-            row = connection.execute(query, ([f"%{value}%" for value in secrets.values()],)).fetchone()
+            query = sql.SQL("SELECT count(*) FROM {} AS row WHERE row::text LIKE ANY(%s)").format(
+                sql.Identifier(table)
+            )
+            row = connection.execute(
+                query, ([f"%{value}%" for value in secrets.values()],)
+            ).fetchone()
             assert row == (0,), table

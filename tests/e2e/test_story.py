@@ -30,11 +30,15 @@ from stack.home import airflow_pages, home_of
 from stack.processes import child
 
 pytestmark = pytest.mark.timeout(600)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 def sixgate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "pipelines", *arguments], capture_output=True, text=True, timeout=240)
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines", *arguments], capture_output=True, text=True, timeout=240
+    )
 
 
 def test_the_story_holds_step_by_step(stack: Settings) -> None:
@@ -42,7 +46,11 @@ def test_the_story_holds_step_by_step(stack: Settings) -> None:
         demo.run()
         assert len(demo.story.steps) == 10
         decision = demo.newest_decision()
-        assert (decision.trigger, decision.verdict, len(decision.gates or [])) == ("DRIFT", "APPROVED", 6)
+        assert (decision.trigger, decision.verdict, len(decision.gates or [])) == (
+            "DRIFT",
+            "APPROVED",
+            6,
+        )
         log = demo.airflow.log("fraud_retraining", decision.run_id, "shadow_evaluate")
         links = demo.airflow.links("fraud_retraining", decision.run_id, "train")
     page = f"http://127.0.0.1:{stack.mlflow_port}/#/models/fraud/versions/{decision.challenger_version}"
@@ -53,13 +61,23 @@ def test_the_story_holds_step_by_step(stack: Settings) -> None:
 
 def test_people_read_decisions_ledger_and_status_on_the_command_line(stack: Settings) -> None:
     decisions = json.loads(sixgate("decisions", "--json").stdout)
-    assert {"name", "outcome", "observed", "threshold", "low", "high", "reason"} <= set(decisions[0]["gates"][0])
+    assert {"name", "outcome", "observed", "threshold", "low", "high", "reason"} <= set(
+        decisions[0]["gates"][0]
+    )
     assert "f1_improvement" in sixgate("decisions").stdout
-    assert [entry["state"] for entry in json.loads(sixgate("ledger", "--json").stdout)][:2] == ["DONE", "INTENDED"]
+    assert [entry["state"] for entry in json.loads(sixgate("ledger", "--json").stdout)][:2] == [
+        "DONE",
+        "INTENDED",
+    ]
     status = json.loads(sixgate("status", "--json").stdout)
     assert status["up"] is True
     assert set(status["health"]) == {"airflow", "mlflow", "server"}
-    assert {"use_case": "fraud", "cause": "feature_drift", "severity": "SEVERE", "state": "OPEN"} in status["alerts"]
+    assert {
+        "use_case": "fraud",
+        "cause": "feature_drift",
+        "severity": "SEVERE",
+        "state": "OPEN",
+    } in status["alerts"]
     again = sixgate("demo")
     assert (again.returncode, "make clean" in again.stderr) == (2, True)
 
@@ -79,7 +97,9 @@ def test_a_second_up_says_that_all_is_up(stack: Settings) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
-def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: Settings, tmp_path: Path) -> None:
+def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(
+    stack: Settings, tmp_path: Path
+) -> None:
     from playwright.sync_api import expect, sync_playwright
 
     decision = json.loads(sixgate("decisions", "--json").stdout)[0]
@@ -102,15 +122,23 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(stack: 
     with contextlib.closing(Airflow(stack)) as airflow:
         airflow.finish("fraud_retraining", airflow.runs("fraud_retraining")[0]["dag_run_id"])
     asked = json.loads(sixgate("decisions", "--json").stdout)[0]
-    assert (asked["trigger"], asked["requested_by"], asked["request_reason"]) == ("MANUAL", "admin", "asked for in a browser")
+    assert (asked["trigger"], asked["requested_by"], asked["request_reason"]) == (
+        "MANUAL",
+        "admin",
+        "asked for in a browser",
+    )
     assert asked["verdict"] in ("APPROVED", "REJECTED")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
-def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings, tmp_path: Path) -> None:
+def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(
+    stack: Settings, tmp_path: Path
+) -> None:
     from playwright.sync_api import expect, sync_playwright
 
-    alert = next(a for a in json.loads(sixgate("alerts", "--json").stdout) if a["cause"] == "feature_drift")
+    alert = next(
+        a for a in json.loads(sixgate("alerts", "--json").stdout) if a["cause"] == "feature_drift"
+    )
     assert alert["report"], "the check that raised it drew a page"
     with sync_playwright() as playwright:
         page = signed_in(playwright, stack)
@@ -127,7 +155,10 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings
             expect(page.get_by_text("admin knows: on it <b>now</b>")).to_be_visible()
         page.screenshot(path=str(tmp_path / "drift.png"), full_page=True)
         problems: list[str] = []
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: problems.append(message.text) if message.type == "error" else None,
+        )
         page.goto(f"sixgate/drift/fraud/reports/{alert['report']}")
         expect(page.get_by_text("Dataset Drift").first).to_be_visible(timeout=30_000)
         page.screenshot(path=str(tmp_path / "evidently.png"))
@@ -135,7 +166,9 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(stack: Settings
         page.context.browser.close()
 
 
-def test_a_killed_explanation_is_tried_again_by_airflow_and_all_are_explained(stack: Settings) -> None:
+def test_a_killed_explanation_is_tried_again_by_airflow_and_all_are_explained(
+    stack: Settings,
+) -> None:
     def explaining() -> list[psutil.Process]:
         found = []
         for process in child.descendants(home_of(stack).run):
@@ -151,12 +184,16 @@ def test_a_killed_explanation_is_tried_again_by_airflow_and_all_are_explained(st
         tasks = airflow.finish("fraud_batch_explanation", run)
         chunks = [name for name in tasks if name.startswith("explain")]
         assert len(chunks) > 1 and set(tasks.values()) == {"success"}
-        path = f"{stack.airflow_url}/api/v2/dags/fraud_batch_explanation/dagRuns/{run}/taskInstances"
+        path = (
+            f"{stack.airflow_url}/api/v2/dags/fraud_batch_explanation/dagRuns/{run}/taskInstances"
+        )
         found = httpx.get(path, headers=airflow.headers).json()["task_instances"]
         tries = [task["try_number"] for task in found if task["task_id"] == "explain"]
         assert sorted(tries) == [1] * (len(chunks) - 1) + [2]
     with psycopg.connect(stack.database_url) as connection:
-        states = connection.execute("SELECT status, count(*) FROM explanations GROUP BY status").fetchall()
+        states = connection.execute(
+            "SELECT status, count(*) FROM explanations GROUP BY status"
+        ).fetchall()
         left = connection.execute(
             "SELECT count(*) FROM prediction_logs LEFT JOIN explanations USING (prediction_id) WHERE status IS NULL"
         ).fetchone()
@@ -177,9 +214,14 @@ def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_p
     with sync_playwright() as playwright:
         page = signed_in(playwright, stack)
         problems: list[str] = []
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: problems.append(message.text) if message.type == "error" else None,
+        )
         page.goto("plugin/sixgate-explanations")
-        expect(page.frame_locator("iframe").get_by_role("heading", name="Explanations: fraud")).to_be_visible(timeout=20_000)
+        expect(
+            page.frame_locator("iframe").get_by_role("heading", name="Explanations: fraud")
+        ).to_be_visible(timeout=20_000)
         page.goto("sixgate/explanations/fraud/")
         expect(page.get_by_alt_text(picture(stack))).to_be_visible()
         assert page.evaluate("document.querySelector('img').naturalWidth") > 500
@@ -193,16 +235,30 @@ def test_an_analyst_looks_up_why_a_prediction_was_flagged(stack: Settings, tmp_p
         page.context.browser.close()
 
 
-def test_the_explanation_page_is_for_who_is_signed_in_and_asking_for_who_may_run_the_dag(stack: Settings) -> None:
-    page, unknown = f"{pages(stack)}/sixgate/explanations/fraud", "01a20212-cfb9-7bf4-aa7b-d4997635413c"
+def test_the_explanation_page_is_for_who_is_signed_in_and_asking_for_who_may_run_the_dag(
+    stack: Settings,
+) -> None:
+    page, unknown = (
+        f"{pages(stack)}/sixgate/explanations/fraud",
+        "01a20212-cfb9-7bf4-aa7b-d4997635413c",
+    )
     ask = f"{page}/predictions/{unknown}/ask"
-    paths = ("/", "/../", f"/predictions/{unknown}", f"/pictures/{picture(stack)}", f"/find?prediction={unknown}")
+    paths = (
+        "/",
+        "/../",
+        f"/predictions/{unknown}",
+        f"/pictures/{picture(stack)}",
+        f"/find?prediction={unknown}",
+    )
     for method, url in (*(("GET", f"{page}{path}") for path in paths), ("POST", ask)):
         assert httpx.request(method, url).status_code == 401, url
     with contextlib.closing(Airflow(stack, "viewer")) as viewer:
         headers = dict(viewer.headers)
     assert httpx.get(f"{page}/", headers=headers).status_code == 200
-    assert httpx.get(f"{page}/pictures/{picture(stack)}", headers=headers).headers["content-type"] == "image/png"
+    assert (
+        httpx.get(f"{page}/pictures/{picture(stack)}", headers=headers).headers["content-type"]
+        == "image/png"
+    )
     assert httpx.get(f"{page}/pictures/validation-x.json", headers=headers).status_code == 404
     assert httpx.get(f"{page}/predictions/{unknown}", headers=headers).status_code == 404
     assert httpx.post(ask, headers=headers).status_code == 403
@@ -212,8 +268,12 @@ def test_the_explanation_page_is_for_who_is_signed_in_and_asking_for_who_may_run
     assert httpx.post(ask, headers=headers).status_code == 404
 
 
-def test_a_row_explained_at_once_has_the_contributions_that_the_dag_computed(stack: Settings) -> None:
-    with httpx.Client(base_url=f"{stack.api_url}/v1/fraud", headers={"X-API-Key": stack.api_key}, timeout=40) as client:
+def test_a_row_explained_at_once_has_the_contributions_that_the_dag_computed(
+    stack: Settings,
+) -> None:
+    with httpx.Client(
+        base_url=f"{stack.api_url}/v1/fraud", headers={"X-API-Key": stack.api_key}, timeout=40
+    ) as client:
         version = client.get("/model").json()["version"]
         with psycopg.connect(stack.database_url) as connection:
             found = connection.execute(
@@ -224,30 +284,50 @@ def test_a_row_explained_at_once_has_the_contributions_that_the_dag_computed(sta
         prediction = client.get(f"/predictions/{found[0]}").json()
         known = client.get(f"/predictions/{found[0]}/explanation").json()
         raw = {f.name for f in read_contract(stack.reference / "fraud").features}
-        at_once = client.post("/explain", json={k: v for k, v in prediction["features"].items() if k in raw})
+        at_once = client.post(
+            "/explain", json={k: v for k, v in prediction["features"].items() if k in raw}
+        )
         assert at_once.status_code == 200, at_once.text
         assert at_once.json()["score"] == pytest.approx(prediction["score"], abs=1e-6)
-        ours, theirs = ({c["feature"]: c["contribution"] for c in one["contributions"]} for one in (at_once.json(), known))
+        ours, theirs = (
+            {c["feature"]: c["contribution"] for c in one["contributions"]}
+            for one in (at_once.json(), known)
+        )
         assert ours == pytest.approx(theirs, abs=1e-5)
     shown = json.loads(sixgate("explain", found[0], "--json").stdout)
-    assert {r["feature"]: r["contribution"] for r in shown["reasons"]} == pytest.approx(theirs, abs=1e-9)
+    assert {r["feature"]: r["contribution"] for r in shown["reasons"]} == pytest.approx(
+        theirs, abs=1e-9
+    )
 
 
-def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_run_the_dag(stack: Settings) -> None:
+def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_run_the_dag(
+    stack: Settings,
+) -> None:
     page, report = f"{pages(stack)}/sixgate/drift/fraud", "reports/drift-20260101T000000Z.html.gz"
     acknowledge = f"{page}/alerts/1/acknowledge"
-    for method, url in (("GET", f"{page}/"), ("GET", f"{page}/{report}"), ("POST", acknowledge), ("GET", f"{page}/../")):
+    for method, url in (
+        ("GET", f"{page}/"),
+        ("GET", f"{page}/{report}"),
+        ("POST", acknowledge),
+        ("GET", f"{page}/../"),
+    ):
         assert httpx.request(method, url).status_code == 401, url
     with contextlib.closing(Airflow(stack, "viewer")) as viewer:
         headers = dict(viewer.headers)
     assert httpx.get(f"{page}/", headers=headers).status_code == 200
     assert httpx.get(f"{page}/{report}", headers=headers).status_code == 404
-    assert httpx.get(f"{page}/reports/..%2F..%2Fairflow%2Fpasswords.json", headers=headers).status_code == 404
+    assert (
+        httpx.get(f"{page}/reports/..%2F..%2Fairflow%2Fpasswords.json", headers=headers).status_code
+        == 404
+    )
     assert httpx.get(f"{pages(stack)}/sixgate/drift/cats/", headers=headers).status_code == 404
     assert httpx.post(acknowledge, headers=headers).status_code == 403
     with contextlib.closing(Airflow(stack)) as admin:
         headers = dict(admin.headers)
-    assert httpx.post(acknowledge, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert (
+        httpx.post(acknowledge, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code
+        == 403
+    )
     assert httpx.post(f"{page}/alerts/999999/acknowledge", headers=headers).status_code == 409
 
 
@@ -281,31 +361,58 @@ def signed_in(playwright: Any, stack: Settings) -> Any:
     from playwright.sync_api import expect
 
     passwords = json.loads((stack.home / "airflow" / "passwords.json").read_text())
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"])
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+    )
     page = browser.new_page(viewport={"width": 1500, "height": 1000}, base_url=f"{pages(stack)}/")
     page.goto("")
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", passwords["admin"])
     page.click("button[type=submit]")
-    expect(page.get_by_role("link", name="Dags").first).to_be_visible(timeout=60_000)  # going on earlier would lose the session
+    expect(page.get_by_role("link", name="Dags").first).to_be_visible(
+        timeout=60_000
+    )  # going on earlier would lose the session
     return page
 
 
-def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and_why(stack: Settings) -> None:
+def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and_why(
+    stack: Settings,
+) -> None:
     contract = read_contract(stack.reference / "fraud")
-    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=20)
-    world = World(seed=99, start=start, days=14, customers=1500, drift=frozenset({"concept"}), drift_from=start)
-    snapshot = Artifacts.of(stack, "fraud").save("snapshots", as_snapshot(simulate(world), contract))
+    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=20
+    )
+    world = World(
+        seed=99,
+        start=start,
+        days=14,
+        customers=1500,
+        drift=frozenset({"concept"}),
+        drift_from=start,
+    )
+    snapshot = Artifacts.of(stack, "fraud").save(
+        "snapshots", as_snapshot(simulate(world), contract)
+    )
     with contextlib.closing(Airflow(stack)) as airflow:
         known = {run["dag_run_id"] for run in airflow.runs("fraud_promotion")}
-        airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining", {"snapshot": snapshot, "require_review": True}))
+        airflow.finish(
+            "fraud_retraining",
+            airflow.trigger("fraud_retraining", {"snapshot": snapshot, "require_review": True}),
+        )
         run = airflow.next_run("fraud_promotion", run_type="asset_triggered", known=known)
         until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
-    wait_for_two_heartbeats(stack)  # an answer within the same scheduler loop would be asked for again by Airflow
+    wait_for_two_heartbeats(
+        stack
+    )  # an answer within the same scheduler loop would be asked for again by Airflow
     with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
         reviewer.answer("fraud_promotion", run, "review", "Reject", "not on a Friday")
         tasks = reviewer.finish("fraud_promotion", run)
-    assert tasks == {"needs_review": "success", "review": "success", "final_validation": "skipped", "promote": "skipped"}
+    assert tasks == {
+        "needs_review": "success",
+        "review": "success",
+        "final_validation": "skipped",
+        "promote": "skipped",
+    }
     decision = json.loads(sixgate("decisions", "--json").stdout)[0]
     assert (decision["verdict"], decision["reviewer"], decision["review_comment"]) == (
         "APPROVED",
@@ -321,7 +428,12 @@ def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack:
     home = home_of(stack)
     before = lifecycle.status(stack)["processes"]
     os.kill(before["server"]["pid"], signal.SIGKILL)
-    until(lambda: lifecycle.status(stack)["processes"]["server"]["pid"] not in (0, before["server"]["pid"]))
+    until(
+        lambda: (
+            lifecycle.status(stack)["processes"]["server"]["pid"]
+            not in (0, before["server"]["pid"])
+        )
+    )
     until(lambda: httpx.get(f"{stack.api_url}/readyz").status_code == 200)
     os.kill(int((home.run / "supervisord.pid").read_text()), signal.SIGKILL)
     assert lifecycle.up(stack, say=print)
@@ -337,7 +449,9 @@ def test_a_person_takes_the_newest_model_back_in_airflow(stack: Settings) -> Non
 
     before = serving()
     with contextlib.closing(Airflow(stack)) as airflow:
-        tasks = airflow.finish("fraud_rollback", airflow.trigger("fraud_rollback", {"reason": "too many false alarms"}))
+        tasks = airflow.finish(
+            "fraud_rollback", airflow.trigger("fraud_rollback", {"reason": "too many false alarms"})
+        )
     assert set(tasks.values()) == {"success"}
     entry = json.loads(sixgate("ledger", "--json").stdout)[0]
     assert (entry["action"], entry["state"], entry["actor"]) == ("ROLLBACK", "DONE", "admin")

@@ -32,7 +32,15 @@ class Log:
         self.names: list[str] = []
         self.scores: list[float] = []
 
-    def ship(self, n: int, moment: datetime, *, version: int = 1, contract: str = CONTRACT.hash, width: int = 0) -> list[str]:
+    def ship(
+        self,
+        n: int,
+        moment: datetime,
+        *,
+        version: int = 1,
+        contract: str = CONTRACT.hash,
+        width: int = 0,
+    ) -> list[str]:
         """Log n answers of a moment; returns their transactions."""
         names = [f"t-{len(self.names) + number}" for number in range(n)]
         lines = []
@@ -41,16 +49,36 @@ class Log:
             features[self.random.random(len(features)) < 0.05] = np.nan
             score = float(self.random.random())
             shipped = [None if np.isnan(value) else value for value in features.tolist()]
-            row = JournalRow(prediction_id=ident, transaction_id=name, entity_key=None, event_time=moment, features=shipped,
-                      score=score, predicted_label=int(score >= 0.5))  # fmt: skip
-            lines.append(JournalLine(scored_at=time_of(UUID(ident)), use_case="fraud", model_version=version, contract_hash=contract,
-                              threshold=0.5, replica="test", rows=[row]))  # fmt: skip
+            row = JournalRow(
+                prediction_id=ident,
+                transaction_id=name,
+                entity_key=None,
+                event_time=moment,
+                features=shipped,
+                score=score,
+                predicted_label=int(score >= 0.5),
+            )
+            line = JournalLine(
+                scored_at=time_of(UUID(ident)),
+                use_case="fraud",
+                model_version=version,
+                contract_hash=contract,
+                threshold=0.5,
+                replica="test",
+                rows=[row],
+            )
+            lines.append(line)
             self.names.append(name)
             self.at.append(time_of(UUID(ident)))
             self.scores.append(score)
-            self.features.append(features if contract == CONTRACT.hash else np.full(len(CONTRACT.columns), np.inf))
+            self.features.append(
+                features if contract == CONTRACT.hash else np.full(len(CONTRACT.columns), np.inf)
+            )
         with self.connection.transaction():
-            assert PredictionLog(self.connection).record([msgspec.json.Encoder().encode_lines(lines)]) == n
+            assert (
+                PredictionLog(self.connection).record([msgspec.json.Encoder().encode_lines(lines)])
+                == n
+            )
         return names
 
     def label(self, names: list[str], label: int) -> None:
@@ -59,7 +87,9 @@ class Log:
         LabelStore(self.connection).record("fraud", known, source="test")
 
 
-def rewrite(connection: psycopg.Connection[Any], statement: LiteralString, parameters: Sequence[Any] = ()) -> None:
+def rewrite(
+    connection: psycopg.Connection[Any], statement: LiteralString, parameters: Sequence[Any] = ()
+) -> None:
     """Change what the database keeps from being changed, as only its superuser can, to see who notices."""
     with connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")

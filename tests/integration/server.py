@@ -34,9 +34,13 @@ class Server:
         self.log = folder / "server.log"
         self._url, self._mlflow = database_url, mlflow_uri
         self._process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": "k"}, timeout=10)
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", headers={"X-API-Key": "k"}, timeout=10
+        )
 
-    def start(self, *, database_url: str | None = None, ready: bool = True, **settings: str) -> None:
+    def start(
+        self, *, database_url: str | None = None, ready: bool = True, **settings: str
+    ) -> None:
         environment = {
             **os.environ,
             "SIXGATE_USE_CASES": "fraud",  # the only one that tests promote: another without a model would not be ready
@@ -52,7 +56,9 @@ class Server:
             environment["SIXGATE_MODEL_FOLDER"] = str(self.models)
         command = [sys.executable, "-m", "serving"]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
         until(lambda: self.answers("/readyz" if ready else "/healthz"), "the server answers")
 
     @property
@@ -105,10 +111,14 @@ class Traffic:
             thread.join()
 
     def _ask(self) -> None:
-        with httpx.Client(base_url=self._server.client.base_url, headers=self._server.client.headers) as client:
+        with httpx.Client(
+            base_url=self._server.client.base_url, headers=self._server.client.headers
+        ) as client:
             while not self._ended.is_set():
                 try:
-                    answer = client.post("/v1/fraud/predict", json=made.row(amount=len(self.answered)))
+                    answer = client.post(
+                        "/v1/fraud/predict", json=made.row(amount=len(self.answered))
+                    )
                 except httpx.TransportError as error:
                     self.refused.append(repr(error))
                     return
@@ -125,7 +135,9 @@ def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def promote(server: Server, database: Database, version: int, *, bias: float, digest: str | None = None) -> Served:
+def promote(
+    server: Server, database: Database, version: int, *, bias: float, digest: str | None = None
+) -> Served:
     """Publish a version and promote it as the promote step does: INTENDED, the alias, DONE."""
     files = made.files(bias=bias)
     served = Served(version, digest or made.served(files).digest)
@@ -137,16 +149,31 @@ def promote(server: Server, database: Database, version: int, *, bias: float, di
     return served
 
 
-def enter(database: Database, promotion: UUID, state: str, served: Served, before: Served | None = None) -> None:
+def enter(
+    database: Database, promotion: UUID, state: str, served: Served, before: Served | None = None
+) -> None:
     database.execute(
         "INSERT INTO promotions (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state,"
         " actor, reason) VALUES (%s, 'fraud', %s, %s, %s, %s, 'PROMOTE', %s, 'test', 'test')",
-        (promotion, before and before.version, before and before.digest, served.version, served.digest, state),
+        (
+            promotion,
+            before and before.version,
+            before and before.digest,
+            served.version,
+            served.digest,
+            state,
+        ),
     )
 
 
 def logged(database: Database, ids: list[str]) -> int:
-    return int(one(database, "SELECT count(*) FROM prediction_logs WHERE prediction_id = ANY(%s::uuid[])", ids))
+    return int(
+        one(
+            database,
+            "SELECT count(*) FROM prediction_logs WHERE prediction_id = ANY(%s::uuid[])",
+            ids,
+        )
+    )
 
 
 def one(database: Database, query: str, *parameters: Any) -> Any:
@@ -164,4 +191,10 @@ def report(server: Server, database: Database, column: str) -> Any:
 
 
 def open_alerts(database: Database, cause: str = "alias_moved_by_hand") -> int:
-    return int(one(database, "SELECT count(*) FROM monitoring_alerts WHERE cause = %s AND state = 'OPEN'", cause))
+    return int(
+        one(
+            database,
+            "SELECT count(*) FROM monitoring_alerts WHERE cause = %s AND state = 'OPEN'",
+            cause,
+        )
+    )

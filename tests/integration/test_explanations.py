@@ -62,31 +62,51 @@ def drawn(n: int, seed: int) -> np.ndarray:
 def fitted(kind: Any, calibration: Calibration) -> Candidate:
     features = drawn(4000, 1).astype(np.float32)
     seen = np.nan_to_num(features)
-    labels = (seen[:, 0] * seen[:, 5] / 40 + seen[:, 2] + np.random.default_rng(2).normal(0, 10, len(seen)) > 100).astype(int)
+    labels = (
+        seen[:, 0] * seen[:, 5] / 40
+        + seen[:, 2]
+        + np.random.default_rng(2).normal(0, 10, len(seen))
+        > 100
+    ).astype(int)
     model: Any = xgboost.XGBClassifier(n_estimators=120, max_depth=4, learning_rate=0.1, n_jobs=2)
     if kind == "logistic":
-        model = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression())
+        model = make_pipeline(
+            SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression()
+        )
     model.fit(features, labels)
-    return Candidate(kind=kind, model=model, calibration=calibration, threshold=THRESHOLD, params={}, metrics={})
+    return Candidate(
+        kind=kind, model=model, calibration=calibration, threshold=THRESHOLD, params={}, metrics={}
+    )
 
 
 @pytest.fixture(scope="module")
 def models() -> dict[int, Candidate]:
     """Version 1 is XGBoost, version 2 logistic regression, both calibrated."""
-    return {1: fitted("xgboost", Calibration(0.8, -0.3)), 2: fitted("logistic", Calibration(1.1, 0.2))}
+    return {
+        1: fitted("xgboost", Calibration(0.8, -0.3)),
+        2: fitted("logistic", Calibration(1.1, 0.2)),
+    }
 
 
 @pytest.fixture(scope="module")
 def settings(
-    database_url: str, mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory, models: dict[int, Candidate]
+    database_url: str,
+    mlflow_uri: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    models: dict[int, Candidate],
 ) -> Settings:
     home = tmp_path_factory.mktemp("home")
     overlay = home / "overlay.yaml"
     overlay.write_text("explanation: {sample: 0.25}\n")
-    made = Settings(home=home, database_url=database_url, mlflow_tracking_uri=mlflow_uri, policy_overlay=overlay)
+    made = Settings(
+        home=home, database_url=database_url, mlflow_tracking_uri=mlflow_uri, policy_overlay=overlay
+    )
     for version, candidate in models.items():
         wired = context(made, "fraud", f"train-{version}", datetime.now(UTC))
-        assert register(wired, candidate, drawn(100, 3), account=PLAIN, data_hash="none").version == version
+        assert (
+            register(wired, candidate, drawn(100, 3), account=PLAIN, data_hash="none").version
+            == version
+        )
         wired.close()
     return made
 
@@ -106,12 +126,16 @@ def wired(settings: Settings) -> Iterator[Context]:
 def run(wired: Context) -> Run:
     """Run a step as its process would, at the policy's word with changes."""
 
-    def run(step: str, run_id: str = "r", changed: dict[str, Any] | None = None, **params: Any) -> Any:
+    def run(
+        step: str, run_id: str = "r", changed: dict[str, Any] | None = None, **params: Any
+    ) -> Any:
         again = replace(wired, run_id=run_id, params=params, as_of=datetime.now(UTC))
         if changed:
             policy = again.use_case.policy
             explanation = msgspec.structs.replace(policy.explanation, **changed)
-            again.use_case = replace(again.use_case, policy=msgspec.structs.replace(policy, explanation=explanation))
+            again.use_case = replace(
+                again.use_case, policy=msgspec.structs.replace(policy, explanation=explanation)
+            )
         return perform(step, again)
 
     return run
@@ -152,12 +176,17 @@ class Logged:
         candidate, rows = self._models[version], np.array([self.features[each] for each in ids])
         if version == 1:
             explainer = shap.TreeExplainer(candidate.model)
-            values, base = explainer.shap_values(rows.astype(np.float32)), float(np.ravel(explainer.expected_value)[-1])
+            values, base = (
+                explainer.shap_values(rows.astype(np.float32)),
+                float(np.ravel(explainer.expected_value)[-1]),
+            )
         else:
             imputer, scaler, regression = (step for _, step in candidate.model.steps)
             background = scaler.mean_.reshape(1, -1)
             slopes = regression.coef_[0] / scaler.scale_
-            linear = shap.LinearExplainer((slopes, regression.intercept_[0] - slopes @ scaler.mean_), background)
+            linear = shap.LinearExplainer(
+                (slopes, regression.intercept_[0] - slopes @ scaler.mean_), background
+            )
             values, base = linear.shap_values(imputer.transform(rows)), float(linear.expected_value)
         a, b = candidate.calibration.a, candidate.calibration.b
         return a * values, a * base + b
@@ -171,7 +200,11 @@ def log(wired: Context, models: dict[int, Candidate]) -> Logged:
 def kept(wired: Context, ids: list[UUID] | None = None) -> dict[UUID, dict[str, Any]]:
     rows = wired.connection.execute("SELECT * FROM explanations").fetchall()
     wanted = None if ids is None else set(ids)
-    return {row["prediction_id"]: row for row in rows if wanted is None or row["prediction_id"] in wanted}
+    return {
+        row["prediction_id"]: row
+        for row in rows
+        if wanted is None or row["prediction_id"] in wanted
+    }
 
 
 def test_each_prediction_is_explained_by_the_version_that_scored_it_as_shap_would(
@@ -187,7 +220,9 @@ def test_each_prediction_is_explained_by_the_version_that_scored_it_as_shap_woul
         assert {row["model_version"] for row in found.values()} == {version}
         written = np.array([found[each]["contributions"] for each in ids])
         assert np.abs(written - values).max() < 1e-5 < 0.1 < np.abs(written - elsewhere).max()
-        assert [row["base_value"] for row in found.values()] == pytest.approx([base] * len(ids), abs=1e-5)
+        assert [row["base_value"] for row in found.values()] == pytest.approx(
+            [base] * len(ids), abs=1e-5
+        )
         assert {(row["status"], row["attempts"]) for row in found.values()} == {("COMPLETED", 1)}
 
 
@@ -195,7 +230,9 @@ def test_the_policy_picks_flagged_ones_and_a_share_and_what_was_asked_for_comes_
     wired: Context, run: Run, log: Logged
 ) -> None:  # fmt: skip
     ids = log.ship(4000)
-    rows = wired.connection.execute("SELECT prediction_id FROM prediction_logs WHERE predicted_label = 1").fetchall()
+    rows = wired.connection.execute(
+        "SELECT prediction_id FROM prediction_logs WHERE predicted_label = 1"
+    ).fetchall()
     flagged = {row["prediction_id"] for row in rows}
     prediction = wired.predictions.get("fraud", next(each for each in ids if each not in flagged))
     wired.explanations.request(prediction, select="flagged", sample=0.0)
@@ -260,11 +297,15 @@ def test_a_run_that_looks_at_all_again_takes_nothing_from_the_policy_and_is_not_
     assert after.w == pytest.approx(1500, rel=0.25)
 
 
-def test_what_is_explained_before_a_plan_comes_to_it_counts_too(wired: Context, run: Run, log: Logged) -> None:
+def test_what_is_explained_before_a_plan_comes_to_it_counts_too(
+    wired: Context, run: Run, log: Logged
+) -> None:
     with psycopg.connect(wired.settings.database_url) as slow, slow.transaction():
         slow.execute("SELECT pg_current_xact_id()")  # holds back what counts as settled
         ids = log.ship(300)
-        flagged = [p for p in (wired.predictions.get("fraud", each) for each in ids) if p.predicted_label][:5]
+        flagged = [
+            p for p in (wired.predictions.get("fraud", each) for each in ids) if p.predicted_label
+        ][:5]
         for prediction in flagged:
             wired.explanations.request(prediction, select="flagged", sample=0.25)
         (asked,) = run("plan")
@@ -284,8 +325,14 @@ def process(settings: Settings, code: str, chunk: str) -> subprocess.Popen[bytes
         "SIXGATE_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri, "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay),
     }  # fmt: skip
     step = ["sixgate", "step", "explain", "--run-id", "r", "--params", json.dumps({"chunk": chunk})]
-    command = [sys.executable, "-c", f"import sys\n{code}\nsys.argv = {step!r}\nfrom pipelines.cli.app import main\nmain()"]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys\n{code}\nsys.argv = {step!r}\nfrom pipelines.cli.app import main\nmain()",
+    ]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def test_a_killed_task_goes_on_where_it_was_and_writes_nothing_twice(
@@ -312,12 +359,16 @@ def test_a_killed_task_goes_on_where_it_was_and_writes_nothing_twice(
     found = kept(wired)
     assert {row["status"] for row in found.values()} == {"COMPLETED"}
     assert all(found[each] == row for each, row in done.items()), "what was written stays as it is"
-    assert sum(row["attempts"] - 1 for row in found.values()) <= 1000, "only what was under way is done again"
+    assert sum(row["attempts"] - 1 for row in found.values()) <= 1000, (
+        "only what was under way is done again"
+    )
     (sums,) = [sums for _, sums in wired.explanations.attributions("fraud", *day()).values()]
     assert sums.n == 9000
     mean = np.abs(np.array([found[each]["contributions"] for each in ids])).mean(axis=0)
     names, _ = wired.explanations.attributions("fraud", *day())[1]
-    np.testing.assert_allclose(sums.mean, mean[[CONTRACT.columns.index(name) for name in names]], rtol=1e-9)
+    np.testing.assert_allclose(
+        sums.mean, mean[[CONTRACT.columns.index(name) for name in names]], rtol=1e-9
+    )
 
 
 def test_a_row_that_ends_its_process_fails_alone_after_three_attempts(
@@ -326,7 +377,8 @@ def test_a_row_that_ends_its_process_fails_alone_after_three_attempts(
     ids = log.ship(1500)
     killer = ids[777]
     wired.connection.execute(
-        "UPDATE prediction_logs SET features[1] = -12345 WHERE prediction_id = %s AND scored_at = %s", (killer, time_of(killer))
+        "UPDATE prediction_logs SET features[1] = -12345 WHERE prediction_id = %s AND scored_at = %s",
+        (killer, time_of(killer)),
     )
     deadly = (
         "import os, signal, numpy as np\nimport pipelines.rules.explanation.shap_explainer as rule\n"
@@ -354,25 +406,40 @@ def test_a_row_that_ends_its_process_fails_alone_after_three_attempts(
     assert {row["status"] for each, row in found.items() if each != killer} == {"COMPLETED"}
 
 
-def test_poisoned_rows_fail_by_themselves_and_say_why(wired: Context, run: Run, log: Logged) -> None:
+def test_poisoned_rows_fail_by_themselves_and_say_why(
+    wired: Context, run: Run, log: Logged
+) -> None:
     ids = log.ship(300)
     short, wrong, gone = ids[:3]
     for each, change in ((short, "features = features[1:2]"), (wrong, "score = 0.123456")):
-        wired.connection.execute(f"UPDATE prediction_logs SET {change} WHERE prediction_id = %s", (each,))
+        wired.connection.execute(
+            f"UPDATE prediction_logs SET {change} WHERE prediction_id = %s", (each,)
+        )
     for attempt in (1, 2, 3):
         (chunk,) = run("plan", f"r{attempt}", changed=ALL)
         if attempt == 1:
-            wired.connection.execute("DELETE FROM prediction_logs WHERE prediction_id = %s", (gone,))
+            wired.connection.execute(
+                "DELETE FROM prediction_logs WHERE prediction_id = %s", (gone,)
+            )
         result = run("explain", f"r{attempt}", **chunk)
-        assert result == {"chunk": chunk["chunk"], "completed": 297 if attempt == 1 else 0, "failed": 3}
+        assert result == {
+            "chunk": chunk["chunk"],
+            "completed": 297 if attempt == 1 else 0,
+            "failed": 3,
+        }
         states = {row["status"] for row in kept(wired, [short, wrong, gone]).values()}
         assert states == {"PENDING" if attempt < 3 else "FAILED"}
     found = kept(wired)
     assert found[short]["error"] == "it has 2 features, and version 1 takes 18"
-    assert "the logged score is 0.123456: version 1 did not score these features" in found[wrong]["error"]
+    assert (
+        "the logged score is 0.123456: version 1 did not score these features"
+        in found[wrong]["error"]
+    )
     assert "no longer logged" in found[gone]["error"]
     assert {found[each]["attempts"] for each in (short, wrong, gone)} == {3}
-    assert [failed.prediction_id for failed in wired.explanations.failures("fraud", limit=2)] == sorted(ids[:3])[:0:-1]
+    assert [
+        failed.prediction_id for failed in wired.explanations.failures("fraud", limit=2)
+    ] == sorted(ids[:3])[:0:-1]
 
 
 def test_a_model_that_is_gone_fails_its_chunk_for_good_and_a_registry_that_is_away_counts_against_no_row(
@@ -381,7 +448,9 @@ def test_a_model_that_is_gone_fails_its_chunk_for_good_and_a_registry_that_is_aw
     ids = log.ship(20)
     (chunk,) = run("plan", changed=ALL)
     again = replace(
-        wired, params=chunk, settings=wired.settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
+        wired,
+        params=chunk,
+        settings=wired.settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}),
     )
     with pytest.raises(httpx.ConnectError):
         perform("explain", again)
@@ -390,13 +459,19 @@ def test_a_model_that_is_gone_fails_its_chunk_for_good_and_a_registry_that_is_aw
     for _ in range(3):
         with pytest.raises(Exception, match="fraud has no model version 99"):
             run("explain", **chunk)
-    assert {(row["status"], row["attempts"]) for row in kept(wired, ids).values()} == {("FAILED", 3)}
+    assert {(row["status"], row["attempts"]) for row in kept(wired, ids).values()} == {
+        ("FAILED", 3)
+    }
     assert "fraud has no model version 99" in kept(wired)[ids[0]]["error"]
     assert run("explain", **chunk) == {"chunk": "r/picked/1/0", "completed": 0, "failed": 0}
 
 
 def test_a_corrupt_artefact_is_an_error_of_the_model(
-    wired: Context, run: Run, log: Logged, models: dict[int, Candidate], overwrite: Callable[[str, int, str, bytes], None]
+    wired: Context,
+    run: Run,
+    log: Logged,
+    models: dict[int, Candidate],
+    overwrite: Callable[[str, int, str, bytes], None],
 ) -> None:
     third = context(wired.settings, "fraud", "train-3", datetime.now(UTC))
     version = register(third, models[1], drawn(100, 3), account=PLAIN, data_hash="none").version
@@ -429,26 +504,38 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
     assert sums.w == pytest.approx(4000, rel=0.1)
     picked = np.array([row["contributions"] for row in kept(wired).values()])
     unweighted = np.abs(picked).mean(axis=0)[order]
-    assert (np.abs(unweighted - truth[order]) / np.sqrt(sums.variance)).max() > 3.5, "without weights, 5.6 to 7.3 in six runs"
+    assert (np.abs(unweighted - truth[order]) / np.sqrt(sums.variance)).max() > 3.5, (
+        "without weights, 5.6 to 7.3 in six runs"
+    )
 
     manifest = read_manifest(wired.use_case.folder, CONTRACT)
     same = Reference(bins=manifest.name, features=manifest.profiles, importance=dict(zip(CONTRACT.columns, truth, strict=True)),
                      scores=[])  # fmt: skip
-    turned = msgspec.structs.replace(same, importance=dict(zip(CONTRACT.columns, truth[::-1], strict=True)))
+    turned = msgspec.structs.replace(
+        same, importance=dict(zip(CONTRACT.columns, truth[::-1], strict=True))
+    )
     causes = {}
     for name, reference in (("same", same), ("turned", turned)):
         traffic = TrafficCounts(buckets={}, attributions={1: (columns, sums)})
         references = References(baseline=manifest.profiles, champion=1, training=reference)
         span = Span.at(datetime.now(UTC), timedelta(days=1), timedelta(hours=1))
         figures = check("c", span, traffic, references, wired.use_case.policy)
-        causes[name] = {alarm.cause: alarm for alarm in alarms(figures, wired.use_case.policy)}[ATTRIBUTION]
-        assert {m.metric for m in figures} >= {"attribution", "attribution_distance", "attribution_ndcg"}
+        causes[name] = {alarm.cause: alarm for alarm in alarms(figures, wired.use_case.policy)}[
+            ATTRIBUTION
+        ]
+        assert {m.metric for m in figures} >= {
+            "attribution",
+            "attribution_distance",
+            "attribution_ndcg",
+        }
     assert causes["same"].severity is None
     assert causes["turned"].severity == "WARNING"
     assert "has moved to other features" in causes["turned"].message
 
 
-def test_pictures_are_drawn_for_each_version_into_mlflow_once_an_hour(wired: Context, run: Run, log: Logged) -> None:
+def test_pictures_are_drawn_for_each_version_into_mlflow_once_an_hour(
+    wired: Context, run: Run, log: Logged
+) -> None:
     log.ship(400)
     log.ship(300, 2)
     for chunk in run("plan", changed=ALL):
@@ -461,7 +548,9 @@ def test_pictures_are_drawn_for_each_version_into_mlflow_once_an_hour(wired: Con
     assert wired.artifacts.read_report(pictures[0]).startswith(b"\x89PNG")
     run_id = wired.models.get("fraud", 2).mlflow_run_id
     (folder,) = wired.registry._client.list_artifacts(run_id, "explanations")
-    logged = {Path(item.path).name for item in wired.registry._client.list_artifacts(run_id, folder.path)}
+    logged = {
+        Path(item.path).name for item in wired.registry._client.list_artifacts(run_id, folder.path)
+    }
     assert logged >= {"beeswarm.png"} and len(logged) == 5
 
 
@@ -476,17 +565,33 @@ def test_the_command_explains_a_prediction_and_keeps_what_it_found(
     assert shown.exit_code == 0, shown.output
     values, base = log.expected([one], 1)
     most = int(np.abs(values[0]).argmax())
-    assert CONTRACT.columns[most] in shown.output and "█" * 16 in shown.output and f"base value {base:+.4f}" in shown.output
+    assert (
+        CONTRACT.columns[most] in shown.output
+        and "█" * 16 in shown.output
+        and f"base value {base:+.4f}" in shown.output
+    )
     assert kept(wired)[one]["status"] == "COMPLETED"
     found = json.loads(CliRunner().invoke(app.app, ["explain", str(one), "--json"]).output)
-    assert [r["contribution"] for r in found["reasons"]] == pytest.approx(sorted(values[0], key=lambda v: -abs(v)), abs=1e-5)
+    assert [r["contribution"] for r in found["reasons"]] == pytest.approx(
+        sorted(values[0], key=lambda v: -abs(v)), abs=1e-5
+    )
     body = json.loads(msgspec.json.encode(CONTRACT))
     body["features"][0] |= {"name": "sum_spent", "description": "what was spent"}
     former = msgspec.convert(body, Contract).hash
-    wired.connection.execute("INSERT INTO contracts VALUES (%s, 'fraud', %s)", [former, Jsonb(body)])
-    wired.connection.execute("UPDATE prediction_logs SET contract_hash = %s WHERE prediction_id = %s", [former, one])
-    assert "what was spent, " in CliRunner().invoke(app.app, ["explain", str(one)]).output, "in the words of its own contract"
-    assert "no prediction has the id" in str(CliRunner().invoke(app.app, ["explain", str(UUID(int=2**128 - 1))]).exception)
-    unknown = CliRunner().invoke(app.app, ["explain", str(UUID(uuid7(int(time.time() * 1000), 1)[0]))])
+    wired.connection.execute(
+        "INSERT INTO contracts VALUES (%s, 'fraud', %s)", [former, Jsonb(body)]
+    )
+    wired.connection.execute(
+        "UPDATE prediction_logs SET contract_hash = %s WHERE prediction_id = %s", [former, one]
+    )
+    assert "what was spent, " in CliRunner().invoke(app.app, ["explain", str(one)]).output, (
+        "in the words of its own contract"
+    )
+    assert "no prediction has the id" in str(
+        CliRunner().invoke(app.app, ["explain", str(UUID(int=2**128 - 1))]).exception
+    )
+    unknown = CliRunner().invoke(
+        app.app, ["explain", str(UUID(uuid7(int(time.time() * 1000), 1)[0]))]
+    )
     assert "is logged" in str(unknown.exception)
     assert CliRunner().invoke(app.app, ["explain", str(uuid4())[:8]]).exit_code == 2

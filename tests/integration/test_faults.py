@@ -18,7 +18,17 @@ from serving.journal.prediction_ids import at, now_ms, uuid7
 from serving.metrics.metrics import Metrics
 from stack.processes.postgres import Postgres
 from stack.temporary_services import free_port, migrate, running
-from tests.integration.server import NOBODY, Database, Server, Traffic, logged, one, promote, report, until
+from tests.integration.server import (
+    NOBODY,
+    Database,
+    Server,
+    Traffic,
+    logged,
+    one,
+    promote,
+    report,
+    until,
+)
 from tests.unit.serving import made
 
 AWAY = 30.0  # seconds
@@ -33,17 +43,28 @@ def test_every_answer_is_logged_once_also_after_kill_9_in_a_burst(server, databa
     assert len(ids) > 300
     server.start()
     after = server.predict()
-    until(lambda: logged(database, [*ids, after["prediction_id"]]) == len(ids) + 1, "all of them are logged")
-    until(lambda: not list((server.home / "journal").glob("*/*.jsonl")), "the journal is shipped and deleted")
+    until(
+        lambda: logged(database, [*ids, after["prediction_id"]]) == len(ids) + 1,
+        "all of them are logged",
+    )
+    until(
+        lambda: not list((server.home / "journal").glob("*/*.jsonl")),
+        "the journal is shipped and deleted",
+    )
     assert logged(database, ids) == len(set(ids)) == len(ids)
 
 
-def test_what_the_table_refuses_is_set_aside_row_by_row_and_the_rest_is_logged(tmp_path, database_url, database):
+def test_what_the_table_refuses_is_set_aside_row_by_row_and_the_rest_is_logged(
+    tmp_path, database_url, database
+):
     settings, metrics = Settings(home=tmp_path, database_url=database_url), Metrics()
     journal = Journal(tmp_path / "journal", "replica")
     ids = uuid7(now_ms(), 7)
     for rows in (ids[:2], ids[2:6], ids[6:]):
-        named = [JournalRow(each, "no text\0" if each == ids[3] else each, [1.0, math.nan], 0.5, 1) for each in rows]
+        named = [
+            JournalRow(each, "no text\0" if each == ids[3] else each, [1.0, math.nan], 0.5, 1)
+            for each in rows
+        ]
         journal.append(JournalLine(at(now_ms()), "fraud", 1, "hash", 0.5, "replica", named))
     journal.rotate()
     (segment,) = journal.closed()
@@ -62,7 +83,9 @@ def test_what_the_table_refuses_is_set_aside_row_by_row_and_the_rest_is_logged(t
 
 def test_a_database_that_is_away_under_load_costs_no_answer(tmp_path):
     password = secrets.token_urlsafe(16)
-    postgres = Postgres.embedded(tmp_path, instance=f"test-{secrets.token_hex(8)}", port=free_port())
+    postgres = Postgres.embedded(
+        tmp_path, instance=f"test-{secrets.token_hex(8)}", port=free_port()
+    )
     postgres.initialise(password)
     url = postgres.url(password, "postgres")
     server = Server(tmp_path, url)
@@ -84,8 +107,15 @@ def test_a_database_that_is_away_under_load_costs_no_answer(tmp_path):
             traffic.__exit__()
             ids = [answer["prediction_id"] for answer in traffic.answered]
             with psycopg.connect(url, autocommit=True) as database:
-                until(lambda: logged(database, ids) == len(ids), "everything that was answered is logged")
-                assert one(database, "SELECT count(*) FROM prediction_logs") == len(ids) == len(set(ids))
+                until(
+                    lambda: logged(database, ids) == len(ids),
+                    "everything that was answered is logged",
+                )
+                assert (
+                    one(database, "SELECT count(*) FROM prediction_logs")
+                    == len(ids)
+                    == len(set(ids))
+                )
             assert traffic.refused == []
             server.end()
     finally:
@@ -98,14 +128,18 @@ def test_at_the_disk_bound_the_server_refuses_and_goes_on_once_it_can_ship(serve
     server.end()
     server.start(database_url=NOBODY, SIXGATE_JOURNAL_BYTES=str(2**20))
     answered: list[str] = []
-    while (answer := server.client.post("/v1/fraud/predict/batch", json={"rows": [made.row()] * 500})).status_code == 200:
+    while (
+        answer := server.client.post("/v1/fraud/predict/batch", json={"rows": [made.row()] * 500})
+    ).status_code == 200:
         answered += [prediction["prediction_id"] for prediction in answer.json()["predictions"]]
         assert len(answered) < 10_000
     assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
     assert "predictions go on once the database takes them again" in answer.json()["detail"]
     assert server.client.get("/readyz").status_code == 503
     assert server.client.get("/healthz").status_code == 200
-    held = sum(file.stat().st_size for file in (server.home / "journal").rglob("*") if file.is_file())
+    held = sum(
+        file.stat().st_size for file in (server.home / "journal").rglob("*") if file.is_file()
+    )
     assert held <= 2**20
     server.end()
     server.start(SIXGATE_JOURNAL_BYTES=str(2**20))
@@ -140,19 +174,28 @@ def test_swaps_under_load_are_never_noticed(server, database):
 
 
 def test_connections_that_break_are_made_again(server, database):
-    database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sixgate'")
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sixgate'"
+    )
     answer = server.predict()
     until(lambda: logged(database, [answer["prediction_id"]]), "the shipper is back")
     served = promote(server, database, 6, bias=6)
-    until(lambda: report(server, database, "digest") == served.digest, "reloader and heartbeat are back")
+    until(
+        lambda: report(server, database, "digest") == served.digest,
+        "reloader and heartbeat are back",
+    )
 
 
-def test_workers_are_replicas_of_their_own_and_one_that_is_killed_is_replaced_under_load(server, database):
+def test_workers_are_replicas_of_their_own_and_one_that_is_killed_is_replaced_under_load(
+    server, database
+):
     server.end()
     server.start(SIXGATE_API_WORKERS="2")
     until(lambda: live_replicas(database, server) == 2, "both workers acknowledge")
     family = psutil.Process(server.pid)
-    workers = {process.pid for process in family.children() if "spawn_main" in " ".join(process.cmdline())}
+    workers = {
+        process.pid for process in family.children() if "spawn_main" in " ".join(process.cmdline())
+    }
     assert len(workers) == 2
     before = one(database, "SELECT count(*) FROM prediction_logs")
     with Traffic(server, clients=8) as traffic:
@@ -160,13 +203,19 @@ def test_workers_are_replicas_of_their_own_and_one_that_is_killed_is_replaced_un
         os.kill(min(workers), signal.SIGKILL)
         until(lambda: answering_after_a_while(server, traffic), "the other worker goes on")
     served = promote(server, database, 200, bias=1)
-    until(lambda: digests(database, server) == [served.digest] * 2, "the new worker and the old one follow")
+    until(
+        lambda: digests(database, server) == [served.digest] * 2,
+        "the new worker and the old one follow",
+    )
     ids = [answer["prediction_id"] for answer in traffic.answered]
     until(lambda: logged(database, ids) == len(ids), "everything that was answered is logged")
     found = one(database, "SELECT count(*) FROM prediction_logs") - before
     assert len(ids) <= found <= len(ids) + 8
     counted = 'sixgate_requests_total{route="/v1/fraud/predict",status="200",worker='
-    until(lambda: server.client.get("/metrics").text.count(counted) >= 1, "figures are told apart by worker")
+    until(
+        lambda: server.client.get("/metrics").text.count(counted) >= 1,
+        "figures are told apart by worker",
+    )
     server.end(signal.SIGKILL)
     until(lambda: not server.answers("/healthz"), "without its parent no worker stays")
     server.start()
@@ -202,7 +251,10 @@ def test_without_registry_and_database_the_last_model_serves_and_answers_are_kep
     server.end(signal.SIGKILL)
     server.start()
     assert server.version == 1
-    until(lambda: "registry is away" in (report(server, database, "error") or ""), "the replica says what is missing")
+    until(
+        lambda: "registry is away" in (report(server, database, "error") or ""),
+        "the replica says what is missing",
+    )
     until(lambda: logged(database, kept) == 5, "what was answered meanwhile is logged")
     server.models.with_name("away").rename(server.models)
     until(lambda: report(server, database, "error") is None, "the model is confirmed")

@@ -67,7 +67,9 @@ def page(fuzzed: Server) -> schemathesis.BaseSchema:
 
 
 def test_every_operation_of_the_page_is_tried(page: schemathesis.BaseSchema) -> None:
-    assert {(path, method.upper()) for path, methods in page.items() for method in methods} == set(OPERATIONS)
+    assert {(path, method.upper()) for path, methods in page.items() for method in methods} == set(
+        OPERATIONS
+    )
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
@@ -80,7 +82,11 @@ def test_nothing_that_is_sent_makes_the_server_fail(
         return  # there is nothing about it that could be wrong
 
     @settings(
-        max_examples=EXAMPLES, derandomize=not WANTED, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=EXAMPLES,
+        derandomize=not WANTED,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: schemathesis.Case) -> None:
@@ -99,12 +105,16 @@ def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they
     migrate(url, tmp_path / "home")
     with (
         fuzz.serving(tmp_path, url) as (port, contracts),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": fuzz.KEY}) as client,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": fuzz.KEY}
+        ) as client,
     ):
         body = fuzz.Source(contracts[:1], fuzz.KEY, SEED).good_row(1)
 
         def score() -> float:
-            return float(client.post("/v1/fraud/predict", content=body).raise_for_status().json()["score"])
+            return float(
+                client.post("/v1/fraud/predict", content=body).raise_for_status().json()["score"]
+            )
 
         before = score()
         report = fuzz.run(port, contracts, range(REQUESTS), seed=SEED)
@@ -117,4 +127,6 @@ def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they
             seconds.append(time.perf_counter() - begun)
         assert statistics.median(seconds) < QUICK
     assert fuzz.tracebacks(tmp_path / "server.log") == 0
-    assert not (tmp_path / "home" / "journal" / "refused.jsonl").exists(), "everything that was answered could be logged"
+    assert not (tmp_path / "home" / "journal" / "refused.jsonl").exists(), (
+        "everything that was answered could be logged"
+    )

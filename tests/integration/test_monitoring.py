@@ -49,7 +49,9 @@ def odd_traffic(wired: Context, hours: int = 6, until: datetime = THIS_HOUR) -> 
     return log
 
 
-def test_severe_drift_wakes_one_retraining_per_cooldown_and_may_try_again_while_none_came(wired: Context) -> None:
+def test_severe_drift_wakes_one_retraining_per_cooldown_and_may_try_again_while_none_came(
+    wired: Context,
+) -> None:
     odd_traffic(wired)
     assert run(wired, "first", *CHECK)["alerts"]["feature_drift"] == "SEVERE"
     woken = run(wired, "first", "wake_retraining")
@@ -61,13 +63,16 @@ def test_severe_drift_wakes_one_retraining_per_cooldown_and_may_try_again_while_
         run(wired, "first", "wake_retraining")  # the alert is the newer check's by now
     later = NOW + timedelta(hours=25)
     run(wired, "third", "measure", "alert")
-    assert run(wired, "third", "wake_retraining", as_of=later), "nothing was trained: it may be tried again after the window"
+    assert run(wired, "third", "wake_retraining", as_of=later), (
+        "nothing was trained: it may be tried again after the window"
+    )
     wired.decisions.open(
         "fraud", "trained", trigger="DRIFT", requested_by=None, reason=None, params={}, as_of=NOW,
         policy=msgspec.to_builtins(wired.use_case.policy), git_sha=None,
     )  # fmt: skip
     wired.connection.execute(
-        "UPDATE decision_records SET challenger_version = 2, opened_at = %s WHERE run_id = 'trained'", (later + HOUR,)
+        "UPDATE decision_records SET challenger_version = 2, opened_at = %s WHERE run_id = 'trained'",
+        (later + HOUR,),
     )
     run(wired, "fourth", "measure", "alert")
     with pytest.raises(StepSkipped, match="less than 7 days"):
@@ -75,24 +80,38 @@ def test_severe_drift_wakes_one_retraining_per_cooldown_and_may_try_again_while_
     wired.alerts.resolve("fraud", "feature_drift")
     run(wired, "fifth", "measure", "alert")
     with pytest.raises(StepSkipped, match="less than 7 days"):
-        run(wired, "fifth", "wake_retraining", as_of=later + timedelta(days=6))  # another alert, the same cause
+        run(
+            wired, "fifth", "wake_retraining", as_of=later + timedelta(days=6)
+        )  # another alert, the same cause
     assert run(wired, "fifth", "wake_retraining", as_of=later + WEEK + HOUR)
 
 
-def test_an_alert_opens_once_is_acknowledged_opens_again_when_worse_and_ends(wired: Context) -> None:
+def test_an_alert_opens_once_is_acknowledged_opens_again_when_worse_and_ends(
+    wired: Context,
+) -> None:
     def raise_(severity: str) -> Any:
-        return wired.alerts.raise_("fraud", cause="feature_drift", severity=severity, message=f"{severity} now")
+        return wired.alerts.raise_(
+            "fraud", cause="feature_drift", severity=severity, message=f"{severity} now"
+        )
 
     first = raise_("INSPECT")
     assert raise_("INSPECT").id == first.id
     known = wired.alerts.acknowledge("fraud", first.id, "ana", "a campaign")
-    assert (known.state, known.acknowledged_by, known.comment) == ("ACKNOWLEDGED", "ana", "a campaign")
+    assert (known.state, known.acknowledged_by, known.comment) == (
+        "ACKNOWLEDGED",
+        "ana",
+        "a campaign",
+    )
     assert raise_("INSPECT").state == "ACKNOWLEDGED", "no worse than she knows"
     assert raise_("ALERT").state == "OPEN"
     assert raise_("WARNING").state == "OPEN"
     wired.alerts.raise_("fraud", cause="feature_drift", severity="ALERT", message="x")
     wired.alerts.acknowledge("fraud", first.id, "ana", None)
-    assert [raise_(severity).state for severity in ("INSPECT", "ALERT", "SEVERE")] == ["ACKNOWLEDGED", "ACKNOWLEDGED", "OPEN"]
+    assert [raise_(severity).state for severity in ("INSPECT", "ALERT", "SEVERE")] == [
+        "ACKNOWLEDGED",
+        "ACKNOWLEDGED",
+        "OPEN",
+    ]
     wired.alerts.resolve("fraud", "feature_drift")
     assert wired.alerts.open("fraud") == []
     with pytest.raises(EvidenceError, match=f"no open alert {first.id}: open are none"):
@@ -100,16 +119,22 @@ def test_an_alert_opens_once_is_acknowledged_opens_again_when_worse_and_ends(wir
     assert raise_("INSPECT").id != first.id
 
 
-def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told_later(wired: Context) -> None:
+def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told_later(
+    wired: Context,
+) -> None:
     targets = ("log", "pager")
     shipped = wired.use_case.policy
-    policy = msgspec.structs.replace(shipped, alerts=msgspec.structs.replace(shipped.alerts, notify=targets))
+    policy = msgspec.structs.replace(
+        shipped, alerts=msgspec.structs.replace(shipped.alerts, notify=targets)
+    )
     wired.use_case = replace(wired.use_case, policy=policy)
     with pytest.raises(StepSkipped, match="no news"):
         run(wired, "n", "notify")
     alert = wired.alerts.raise_("fraud", cause="guard", severity="WARNING", message="x")
     found = run(wired, "n", "notify")["news"]
-    assert [(one["target"], one["subject"]) for one in found] == [(t, "[WARNING] fraud: guard opened") for t in targets]
+    assert [(one["target"], one["subject"]) for one in found] == [
+        (t, "[WARNING] fraud: guard opened") for t in targets
+    ]
     run(wired, "n", "notify", told=[one for one in found if one["target"] == "log"])
     assert [one["target"] for one in run(wired, "n", "notify")["news"]] == ["pager"]
     wired.alerts.raise_("fraud", cause="guard", severity="SEVERE", message="y")
@@ -140,7 +165,17 @@ def drawn(wired: Context, run_id: str, as_of: datetime = NOW) -> dict[str, Any]:
     environment = {
         **os.environ, "SIXGATE_DATABASE_URL": wired.settings.database_url, "SIXGATE_HOME": str(wired.settings.home),
     }  # fmt: skip
-    command = [sys.executable, "-m", "pipelines", "step", "report", "--run-id", run_id, "--as-of", as_of.isoformat()]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines",
+        "step",
+        "report",
+        "--run-id",
+        run_id,
+        "--as-of",
+        as_of.isoformat(),
+    ]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode in (0, 99), done.stdout + done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -172,13 +207,17 @@ def test_a_page_is_drawn_when_an_alert_opens_and_once_a_day_and_old_ones_go(wire
     wired.connection.execute("DELETE FROM monitoring_metrics WHERE check_id = 'empty'")
     run(wired, "tomorrow", *CHECK, as_of=tomorrow)
     again = drawn(wired, "tomorrow", tomorrow)
-    assert wired.artifacts.reports("drift-*") == [made["report"], again["report"]], "the old one went"
+    assert wired.artifacts.reports("drift-*") == [made["report"], again["report"]], (
+        "the old one went"
+    )
     with pytest.raises(EvidenceError, match="no report"):
         wired.artifacts.read_report("../fraud/nothing")
 
 
 def figures(wired: Context, run_id: str) -> dict[tuple[str, str, int], Any]:
-    return {(m.metric, m.feature, m.model_version): m for m in wired.metrics.of_check("fraud", run_id)}
+    return {
+        (m.metric, m.feature, m.model_version): m for m in wired.metrics.of_check("fraud", run_id)
+    }
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -190,7 +229,9 @@ def test_an_empty_window_and_one_row_say_nothing_and_fail_nothing(wired: Context
     assert figures(wired, "check")["drift_share", "", 0].value is None
 
 
-def test_a_version_that_began_to_serve_within_the_window_has_figures_of_its_own(wired: Context) -> None:
+def test_a_version_that_began_to_serve_within_the_window_has_figures_of_its_own(
+    wired: Context,
+) -> None:
     log = Log(wired)
     log.ship(300, THIS_HOUR - 2 * HOUR, version=1)
     log.ship(200, THIS_HOUR, version=2)
@@ -255,6 +296,11 @@ def test_psi_is_that_of_all_rows_counted_directly(wired: Context) -> None:
     for at, (name, laid) in enumerate(profiles.items()):
         if name in wired.use_case.policy.drift.ignore:
             continue
-        before, now = np.array(laid.counts), np.array(count(np.array(log.features)[:, at], laid.edges))
+        before, now = (
+            np.array(laid.counts),
+            np.array(count(np.array(log.features)[:, at], laid.edges)),
+        )
         used = before + now > 0
-        assert figures(wired, "check")["psi", name, 0].value == pytest.approx(psi(before[used], now[used]), abs=1e-6)
+        assert figures(wired, "check")["psi", name, 0].value == pytest.approx(
+            psi(before[used], now[used]), abs=1e-6
+        )

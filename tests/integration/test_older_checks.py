@@ -41,7 +41,11 @@ def prometheus(wired: Context) -> dict[tuple[str, ...], float]:
     """What the scoring server shows of drift and alerts."""
     figures = DriftFigures()
     figures.refresh(wired.connection, ["fraud"])
-    return {(family.name, *sample.labels.values()): sample.value for family in figures.collect() for sample in family.samples}
+    return {
+        (family.name, *sample.labels.values()): sample.value
+        for family in figures.collect()
+        for sample in family.samples
+    }
 
 
 def state(wired: Context) -> dict[str, Any]:
@@ -58,7 +62,9 @@ def state(wired: Context) -> dict[str, Any]:
 
 def rounded(row: dict[str, Any]) -> dict[str, Any]:
     """A row whose floats leave out what the order of a sum changes; PostgreSQL promises none."""
-    return {name: round(value, 12) if isinstance(value, float) else value for name, value in row.items()}
+    return {
+        name: round(value, 12) if isinstance(value, float) else value for name, value in row.items()
+    }
 
 
 @pytest.fixture
@@ -83,7 +89,9 @@ def test_a_backfill_changes_nothing_of_now(current: Context, as_of: datetime) ->
     assert before["prometheus"]["sixgate_drift", "fraud", "drift_share", "", "0"] > 0.9
     results = whole_dag(current, "backfill", as_of)
     after = state(current)
-    assert before.pop("history") == [row for row in after.pop("history") if row["window_end"] == THIS_HOUR + HOUR]
+    assert before.pop("history") == [
+        row for row in after.pop("history") if row["window_end"] == THIS_HOUR + HOUR
+    ]
     assert after == before
     for step in ("alert", *AFTER_ALERT):
         assert "skipped" in results[step], step
@@ -147,7 +155,9 @@ def test_people_are_not_told_by_an_old_run_but_by_the_newest(current: Context) -
 
 def test_the_guard_of_an_old_run_leaves_the_alert_of_the_newest(wired: Context) -> None:
     run(wired, "current", "roll_up", "measure")
-    wired.alerts.raise_("fraud", cause="guard", severity="SEVERE", message="now", check_id="current")
+    wired.alerts.raise_(
+        "fraud", cause="guard", severity="SEVERE", message="now", check_id="current"
+    )
     before = wired.alerts.recent("fraud")
     run(wired, "backfill", "roll_up", "measure", as_of=OLD)
     with pytest.raises(StepSkipped, match="a newer check was made"):
@@ -230,7 +240,9 @@ def test_a_check_whose_clock_is_a_little_ahead_counts_until_the_clock_has_come_t
     assert newest(current) == "next"
 
 
-def test_an_old_window_is_compared_with_the_champion_of_its_time(wired: Context, database: Database) -> None:
+def test_an_old_window_is_compared_with_the_champion_of_its_time(
+    wired: Context, database: Database
+) -> None:
     manifest = read_manifest(wired.use_case.folder, wired.use_case.contract)
     promoted = datetime.now(UTC)
     enter(database, uuid4(), "DONE", Served(7, "d" * 64))

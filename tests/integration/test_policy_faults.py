@@ -44,7 +44,9 @@ class Place:
 
     def sixgate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipelines", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=120)
+        return subprocess.run(
+            command, capture_output=True, text=True, env=self.environment, timeout=120
+        )
 
     def rollback(self) -> dict[str, Any]:
         done = self.sixgate("rollback", "--reason", "a test", "--json")
@@ -52,7 +54,9 @@ class Place:
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
     def step(self, name: str, **params: Any) -> subprocess.CompletedProcess[str]:
-        return self.sixgate("step", name, "--run-id", f"{name}-{self.path.name}", "--params", json.dumps(params))
+        return self.sixgate(
+            "step", name, "--run-id", f"{name}-{self.path.name}", "--params", json.dumps(params)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +118,28 @@ def alert(database: Database) -> tuple[str, str, str] | None:
 
 FAULTS = [
     pytest.param(misspell, "brier_degradatoin", id="a typo in the policy"),
-    pytest.param(lambda place: (place.fraud / "policy.yaml").unlink(), "policy.yaml is missing", id="no policy"),
-    pytest.param(lambda place: place.overlay.write_text("gates: {recal: 1}"), "recal", id="a typo in the overlay"),
-    pytest.param(lambda place: (place.fraud / "contract.yaml").write_text("a: ["), "contract.yaml is not", id="no contract"),
+    pytest.param(
+        lambda place: (place.fraud / "policy.yaml").unlink(),
+        "policy.yaml is missing",
+        id="no policy",
+    ),
+    pytest.param(
+        lambda place: place.overlay.write_text("gates: {recal: 1}"),
+        "recal",
+        id="a typo in the overlay",
+    ),
+    pytest.param(
+        lambda place: (place.fraud / "contract.yaml").write_text("a: ["),
+        "contract.yaml is not",
+        id="no contract",
+    ),
     pytest.param(lambda place: shutil.rmtree(place.fraud), "use case|is missing", id="no folder"),
 ]
 
 
-@pytest.mark.parametrize("copied", [pytest.param(True, id="with a copy"), pytest.param(False, id="without a copy")])
+@pytest.mark.parametrize(
+    "copied", [pytest.param(True, id="with a copy"), pytest.param(False, id="without a copy")]
+)
 @pytest.mark.parametrize(("break_it", "words"), FAULTS)
 def test_a_rollback_never_depends_on_the_files(
     place: Place, promoted: int, database: Database, break_it: Break, words: str, copied: bool
@@ -142,10 +160,16 @@ def test_a_rollback_without_a_copy_uses_the_policy_of_the_newest_decision(
     place: Place, promoted: int, database: Database
 ) -> None:
     policy = msgspec.to_builtins(read_policy(ROOT / "reference" / "fraud"))
-    rewrite(database, "UPDATE decision_records SET policy = %s WHERE challenger_version = %s", (Jsonb(policy), promoted))
+    rewrite(
+        database,
+        "UPDATE decision_records SET policy = %s WHERE challenger_version = %s",
+        (Jsonb(policy), promoted),
+    )
     misspell(place)
     assert place.rollback()["from_version"] == promoted
-    decision = one(database, "SELECT id FROM retraining_decisions WHERE challenger_version = %s", promoted)
+    decision = one(
+        database, "SELECT id FROM retraining_decisions WHERE challenger_version = %s", promoted
+    )
     opened = alert(database)
     assert opened and f"The rollback uses the policy of decision {decision}" in opened[2]
     rewrite(database, "UPDATE decision_records SET policy = '{}'")
@@ -161,35 +185,52 @@ def test_a_step_runs_under_the_last_valid_policy_says_so_once_and_the_alert_ends
     done = place.step("roll_up")
     assert done.returncode == 0
     said = [line for line in done.stdout.splitlines() if "brier_degradatoin" in line]
-    assert len(said) == 1 and "The last valid policy.yaml of 20" in said[0] and "stays in force" in said[0]
+    assert (
+        len(said) == 1
+        and "The last valid policy.yaml of 20" in said[0]
+        and "stays in force" in said[0]
+    )
     assert place.step("check_conditions", force=True, reason="a test").returncode in (0, 99)
-    kept = one(database, "SELECT policy FROM retraining_decisions WHERE run_id ^@ 'check_conditions-'")
+    kept = one(
+        database, "SELECT policy FROM retraining_decisions WHERE run_id ^@ 'check_conditions-'"
+    )
     assert kept["gates"]["recall"] == 0.55 and kept["gates"]["brier_degradation"] == 0.01
     severity, state, message = alert(database) or ("", "", "")
     assert (severity, state) == ("ALERT", "OPEN")
-    assert "fraud/policy.yaml under over.yaml: gates.brier_degradatoin" in message and "check its spelling" in message
+    assert (
+        "fraud/policy.yaml under over.yaml: gates.brier_degradatoin" in message
+        and "check its spelling" in message
+    )
     (place.fraud / "policy.yaml").write_text(valid)
     assert place.step("roll_up").returncode == 0
     assert (alert(database) or ("", ""))[1] == "RESOLVED"
 
 
-def test_a_review_is_recorded_while_the_policy_is_invalid(place: Place, lifecycle: Lifecycle, database: Database) -> None:
+def test_a_review_is_recorded_while_the_policy_is_invalid(
+    place: Place, lifecycle: Lifecycle, database: Database
+) -> None:
     assert place.step("roll_up").returncode == 0
     decision, _ = lifecycle.candidate(f"reviewed-{place.path}", bias=0)
     misspell(place)
     done = place.step("review", decision_id=decision, approved=True, reviewer="ann", comment="fine")
     assert done.returncode == 0, done.stderr
-    assert one(database, "SELECT reviewer FROM retraining_decisions WHERE id = %s", decision) == "ann"
+    assert (
+        one(database, "SELECT reviewer FROM retraining_decisions WHERE id = %s", decision) == "ann"
+    )
 
 
-def test_a_step_without_any_copy_is_refused_with_the_fault(place: Place, lifecycle: Lifecycle) -> None:
+def test_a_step_without_any_copy_is_refused_with_the_fault(
+    place: Place, lifecycle: Lifecycle
+) -> None:
     misspell(place)
     done = place.step("roll_up")
     assert done.returncode == 2
     assert "gates.brier_degradatoin" in done.stderr
 
 
-def test_a_rollback_of_an_unknown_use_case_names_those_that_are_there(place: Place, lifecycle: Lifecycle) -> None:
+def test_a_rollback_of_an_unknown_use_case_names_those_that_are_there(
+    place: Place, lifecycle: Lifecycle
+) -> None:
     done = place.sixgate("rollback", "--use-case", "cats", "--reason", "a test")
     assert (done.returncode, "there is no use case 'cats'" in done.stderr) == (2, True)
 
@@ -209,18 +250,25 @@ def test_a_server_that_starts_with_an_invalid_contract_serves_by_its_last_valid_
         ready = server.client.get("/readyz")
         assert (ready.status_code, ready.json()["without_model"]) == (200, [])
         assert "contract.yaml is not YAML" in ready.json()["faults"]["fraud"]
-        assert 'sixgate_use_case_invalid{use_case="fraud"} 1.0' in server.client.get("/metrics").text
+        assert (
+            'sixgate_use_case_invalid{use_case="fraud"} 1.0' in server.client.get("/metrics").text
+        )
     finally:
         server.end(signal.SIGKILL)
         server.client.close()
 
 
-def test_a_server_is_not_ready_while_a_use_case_has_no_model(place: Place, database_url: str, tmp_path: Path) -> None:
+def test_a_server_is_not_ready_while_a_use_case_has_no_model(
+    place: Place, database_url: str, tmp_path: Path
+) -> None:
     shutil.copytree(place.fraud, place.fraud.parent / "loans")
     server = Server(tmp_path, database_url)
     try:
         server.start(ready=False, SIXGATE_ROOT=str(place.path / "root"), SIXGATE_USE_CASES="all")
-        until(lambda: server.client.get("/readyz").json()["without_model"], "the server says what is missing")
+        until(
+            lambda: server.client.get("/readyz").json()["without_model"],
+            "the server says what is missing",
+        )
         assert server.client.get("/readyz").status_code == 503
         assert "loans" in server.client.get("/readyz").json()["detail"]
     finally:

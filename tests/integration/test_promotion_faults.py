@@ -91,10 +91,16 @@ class Lifecycle:
                 policy={}, git_sha=None,
             )  # fmt: skip
             wired.decisions.set_dataset(
-                "fraud", run_id, dataset={}, evidence_source="REFERENCE", champion_version=now.version if now else None
+                "fraud",
+                run_id,
+                dataset={},
+                evidence_source="REFERENCE",
+                champion_version=now.version if now else None,
             )
             wired.decisions.set_challenger("fraud", run_id, registered.version)
-            decision = wired.decisions.decide("fraud", run_id, verdict="APPROVED", reason="test", evidence_hash=run_id)
+            decision = wired.decisions.decide(
+                "fraud", run_id, verdict="APPROVED", reason="test", evidence_hash=run_id
+            )
         return decision.id, registered.version
 
     def promote(self, decision: int) -> str:
@@ -108,7 +114,9 @@ class Lifecycle:
     def alias(self) -> int:
         """What MLflow calls Production."""
         with self.step("looking") as wired:
-            return int(wired.registry._client.get_model_version_by_alias("fraud", "production").version)
+            return int(
+                wired.registry._client.get_model_version_by_alias("fraud", "production").version
+            )
 
     def production(self) -> int | None:
         """What alias and ledger call Production, which has to be the same."""
@@ -167,7 +175,10 @@ def test_a_registry_that_is_down_stops_a_promotion_and_nothing_else(
         with pytest.raises(Exception, match=r"Max retries exceeded|Connection refused"):
             lifecycle.promote(decision)
         assert lifecycle.states(decision) == ["INTENDED"]
-        until(lambda: "registry is away" in (report(server, database, "error") or ""), "the replica says what is missing")
+        until(
+            lambda: "registry is away" in (report(server, database, "error") or ""),
+            "the replica says what is missing",
+        )
         assert server.version == before
         lifecycle.start_mlflow()
         assert lifecycle.promote(decision) == "DONE"
@@ -219,7 +230,10 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_then_its_holder_is_named(
     monkeypatch.setattr(model_swap, "_longest", lambda context: timedelta(seconds=0.5))
     before = lifecycle.production()
     decision, version = lifecycle.candidate("held", bias=0.6)
-    with lifecycle.step("holder") as holder, holder.ledger.locked("fraud", within=timedelta(seconds=5)):
+    with (
+        lifecycle.step("holder") as holder,
+        holder.ledger.locked("fraud", within=timedelta(seconds=5)),
+    ):
         pid = holder.ledger._connection.info.backend_pid
         with pytest.raises(PromotionBusy, match=f"gave it to process {pid} of role"):
             lifecycle.promote(decision)
@@ -227,8 +241,13 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_then_its_holder_is_named(
     assert (lifecycle.alias(), lifecycle.production()) == (before, before)
     assert lifecycle.promote(decision) == "DONE"
     assert lifecycle.production() == version
-    with lifecycle.step("after") as wired, wired.ledger.locked("fraud", within=timedelta(seconds=5)):
-        assert wired.ledger._connection.execute("SHOW lock_timeout").fetchone() == {"lock_timeout": "0"}
+    with (
+        lifecycle.step("after") as wired,
+        wired.ledger.locked("fraud", within=timedelta(seconds=5)),
+    ):
+        assert wired.ledger._connection.execute("SHOW lock_timeout").fetchone() == {
+            "lock_timeout": "0"
+        }
 
 
 def test_an_artefact_that_is_corrupt_behind_the_alias_never_serves_and_is_taken_back(
@@ -238,7 +257,9 @@ def test_an_artefact_that_is_corrupt_behind_the_alias_never_serves_and_is_taken_
     decision, version = lifecycle.candidate("corrupt", bias=2)
     with Traffic(server) as traffic:
         until(lambda: len(traffic.answered) > 50, "traffic is under way")
-        newest = max(lifecycle.mlflow_home.rglob("model.onnx"), key=lambda path: path.stat().st_mtime_ns)
+        newest = max(
+            lifecycle.mlflow_home.rglob("model.onnx"), key=lambda path: path.stat().st_mtime_ns
+        )
         spoiled = bytearray(newest.read_bytes())
         spoiled[len(spoiled) // 2] ^= 1
         newest.write_bytes(spoiled)
@@ -264,7 +285,10 @@ def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
     monkeypatch.setenv("SIXGATE_HOME", str(lifecycle.settings.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", lifecycle.mlflow_uri)
     with Traffic(server) as traffic:
-        until(lambda: traffic.answered and traffic.answered[-1]["model_version"] == bad, "the bad one answers")
+        until(
+            lambda: traffic.answered and traffic.answered[-1]["model_version"] == bad,
+            "the bad one answers",
+        )
         done = CliRunner().invoke(app.app, ["rollback", "--reason", "it misses half", "--json"])
         assert done.exit_code == 0, done.output
         until(lambda: traffic.answered[-1]["model_version"] == before, "the good one answers again")
@@ -275,11 +299,24 @@ def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
     assert lifecycle.production() == before
     with lifecycle.step("looking") as wired:
         newest = wired.ledger.recent("fraud")[0]
-        assert (newest.action, newest.state, newest.actor) == ("ROLLBACK", "DONE", getpass.getuser())
+        assert (newest.action, newest.state, newest.actor) == (
+            "ROLLBACK",
+            "DONE",
+            getpass.getuser(),
+        )
         assert newest.reason == "it misses half; acknowledged by 1 replica"
-        assert wired.registry._client.get_model_version("fraud", str(bad)).tags["stage"] == "archived"
-    for version, words in ((bad, "was taken away before"), (before, "is Production already"), (999, "was never Production")):
-        with lifecycle.step("back", version=version) as wired, pytest.raises(PromotionRefused, match=words):
+        assert (
+            wired.registry._client.get_model_version("fraud", str(bad)).tags["stage"] == "archived"
+        )
+    for version, words in (
+        (bad, "was taken away before"),
+        (before, "is Production already"),
+        (999, "was never Production"),
+    ):
+        with (
+            lifecycle.step("back", version=version) as wired,
+            pytest.raises(PromotionRefused, match=words),
+        ):
             perform("select_rollback", wired)
 
 
@@ -288,13 +325,26 @@ KILLS = 50
 
 def carry_out(settings: Settings, decision: int) -> None:
     """The promote step in a process of its own, which will not live to its end."""
-    perform("promote", context(settings, "fraud", f"promotion-{decision}", datetime.now(UTC), params={"decision_id": decision}))
+    perform(
+        "promote",
+        context(
+            settings,
+            "fraud",
+            f"promotion-{decision}",
+            datetime.now(UTC),
+            params={"decision_id": decision},
+        ),
+    )
 
 
-def test_fifty_kills_of_the_promote_step_leave_one_production_each_time(server: Server, lifecycle: Lifecycle) -> None:
+def test_fifty_kills_of_the_promote_step_leave_one_production_each_time(
+    server: Server, lifecycle: Lifecycle
+) -> None:
     """Killed at random moments, run again: the old model or the new one serves, never none, and the retry repairs the rest."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["pipelines.steps.promotion.promote", "pipelines.stores.model_registry"])
+    processes.set_forkserver_preload(
+        ["pipelines.steps.promotion.promote", "pipelines.stores.model_registry"]
+    )
     moments, took, cut = random.Random(7), 0.5, 0
     for number in range(KILLS):
         before = lifecycle.production()
@@ -315,4 +365,6 @@ def test_fifty_kills_of_the_promote_step_leave_one_production_each_time(server: 
         assert lifecycle.production() == version
         assert lifecycle.states(decision) == ["INTENDED", "DONE"]
         until(lambda version=version: server.version == version, "the new version serves")
-    assert cut >= KILLS // 10, f"only {cut} of {KILLS} kills came between the first and the last word"
+    assert cut >= KILLS // 10, (
+        f"only {cut} of {KILLS} kills came between the first and the last word"
+    )

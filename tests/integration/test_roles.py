@@ -51,7 +51,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres
         postgres.create_databases(password, ROLES)
         postgres.create_databases(password, ROLES)  # as every start does
         migrate(Settings(home=home, database_url=postgres.url(password)))
-        with psycopg.connect(postgres.url(password), autocommit=True, row_factory=dict_row) as owner:
+        with psycopg.connect(
+            postgres.url(password), autocommit=True, row_factory=dict_row
+        ) as owner:
             decided(owner, "decided")
             opened(owner, "open")
             owner.execute(
@@ -65,7 +67,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres
 
 
 @pytest.fixture(scope="module")
-def signed_in(cluster: tuple[Postgres, str]) -> Callable[..., contextlib.AbstractContextManager[Connection]]:
+def signed_in(
+    cluster: tuple[Postgres, str],
+) -> Callable[..., contextlib.AbstractContextManager[Connection]]:
     """A connection of a role, whose work is undone afterwards."""
     postgres, password = cluster
 
@@ -90,9 +94,13 @@ def opened(connection: Connection, run_id: str) -> DecisionStore:
 
 def decided(connection: Connection, run_id: str) -> DecisionStore:
     store = opened(connection, run_id)
-    store.set_dataset("fraud", run_id, dataset={"train": "x"}, evidence_source="LOGGED", champion_version=1)
+    store.set_dataset(
+        "fraud", run_id, dataset={"train": "x"}, evidence_source="LOGGED", champion_version=1
+    )
     store.set_challenger("fraud", run_id, 2)
-    store.decide("fraud", run_id, verdict="APPROVED", reason="all gates passed", gates=[], evidence_hash="e")
+    store.decide(
+        "fraud", run_id, verdict="APPROVED", reason="all gates passed", gates=[], evidence_hash="e"
+    )
     return store
 
 
@@ -106,8 +114,12 @@ LEDGER = (
     "INSERT INTO promotions (promotion_id, use_case, to_version, to_digest, action, state, actor, reason)"
     " VALUES (gen_random_uuid(), 'fraud', 1, 'd', 'PROMOTE', 'INTENDED', 'a', 'r')"
 )
-FORGED_NUMBER = LEDGER.replace("(promotion_id", "(id, promotion_id").replace("VALUES (", "OVERRIDING SYSTEM VALUE VALUES (9, ")
-FORGED_TIME = LEDGER.replace("(promotion_id", "(at, promotion_id").replace("VALUES (", "VALUES ('2020-01-01', ")
+FORGED_NUMBER = LEDGER.replace("(promotion_id", "(id, promotion_id").replace(
+    "VALUES (", "OVERRIDING SYSTEM VALUE VALUES (9, "
+)
+FORGED_TIME = LEDGER.replace("(promotion_id", "(at, promotion_id").replace(
+    "VALUES (", "VALUES ('2020-01-01', "
+)
 APPROVED = (
     "INSERT INTO decision_records (use_case, run_id, trigger, as_of, policy, verdict)"
     " VALUES ('fraud', 'forged', 'MANUAL', now(), '{}', 'APPROVED')"
@@ -131,8 +143,14 @@ APPROVED = (
             id="the server raises an alert",
         ),
         pytest.param(STEPS, LEDGER, id="promotion writes the ledger"),
-        pytest.param(STEPS, "SELECT ensure_partitions(CURRENT_DATE + 100, 1)", id="housekeeping makes partitions"),
-        pytest.param(STEPS, "SELECT drop_partitions(CURRENT_DATE - 100)", id="housekeeping drops partitions"),
+        pytest.param(
+            STEPS,
+            "SELECT ensure_partitions(CURRENT_DATE + 100, 1)",
+            id="housekeeping makes partitions",
+        ),
+        pytest.param(
+            STEPS, "SELECT drop_partitions(CURRENT_DATE - 100)", id="housekeeping drops partitions"
+        ),
         pytest.param(
             STEPS,
             "INSERT INTO promotion_runs (use_case, run_id, decision_id) SELECT 'fraud', 'r', min(id) FROM decision_records",
@@ -140,9 +158,15 @@ APPROVED = (
         ),
         pytest.param(STEPS, "SELECT thin_metrics(CURRENT_DATE)", id="housekeeping thins metrics"),
         pytest.param(STEPS, "DELETE FROM explanations", id="housekeeping forgets explanations"),
-        pytest.param(STEPS, "SELECT * FROM fraud_predictions", id="people read predictions by name"),
+        pytest.param(
+            STEPS, "SELECT * FROM fraud_predictions", id="people read predictions by name"
+        ),
         pytest.param(PAGES, "SELECT * FROM retraining_decisions", id="pages show decisions"),
-        pytest.param(PAGES, "UPDATE monitoring_alerts SET state = 'ACKNOWLEDGED'", id="pages acknowledge alerts"),
+        pytest.param(
+            PAGES,
+            "UPDATE monitoring_alerts SET state = 'ACKNOWLEDGED'",
+            id="pages acknowledge alerts",
+        ),
     ],
 )
 def test_a_role_does_its_work(signed_in: Any, role: str, statement: str) -> None:
@@ -151,17 +175,30 @@ def test_a_role_does_its_work(signed_in: Any, role: str, statement: str) -> None
 
 
 EVERYBODY = (SERVER, STEPS, PAGES)
-KEPT = {"promotions": "actor", "decision_records": "reason", "decision_events": "actor", "promotion_runs": "run_id"}
+KEPT = {
+    "promotions": "actor",
+    "decision_records": "reason",
+    "decision_events": "actor",
+    "promotion_runs": "run_id",
+}
 RECORDS = [
     (role, statement)
     for role in EVERYBODY
     for table, column in KEPT.items()
-    for statement in (f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE")
+    for statement in (
+        f"UPDATE {table} SET {column} = 'x'",
+        f"DELETE FROM {table}",
+        f"TRUNCATE {table} CASCADE",
+    )
 ]
 
 
-@pytest.mark.parametrize(("role", "statement"), RECORDS, ids=[f"{role}: {statement}" for role, statement in RECORDS])
-def test_nobody_but_the_owner_has_a_right_to_change_ledger_and_decisions(signed_in: Any, role: str, statement: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "statement"), RECORDS, ids=[f"{role}: {statement}" for role, statement in RECORDS]
+)
+def test_nobody_but_the_owner_has_a_right_to_change_ledger_and_decisions(
+    signed_in: Any, role: str, statement: str
+) -> None:
     with signed_in(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
 
@@ -206,7 +243,9 @@ def test_nobody_but_the_owner_has_a_right_to_change_ledger_and_decisions(signed_
     ],
     ids=str,
 )
-def test_the_database_refuses_what_a_process_must_not_do(signed_in: Any, role: str, statement: str) -> None:
+def test_the_database_refuses_what_a_process_must_not_do(
+    signed_in: Any, role: str, statement: str
+) -> None:
     with signed_in(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
 
@@ -217,7 +256,10 @@ def test_a_role_reaches_its_own_database_only(signed_in: Any, role: str) -> None
     with signed_in(role, own) as connection:
         connection.execute("SELECT 1")
     for other in {"airflow", "mlflow", "sixgate", "postgres", "template1"} - {own}:
-        with pytest.raises(psycopg.OperationalError, match="permission denied for database"), signed_in(role, other):
+        with (
+            pytest.raises(psycopg.OperationalError, match="permission denied for database"),
+            signed_in(role, other),
+        ):
             pass
 
 
@@ -225,12 +267,17 @@ def test_no_role_takes_every_connection(cluster: tuple[Postgres, str], signed_in
     with contextlib.ExitStack() as held:
         for _ in range(CONNECTIONS // 2):
             held.enter_context(signed_in(PAGES))
-        with pytest.raises(psycopg.OperationalError, match="too many connections for role"), signed_in(PAGES):
+        with (
+            pytest.raises(psycopg.OperationalError, match="too many connections for role"),
+            signed_in(PAGES),
+        ):
             pass
         with signed_in(SERVER) as other:
             assert other.execute("SELECT 1 AS one").fetchone() == {"one": 1}
     with psycopg.connect(cluster[0].url(cluster[1])) as owner:
-        limits = owner.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = ANY(%s)", (list(ROLES),)).fetchall()
+        limits = owner.execute(
+            "SELECT rolconnlimit FROM pg_roles WHERE rolname = ANY(%s)", (list(ROLES),)
+        ).fetchall()
     assert limits == [(CONNECTIONS // 2,)] * len(ROLES)
 
 
@@ -246,8 +293,12 @@ def test_a_run_writes_its_record_until_its_verdict_and_never_after(signed_in: An
     with signed_in(STEPS) as connection:
         store = decided(connection, "mine")
         before = store.of_run("fraud", "mine")
-        with pytest.raises(EvidenceError, match=r"is decided \(APPROVED\) and stays as it is: trigger a new run"):
-            store.set_dataset("fraud", "mine", dataset={}, evidence_source="INGESTED", champion_version=5)
+        with pytest.raises(
+            EvidenceError, match=r"is decided \(APPROVED\) and stays as it is: trigger a new run"
+        ):
+            store.set_dataset(
+                "fraud", "mine", dataset={}, evidence_source="INGESTED", champion_version=5
+            )
         with pytest.raises(EvidenceError, match="stays as it is"):
             store.set_challenger("fraud", "mine", 7)
         store.decide("fraud", "mine", verdict="REJECTED", reason="changed")
@@ -260,19 +311,28 @@ def test_the_first_answer_of_a_review_stands(signed_in: Any) -> None:
         store = decided(connection, "reviewed")
         decision = store.of_run("fraud", "reviewed")
         store.record_review("fraud", decision.id, reviewer="ann", approved=True, comment="fine")
-        kept = store.record_review("fraud", decision.id, reviewer="bob", approved=False, comment="no")
+        kept = store.record_review(
+            "fraud", decision.id, reviewer="bob", approved=False, comment="no"
+        )
         assert (kept.reviewer, kept.approved, kept.comment) == ("ann", True, "fine")
         now = store.of_run("fraud", "reviewed")
         assert (now.reviewer, now.review_comment, now.verdict) == ("ann", "fine", "APPROVED")
 
 
-def test_a_newer_approved_candidate_supersedes_an_older_one_without_touching_its_record(signed_in: Any) -> None:
+def test_a_newer_approved_candidate_supersedes_an_older_one_without_touching_its_record(
+    signed_in: Any,
+) -> None:
     with signed_in(OWNER) as connection:
         older = decided(connection, "older").of_run("fraud", "older")
         newer = decided(connection, "newer").of_run("fraud", "newer")
         found = DecisionStore(connection).get("fraud", older.id)
-        assert (found.verdict, found.reason) == ("SUPERSEDED", f"a newer candidate was approved: decision {newer.id}")
-        record = connection.execute("SELECT verdict, reason FROM decision_records WHERE id = %s", (older.id,)).fetchone()
+        assert (found.verdict, found.reason) == (
+            "SUPERSEDED",
+            f"a newer candidate was approved: decision {newer.id}",
+        )
+        record = connection.execute(
+            "SELECT verdict, reason FROM decision_records WHERE id = %s", (older.id,)
+        ).fetchone()
         assert record == {"verdict": "APPROVED", "reason": "all gates passed"}
 
 
@@ -292,19 +352,29 @@ def test_a_newer_approved_candidate_supersedes_an_older_one_without_touching_its
     ],
 )
 def test_records_hold_against_their_owner_too(signed_in: Any, statement: str) -> None:
-    refused = (psycopg.errors.RaiseException, psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.WrongObjectType)
+    refused = (
+        psycopg.errors.RaiseException,
+        psycopg.errors.ObjectNotInPrerequisiteState,
+        psycopg.errors.WrongObjectType,
+    )
     with signed_in(OWNER) as connection, pytest.raises(refused):
         connection.execute(statement)
 
 
-def test_what_a_former_version_owned_in_airflows_database_changes_hands(cluster: tuple[Postgres, str]) -> None:
+def test_what_a_former_version_owned_in_airflows_database_changes_hands(
+    cluster: tuple[Postgres, str],
+) -> None:
     postgres, password = cluster
     name = f"kept_{uuid4().hex}"
     with psycopg.connect(postgres.url(password, "airflow"), autocommit=True) as owner:
         owner.execute(f"CREATE TYPE {name}_state AS ENUM ('a')")
-        owner.execute(f"CREATE TABLE {name} (id serial PRIMARY KEY, other bigint GENERATED ALWAYS AS IDENTITY, s {name}_state)")
+        owner.execute(
+            f"CREATE TABLE {name} (id serial PRIMARY KEY, other bigint GENERATED ALWAYS AS IDENTITY, s {name}_state)"
+        )
         owner.execute(f"CREATE VIEW {name}_view AS SELECT id FROM {name}")
-        owner.execute(f"CREATE FUNCTION {name}_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM {name}'")
+        owner.execute(
+            f"CREATE FUNCTION {name}_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM {name}'"
+        )
     postgres.create_databases(password, ROLES)
     with psycopg.connect(postgres.url("a", "airflow", user=AIRFLOW), autocommit=True) as airflow:
         airflow.execute(f"ALTER TABLE {name} ADD COLUMN more text")
@@ -323,18 +393,26 @@ def test_a_database_without_the_roles_is_migrated_all_the_same(
 
 
 def test_predictions_of_today_are_never_dropped(signed_in: Any) -> None:
-    with signed_in(STEPS) as connection, pytest.raises(psycopg.errors.RaiseException, match="is not in the past"):
+    with (
+        signed_in(STEPS) as connection,
+        pytest.raises(psycopg.errors.RaiseException, match="is not in the past"),
+    ):
         connection.execute("SELECT drop_partitions('9999-01-01')")
 
 
 def test_a_promotion_run_stays_about_its_decision(signed_in: Any) -> None:
     with signed_in(STEPS) as connection:
         store = decided(connection, "one")
-        one, other = store.of_run("fraud", "one"), decided(connection, "other").of_run("fraud", "other")
+        one, other = (
+            store.of_run("fraud", "one"),
+            decided(connection, "other").of_run("fraud", "other"),
+        )
         assert store.bind("fraud", "promotion", one.id) == one.id
         assert store.bind("fraud", "promotion", other.id) == one.id
         assert store.of_promotion("fraud", "promotion", one.id).id == one.id
-        with pytest.raises(EvidenceError, match=f"is about decision {one.id}, and was told decision {other.id}"):
+        with pytest.raises(
+            EvidenceError, match=f"is about decision {one.id}, and was told decision {other.id}"
+        ):
             store.of_promotion("fraud", "promotion", other.id)
 
 
@@ -352,10 +430,14 @@ def test_the_server_reads_and_writes_all_that_it_serves_by(signed_in: Any) -> No
         assert alerts.find(raised.id)
         alerts.raise_("fraud", cause="model_refused", severity="ALERT", message="m again")
         alerts.resolve("fraud", "model_refused")
-        assert LabelStore(connection).record("fraud", [Label(transaction_id="t", label=1, labelled_at=NOW)], source="api")
+        assert LabelStore(connection).record(
+            "fraud", [Label(transaction_id="t", label=1, labelled_at=NOW)], source="api"
+        )
         log = Log(cast("Context", SimpleNamespace(connection=connection)))
         log.ship(3, NOW)
-        prediction_id = connection.execute("SELECT prediction_id FROM prediction_logs LIMIT 1").fetchone()["prediction_id"]
+        prediction_id = connection.execute(
+            "SELECT prediction_id FROM prediction_logs LIMIT 1"
+        ).fetchone()["prediction_id"]
         prediction = PredictionLog(connection).get("fraud", prediction_id)
         explanations = ExplanationStore(connection)
         explanations.request(prediction, select="flagged", sample=0.1)

@@ -42,9 +42,16 @@ def counted(wired: Context, start: datetime, end: datetime) -> dict[str, list[in
 
 
 def by_hand(log: Log, start: datetime, end: datetime) -> dict[str, list[int]]:
-    rows = [f for at, f in zip(log.at, log.features, strict=True) if start <= at < end and not np.isinf(f).any()]
+    rows = [
+        f
+        for at, f in zip(log.at, log.features, strict=True)
+        if start <= at < end and not np.isinf(f).any()
+    ]
     matrix = np.array(rows).reshape(-1, len(CONTRACT.columns))
-    return {name: count(matrix[:, at], MANIFEST.profiles[name].edges) for at, name in enumerate(CONTRACT.columns)}
+    return {
+        name: count(matrix[:, at], MANIFEST.profiles[name].edges)
+        for at, name in enumerate(CONTRACT.columns)
+    }
 
 
 def test_late_rows_land_in_their_own_hour_and_nothing_is_counted_twice(wired: Context) -> None:
@@ -56,13 +63,19 @@ def test_late_rows_land_in_their_own_hour_and_nothing_is_counted_twice(wired: Co
     log.ship(200, this - 5 * HOUR)
     log.ship(100, this - HOUR + timedelta(minutes=2), version=2)
     assert rolled(wired) == {"rows": 300, "foreign": 0}
-    for start, end in ((this - HOUR, this), (this - 5 * HOUR, this - 4 * HOUR), (this - 24 * HOUR, this)):
+    for start, end in (
+        (this - HOUR, this),
+        (this - 5 * HOUR, this - 4 * HOUR),
+        (this - 24 * HOUR, this),
+    ):
         assert counted(wired, start, end) == by_hand(log, start, end)
     scores = wired.rollups.scores("fraud", this - HOUR, this)
     assert {version: counts.n for version, counts in scores.items()} == {1: 300, 2: 100}
 
 
-def test_what_an_open_transaction_logs_is_counted_when_it_ends(wired: Context, database_url: str) -> None:
+def test_what_an_open_transaction_logs_is_counted_when_it_ends(
+    wired: Context, database_url: str
+) -> None:
     log = Log(wired)
     with psycopg.connect(database_url) as slow:
         slow.execute("SELECT pg_current_xact_id()")  # older than what is shipped next
@@ -82,10 +95,14 @@ def test_rows_of_another_contract_count_by_score_only(wired: Context) -> None:
     assert wired.rollups.scores("fraud", *day)[1].n == 70
 
 
-def test_labels_count_once_however_late_or_corrected_and_from_scratch_it_is_the_same(wired: Context) -> None:
+def test_labels_count_once_however_late_or_corrected_and_from_scratch_it_is_the_same(
+    wired: Context,
+) -> None:
     log, draw = Log(wired), np.random.default_rng(9)
     for _ in range(8):
-        names = log.ship(int(draw.integers(5, 40)), NOW - timedelta(hours=float(draw.integers(0, 9))))
+        names = log.ship(
+            int(draw.integers(5, 40)), NOW - timedelta(hours=float(draw.integers(0, 9)))
+        )
         if draw.random() < 0.5:
             rolled(wired)
         picked = list(draw.choice(log.names, size=min(len(log.names), 25), replace=False))
@@ -101,7 +118,9 @@ def test_labels_count_once_however_late_or_corrected_and_from_scratch_it_is_the_
     ).fetchall()
     found = {key: n for key, n in by_label(wired).items() if n}
     assert found == {(row["label"], row["flag"]): row["n"] for row in truth}
-    wired.connection.execute("UPDATE rollup_watermarks SET baseline = 'another'")  # forgets, and counts all anew
+    wired.connection.execute(
+        "UPDATE rollup_watermarks SET baseline = 'another'"
+    )  # forgets, and counts all anew
     assert rolled(wired)["rows"] == len(log.names)
     again = sums(wired)
     assert again.keys() == {key for key, value in kept.items() if value[0]}
@@ -111,7 +130,11 @@ def test_labels_count_once_however_late_or_corrected_and_from_scratch_it_is_the_
 def sums(wired: Context) -> dict[tuple[object, ...], tuple[float, ...]]:
     rows = wired.connection.execute("SELECT * FROM score_rollups").fetchall()
     return {
-        (r["bucket"], r["model_version"], r["label"], r["predicted_label"], r["bin"]): (r["n"], r["score"], r["square"])
+        (r["bucket"], r["model_version"], r["label"], r["predicted_label"], r["bin"]): (
+            r["n"],
+            r["score"],
+            r["square"],
+        )
         for r in rows
     }
 
@@ -134,7 +157,9 @@ def test_a_corrected_label_moves_what_was_counted(wired: Context) -> None:
     assert (found.get((1, 0), 0) + found.get((1, 1), 0), sum(found.values())) == (5, 20)
     (counts,) = wired.rollups.scores("fraud", NOW - HOUR, NOW + HOUR).values()
     scores, labels = np.array(log.scores), np.array([1] * 5 + [0] * 15)
-    assert realised(counts)["realised_brier"].value == pytest.approx(((scores - labels) ** 2).mean())
+    assert realised(counts)["realised_brier"].value == pytest.approx(
+        ((scores - labels) ** 2).mean()
+    )
     day = wired.connection.execute("SELECT * FROM daily_performance").fetchall()
     assert [(row["predictions"], row["labelled"]) for row in day] == [(20, 20)]
     assert float(day[0]["brier"]) == pytest.approx(((scores - labels) ** 2).mean())
@@ -178,7 +203,9 @@ def test_another_step_counts_anew_into_its_own_buckets(wired: Context) -> None:
     log.label(log.ship(100, NOW), 1)
     rolled(wired)
     policy = wired.use_case.policy
-    finer = msgspec.structs.replace(policy, drift=msgspec.structs.replace(policy.drift, step=timedelta(minutes=15)))
+    finer = msgspec.structs.replace(
+        policy, drift=msgspec.structs.replace(policy.drift, step=timedelta(minutes=15))
+    )
     wired.use_case = replace(wired.use_case, policy=finer)
     assert rolled(wired)["rows"] == 100
     log.label(log.names, 0)

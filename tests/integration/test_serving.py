@@ -15,12 +15,23 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from pipelines.rules.promotion.ledger import Served
-from tests.integration.server import Traffic, enter, logged, one, open_alerts, promote, report, until
+from tests.integration.server import (
+    Traffic,
+    enter,
+    logged,
+    one,
+    open_alerts,
+    promote,
+    report,
+    until,
+)
 from tests.unit.serving import made
 
 
 def test_a_logged_prediction_is_what_was_answered(server, database):
-    answer = server.predict(transaction_id="whole", customer_id="c-1", amount=70, event_time="2026-01-05T08:00:00+00:00")
+    answer = server.predict(
+        transaction_id="whole", customer_id="c-1", amount=70, event_time="2026-01-05T08:00:00+00:00"
+    )
     until(lambda: logged(database, [answer["prediction_id"]]), "it is logged")
     row = database.execute(
         "SELECT p.score, p.predicted_label, p.threshold, p.model_version, p.contract_hash, v.amount, v.customer_rush,"
@@ -29,7 +40,12 @@ def test_a_logged_prediction_is_what_was_answered(server, database):
         (answer["prediction_id"],),
     ).fetchone()
     assert row
-    assert row[:4] == (answer["score"], answer["predicted_label"], answer["threshold"], answer["model_version"])
+    assert row[:4] == (
+        answer["score"],
+        answer["predicted_label"],
+        answer["threshold"],
+        answer["model_version"],
+    )
     assert row[4:7] == (made.FRAUD.hash, 70.0, 0.0)
     assert row[7].isoformat() == "2026-01-05T08:00:00+00:00" and row[8] == "c-1"
     assert row[9].timestamp() * 1000 == pytest.approx(UUID(answer["prediction_id"]).int >> 80)
@@ -83,7 +99,9 @@ def test_who_listens_hears_of_predictions_reloads_and_alerts(server, database):
         )
         opened = heard("alert")
         assert (opened["id"], opened["state"], opened["message"]) == (alert, "OPEN", "amount")
-        database.execute("UPDATE monitoring_alerts SET message = 'amount still' WHERE id = %s", (alert,))
+        database.execute(
+            "UPDATE monitoring_alerts SET message = 'amount still' WHERE id = %s", (alert,)
+        )
         database.execute("UPDATE monitoring_alerts SET state = 'RESOLVED' WHERE id = %s", (alert,))
         assert heard("alert")["state"] == "RESOLVED"
         server.end()
@@ -140,12 +158,19 @@ def test_labels_are_accepted_once_and_corrections_are_kept(server, database):
     assert post(*first) == {"accepted": 0, "corrected": 0, "duplicate": 3}
     assert post((ids[1], 1), (ids[2], 0)) == {"accepted": 0, "corrected": 1, "duplicate": 1}
     other = uuid4().hex
-    assert post((other, 0), (other, 1), (other, 1), (other, 0)) == {"accepted": 1, "corrected": 2, "duplicate": 1}
+    assert post((other, 0), (other, 1), (other, 1), (other, 0)) == {
+        "accepted": 1,
+        "corrected": 2,
+        "duplicate": 1,
+    }
     assert one(database, "SELECT label FROM current_labels WHERE transaction_id = %s", other) == 0
     count = "SELECT count(*) FROM label_store WHERE transaction_id = ANY(%s)"
     assert one(database, count, ids) == 4
     assert one(database, "SELECT label FROM current_labels WHERE transaction_id = %s", ids[1]) == 1
-    assert one(database, "SELECT DISTINCT source FROM label_store WHERE transaction_id = ANY(%s)", ids) == "api:admin"
+    assert (
+        one(database, "SELECT DISTINCT source FROM label_store WHERE transaction_id = ANY(%s)", ids)
+        == "api:admin"
+    )
 
 
 def test_a_prediction_and_its_explanation_can_be_looked_up(server, database, tmp_path):
@@ -166,7 +191,11 @@ def test_a_prediction_and_its_explanation_can_be_looked_up(server, database, tmp
     pending = server.client.get(f"{path}/explanation")
     assert pending.status_code == 202 and int(pending.headers["retry-after"]) > 0
 
-    values = dict.fromkeys(made.FRAUD.columns, 0.0) | {"during_night": 0.1, "amount": -0.5, "customer_rush": 0.2}
+    values = dict.fromkeys(made.FRAUD.columns, 0.0) | {
+        "during_night": 0.1,
+        "amount": -0.5,
+        "customer_rush": 0.2,
+    }
     database.execute(
         "UPDATE explanations SET status = 'COMPLETED', base_value = -1, contributions = %s WHERE prediction_id = %s",
         (list(values.values()), answer["prediction_id"]),
@@ -174,13 +203,21 @@ def test_a_prediction_and_its_explanation_can_be_looked_up(server, database, tmp
     known = server.client.get(f"{path}/explanation")
     assert known.status_code == 200 and known.json()["base_value"] == -1
     contributions = known.json()["contributions"]
-    assert [one["feature"] for one in contributions][:3] == ["amount", "customer_rush", "during_night"]
+    assert [one["feature"] for one in contributions][:3] == [
+        "amount",
+        "customer_rush",
+        "during_night",
+    ]
     assert (contributions[0]["value"], contributions[0]["contribution"]) == (12.5, -0.5)
-    assert contributions[0]["reason"] == "amount of the transaction, 12.5: divides the odds of is_fraud by 1.65"
+    assert (
+        contributions[0]["reason"]
+        == "amount of the transaction, 12.5: divides the odds of is_fraud by 1.65"
+    )
     assert all(one["description"] for one in contributions)
 
     database.execute(
-        "UPDATE explanations SET status = 'FAILED', error = 'no model' WHERE prediction_id = %s", (answer["prediction_id"],)
+        "UPDATE explanations SET status = 'FAILED', error = 'no model' WHERE prediction_id = %s",
+        (answer["prediction_id"],),
     )
     failed = server.client.get(f"{path}/explanation")
     assert failed.status_code == 200 and failed.json()["error"] == "no model"
@@ -207,22 +244,33 @@ def test_one_row_is_explained_at_once_by_a_process_that_scoring_does_without(ser
     total = found["base_value"] + sum(part["contribution"] for part in found["contributions"])
     assert 1 / (1 + math.exp(-total)) == pytest.approx(found["score"], abs=1e-6)
     assert found["score"] == pytest.approx(server.predict(amount=500)["score"])
-    assert (found["contributions"][0]["feature"], found["contributions"][0]["value"]) == ("amount", 500)
+    assert (found["contributions"][0]["feature"], found["contributions"][0]["value"]) == (
+        "amount",
+        500,
+    )
     assert server.client.post("/v1/fraud/explain", json=made.row(amount=-1)).status_code == 422
-    assert server.client.post("/v1/fraud/explain", json={}, headers={"X-API-Key": "other"}).status_code == 403
+    assert (
+        server.client.post("/v1/fraud/explain", json={}, headers={"X-API-Key": "other"}).status_code
+        == 403
+    )
 
     (helper,) = psutil.Process(server.pid).children(recursive=True)
     assert "pipelines.explainer" in helper.cmdline()
     libraries = [Path(item.path).name for item in psutil.Process(server.pid).memory_maps()]
     assert not [name for name in libraries if "xgboost" in name]
-    assert not [name for name in helper.environ() if name.startswith("SIXGATE_")], "it is told no secret"
+    assert not [name for name in helper.environ() if name.startswith("SIXGATE_")], (
+        "it is told no secret"
+    )
     helper.suspend()
     hung = server.client.post("/v1/fraud/explain", json=made.row(), timeout=40)
     assert (hung.status_code, "started anew" in hung.json()["detail"]) == (503, True)
     assert server.client.post("/v1/fraud/explain", json=made.row(), timeout=40).status_code == 200
     (helper,) = psutil.Process(server.pid).children(recursive=True)
     helper.kill()
-    statuses = [server.client.post("/v1/fraud/explain", json=made.row(), timeout=40).status_code for _ in range(2)]
+    statuses = [
+        server.client.post("/v1/fraud/explain", json=made.row(), timeout=40).status_code
+        for _ in range(2)
+    ]
     assert statuses[-1] == 200 and set(statuses) <= {200, 503}
 
     promote(server, database, 2, bias=-1)
@@ -247,7 +295,9 @@ def test_the_newest_drift_figures_are_shown(server, database):
     )
     server.end()
     server.start()
-    alert = 'sixgate_alert{cause="feature_drift",severity="ALERT",state="OPEN",use_case="fraud"} 1.0'
+    alert = (
+        'sixgate_alert{cause="feature_drift",severity="ALERT",state="OPEN",use_case="fraud"} 1.0'
+    )
     until(lambda: alert in server.client.get("/metrics").text, "the alert is shown")
     line = 'sixgate_drift{feature="amount",metric="psi",model_version="0",use_case="fraud"} 0.25'
     until(lambda: line in server.client.get("/metrics").text, "the figure is shown")
@@ -255,8 +305,14 @@ def test_the_newest_drift_figures_are_shown(server, database):
 
 def test_an_unknown_prediction_is_not_found_and_a_fresh_one_is_pending(server):
     old = f"/v1/fraud/predictions/{UUID(int=7 << 76 | 0b10 << 62)}"
-    assert server.client.get(old).status_code == server.client.get(f"{old}/explanation").status_code == 404
+    assert (
+        server.client.get(old).status_code
+        == server.client.get(f"{old}/explanation").status_code
+        == 404
+    )
     fresh = UUID(int=int(time.time() * 1000) << 80 | 7 << 76 | 0b10 << 62)
-    assert "not be shipped yet" in server.client.get(f"/v1/fraud/predictions/{fresh}").json()["detail"]
+    assert (
+        "not be shipped yet" in server.client.get(f"/v1/fraud/predictions/{fresh}").json()["detail"]
+    )
     answer = server.client.get(f"/v1/fraud/predictions/{fresh}/explanation")
     assert (answer.status_code, answer.json()["status"]) == (202, "PENDING")

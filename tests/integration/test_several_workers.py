@@ -38,7 +38,9 @@ def mlflow_uri(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> I
 
 
 @pytest.mark.parametrize("workers", ["1", "2", "4"])
-def test_the_documented_start_serves_what_mlflow_calls_production(workers, tmp_path, database_url, mlflow_uri):
+def test_the_documented_start_serves_what_mlflow_calls_production(
+    workers, tmp_path, database_url, mlflow_uri
+):
     server = Server(tmp_path, database_url, mlflow_uri)
     try:
         server.start(SIXGATE_API_WORKERS=workers)
@@ -63,7 +65,9 @@ def test_a_server_that_can_not_start_says_why_and_ends(workers, tmp_path, databa
         "SIXGATE_RATE_LIMIT": "much",
     }
     command = [sys.executable, "-m", "serving"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode != 0
     assert "SIXGATE_RATE_LIMIT: 'much' is no limit" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("serving: ")
@@ -75,8 +79,17 @@ def test_without_a_kill_the_workers_count_every_request_once(server):
     server.start(SIXGATE_API_WORKERS="2")
     with Traffic(server, clients=8) as traffic:
         until(lambda: len(traffic.answered) > 1500, "traffic is under way")
-    until(lambda: counted(scrape(server)) == len(traffic.answered), "the sum over the workers is what was answered")
-    until(lambda: len({worker for name, _, worker in scrape(server) if name == "sixgate_requests_total"}) == 2, "both count")
+    until(
+        lambda: counted(scrape(server)) == len(traffic.answered),
+        "the sum over the workers is what was answered",
+    )
+    until(
+        lambda: (
+            len({worker for name, _, worker in scrape(server) if name == "sixgate_requests_total"})
+            == 2
+        ),
+        "both count",
+    )
     assert traffic.refused == [], "a worker that has just started has a model already"
 
 
@@ -106,14 +119,24 @@ def test_no_counter_falls_when_workers_are_killed_under_load(server):
             os.kill(killed, signal.SIGKILL)
             until(lambda before=before: len(pids(server) - before) == 1, "a new worker runs")
         seen = [len(kept) for kept in scrapes]
-        until(lambda seen=seen: all(len(kept) > at + 5 for kept, at in zip(scrapes, seen, strict=True)), "they are scraped")
+        until(
+            lambda seen=seen: all(
+                len(kept) > at + 5 for kept, at in zip(scrapes, seen, strict=True)
+            ),
+            "they are scraped",
+        )
     ended.set()
     for watcher in watchers:
         watcher.join()
     for kept in scrapes:
         assert len(kept) > 50
         pairs = pairwise(kept)
-        falls = [(name, early[name], late[name]) for early, late in pairs for name in early if late[name] < early[name]]
+        falls = [
+            (name, early[name], late[name])
+            for early, late in pairs
+            for name in early
+            if late[name] < early[name]
+        ]
         assert falls == []
     assert scrapes[0][-1]["sixgate_requests_total"] > KILLS * 200
     folders = [path for path in (server.home / "metrics").iterdir() if path.is_dir()]
@@ -136,7 +159,10 @@ def scrape(server: Server) -> dict[Series, float]:
     for family in text_string_to_metric_families(answer.text):
         if family.type in ("counter", "histogram"):
             for sample in family.samples:
-                labels = json.dumps({name: value for name, value in sample.labels.items() if name != "worker"}, sort_keys=True)
+                labels = json.dumps(
+                    {name: value for name, value in sample.labels.items() if name != "worker"},
+                    sort_keys=True,
+                )
                 found[sample.name, labels, sample.labels["worker"]] = sample.value
     return found
 
@@ -153,14 +179,20 @@ def sums(found: dict[Series, float]) -> Counter[str]:
 
 def counted(found: dict[Series, float]) -> float:
     """Predictions that were answered."""
-    return sum(value for (name, labels, _), value in found.items() if name == "sixgate_requests_total" and PREDICT in labels)
+    return sum(
+        value
+        for (name, labels, _), value in found.items()
+        if name == "sixgate_requests_total" and PREDICT in labels
+    )
 
 
 def pids(server: Server) -> set[int]:
     """The workers that live."""
     found = set()
     for child in psutil.Process(server.pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # it died just now, or nobody has asked for its exit code yet
+        with contextlib.suppress(
+            psutil.NoSuchProcess
+        ):  # it died just now, or nobody has asked for its exit code yet
             if "spawn_main" in " ".join(child.cmdline()):
                 found.add(child.pid)
     return found

@@ -23,10 +23,17 @@ PROMOTE = ("final_validation", "promote")
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str, mlflow_uri: str) -> Settings:
     overlay = ROOT / "stack" / "policy.demo.yaml"
-    return Settings(home=tmp_path, database_url=database_url, mlflow_tracking_uri=mlflow_uri, policy_overlay=overlay)
+    return Settings(
+        home=tmp_path,
+        database_url=database_url,
+        mlflow_tracking_uri=mlflow_uri,
+        policy_overlay=overlay,
+    )
 
 
-def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_reason(settings: Settings) -> None:
+def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_reason(
+    settings: Settings,
+) -> None:
     environment = os.environ | {
         "SIXGATE_HOME": str(settings.home), "SIXGATE_DATABASE_URL": settings.database_url,
         "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri, "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay),
@@ -37,14 +44,30 @@ def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_re
         decision: dict[str, int] = {}
         for step in (*RETRAIN, *PROMOTE):
             params = decision if step in PROMOTE else {}
-            command = [sys.executable, "-m", "pipelines", "step", step, "--use-case", "fraud", "--run-id", run_id]
+            command = [
+                sys.executable,
+                "-m",
+                "pipelines",
+                "step",
+                step,
+                "--use-case",
+                "fraud",
+                "--run-id",
+                run_id,
+            ]
             done = subprocess.run(
-                [*command, "--params", json.dumps(params)], env=environment, capture_output=True, text=True, timeout=240
+                [*command, "--params", json.dumps(params)],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=240,
             )
             if done.returncode:
                 assert step in ("approve", "promote"), done.stdout + done.stderr
                 return done.stdout + done.stderr
-            decision = {"decision_id": json.loads(done.stdout.splitlines()[-1]).get("decision_id", 0)}
+            decision = {
+                "decision_id": json.loads(done.stdout.splitlines()[-1]).get("decision_id", 0)
+            }
         return done.stdout
 
     with ThreadPoolExecutor(2) as both:
@@ -55,7 +78,9 @@ def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_re
     wired.close()
     (promoted,) = (entry for entry in entries if entry.state == "DONE")
     (stopped,) = (said for said in words if '"state":"DONE"' not in said.replace(" ", ""))
-    assert re.search("a newer candidate was approved|is not carried out: .*(champion|newer)", stopped), stopped
+    assert re.search(
+        "a newer candidate was approved|is not carried out: .*(champion|newer)", stopped
+    ), stopped
     assert all(decision.verdict in ("APPROVED", "SUPERSEDED") for decision in decisions)
     with Production.of(settings) as production:
         assert champion(entries) is not None and production.version("fraud") == promoted.to_version

@@ -9,7 +9,12 @@ import pytest
 
 from pipelines.settings import ROOT
 
-FORBIDDEN = {"os": ("environ", "getenv", "open"), "datetime": ("now", "today", "utcnow"), "time": ("time", "sleep"), "Path": ()}
+FORBIDDEN = {
+    "os": ("environ", "getenv", "open"),
+    "datetime": ("now", "today", "utcnow"),
+    "time": ("time", "sleep"),
+    "Path": (),
+}
 IMPURE = {
     "requests",
     "httpx",
@@ -25,14 +30,20 @@ IMPURE = {
 }
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "pipelines" / "rules").rglob("*.py")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "pipelines" / "rules").rglob("*.py")), ids=lambda file: file.stem
+)
 def test_a_rule_touches_no_world_and_no_clock(file: Path) -> None:
     tree = ast.parse(file.read_text())
     imported = {
         name.split(".")[0]
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
     }
     called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not imported & IMPURE
@@ -43,15 +54,27 @@ def test_a_rule_touches_no_world_and_no_clock(file: Path) -> None:
     ("package", "heavy"),
     [
         pytest.param(
-            "pipelines.cli.app", {"pandas", "sklearn", "xgboost", "mlflow", "shap", "airflow", "numpy"}, id="the command line"
+            "pipelines.cli.app",
+            {"pandas", "sklearn", "xgboost", "mlflow", "shap", "airflow", "numpy"},
+            id="the command line",
         ),
-        pytest.param("pipelines.use_case", {"pandas", "numpy", "pydantic_settings", "psycopg"}, id="what DAGs read"),
-        pytest.param("stack.cli", {"pandas", "sklearn", "mlflow", "airflow", "numpy"}, id="the stack's commands"),
+        pytest.param(
+            "pipelines.use_case",
+            {"pandas", "numpy", "pydantic_settings", "psycopg"},
+            id="what DAGs read",
+        ),
+        pytest.param(
+            "stack.cli",
+            {"pandas", "sklearn", "mlflow", "airflow", "numpy"},
+            id="the stack's commands",
+        ),
     ],
 )
 def test_what_is_imported_often_is_light(package: str, heavy: set[str]) -> None:
     code = f"import {package}, sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert not heavy & set(done.stdout.split())
 
 

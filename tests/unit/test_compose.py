@@ -39,7 +39,9 @@ def test_a_service_says_how_it_is_or_is_waited_for_until_it_has_ended_well(name)
     if service["restart"] == "no":
         waiting = [other for other in SERVICES.values() if name in other.get("depends_on", {})]
         assert waiting
-        assert {other["depends_on"][name]["condition"] for other in waiting} == {"service_completed_successfully"}
+        assert {other["depends_on"][name]["condition"] for other in waiting} == {
+            "service_completed_successfully"
+        }
     else:
         assert service["healthcheck"]["test"][0] == "CMD"
 
@@ -117,7 +119,9 @@ TOLD = {
 @every_service
 def test_a_service_is_told_its_own_secrets_and_no_other(name):
     given = set(VARIABLE.findall(" ".join(environment(name).values())))
-    assert {variable for variable in given if re.search(r"PASSWORD|SECRET|KEY|PATH", variable)} == TOLD[name]
+    assert {
+        variable for variable in given if re.search(r"PASSWORD|SECRET|KEY|PATH", variable)
+    } == TOLD[name]
 
 
 def test_env_example_names_every_variable_and_no_other():
@@ -127,13 +131,17 @@ def test_env_example_names_every_variable_and_no_other():
 
 
 def test_env_example_holds_no_secret():
-    assert dict(re.findall(r"^(\w*(?:PASSWORD|SECRET|KEY)\w*)=(.*)$", EXAMPLE, re.MULTILINE)).values()
+    assert dict(
+        re.findall(r"^(\w*(?:PASSWORD|SECRET|KEY)\w*)=(.*)$", EXAMPLE, re.MULTILINE)
+    ).values()
     assert not re.search(r"^\w*(PASSWORD|SECRET|KEY)\w*=.", EXAMPLE, re.MULTILINE)
 
 
 def test_no_file_names_a_registry():
     for file in (ROOT / "docker").iterdir():
-        assert not re.search(r"https?://(?!127\.0\.0\.1)|(?:^|\s)[\w-]+\.[\w.-]+/[\w./-]+:[\w.]+", file.read_text()), file
+        assert not re.search(
+            r"https?://(?!127\.0\.0\.1)|(?:^|\s)[\w-]+\.[\w.-]+/[\w./-]+:[\w.]+", file.read_text()
+        ), file
 
 
 @pytest.fixture
@@ -146,7 +154,9 @@ def checkout(tmp_path):
 
 
 def make_env(checkout: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", str(checkout / "docker" / "make-env")], capture_output=True, text=True)
+    return subprocess.run(
+        ["sh", str(checkout / "docker" / "make-env")], capture_output=True, text=True
+    )
 
 
 def values(file: Path) -> dict[str, str]:
@@ -158,7 +168,9 @@ def test_make_env_draws_every_secret_and_each_differs(checkout):
     example, made = values(checkout / ".env.example"), values(checkout / ".env")
     drawn = [made[name] for name, value in example.items() if not value]
     assert made.keys() == example.keys()
-    assert {name: made[name] for name, value in example.items() if value} == {n: v for n, v in example.items() if v}
+    assert {name: made[name] for name, value in example.items() if value} == {
+        n: v for n, v in example.items() if v
+    }
     assert len(set(drawn)) == len(drawn)
     assert all(re.fullmatch(r"[\w-]{43}=|[\w-]{64}|[\w-]{24}", secret) for secret in drawn)
     assert re.fullmatch(r"[\w-]{43}=", made["AIRFLOW_FERNET_KEY"])
@@ -202,7 +214,17 @@ def test_the_image_gets_what_runs_and_no_state_and_no_secret():
     ignore = (ROOT / ".dockerignore").read_text().split("\n")
     let_in = {line[1:] for line in ignore if line.startswith("!")}
     assert "*" in ignore
-    assert let_in >= {"dags", "pipelines", "plugins", "reference", "serving", "sql", "stack", "pyproject.toml", "README.md"}
+    assert let_in >= {
+        "dags",
+        "pipelines",
+        "plugins",
+        "reference",
+        "serving",
+        "sql",
+        "stack",
+        "pyproject.toml",
+        "README.md",
+    }
     assert not any(line.startswith((".", "tests")) for line in let_in)
 
 
@@ -214,7 +236,9 @@ def airflow_health():
         def do_GET(self):
             self.send_response(200 if self.path == "/health" else 503)
             self.end_headers()
-            self.wfile.write(b'{"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}')
+            self.wfile.write(
+                b'{"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}'
+            )
 
         def log_message(self, *_):
             pass
@@ -230,13 +254,29 @@ def airflow_health():
     [
         pytest.param("/health", [], "", id="an answer is enough when no part is named"),
         pytest.param("/health", ["scheduler"], "", id="a healthy part"),
-        pytest.param("/health", ["scheduler", "triggerer"], "triggerer is unhealthy", id="one part is not well"),
-        pytest.param("/health", ["dag_processor"], "dag_processor is not there", id="a part nobody has heard of"),
+        pytest.param(
+            "/health",
+            ["scheduler", "triggerer"],
+            "triggerer is unhealthy",
+            id="one part is not well",
+        ),
+        pytest.param(
+            "/health",
+            ["dag_processor"],
+            "dag_processor is not there",
+            id="a part nobody has heard of",
+        ),
         pytest.param("/away", [], "503", id="an error is not health"),
     ],
 )
 def test_the_health_check_exits_0_only_when_all_is_well(airflow_health, path, parts, fault):
-    command = [sys.executable, "-IS", str(ROOT / "docker" / "healthcheck.py"), airflow_health + path, *parts]
+    command = [
+        sys.executable,
+        "-IS",
+        str(ROOT / "docker" / "healthcheck.py"),
+        airflow_health + path,
+        *parts,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode == 0) == (not fault)
     assert fault in done.stderr

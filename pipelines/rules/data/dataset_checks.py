@@ -33,7 +33,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def missing(
-    features: NDArray[np.float64], usual: NDArray[np.float64], names: tuple[str, ...], *, share: float
+    features: NDArray[np.float64],
+    usual: NDArray[np.float64],
+    names: tuple[str, ...],
+    *,
+    share: float,
 ) -> Iterator[Finding]:
     """Features (n, columns) of which more is missing than the `usual` share (columns,) and `share` together."""
     gaps = np.isnan(features)
@@ -41,12 +45,21 @@ def missing(
         seen, limit = float(gaps[:, at].mean()), float(usual[at] + share)
         reason = f"{names[at]}: {seen:.1%} are missing, {usual[at]:.1%} are in the baseline: the limit is {limit:.1%}"
         yield Finding(
-            check="missing", columns=(names[at],), observed=seen, threshold=limit, reason=reason, rows=_first(gaps[:, at])
+            check="missing",
+            columns=(names[at],),
+            observed=seen,
+            threshold=limit,
+            reason=reason,
+            rows=_first(gaps[:, at]),
         )
 
 
 def outside(
-    features: NDArray[np.float64], baseline: NDArray[np.float64], names: tuple[str, ...], *, share: float
+    features: NDArray[np.float64],
+    baseline: NDArray[np.float64],
+    names: tuple[str, ...],
+    *,
+    share: float,
 ) -> Iterator[Finding]:
     """A warning for features that in more than `share` of the rows lie beyond the least and greatest of the baseline."""
     for at, name in enumerate(names):
@@ -55,9 +68,17 @@ def outside(
             continue
         beyond = (features[:, at] < known.min()) | (features[:, at] > known.max())
         if (seen := float(beyond.mean())) > share:
-            reason = f"{name}: {seen:.1%} lie outside the baseline's {known.min():g} to {known.max():g}"
+            reason = (
+                f"{name}: {seen:.1%} lie outside the baseline's {known.min():g} to {known.max():g}"
+            )
             yield Finding(
-                check="outside", columns=(name,), observed=seen, threshold=share, reason=reason, verdict="", rows=_first(beyond)
+                check="outside",
+                columns=(name,),
+                observed=seen,
+                threshold=share,
+                reason=reason,
+                verdict="",
+                rows=_first(beyond),
             )
 
 
@@ -67,10 +88,20 @@ def copies(features: NDArray[np.float64], names: tuple[str, ...]) -> Iterator[Fi
     if len(sample) < ENOUGH:
         return
     there = np.isfinite(sample)
-    least, most = np.where(there, sample, np.inf).min(axis=0), np.where(there, sample, -np.inf).max(axis=0)
+    least, most = (
+        np.where(there, sample, np.inf).min(axis=0),
+        np.where(there, sample, -np.inf).max(axis=0),
+    )
     for at in np.flatnonzero(~(least < most)):
         reason = f"{names[at]}: {'every row has the same value' if there[:, at].any() else 'it is missing in every row'}"
-        yield Finding(check="constant", columns=(names[at],), observed=0.0, threshold=0.0, reason=reason, verdict="")
+        yield Finding(
+            check="constant",
+            columns=(names[at],),
+            observed=0.0,
+            threshold=0.0,
+            reason=reason,
+            verdict="",
+        )
     alive = np.flatnonzero(least < most)
     centred = np.where(there, sample, least)[:, alive] - least[alive]
     centred = np.where(there[:, alive], centred - centred.mean(axis=0), 0.0)
@@ -80,10 +111,14 @@ def copies(features: NDArray[np.float64], names: tuple[str, ...]) -> Iterator[Fi
         pair = (names[alive[one]], names[alive[other]])
         reason = f"{pair[0]} and {pair[1]} say the same: take one of them out of the contract, or mend what fills them"
         seen = float(correlation[one, other])
-        yield Finding(check="copy", columns=pair, observed=seen, threshold=COPIES, reason=reason, verdict="")
+        yield Finding(
+            check="copy", columns=pair, observed=seen, threshold=COPIES, reason=reason, verdict=""
+        )
 
 
-def leaks(features: NDArray[np.float64], labels: NDArray[np.int8], names: tuple[str, ...], *, auc: float) -> Iterator[Finding]:
+def leaks(
+    features: NDArray[np.float64], labels: NDArray[np.int8], names: tuple[str, ...], *, auc: float
+) -> Iterator[Finding]:
     """Features (n, columns) that alone tell the label (n,), −1 while unknown, better than a ROC-AUC of `auc`."""
     known = np.flatnonzero(labels >= 0)
     picked = known[_evenly(len(known))]
@@ -94,7 +129,14 @@ def leaks(features: NDArray[np.float64], labels: NDArray[np.int8], names: tuple[
         if (seen := separation(features[picked, at], labels)) > auc:
             reason = f"{name} alone tells the label (ROC-AUC {seen:.4f}, above {auc:g}): is it known before the label is?"
             rows = tuple(picked[labels == 1][:SHOWN].tolist())
-            yield Finding(check="leak", columns=(name,), observed=seen, threshold=auc, reason=reason, rows=rows)
+            yield Finding(
+                check="leak",
+                columns=(name,),
+                observed=seen,
+                threshold=auc,
+                reason=reason,
+                rows=rows,
+            )
 
 
 def separation(values: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
@@ -105,30 +147,45 @@ def separation(values: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
     """
     known = ~np.isnan(values)
     of_class = [values[known & (labels == label)] for label in (0, 1)]
-    inner = [np.quantile(found, np.linspace(0, 1, EDGES), method="lower") for found in of_class if len(found)]
+    inner = [
+        np.quantile(found, np.linspace(0, 1, EDGES), method="lower")
+        for found in of_class
+        if len(found)
+    ]
     edges = [*inner, *([np.nextafter(found[-1], np.inf)] for found in inner)]
     cuts = np.unique(np.concatenate(edges)) if edges else np.empty(0)
     bins = np.where(known, np.searchsorted(cuts, values, side="right") + 1, 0)
-    place = np.where(labels == 1, np.cumsum(labels), np.cumsum(1 - labels))  # in its class: both halves hold both
-    halves = [_counts(bins[place % 2 == half], labels[place % 2 == half], len(cuts) + 2) for half in (0, 1)]
+    place = np.where(
+        labels == 1, np.cumsum(labels), np.cumsum(1 - labels)
+    )  # in its class: both halves hold both
+    halves = [
+        _counts(bins[place % 2 == half], labels[place % 2 == half], len(cuts) + 2)
+        for half in (0, 1)
+    ]
     return sum(_auc(judged, by) for judged, by in (halves, halves[::-1])) / 2
 
 
 def _counts(bins: NDArray[np.int64], labels: NDArray[np.int8], n: int) -> NDArray[np.float64]:
     """Negatives and positives (2, n) in each bin."""
-    return np.array([np.bincount(bins[labels == label], minlength=n) for label in (0, 1)], dtype=np.float64)
+    return np.array(
+        [np.bincount(bins[labels == label], minlength=n) for label in (0, 1)], dtype=np.float64
+    )
 
 
 def _auc(counts: NDArray[np.float64], by: NDArray[np.float64]) -> float:
     """ROC-AUC of bins that are ordered by their share of positives in the counts `by`; ties count half."""
-    rate = (by[1] + 0.01 * by[1].sum() / by.sum()) / (by.sum(axis=0) + 0.01)  # an empty bin has the share of all
+    rate = (by[1] + 0.01 * by[1].sum() / by.sum()) / (
+        by.sum(axis=0) + 0.01
+    )  # an empty bin has the share of all
     _, rank = np.unique(rate, return_inverse=True)
     negatives, positives = (np.bincount(rank, weights=each) for each in counts)
     below = np.cumsum(negatives) - negatives / 2
     return float((positives * below).sum() / max(positives.sum() * negatives.sum(), 1))
 
 
-def label_share(labels: NDArray[np.int8], usual: float, name: str, *, factor: float) -> Iterator[Finding]:
+def label_share(
+    labels: NDArray[np.int8], usual: float, name: str, *, factor: float
+) -> Iterator[Finding]:
     """Whether the odds of a positive are surely more than `factor` times the usual share's, or less (95 % interval)."""
     if len(labels) < ENOUGH or not 0 < usual < 1:
         return
@@ -140,7 +197,9 @@ def label_share(labels: NDArray[np.int8], usual: float, name: str, *, factor: fl
             f"{name}: {seen:.2%} of {len(labels):,} labels are positive, {usual:.2%} in the baseline: more than {factor:g} "
             f"times as {'frequent' if low > usual else 'rare'}: are the labels' classes what the contract says?"
         )
-        yield Finding(check="label_share", columns=(name,), observed=seen, threshold=limit, reason=reason)
+        yield Finding(
+            check="label_share", columns=(name,), observed=seen, threshold=limit, reason=reason
+        )
 
 
 def _odds(share: float) -> float:
@@ -175,7 +234,9 @@ def skew(common: Common, names: tuple[str, ...], *, share: float) -> Iterator[Fi
             f"ingested, more than {share:.1%}: both must be computed alike"
         )
         rows = tuple(common.positions[~same[:, at]][:SHOWN].tolist())
-        yield Finding(check="skew", columns=(name,), observed=seen, threshold=share, reason=reason, rows=rows)
+        yield Finding(
+            check="skew", columns=(name,), observed=seen, threshold=share, reason=reason, rows=rows
+        )
 
 
 def stale(newest: np.datetime64, due: np.datetime64, *, limit: timedelta) -> Iterator[Finding]:

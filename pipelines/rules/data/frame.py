@@ -46,7 +46,9 @@ class Frame:
         """No rows, of the same columns."""
         return self.take(slice(0, 0))
 
-    def samples(self, rows: tuple[int, ...], columns: tuple[str, ...], contract: Contract) -> list[dict[str, Any]]:
+    def samples(
+        self, rows: tuple[int, ...], columns: tuple[str, ...], contract: Contract
+    ) -> list[dict[str, Any]]:
         """Some rows as a report shows them: transaction, time, label, and the values of these columns."""
         shown = self.take(np.array(rows, np.int64)).table(contract)
         names = [name for name in columns if name in contract.columns]
@@ -104,7 +106,12 @@ def concatenate(frames: list[Frame]) -> Frame:
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     if len(filled) == 1:
         return filled[0]
-    joined = Frame(*(_joined([getattr(frame, name) for frame in filled]) for name in Frame.__dataclass_fields__))
+    joined = Frame(
+        *(
+            _joined([getattr(frame, name) for frame in filled])
+            for name in Frame.__dataclass_fields__
+        )
+    )
     if (joined.event_times[1:] >= joined.event_times[:-1]).all():
         return joined
     return joined.take(np.argsort(joined.event_times, kind="stable").astype(np.int64))
@@ -118,4 +125,6 @@ def _taken(column: Any, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> 
 
 
 def _joined(columns: list[Any]) -> Any:
-    return pa.concat_arrays(columns) if isinstance(columns[0], pa.Array) else np.concatenate(columns)
+    return (
+        pa.concat_arrays(columns) if isinstance(columns[0], pa.Array) else np.concatenate(columns)
+    )

@@ -14,14 +14,19 @@ SHOWN = 5
 
 def schema(contract: Contract) -> pa.DataFrameSchema:
     """Build the schema of a frame with the raw features and a `label` column of 0 and 1."""
-    columns = {feature.name: pa.Column(float, _checks(feature), nullable=feature.nullable) for feature in contract.features}
+    columns = {
+        feature.name: pa.Column(float, _checks(feature), nullable=feature.nullable)
+        for feature in contract.features
+    }
     return pa.DataFrameSchema({"label": pa.Column("int8", pa.Check.isin([0, 1])), **columns})
 
 
 def failures(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Check every row and every rule; return all failures (column, check, failure_case, index), empty when there are none."""
     try:
-        schema(contract).validate(frame, lazy=True, inplace=True)  # nothing is coerced, so nothing changes
+        schema(contract).validate(
+            frame, lazy=True, inplace=True
+        )  # nothing is coerced, so nothing changes
     except pa.errors.SchemaErrors as errors:
         return pd.DataFrame(errors.failure_cases[["column", "check", "failure_case", "index"]])
     return pd.DataFrame(columns=["column", "check", "failure_case", "index"])
@@ -34,8 +39,18 @@ def positions(found: pd.DataFrame) -> NDArray[np.int64]:
 
 def reasons(found: pd.DataFrame) -> list[str]:
     """Why each of these rows failed, in their order."""
-    rows = found.dropna(subset=["index"]).astype({"index": np.int64}).sort_values("index", kind="stable")
-    words = rows["column"].astype(str) + ": " + rows["check"].astype(str) + ", got " + rows["failure_case"].astype(str)
+    rows = (
+        found.dropna(subset=["index"])
+        .astype({"index": np.int64})
+        .sort_values("index", kind="stable")
+    )
+    words = (
+        rows["column"].astype(str)
+        + ": "
+        + rows["check"].astype(str)
+        + ", got "
+        + rows["failure_case"].astype(str)
+    )
     return [str(text) for text in words.groupby(rows["index"]).agg("; ".join)]
 
 

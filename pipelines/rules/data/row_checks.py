@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from pipelines.rules.use_case.contract import Contract, Feature
 
-QUARANTINED = "sixgate.quarantined"  # in a snapshot's metadata: how many rows of its file were refused
+QUARANTINED = (
+    "sixgate.quarantined"  # in a snapshot's metadata: how many rows of its file were refused
+)
 RAW = b"sixgate.raw_features"  # in a snapshot's metadata: what its numbers mean
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 TIME = (
@@ -48,11 +50,17 @@ def outdated(schema: pa.Schema, contract: Contract) -> str | None:
     if missing:
         return f"it has no {', '.join(missing)}"
     known = (schema.metadata or {}).get(RAW)
-    return "features had other types or categories then" if known not in (None, _raw(contract)) else None
+    return (
+        "features had other types or categories then"
+        if known not in (None, _raw(contract))
+        else None
+    )
 
 
 def _raw(contract: Contract) -> bytes:
-    return json.dumps([[feature.name, feature.type, list(feature.values)] for feature in contract.features]).encode()
+    return json.dumps(
+        [[feature.name, feature.type, list(feature.values)] for feature in contract.features]
+    ).encode()
 
 
 def required(contract: Contract) -> list[str]:
@@ -67,7 +75,9 @@ def check_rows(table: pa.Table, contract: Contract, *, first_row: int = 0) -> Ch
     """
     reasons = np.full(len(table), "", dtype=object)
     columns = {
-        "transaction_id": _text(table, contract.transaction_id, [f"row-{first_row + i}" for i in range(len(table))]),
+        "transaction_id": _text(
+            table, contract.transaction_id, [f"row-{first_row + i}" for i in range(len(table))]
+        ),
         "entity_key": _text(table, contract.entity_key, None),
         "event_time": _times(table[contract.event_time], contract.event_time, reasons),
         "label": _label(table[contract.label.name], contract, reasons),
@@ -78,7 +88,9 @@ def check_rows(table: pa.Table, contract: Contract, *, first_row: int = 0) -> Ch
     return Checked(good, reasons.astype(str))
 
 
-def _feature(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]) -> NDArray[np.float64]:
+def _feature(
+    column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]
+) -> NDArray[np.float64]:
     values = _numbers(column, feature, reasons)
     missing = np.isnan(values)
     if not feature.nullable:
@@ -86,13 +98,21 @@ def _feature(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.obje
     _blame(reasons, np.isinf(values), f"{feature.name}: infinite")
     if feature.range:
         low, high = feature.range
-        _blame(reasons, (values < low) | (values > high), f"{feature.name}: outside [{low:g}, {high:g}]")
+        _blame(
+            reasons,
+            (values < low) | (values > high),
+            f"{feature.name}: outside [{low:g}, {high:g}]",
+        )
     if feature.type == "int":
-        _blame(reasons, ~missing & (values != np.round(values)), f"{feature.name}: not a whole number")
+        _blame(
+            reasons, ~missing & (values != np.round(values)), f"{feature.name}: not a whole number"
+        )
     return values
 
 
-def _numbers(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]) -> NDArray[np.float64]:
+def _numbers(
+    column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]
+) -> NDArray[np.float64]:
     if feature.type == "category":
         text = pc.cast(column, pa.string())
         index = pc.index_in(text, value_set=pa.array(feature.values, pa.string()))
@@ -103,13 +123,21 @@ def _numbers(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.obje
         return _parsed(column, feature, reasons)
     values = _as_numpy(column)
     if feature.type == "bool":
-        _blame(reasons, ~np.isnan(values) & (values != 0) & (values != 1), f"{feature.name}: neither true nor false")
+        _blame(
+            reasons,
+            ~np.isnan(values) & (values != 0) & (values != 1),
+            f"{feature.name}: neither true nor false",
+        )
     return values
 
 
-def _parsed(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]) -> NDArray[np.float64]:
+def _parsed(
+    column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.object_]
+) -> NDArray[np.float64]:
     text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    text = pc.if_else(pc.is_in(pc.utf8_lower(text), pa.array(["", "na", "nan", "null", "none"])), None, text)
+    text = pc.if_else(
+        pc.is_in(pc.utf8_lower(text), pa.array(["", "na", "nan", "null", "none"])), None, text
+    )
     if feature.type == "bool":
         lower = pc.utf8_lower(text)
         true, false = pc.is_in(lower, pa.array(TRUE)), pc.is_in(lower, pa.array(FALSE))
@@ -117,16 +145,27 @@ def _parsed(column: pa.ChunkedArray, feature: Feature, reasons: NDArray[np.objec
         _blame(reasons, _mask(bad), f"{feature.name}: neither true nor false")
         return np.where(_mask(pc.is_valid(text)), _mask(true).astype(float), np.nan)
     number = pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
-    _blame(reasons, _mask(pc.and_(pc.is_valid(text), pc.invert(number))), f"{feature.name}: not a number")
+    _blame(
+        reasons,
+        _mask(pc.and_(pc.is_valid(text), pc.invert(number))),
+        f"{feature.name}: not a number",
+    )
     return _as_numpy(pc.cast(pc.if_else(number, text, None), pa.float64()))
 
 
 def _label(column: pa.ChunkedArray, contract: Contract, reasons: NDArray[np.object_]) -> pa.Array:
     """1 for the positive class; where that is 1 or true, whatever is neither 1, 0 nor their other spellings is a fault."""
-    name, text = contract.label.name, pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(column, pa.string())))
+    name, text = (
+        contract.label.name,
+        pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(column, pa.string()))),
+    )
     text = pc.if_else(pc.equal(text, ""), None, text)
     binary = contract.label.positive in (0, 1, True, False)
-    wanted = (TRUE if contract.label.positive else FALSE) if binary else (str(contract.label.positive).lower(),)
+    wanted = (
+        (TRUE if contract.label.positive else FALSE)
+        if binary
+        else (str(contract.label.positive).lower(),)
+    )
     positive = _mask(pc.is_in(text, pa.array(wanted, pa.string())))
     _blame(reasons, ~_mask(pc.is_valid(text)), f"{name}: the label is missing")
     if binary:
@@ -164,7 +203,9 @@ def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
     moments = pc.add(moments, pc.cast(pc.cast(micros, pa.int64()), pa.duration("us")))
     east = {name: _minutes_east(name or "") for name in pc.unique(zone).to_pylist()}
     minutes = np.array([east[name] for name in zone.to_pylist()], dtype="timedelta64[m]")
-    return pc.assume_timezone(pc.subtract(moments, pa.array(minutes.astype("timedelta64[us]"))), "UTC")
+    return pc.assume_timezone(
+        pc.subtract(moments, pa.array(minutes.astype("timedelta64[us]"))), "UTC"
+    )
 
 
 def _minutes_east(zone: str) -> int:
@@ -179,7 +220,9 @@ def _text(table: pa.Table, name: str, otherwise: list[str] | None) -> pa.Chunked
 
 
 def _as_numpy(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return np.asarray(pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(
+        pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64
+    )
 
 
 def _mask(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:

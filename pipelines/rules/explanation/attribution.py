@@ -78,7 +78,9 @@ class Shift:
     ndcg: float
 
 
-def shift(found: Attribution, importance: Mapping[str, float], columns: Sequence[str], *, trained: int) -> Shift | None:
+def shift(
+    found: Attribution, importance: Mapping[str, float], columns: Sequence[str], *, trained: int
+) -> Shift | None:
     """Compare with training's mean |contribution| by feature, which rests on so many rows; None where either is nothing."""
     then, now = np.array([importance.get(name, 0.0) for name in columns]), found.mean
     if then.sum() <= 0 or now.sum() <= 0:
@@ -99,4 +101,6 @@ def ndcg(then: Values, now: Values) -> float:
     """How much of training's importance (columns,) the features hold in today's order, discounted by rank: 1 for the same
     order (Järvelin and Kekäläinen, ACM TOIS 20, 2002)."""
     discount = 1 / np.log2(np.arange(len(then)) + 2)
-    return float((then[np.argsort(-now, kind="stable")] @ discount) / (np.sort(then)[::-1] @ discount))
+    return float(
+        (then[np.argsort(-now, kind="stable")] @ discount) / (np.sort(then)[::-1] @ discount)
+    )

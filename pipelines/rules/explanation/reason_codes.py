@@ -29,9 +29,13 @@ def reasons(
     described |= {derived.name: derived.description for derived in contract.derived}
     odds = f"the odds of {contract.label.name}"
     found = []
-    for (name, value), contribution in zip(named(contract, contract_hash, features).items(), contributions, strict=True):
+    for (name, value), contribution in zip(
+        named(contract, contract_hash, features).items(), contributions, strict=True
+    ):
         description = described.get(name, "")
-        words = f"{_what(description or name.replace('_', ' '), value)}: {_does(contribution, odds)}"
+        words = (
+            f"{_what(description or name.replace('_', ' '), value)}: {_does(contribution, odds)}"
+        )
         found.append(Reason(name, value, contribution, description, words))
     return sorted(found, key=lambda r: -abs(r.contribution))
 
@@ -41,7 +45,10 @@ def named(contract: Contract, contract_hash: str, features: Sequence[float]) -> 
     if contract_hash != contract.hash:
         return {str(place): _plain(value) for place, value in enumerate(features)}
     kinds: dict[str, Feature] = {feature.name: feature for feature in contract.features}
-    return {name: _sent(kinds.get(name), value) for name, value in zip(contract.columns, features, strict=True)}
+    return {
+        name: _sent(kinds.get(name), value)
+        for name, value in zip(contract.columns, features, strict=True)
+    }
 
 
 def _sent(feature: Feature | None, value: float) -> Any:

@@ -57,7 +57,11 @@ class Explainer:
         Platt scaling is affine in the margin, so its slope scales every contribution and its offset moves the base alone.
         """
         taken = narrow(features)
-        values, base = self._model.shap(taken) if isinstance(self._model, Linear) else tree_shap(self._model, taken)
+        values, base = (
+            self._model.shap(taken)
+            if isinstance(self._model, Linear)
+            else tree_shap(self._model, taken)
+        )
         return self._calibration.a * values, self._calibration.a * base + self._calibration.b
 
     def scores(self, features: Values) -> Values:
@@ -65,7 +69,9 @@ class Explainer:
         taken = narrow(features)
         if isinstance(self._model, Linear):
             return self._calibration.score(self._model.margin(taken))
-        return self._calibration.score(self._model.predict(xgboost.DMatrix(taken), output_margin=True))
+        return self._calibration.score(
+            self._model.predict(xgboost.DMatrix(taken), output_margin=True)
+        )
 
 
 def add_up(values: Values, base: float, scores: Values) -> NDArray[np.bool_]:

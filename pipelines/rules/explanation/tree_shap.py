@@ -29,10 +29,17 @@ def tree_shap(booster: xgboost.Booster, features: NDArray[np.float32]) -> tuple[
         values = _by_woodelf(booster, features)
         apart = float(np.abs(values[checked] - sure).max())
     except Exception as error:  # of a package that is young: what it can't do the booster can
-        log.warning("WoodElf failed (%s: %s): the booster, which is slower, computes all rows", type(error).__name__, error)
+        log.warning(
+            "WoodElf failed (%s: %s): the booster, which is slower, computes all rows",
+            type(error).__name__,
+            error,
+        )
         return _by_booster(booster, features)
     if not apart <= AGREE:
-        log.warning("WoodElf and the booster are %.2g apart: the booster, which is slower, computes all rows", apart)
+        log.warning(
+            "WoodElf and the booster are %.2g apart: the booster, which is slower, computes all rows",
+            apart,
+        )
         return _by_booster(booster, features)
     return values, base
 
@@ -75,4 +82,6 @@ def _by_woodelf(booster: xgboost.Booster, features: NDArray[np.float32]) -> Valu
 
 def _depth(booster: xgboost.Booster) -> int:
     """Of the deepest tree: what stands in a dump before a leaf."""
-    return max((line.count("\t") for tree in booster.get_dump() for line in tree.splitlines()), default=0)
+    return max(
+        (line.count("\t") for tree in booster.get_dump() for line in tree.splitlines()), default=0
+    )

@@ -14,7 +14,9 @@ def differences(decision: Decision, evidence_hash: str, results: list[GateResult
     """Compare what is recorded with what was found again; nothing when all holds."""
     found: list[str] = []
     if decision.evidence_hash != evidence_hash:
-        found.append(f"the evidence is another: recorded {decision.evidence_hash}, found {evidence_hash}")
+        found.append(
+            f"the evidence is another: recorded {decision.evidence_hash}, found {evidence_hash}"
+        )
     recorded = {gate["name"]: gate for gate in decision.gates or []}
     for result in results:
         again, before = result.as_dict(), recorded.pop(result.name, None)
@@ -40,5 +42,9 @@ def recorded_verdict(decision: Decision) -> str | None:
 
 def _same(before: Any, now: Any) -> bool:
     if isinstance(before, float) or isinstance(now, float):
-        return before is not None and now is not None and math.isclose(before, now, rel_tol=CLOSE, abs_tol=1e-12)
+        return (
+            before is not None
+            and now is not None
+            and math.isclose(before, now, rel_tol=CLOSE, abs_tol=1e-12)
+        )
     return bool(before == now)

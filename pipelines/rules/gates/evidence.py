@@ -60,15 +60,23 @@ def table(evidence: Evidence) -> NDArray[np.int64]:
     """Count rows by (label, champion says, challenger says): the (2, 2, 2) counts on which a paired F1 depends."""
     if evidence.champion_flags is None:
         raise ValueError("paired counts need a champion")
-    cell = 4 * evidence.labels.astype(np.int64) + 2 * evidence.champion_flags + evidence.challenger_flags
+    cell = (
+        4 * evidence.labels.astype(np.int64)
+        + 2 * evidence.champion_flags
+        + evidence.challenger_flags
+    )
     return np.bincount(cell, minlength=8).reshape(2, 2, 2)
 
 
 def f1_scores(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """F1 of champion and challenger from (..., 2, 2, 2) counts: 2·TP / (2·TP + FP + FN), 0 where nothing is positive."""
     positive, negative = counts[..., 1, :, :], counts[..., 0, :, :]
-    champion = _f1(positive[..., 1, :].sum(-1), negative[..., 1, :].sum(-1), positive[..., 0, :].sum(-1))
-    challenger = _f1(positive[..., :, 1].sum(-1), negative[..., :, 1].sum(-1), positive[..., :, 0].sum(-1))
+    champion = _f1(
+        positive[..., 1, :].sum(-1), negative[..., 1, :].sum(-1), positive[..., 0, :].sum(-1)
+    )
+    challenger = _f1(
+        positive[..., :, 1].sum(-1), negative[..., :, 1].sum(-1), positive[..., :, 0].sum(-1)
+    )
     return champion, challenger
 
 

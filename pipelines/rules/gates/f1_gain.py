@@ -16,7 +16,9 @@ def f1_gain(counts: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray((challenger - champion) / np.maximum(champion, F1_FLOOR))
 
 
-def bootstrap_f1_gain(counts: NDArray[np.int64], *, level: float, resamples: int) -> tuple[float, float]:
+def bootstrap_f1_gain(
+    counts: NDArray[np.int64], *, level: float, resamples: int
+) -> tuple[float, float]:
     """Bound the relative gain in F1, `level` on each side; the same counts give the same bounds.
 
     A paired F1 depends on the eight counts of (label, champion says, challenger says) only, so a resample of the rows is a
@@ -24,6 +26,8 @@ def bootstrap_f1_gain(counts: NDArray[np.int64], *, level: float, resamples: int
     """
     flat = counts.reshape(-1)
     generator = np.random.default_rng([int(count) for count in flat])
-    draws = generator.multinomial(int(flat.sum()), flat / flat.sum(), size=resamples).reshape(-1, 2, 2, 2)
+    draws = generator.multinomial(int(flat.sum()), flat / flat.sum(), size=resamples).reshape(
+        -1, 2, 2, 2
+    )
     low, high = np.quantile(f1_gain(draws), [level, 1 - level])
     return float(low), float(high)

@@ -30,7 +30,9 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
     if evidence.champion_flags is None or evidence.champion_scores is None:
         return _not_applicable(name, threshold, "there is no champion to improve on")
     if not evidence.positives or not evidence.negatives:
-        return _insufficient(name, threshold, "the window holds one class only, so F1 says nothing yet")
+        return _insufficient(
+            name, threshold, "the window holds one class only, so F1 says nothing yet"
+        )
     if not np.isfinite([evidence.champion_scores, evidence.challenger_scores]).all():
         return _no_number(name, threshold)
     counts = table(evidence)
@@ -58,7 +60,9 @@ def brier(evidence: Evidence, gates: Gates) -> GateResult:
         return _insufficient(name, threshold, "no row is labelled")
     if not np.isfinite([evidence.champion_scores, evidence.challenger_scores]).all():
         return _no_number(name, threshold)
-    difference = (evidence.challenger_scores - evidence.labels) ** 2 - (evidence.champion_scores - evidence.labels) ** 2
+    difference = (evidence.challenger_scores - evidence.labels) ** 2 - (
+        evidence.champion_scores - evidence.labels
+    ) ** 2
     observed = float(difference.mean())
     low, high = confidence_intervals.mean(difference)
     return _compare(
@@ -73,7 +77,10 @@ def samples(evidence: Evidence, gates: Gates) -> GateResult:
     counts = {"rows": n, "positives": positives, "negatives": evidence.negatives}
     missing = [
         f"{wanted - there} more {what}"
-        for wanted, there, what in ((gates.samples, n, "labelled rows"), (gates.positives, positives, "positives"))
+        for wanted, there, what in (
+            (gates.samples, n, "labelled rows"),
+            (gates.positives, positives, "positives"),
+        )
         if there < wanted
     ]
     words = f"{n:,} labelled rows, {positives:,} positive"
@@ -113,10 +120,17 @@ def recall(evidence: Evidence, gates: Gates) -> GateResult:
     name, threshold = "recall", gates.recall
     if not evidence.positives:
         return _insufficient(name, threshold, "no labelled row is positive")
-    found, flagged = int((evidence.challenger_flags & (evidence.labels == 1)).sum()), int(evidence.challenger_flags.sum())
+    found, flagged = (
+        int((evidence.challenger_flags & (evidence.labels == 1)).sum()),
+        int(evidence.challenger_flags.sum()),
+    )
     observed = found / evidence.positives
     low, high = confidence_intervals.wilson(found, evidence.positives)
-    words, wanted, passes = f"finds {found:,} of {evidence.positives:,} positives, {observed:.1%}", [f"{threshold:.1%}"], True
+    words, wanted, passes = (
+        f"finds {found:,} of {evidence.positives:,} positives, {observed:.1%}",
+        [f"{threshold:.1%}"],
+        True,
+    )
     parts = _recall_of_slices(evidence)
     judged = {name: hit / all_ for name, (hit, all_) in parts.items() if all_ >= gates.positives}
     if judged:
@@ -135,7 +149,8 @@ def _recall_of_slices(evidence: Evidence) -> Parts:
     """How many positives of each slice are found, of how many; slices without positives are left out."""
     positive, found = evidence.labels == 1, evidence.challenger_flags
     counts = {
-        name: (int((mask & positive & found).sum()), int((mask & positive).sum())) for name, mask in evidence.slices.items()
+        name: (int((mask & positive & found).sum()), int((mask & positive).sum()))
+        for name, mask in evidence.slices.items()
     }
     return {name: (hit, all_) for name, (hit, all_) in counts.items() if all_}
 
@@ -190,7 +205,9 @@ def _insufficient(name: str, threshold: float, reason: str) -> GateResult:
 
 
 def _no_number(name: str, threshold: float) -> GateResult:
-    return GateResult(name=name, threshold=threshold, outcome=Outcome.FAIL, reason="not every score is a number")
+    return GateResult(
+        name=name, threshold=threshold, outcome=Outcome.FAIL, reason="not every score is a number"
+    )
 
 
 def _not_applicable(name: str, threshold: float, reason: str) -> GateResult:

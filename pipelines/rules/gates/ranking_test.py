@@ -19,7 +19,9 @@ class Gain:
     p: float
 
 
-def gain(labels: NDArray[np.int8], champion: NDArray[np.float64], challenger: NDArray[np.float64]) -> Gain:
+def gain(
+    labels: NDArray[np.int8], champion: NDArray[np.float64], challenger: NDArray[np.float64]
+) -> Gain:
     """Compare two rankings of the same n rows: scores (n,), finite; labels (n,) of both classes.
 
     Each model's log-likelihood is that of a logistic regression of the labels on its ranks; the mean of the paired differences
@@ -35,7 +37,11 @@ def gain(labels: NDArray[np.int8], champion: NDArray[np.float64], challenger: ND
 def log_likelihood(labels: NDArray[np.int8], scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-likelihood (n,) of each label, in nats, by what the ranks tell: the same for any increasing map of the scores."""
     basis = rank_scores(scores)
-    margin = LogisticRegression(C=WEAK, solver="newton-cholesky").fit(basis, labels).decision_function(basis)
+    margin = (
+        LogisticRegression(C=WEAK, solver="newton-cholesky")
+        .fit(basis, labels)
+        .decision_function(basis)
+    )
     return np.asarray(log_expit(np.where(labels == 1, margin, -margin)))
 
 

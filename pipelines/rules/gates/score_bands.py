@@ -8,13 +8,21 @@ from numpy.typing import NDArray
 Parts = dict[str, tuple[int, int]]  # of each named part, how many of how many
 
 
-def bands(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def bands(
+    scores: NDArray[np.float64], thresholds: NDArray[np.float64]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Masks (n,) by band; a row without a score is in none. What is high is what was flagged."""
     yield "high", scores >= thresholds
     yield "medium", (scores >= thresholds / 2) & (scores < thresholds)
     yield "low", scores < thresholds / 2
 
 
-def coverage(scores: NDArray[np.float64], thresholds: NDArray[np.float64], labelled: NDArray[np.bool_]) -> Parts:
+def coverage(
+    scores: NDArray[np.float64], thresholds: NDArray[np.float64], labelled: NDArray[np.bool_]
+) -> Parts:
     """How many rows of each band are labelled; labels that come for some scores rather than others make evidence biased."""
-    return {name: (int((mask & labelled).sum()), int(mask.sum())) for name, mask in bands(scores, thresholds) if mask.any()}
+    return {
+        name: (int((mask & labelled).sum()), int(mask.sum()))
+        for name, mask in bands(scores, thresholds)
+        if mask.any()
+    }

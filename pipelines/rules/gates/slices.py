@@ -27,12 +27,16 @@ def conditions(slices: Mapping[str, str], contract: Contract) -> dict[str, Formu
     return found
 
 
-def masks(slices: Mapping[str, str], contract: Contract, features: NDArray[np.float64]) -> dict[str, NDArray[np.bool_]]:
+def masks(
+    slices: Mapping[str, str], contract: Contract, features: NDArray[np.float64]
+) -> dict[str, NDArray[np.bool_]]:
     """Which rows (n,) of features (n, columns) lie in each slice; a missing value meets no condition but `!=`."""
     import numexpr
 
     at = {name: index for index, name in enumerate(contract.columns)}
     return {
-        name: numexpr.evaluate(formula.text, {column: features[:, at[column]] for column in formula.inputs})
+        name: numexpr.evaluate(
+            formula.text, {column: features[:, at[column]] for column in formula.inputs}
+        )
         for name, formula in conditions(slices, contract).items()
     }

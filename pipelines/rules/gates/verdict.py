@@ -57,9 +57,14 @@ def verdict(results: list[GateResult]) -> tuple[Verdict, str]:
     if failed:
         return Verdict.REJECTED, "; ".join(f"{result.name}: {result.reason}" for result in failed)
     if waiting:
-        return Verdict.INSUFFICIENT, "; ".join(f"{result.name}: {result.reason}" for result in waiting)
+        return Verdict.INSUFFICIENT, "; ".join(
+            f"{result.name}: {result.reason}" for result in waiting
+        )
     passed = sum(result.outcome is Outcome.PASS for result in results)
-    return Verdict.APPROVED, f"{passed} of {len(results)} gates passed, {len(results) - passed} not applicable"
+    return (
+        Verdict.APPROVED,
+        f"{passed} of {len(results)} gates passed, {len(results) - passed} not applicable",
+    )
 
 
 def _finite(value: Any) -> Any:

@@ -20,7 +20,10 @@ from pipelines.errors import ModelRejected
 
 FILES = ("model.onnx", "bundle.json", "known_answers.json")
 WARM_UP = "warm_up.json"
-EXPLAINERS = {"xgboost": "explain.ubj", "logistic": "explain.json"}  # what explains a version, by its kind: data, no code
+EXPLAINERS = {
+    "xgboost": "explain.ubj",
+    "logistic": "explain.json",
+}  # what explains a version, by its kind: data, no code
 FORMAT = 1
 TOLERANCE = 1e-5
 
@@ -63,7 +66,10 @@ class KnownAnswers(msgspec.Struct, frozen=True):
 
     def matrix(self) -> NDArray[np.float64]:
         """The rows as (n, columns), missing as NaN."""
-        return np.array([[math.nan if value is None else value for value in row] for row in self.features], dtype=np.float64)
+        return np.array(
+            [[math.nan if value is None else value for value in row] for row in self.features],
+            dtype=np.float64,
+        )
 
 
 def sigmoid(margin: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,7 +81,9 @@ def digest(files: Mapping[str, bytes]) -> str:
     """Name the serving files by content: sha256 over their names and sha256s."""
     missing = [name for name in FILES if name not in files]
     if missing:
-        raise ModelRejected(f"the model has no {', '.join(missing)}: it was not made by the train step")
+        raise ModelRejected(
+            f"the model has no {', '.join(missing)}: it was not made by the train step"
+        )
     parts = [f"{name} {hashlib.sha256(files[name]).hexdigest()}" for name in FILES]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -87,7 +95,9 @@ def explainer_of(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
         raise ModelRejected(f"the model has no {name}: it was not made by the train step")
     found = hashlib.sha256(files[name]).hexdigest()
     if bundle.explainer_sha256 not in (None, found):
-        raise ModelRejected(f"{name} is not what was registered: its sha256 is {found}, not {bundle.explainer_sha256}")
+        raise ModelRejected(
+            f"{name} is not what was registered: its sha256 is {found}, not {bundle.explainer_sha256}"
+        )
     return files[name]
 
 
@@ -103,13 +113,17 @@ def read_bundle(files: Mapping[str, bytes], *, use_case: str, contract_hash: str
         ("contract hash", bundle.contract_hash, contract_hash),
     ):
         if found != wanted:
-            raise ModelRejected(f"the model's {name} is {found!r} and {wanted!r} is served here: train it again")
+            raise ModelRejected(
+                f"the model's {name} is {found!r} and {wanted!r} is served here: train it again"
+            )
     return bundle
 
 
 def check_answers(known: KnownAnswers, scores: NDArray[np.float64]) -> None:
     """Refuse a model whose scores differ from the known ones by more than 1e-5, or are not numbers."""
-    worst = float(np.max(np.abs(np.asarray(known.scores) - scores))) if len(known.scores) else math.nan
+    worst = (
+        float(np.max(np.abs(np.asarray(known.scores) - scores))) if len(known.scores) else math.nan
+    )
     if not worst <= TOLERANCE:
         raise ModelRejected(
             f"known answers differ by {worst:.2g}, more than {TOLERANCE:g}: the artefact is not what was trained"

@@ -15,7 +15,9 @@ class OnnxScorer:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"]
+        )
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated scores (n,) of features (n, columns), missing as NaN; what float32 can't hold is clipped to its range."""

@@ -10,7 +10,9 @@ from pipelines.rules.model.onnx_scorer import OnnxScorer
 from pipelines.rules.use_case.contract import Contract
 
 
-def prove(files: Mapping[str, bytes], contract: Contract, *, version: int, named: str) -> tuple[Bundle, OnnxScorer]:
+def prove(
+    files: Mapping[str, bytes], contract: Contract, *, version: int, named: str
+) -> tuple[Bundle, OnnxScorer]:
     """Check digest, contract, columns and known answers; whatever does not hold raises ModelRejected with what to do.
 
     `named` is the digest by which the ledger or the registry knows the version.
@@ -23,7 +25,9 @@ def prove(files: Mapping[str, bytes], contract: Contract, *, version: int, named
         )
     bundle = read_bundle(files, use_case=contract.use_case, contract_hash=contract.hash)
     if bundle.columns != contract.columns:
-        raise ModelRejected(f"the model's columns are {bundle.columns}, not the contract's: train it again")
+        raise ModelRejected(
+            f"the model's columns are {bundle.columns}, not the contract's: train it again"
+        )
     try:
         scorer = OnnxScorer(files["model.onnx"])
         known = msgspec.json.decode(files["known_answers.json"], type=KnownAnswers)

@@ -8,7 +8,12 @@ from pipelines.rules.monitoring.drift_check import BASELINE, SHARE, STEP_SHARE, 
 from pipelines.rules.statistics.confidence_intervals import Z999, wilson
 from pipelines.rules.use_case.policy import Policy
 
-FEATURES, SCORES, QUALITY, PERFORMANCE = "feature_drift", "prediction_drift", "data_quality", "performance"
+FEATURES, SCORES, QUALITY, PERFORMANCE = (
+    "feature_drift",
+    "prediction_drift",
+    "data_quality",
+    "performance",
+)
 ATTRIBUTION = "attribution_drift"
 NAMED = 5  # features in a message
 
@@ -31,7 +36,9 @@ def alarms(figures: Sequence[Metric], policy: Policy) -> list[Alarm]:
     return [alarm for alarm in found if alarm]
 
 
-def severity(share: float | None, drifted: int, steps: Sequence[float | None], policy: Policy) -> str | None:
+def severity(
+    share: float | None, drifted: int, steps: Sequence[float | None], policy: Policy
+) -> str | None:
     """The severity of what was measured, None when it is quiet.
 
     `share` and `drifted` count the window's features that drifted, `steps` holds that share for disjoint steps, the newest
@@ -57,23 +64,45 @@ def _features(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     steps = sorted((m for m in figures if m.metric == STEP_SHARE), key=lambda m: m.window_end)
     if window is None:
         return None
-    names = {m.feature for m in figures if m.metric == "drifted" and m.model_version == version and m.value}
-    psi = {m.feature: m.value or 0.0 for m in figures if m.metric == "psi" and m.model_version == version}
+    names = {
+        m.feature
+        for m in figures
+        if m.metric == "drifted" and m.model_version == version and m.value
+    }
+    psi = {
+        m.feature: m.value or 0.0
+        for m in figures
+        if m.metric == "psi" and m.model_version == version
+    }
     worst = sorted(names, key=lambda name: psi[name], reverse=True)
-    shares = [m.value for m in steps] if steps and steps[-1].window_end > window.window_start else []  # else long ago
+    shares = (
+        [m.value for m in steps] if steps and steps[-1].window_end > window.window_start else []
+    )  # else long ago
     found = severity(window.value, len(names), shares, policy)
     if found is None and window.value is None:
         return None
     if found is None:
-        return Alarm(FEATURES, None, f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions")
-    against = f"against what version {version} was trained on" if version else "against the baseline"
+        return Alarm(
+            FEATURES,
+            None,
+            f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions",
+        )
+    against = (
+        f"against what version {version} was trained on" if version else "against the baseline"
+    )
     shown = _list(f"{name} (PSI {psi[name]:.2f})" for name in worst)
     weighted = _one(figures, WEIGHTED, version)
-    held = f", which hold {weighted.value:.0%} of the importance" if weighted and weighted.value is not None else ""
+    held = (
+        f", which hold {weighted.value:.0%} of the importance"
+        if weighted and weighted.value is not None
+        else ""
+    )
     message = f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions {against}"
     message += f"{held}: {shown}" if shown else ""
     if found == "SEVERE":
-        message += f"; of all features, step by step: {', '.join(f'{share or 0:.0%}' for share in shares)}"
+        message += (
+            f"; of all features, step by step: {', '.join(f'{share or 0:.0%}' for share in shares)}"
+        )
     return Alarm(FEATURES, found, message)
 
 
@@ -93,9 +122,16 @@ def _scores(figures: Sequence[Metric]) -> Alarm | None:
 
 def _quality(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     """Shares that are surely above what the baseline has and the policy allows, and answers from the future."""
-    limits = {"missing": policy.validation.missing_share, "outside": policy.validation.outside_share}
+    limits = {
+        "missing": policy.validation.missing_share,
+        "outside": policy.validation.outside_share,
+    }
     words = {"missing": "missing", "outside": "outside all that the baseline holds"}
-    seen = [m for m in figures if m.metric in limits and m.model_version == BASELINE and m.feature and m.value is not None]
+    seen = [
+        m
+        for m in figures
+        if m.metric in limits and m.model_version == BASELINE and m.feature and m.value is not None
+    ]
     ahead = _one(figures, "ahead")
     if not seen and ahead is None:
         return None
@@ -104,9 +140,13 @@ def _quality(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
         bad = [m for m in seen if m.metric == metric and _surely(m) > (m.expected or 0.0) + limit]
         if bad:
             worst = sorted(bad, key=lambda m: m.value or 0.0, reverse=True)
-            said.append(f"{words[metric]}: {_list(f'{m.feature} {m.value:.1%}' for m in worst)} of {bad[0].n:,} predictions")
+            said.append(
+                f"{words[metric]}: {_list(f'{m.feature} {m.value:.1%}' for m in worst)} of {bad[0].n:,} predictions"
+            )
     if ahead:
-        said.append(f"{ahead.n:,} predictions say that they were made later than now: a clock is wrong")
+        said.append(
+            f"{ahead.n:,} predictions say that they were made later than now: a clock is wrong"
+        )
     return Alarm(QUALITY, "WARNING" if said else None, "; ".join(said))
 
 
@@ -123,14 +163,20 @@ def _list(names: Iterable[str]) -> str:
 
 def _performance(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
     """The champion's realised performance beside its floors."""
-    judged = [m for m in figures if m.metric.startswith("realised_") and m.p_value is not None and m.value is not None]
+    judged = [
+        m
+        for m in figures
+        if m.metric.startswith("realised_") and m.p_value is not None and m.value is not None
+    ]
     if not judged:
         return None
     names = {"realised_recall": "recall", "realised_roc_auc": "ROC-AUC"}
     under = [
         f"{names[m.metric]} {m.value:.3f} on {m.n:,} labelled predictions, the floor is {m.threshold:g}"
         for m in judged
-        if (m.p_value or 0.0) < policy.performance.level and m.threshold is not None and (m.value or 0.0) < m.threshold
+        if (m.p_value or 0.0) < policy.performance.level
+        and m.threshold is not None
+        and (m.value or 0.0) < m.threshold
     ]
     message = f"version {judged[0].model_version} is under its floor: {'; '.join(under)}"
     return Alarm(PERFORMANCE, "SEVERE" if under else None, message)
@@ -153,4 +199,6 @@ def _attribution(figures: Sequence[Metric]) -> Alarm | None:
 
 
 def _one(figures: Sequence[Metric], metric: str, version: int | None = None) -> Metric | None:
-    return next((m for m in figures if m.metric == metric and version in (None, m.model_version)), None)
+    return next(
+        (m for m in figures if m.metric == metric and version in (None, m.model_version)), None
+    )

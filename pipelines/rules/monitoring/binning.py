@@ -51,7 +51,10 @@ def counted(column: NDArray[np.float64], bins_of: Profile) -> Profile:
     placed = np.searchsorted(np.asarray(bins_of.edges), finite, side="right")
     n = np.bincount(placed, minlength=len(bins_of.edges) + 1)
     sums = np.bincount(placed, weights=finite, minlength=len(n))
-    nearest = [bins_of.edges[min(at, len(bins_of.edges) - 1)] if bins_of.edges else 0.0 for at in range(len(n))]
+    nearest = [
+        bins_of.edges[min(at, len(bins_of.edges) - 1)] if bins_of.edges else 0.0
+        for at in range(len(n))
+    ]
     return Profile(
         edges=bins_of.edges, counts=count(column, bins_of.edges), outside=bins_of.outside,
         means=np.where(n > 0, sums / np.maximum(n, 1), nearest).tolist(),
@@ -62,7 +65,10 @@ def counted(column: NDArray[np.float64], bins_of: Profile) -> Profile:
 def profiles(columns: NDArray[np.float64], contract: Contract) -> dict[str, Profile]:
     """Profile every column of an (n, columns) matrix in the contract's order."""
     features = {feature.name: feature for feature in contract.features}
-    return {name: profile(columns[:, at], features.get(name)) for at, name in enumerate(contract.columns)}
+    return {
+        name: profile(columns[:, at], features.get(name))
+        for at, name in enumerate(contract.columns)
+    }
 
 
 def bins(column: NDArray[np.float64], edges: Sequence[float]) -> NDArray[np.int64]:
@@ -98,5 +104,7 @@ def _bins(column: NDArray[np.float64], feature: Feature | None) -> tuple[list[fl
         return [], []
     values, counts = np.unique(finite, return_counts=True)
     atoms = values[counts >= ATOM * len(finite)]
-    edges = np.unique([*np.quantile(finite, QUANTILES[:-1]), *atoms, *np.nextafter([*atoms, values[-1]], np.inf)])
+    edges = np.unique(
+        [*np.quantile(finite, QUANTILES[:-1]), *atoms, *np.nextafter([*atoms, values[-1]], np.inf)]
+    )
     return [float(edge) for edge in edges], [0, len(edges)]

@@ -12,12 +12,23 @@ from pipelines.records import Metric
 from pipelines.rules.explanation.attribution import Attribution, shift
 from pipelines.rules.monitoring import performance
 from pipelines.rules.monitoring.binning import Profile
-from pipelines.rules.monitoring.feature_drift import Counts, FeatureDrift, Statistic, WindowDrift, add, compare, measure, steps
+from pipelines.rules.monitoring.feature_drift import (
+    Counts,
+    FeatureDrift,
+    Statistic,
+    WindowDrift,
+    add,
+    compare,
+    measure,
+    steps,
+)
 from pipelines.rules.monitoring.performance import Figure, ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference, score_profile
 from pipelines.rules.use_case.policy import Policy
 
-BASELINE = 0  # as a figure's model version: compared with the frozen baseline, or of all versions together
+BASELINE = (
+    0  # as a figure's model version: compared with the frozen baseline, or of all versions together
+)
 SHARE, STEP_SHARE, WEIGHTED = "drift_share", "step_drift_share", "importance_drift_share"
 DISTANCES = ("psi", "jensen_shannon", "wasserstein", "chi_square")
 SHARES = ("missing", "outside")
@@ -34,7 +45,9 @@ class Span:
     @classmethod
     def at(cls, as_of: datetime, window: timedelta, step: timedelta) -> "Span":
         """The window up to a moment. Buckets are counted from 1970 on."""
-        begun = datetime.fromtimestamp(as_of.timestamp() // step.total_seconds() * step.total_seconds(), UTC)
+        begun = datetime.fromtimestamp(
+            as_of.timestamp() // step.total_seconds() * step.total_seconds(), UTC
+        )
         return cls(begun + step - window, begun, begun + step)
 
 
@@ -74,9 +87,17 @@ def reach(policy: Policy) -> timedelta:
     return policy.drift.window * policy.drift.severe.n
 
 
-def check(check_id: str, span: Span, traffic: TrafficCounts, references: References, policy: Policy) -> list[Metric]:
+def check(
+    check_id: str, span: Span, traffic: TrafficCounts, references: References, policy: Policy
+) -> list[Metric]:
     """All figures of one check, in the order in which people read them."""
-    window = add([counts for begun, counts in sorted(traffic.buckets.items()) if span.start <= begun < span.end])
+    window = add(
+        [
+            counts
+            for begun, counts in sorted(traffic.buckets.items())
+            if span.start <= begun < span.end
+        ]
+    )
     write = _Writer(check_id, span.start, span.end)
     return [
         *_drift(write, window, references, policy),
@@ -96,7 +117,9 @@ class _Writer:
 
     def __call__(self, metric: str, *, value: float, n: int, **rest: Any) -> Metric:
         """A figure of this window; NaN is kept as NULL."""
-        nothing = [name for name, each in rest.items() if isinstance(each, float) and math.isnan(each)]
+        nothing = [
+            name for name, each in rest.items() if isinstance(each, float) and math.isnan(each)
+        ]
         kept: dict[str, Any] = rest | dict.fromkeys(nothing)
         return Metric(
             check_id=self.check_id, window_start=self.start, window_end=self.end, metric=metric, n=n,
@@ -104,7 +127,9 @@ class _Writer:
         )  # fmt: skip
 
 
-def _drift(write: _Writer, counts: Counts, references: References, policy: Policy) -> Iterator[Metric]:
+def _drift(
+    write: _Writer, counts: Counts, references: References, policy: Policy
+) -> Iterator[Metric]:
     """Both comparisons of the window's features, the one with the baseline first."""
     sides = [(BASELINE, references.baseline)]
     if references.training and references.champion:
@@ -137,38 +162,68 @@ def _statistics(
 
 
 def _share(write: _Writer, metric: str, found: WindowDrift, version: int, policy: Policy) -> Metric:
-    return write(metric, value=found.share, n=found.n, threshold=policy.drift.dataset_share, model_version=version)
+    return write(
+        metric,
+        value=found.share,
+        n=found.n,
+        threshold=policy.drift.dataset_share,
+        model_version=version,
+    )
 
 
 def _steps(
-    check_id: str, span: Span, buckets: Mapping[datetime, Counts], references: References, policy: Policy
+    check_id: str,
+    span: Span,
+    buckets: Mapping[datetime, Counts],
+    references: References,
+    policy: Policy,
 ) -> Iterator[Metric]:
     """The share of drifted features in each of the last disjoint steps, oldest first."""
     version, profiles = references.driving(policy.drift.reference)
     begun = [at for at in sorted(buckets) if at < span.whole]
-    for first, last in steps([buckets[at] for at in begun], policy.drift.rows, policy.drift.severe.n):
-        found = measure(profiles, add([buckets[at] for at in begun[first : last + 1]]), policy.drift)
+    for first, last in steps(
+        [buckets[at] for at in begun], policy.drift.rows, policy.drift.severe.n
+    ):
+        found = measure(
+            profiles, add([buckets[at] for at in begun[first : last + 1]]), policy.drift
+        )
         write = _Writer(check_id, begun[first], begun[last] + policy.drift.step)
         yield _share(write, STEP_SHARE, found, version, policy)
 
 
-def _scores(write: _Writer, scores: Mapping[int, ScoreCounts], references: References, policy: Policy) -> Iterator[Metric]:
+def _scores(
+    write: _Writer, scores: Mapping[int, ScoreCounts], references: References, policy: Policy
+) -> Iterator[Metric]:
     """Proxies and estimates of each version, and how far the champion's scores have moved from those of its training."""
     for version, counts in sorted(scores.items()):
         for name, figure in (performance.proxies(counts) | performance.estimated(counts)).items():
             yield _figure(write, name, figure, counts.n, version)
     champion = scores.get(references.champion or BASELINE)
-    if champion and references.training and champion.n >= policy.drift.rows and sum(references.training.scores):
+    if (
+        champion
+        and references.training
+        and champion.n >= policy.drift.rows
+        and sum(references.training.scores)
+    ):
         profile, now = score_profile(np.asarray(references.training.scores), champion.bins)
         found = compare("", profile, now, policy.drift)
-        yield from _statistics(write, found, DISTANCES, policy, prefix="score_", model_version=references.champion)
+        yield from _statistics(
+            write, found, DISTANCES, policy, prefix="score_", model_version=references.champion
+        )
 
 
 def _realised(
-    check_id: str, span: Span, matured: Mapping[int, ScoreCounts], references: References, policy: Policy
+    check_id: str,
+    span: Span,
+    matured: Mapping[int, ScoreCounts],
+    references: References,
+    policy: Policy,
 ) -> Iterator[Metric]:
     """What became of the predictions whose labels had their time; of the champion beside its floors."""
-    floors = {"realised_recall": policy.performance.recall, "realised_roc_auc": policy.performance.roc_auc}
+    floors = {
+        "realised_recall": policy.performance.recall,
+        "realised_roc_auc": policy.performance.roc_auc,
+    }
     until = span.whole - policy.label_maturity
     write = _Writer(check_id, until - policy.performance.window, until)
     for version, counts in sorted(matured.items()):
@@ -176,28 +231,64 @@ def _realised(
         yield write("label_coverage", value=coverage, n=counts.n, model_version=version)
         likely: dict[str, float] = {}
         if version == references.champion and counts.positives >= policy.performance.positives:
-            likely = performance.shortfall(counts, recall=policy.performance.recall, roc_auc=policy.performance.roc_auc)
+            likely = performance.shortfall(
+                counts, recall=policy.performance.recall, roc_auc=policy.performance.roc_auc
+            )
         for name, figure in performance.realised(counts).items():
             rest = {"threshold": floors[name], "p_value": likely[name]} if name in likely else {}
             yield _figure(write, name, figure, counts.labelled, version, **rest)
 
 
-def _attributions(write: _Writer, traffic: TrafficCounts, references: References, policy: Policy) -> Iterator[Metric]:
+def _attributions(
+    write: _Writer, traffic: TrafficCounts, references: References, policy: Policy
+) -> Iterator[Metric]:
     """Each feature's share of what moves the champion's scores, beside training's."""
     columns, found = traffic.attributions.get(references.champion or BASELINE, ((), None))
     all_kinds = policy.explanation.select != "flagged" or policy.explanation.sample > 0
-    if found is None or references.training is None or found.effective < policy.drift.rows or not all_kinds:
+    if (
+        found is None
+        or references.training is None
+        or found.effective < policy.drift.rows
+        or not all_kinds
+    ):
         return  # flagged predictions alone say nothing of all
-    moved = shift(found, references.training.importance, columns, trained=references.training.explained)
+    moved = shift(
+        found, references.training.importance, columns, trained=references.training.explained
+    )
     if moved is None:
         return
     of: dict[str, Any] = {"n": found.n, "model_version": references.champion}
-    for name, now, then, p_value in zip(columns, moved.shares, moved.former, moved.p_value, strict=True):
-        yield write("attribution", value=float(now), expected=float(then), p_value=float(p_value), feature=name, **of)
+    for name, now, then, p_value in zip(
+        columns, moved.shares, moved.former, moved.p_value, strict=True
+    ):
+        yield write(
+            "attribution",
+            value=float(now),
+            expected=float(then),
+            p_value=float(p_value),
+            feature=name,
+            **of,
+        )
     threshold = policy.explanation.drift
-    yield write("attribution_distance", value=moved.distance, expected=moved.expected, threshold=threshold, **of)
+    yield write(
+        "attribution_distance",
+        value=moved.distance,
+        expected=moved.expected,
+        threshold=threshold,
+        **of,
+    )
     yield write("attribution_ndcg", value=moved.ndcg, **of)
 
 
-def _figure(write: _Writer, name: str, figure: Figure, n: int, version: int, **rest: float) -> Metric:
-    return write(name, value=figure.value, low=figure.low, high=figure.high, n=n, model_version=version, **rest)
+def _figure(
+    write: _Writer, name: str, figure: Figure, n: int, version: int, **rest: float
+) -> Metric:
+    return write(
+        name,
+        value=figure.value,
+        low=figure.low,
+        high=figure.high,
+        n=n,
+        model_version=version,
+        **rest,
+    )

@@ -58,12 +58,20 @@ class WindowDrift:
     @property
     def share(self) -> float:
         """The share of compared features that drifted; NaN when nothing is known."""
-        return sum(f.drifted for f in self.compared) / len(self.compared) if self.compared else math.nan
+        return (
+            sum(f.drifted for f in self.compared) / len(self.compared)
+            if self.compared
+            else math.nan
+        )
 
     def weighted(self, importance: Mapping[str, float]) -> float:
         """The share of importance that the drifted features hold; NaN when nothing is known."""
         total = sum(importance.get(f.feature, 0.0) for f in self.compared)
-        return sum(importance.get(f.feature, 0.0) for f in self.compared if f.drifted) / total if total else math.nan
+        return (
+            sum(importance.get(f.feature, 0.0) for f in self.compared if f.drifted) / total
+            if total
+            else math.nan
+        )
 
 
 def measure(reference: Mapping[str, Profile], counts: Counts, drift: Drift) -> WindowDrift:
@@ -77,11 +85,19 @@ def measure(reference: Mapping[str, Profile], counts: Counts, drift: Drift) -> W
     if n < drift.rows:
         return WindowDrift(n, ())
     names = [name for name in reference if name in counts]
-    tests = {name: divergence.homogeneity(np.asarray(reference[name].counts), counts[name]) for name in names}
+    tests = {
+        name: divergence.homogeneity(np.asarray(reference[name].counts), counts[name])
+        for name in names
+    }
     compared = [name for name in names if name not in drift.ignore]
     corrected = divergence.benjamini_hochberg(np.array([tests[name][2] for name in compared]))
     adjusted = dict(zip(compared, corrected.tolist(), strict=True))
-    found = [_feature(name, reference[name], counts[name], *tests[name], adjusted.get(name, math.nan), drift) for name in names]
+    found = [
+        _feature(
+            name, reference[name], counts[name], *tests[name], adjusted.get(name, math.nan), drift
+        )
+        for name in names
+    ]
     return WindowDrift(n, tuple(found))
 
 
@@ -98,7 +114,9 @@ def rows(counts: Counts) -> int:
 
 def add(parts: Sequence[Counts]) -> dict[str, NDArray[np.int64]]:
     """The counts of several spans as those of one."""
-    return {name: np.sum([part[name] for part in parts], axis=0) for name in parts[0]} if parts else {}
+    return (
+        {name: np.sum([part[name] for part in parts], axis=0) for name in parts[0]} if parts else {}
+    )
 
 
 def steps(parts: Sequence[Counts], least: int, n: int) -> list[tuple[int, int]]:
@@ -127,7 +145,9 @@ def _feature(
     used = (all_bins + counts) > 0
     before, now = all_bins[used], counts[used]
     n, m = int(before.sum()), int(now.sum())
-    stability = Statistic(value=divergence.psi(before, now), expected=divergence.psi_without_drift(len(before), n, m))
+    stability = Statistic(
+        value=divergence.psi(before, now), expected=divergence.psi_without_drift(len(before), n, m)
+    )
     return FeatureDrift(
         feature=name, n=m, psi=stability, p_value=p_value, adjusted=adjusted,
         jensen_shannon=Statistic(

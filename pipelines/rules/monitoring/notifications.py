@@ -28,7 +28,9 @@ def news(alert: Alert, target: str) -> News | None:
     if alert.state == RESOLVED:
         if before == RESOLVED or (before is None and alert.severity != SEVERITIES[-1]):
             return None
-        return _told(alert, target, RESOLVED, "is over" if before else f"was {alert.severity} and is over")
+        return _told(
+            alert, target, RESOLVED, "is over" if before else f"was {alert.severity} and is over"
+        )
     if before is None:
         return _told(alert, target, alert.severity, "opened")
     if before in SEVERITIES and SEVERITIES.index(alert.severity) > SEVERITIES.index(before):
@@ -39,5 +41,9 @@ def news(alert: Alert, target: str) -> News | None:
 def _told(alert: Alert, target: str, told: str, what: str) -> News:
     subject = f"[{told}] {alert.use_case}: {alert.cause} {what}"
     return News(
-        alert.id, target, told, subject, f"{alert.message}\nAlert {alert.id}, opened {alert.opened_at:%Y-%m-%d %H:%M} UTC."
+        alert.id,
+        target,
+        told,
+        subject,
+        f"{alert.message}\nAlert {alert.id}, opened {alert.opened_at:%Y-%m-%d %H:%M} UTC.",
     )

@@ -17,7 +17,11 @@ from pipelines.rules.monitoring.binning import SCORE_BINS, score_bins
 from pipelines.rules.statistics import confidence_intervals
 from pipelines.rules.statistics.confidence_intervals import Z95
 
-ALL, NEGATIVE, POSITIVE = 0, 1, 2  # the first axis of the sums: whatever the label, and by label where it is known
+ALL, NEGATIVE, POSITIVE = (
+    0,
+    1,
+    2,
+)  # the first axis of the sums: whatever the label, and by label where it is known
 N, SCORE, SQUARE = 0, 1, 2  # the last axis
 
 
@@ -42,7 +46,9 @@ class ScoreCounts:
         np.add.at(counts.sums, (np.full(len(scores), ALL), *placed), summed)
         if labels is not None:
             known = labels >= 0
-            np.add.at(counts.sums, (labels[known] + 1, *(each[known] for each in placed)), summed[known])
+            np.add.at(
+                counts.sums, (labels[known] + 1, *(each[known] for each in placed)), summed[known]
+            )
         return counts
 
     @property
@@ -113,19 +119,25 @@ def estimated(counts: ScoreCounts) -> dict[str, Figure]:
     positives, n = found + missed, counts.n
     if not n or positives <= 0:
         return {}
-    spread = np.maximum(by_flag[:, SCORE] - by_flag[:, SQUARE], 0.0)  # variance of positives: not flagged, flagged
+    spread = np.maximum(
+        by_flag[:, SCORE] - by_flag[:, SQUARE], 0.0
+    )  # variance of positives: not flagged, flagged
     recall, f1 = found / positives, 2 * found / (flagged + positives)
     weights = {"recall": (1 - recall, recall, positives), "f1": (2 - f1, f1, flagged + positives)}
     figures = {
         name: _bounded(value, math.sqrt(by_found**2 * spread[1] + by_missed**2 * spread[0]) / of)
-        for (name, (by_found, by_missed, of)), value in zip(weights.items(), (recall, f1), strict=True)
+        for (name, (by_found, by_missed, of)), value in zip(
+            weights.items(), (recall, f1), strict=True
+        )
     }
     if flagged:
         figures["precision"] = _bounded(found / flagged, math.sqrt(spread[1]) / flagged)
     per_bin = counts.sums[ALL].sum(axis=0)
     auc = _roc_auc(per_bin[:, SCORE], per_bin[:, N] - per_bin[:, SCORE])
     if positives >= 1 and n - positives >= 1:
-        figures["roc_auc"] = Figure(auc, *confidence_intervals.roc_auc(auc, round(positives), round(n - positives)))
+        figures["roc_auc"] = Figure(
+            auc, *confidence_intervals.roc_auc(auc, round(positives), round(n - positives))
+        )
     return {f"estimated_{name}": figure for name, figure in sorted(figures.items())}
 
 
@@ -151,7 +163,9 @@ def realised(counts: ScoreCounts, z: float = Z95) -> dict[str, Figure]:
     if positives and negatives:
         per_bin = labelled[..., N].sum(axis=1)
         auc = _roc_auc(per_bin[1], per_bin[0])
-        figures["roc_auc"] = Figure(auc, *confidence_intervals.roc_auc(auc, int(positives), int(negatives), z))
+        figures["roc_auc"] = Figure(
+            auc, *confidence_intervals.roc_auc(auc, int(positives), int(negatives), z)
+        )
     return {f"realised_{name}": figure for name, figure in sorted(figures.items())}
 
 

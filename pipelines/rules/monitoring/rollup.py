@@ -39,13 +39,17 @@ class Rollup:
     time: int
     rows: int = 0
     ahead: int = 0  # answered later than that: somebody's clock is wrong
-    foreign: int = 0  # answered under another contract: their scores count, their features are other columns
+    foreign: int = (
+        0  # answered under another contract: their scores count, their features are other columns
+    )
     _features: dict[Cell, list[NDArray[np.int64]]] = field(default_factory=dict)
     _scores: dict[Cell, NDArray[np.float64]] = field(default_factory=dict)
 
     def add(self, answers: PredictionBatch) -> None:
         """Count some more."""
-        keys, at = np.unique(answers.scored_at // self.step * VERSIONS + answers.version, return_inverse=True)
+        keys, at = np.unique(
+            answers.scored_at // self.step * VERSIONS + answers.version, return_inverse=True
+        )
         cells = [divmod(key, VERSIONS) for key in keys.tolist()]
         self.rows += len(at)
         self.foreign += int((~answers.known).sum())
@@ -69,24 +73,33 @@ class Rollup:
         for (bucket, version), counted in self._features.items():
             for name, counts in zip(self.profiles, counted, strict=True):
                 there = np.flatnonzero(counts)
-                _extend(columns, len(there), buckets=bucket * self.step, versions=version, features=name)
+                _extend(
+                    columns, len(there), buckets=bucket * self.step, versions=version, features=name
+                )
                 columns["bins"] += (there - 1).tolist()
                 columns["counts"] += counts[there].tolist()
         return columns
 
     def scores(self) -> Columns:
         """Columns buckets, versions, flags, bins, counts, and the sums of scores and of their squares."""
-        columns: Columns = {name: [] for name in ("buckets", "versions", "flags", "bins", "counts", "scores", "squares")}
+        columns: Columns = {
+            name: []
+            for name in ("buckets", "versions", "flags", "bins", "counts", "scores", "squares")
+        }
         for (bucket, version), sums in self._scores.items():
             flags, there = np.nonzero(sums[0])
             _extend(columns, len(there), buckets=bucket * self.step, versions=version)
             columns["flags"] += flags.tolist()
             columns["bins"] += there.tolist()
-            for name, values in zip(("counts", "scores", "squares"), sums[:, flags, there], strict=True):
+            for name, values in zip(
+                ("counts", "scores", "squares"), sums[:, flags, there], strict=True
+            ):
                 columns[name] += (values.astype(int) if name == "counts" else values).tolist()
         return columns
 
-    def _add_features(self, cells: list[Cell], at: NDArray[np.int64], features: NDArray[np.float64]) -> None:
+    def _add_features(
+        self, cells: list[Cell], at: NDArray[np.int64], features: NDArray[np.float64]
+    ) -> None:
         columns = np.ascontiguousarray(features.T)  # each is passed over many times
         for column, profile in enumerate(self.profiles.values()):
             width = len(profile.edges) + 2
@@ -96,7 +109,9 @@ class Rollup:
                 kept = self._features.setdefault(cell, [np.zeros(0, np.int64)] * len(self.profiles))
                 kept[column] = kept[column] + count if len(kept[column]) else count
 
-    def _add_scores(self, cells: list[Cell], at: NDArray[np.int64], answers: PredictionBatch) -> None:
+    def _add_scores(
+        self, cells: list[Cell], at: NDArray[np.int64], answers: PredictionBatch
+    ) -> None:
         shape = (len(cells), 2, SCORE_BINS)
         placed = (at * 2 + answers.flag) * SCORE_BINS + score_bins(answers.score)
         sums = [

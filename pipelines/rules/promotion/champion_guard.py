@@ -28,11 +28,22 @@ def on_probation(entries: list[LedgerEntry]) -> LedgerEntry | None:
     return done if done and done.action == "PROMOTE" else None
 
 
-def broken_promises(gates: list[dict[str, Any]], live: LivePerformance, policy: Policy) -> list[str]:
+def broken_promises(
+    gates: list[dict[str, Any]], live: LivePerformance, policy: Policy
+) -> list[str]:
     """Compare with the gates of the decision; a promise is broken when its bound and that of live figures lie apart."""
     promised = {gate["name"]: gate for gate in gates}
     recall, roc_auc = promised["recall"], promised["roc_auc"]
-    return [*filter(None, (_flagged(recall, live, policy), _recall(recall, live, policy), _roc_auc(roc_auc, live, policy)))]
+    return [
+        *filter(
+            None,
+            (
+                _flagged(recall, live, policy),
+                _recall(recall, live, policy),
+                _roc_auc(roc_auc, live, policy),
+            ),
+        )
+    ]
 
 
 def _flagged(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:
@@ -40,10 +51,15 @@ def _flagged(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> 
     rows, flagged = promise["counts"].get("rows"), promise["counts"].get("flagged")
     if not rows or flagged is None or live.predictions < policy.guard.predictions:
         return None
-    share, most = live.flagged / live.predictions, policy.guard.flagged * confidence_intervals.wilson(flagged, rows, Z999)[1]
+    share, most = (
+        live.flagged / live.predictions,
+        policy.guard.flagged * confidence_intervals.wilson(flagged, rows, Z999)[1],
+    )
     if confidence_intervals.wilson(live.flagged, live.predictions, Z999)[0] <= most:
         return None
-    return f"flags {share:.1%} of {live.predictions:,} predictions, {flagged / rows:.1%} were promised"
+    return (
+        f"flags {share:.1%} of {live.predictions:,} predictions, {flagged / rows:.1%} were promised"
+    )
 
 
 def _recall(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:

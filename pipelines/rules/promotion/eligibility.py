@@ -20,10 +20,14 @@ def rollback_id(use_case: str, run_id: str) -> UUID:
     return uuid5(NAMESPACE, f"{use_case}/rollback/{run_id}")
 
 
-def why_refused(decision: Decision, *, champion: Served | None, newest_approved: int | None, evidence_hash: str) -> str | None:
+def why_refused(
+    decision: Decision, *, champion: Served | None, newest_approved: int | None, evidence_hash: str
+) -> str | None:
     """Say why a decision may not be carried out (any more), or None."""
     now = champion.version if champion else None
-    if decision.verdict == "SUPERSEDED" or (newest_approved is not None and newest_approved != decision.id):
+    if decision.verdict == "SUPERSEDED" or (
+        newest_approved is not None and newest_approved != decision.id
+    ):
         return f"superseded: decision {newest_approved} approved a newer candidate"
     if decision.verdict != "APPROVED":
         return f"the verdict is {decision.verdict or 'not there yet'}, not APPROVED"
@@ -43,7 +47,9 @@ def last_good(entries: list[LedgerEntry]) -> int | None:
     """The version that was Production last before the one that is, newest entry first; bad ones are left out."""
     now, bad = champion(entries), _bad(entries)
     was = (entry.to_version for entry in entries if entry.state == "DONE")
-    return next((version for version in was if now and version != now.version and version not in bad), None)
+    return next(
+        (version for version in was if now and version != now.version and version not in bad), None
+    )
 
 
 def why_not_back(entries: list[LedgerEntry], version: int | None) -> str | None:
@@ -64,7 +70,10 @@ def why_not_back(entries: list[LedgerEntry], version: int | None) -> str | None:
 
 def _bad(entries: list[LedgerEntry]) -> set[int]:
     """Versions that a rollback left, or that replicas could not serve; whoever came back later was forgiven."""
-    bad, settled = set[int](), [entry for entry in reversed(entries) if entry.state in ("DONE", "ROLLED_BACK")]
+    bad, settled = (
+        set[int](),
+        [entry for entry in reversed(entries) if entry.state in ("DONE", "ROLLED_BACK")],
+    )
     for entry in settled:
         if entry.state == "ROLLED_BACK":
             bad.add(entry.to_version)
@@ -83,4 +92,8 @@ def needs_review(decision: Decision, review: Review) -> bool:
     """
     unknown = unknown_names(decision.params, RETRAINING)
     asked = bool(decision.params.get("require_review") or unknown)
-    return asked or review.when == "always" or (review.when == "on_drift" and decision.trigger == "DRIFT")
+    return (
+        asked
+        or review.when == "always"
+        or (review.when == "on_drift" and decision.trigger == "DRIFT")
+    )

@@ -18,7 +18,11 @@ def may_serve(newest: LedgerEntry | None) -> Served | None:
     if newest is None or newest.state == "REFUSED":
         return None
     if newest.state == "ROLLED_BACK":
-        return Served(newest.from_version, newest.from_digest) if newest.from_version and newest.from_digest else None
+        return (
+            Served(newest.from_version, newest.from_digest)
+            if newest.from_version and newest.from_digest
+            else None
+        )
     return Served(newest.to_version, newest.to_digest)
 
 

@@ -26,7 +26,9 @@ class ServingTrial(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
 
 
-def why_unfit(trial: ServingTrial, expected: NDArray[np.float64] | None, limits: FinalValidation) -> Iterator[str]:
+def why_unfit(
+    trial: ServingTrial, expected: NDArray[np.float64] | None, limits: FinalValidation
+) -> Iterator[str]:
     """Say why not: it misses the training library's `expected` scores (n,), or is slow or large beyond the limits.
 
     Scores are not compared where `expected` is None.
@@ -53,6 +55,8 @@ def requests(features: NDArray[np.float64], contract: Contract) -> list[dict[str
 def typed(feature: Feature, values: NDArray[np.float64]) -> list[object]:
     """A feature's numbers (n,) as JSON has them: true and false, whole numbers, a category's name, null where missing."""
     if feature.type == "category":
-        return [None if value != value else feature.values[int(value)] for value in values.tolist()]  # NaN is not itself
+        return [
+            None if value != value else feature.values[int(value)] for value in values.tolist()
+        ]  # NaN is not itself
     kind = {"bool": bool, "int": int}.get(feature.type, float)
     return [None if value != value else kind(value) for value in values.tolist()]

@@ -25,6 +25,8 @@ def wilson(found: float, n: int, z: float = Z95) -> tuple[float, float]:
 def roc_auc(auc: float, positives: int, negatives: int, z: float = Z95) -> tuple[float, float]:
     """Bound a ROC-AUC, at 95 % unless told (Hanley and McNeil, Radiology 143, 1982)."""
     q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
+    variance = (
+        auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
+    )
     half = z * math.sqrt(max(variance, 0) / (positives * negatives))
     return max(0.0, auc - half), min(1.0, auc + half)

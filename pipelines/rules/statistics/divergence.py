@@ -53,7 +53,9 @@ def wasserstein(before: Counts, now: Counts, means: NDArray[np.float64]) -> floa
 def wasserstein_without_drift(before: Counts, means: NDArray[np.float64], n: int, m: int) -> float:
     """F − G is then normal with variance F(1 − F)(1/n + 1/m), whose mean absolute value is √(2/π) of its deviation."""
     below = np.clip(np.cumsum(_shares(before))[:-1], 0, 1)
-    return float((np.sqrt(2 / math.pi * below * (1 - below) * (1 / n + 1 / m)) * np.diff(means)).sum())
+    return float(
+        (np.sqrt(2 / math.pi * below * (1 - below) * (1 / n + 1 / m)) * np.diff(means)).sum()
+    )
 
 
 def homogeneity(before: Counts, now: Counts) -> tuple[float, int, float]:
@@ -72,7 +74,11 @@ def homogeneity(before: Counts, now: Counts) -> tuple[float, int, float]:
         looks.append(float(betainc(here, all_ - here + 1, now.sum() / (now.sum() + before.sum()))))
     if not looks:
         return statistic, degrees, 1.0
-    return statistic, degrees, -math.expm1(len(looks) * math.log1p(-min(*looks, 1.0))) if min(looks) < 1 else 1.0
+    return (
+        statistic,
+        degrees,
+        -math.expm1(len(looks) * math.log1p(-min(*looks, 1.0))) if min(looks) < 1 else 1.0,
+    )
 
 
 def benjamini_hochberg(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, log_loss, recall_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    recall_score,
+    roc_auc_score,
+)
 
 from pipelines.rules.model.bundle import Calibration
 from pipelines.rules.training.estimators import KINDS, Kind, Params, Rows, fit, margin
@@ -51,22 +58,30 @@ def choose(candidates: list[Candidate]) -> Candidate:
     return max(candidates, key=lambda candidate: candidate.metrics["average_precision"])
 
 
-def fit_all(rows: Rows, tune: int, training: Training, over: Callable[[], bool] = lambda: False) -> list[Candidate]:
+def fit_all(
+    rows: Rows, tune: int, training: Training, over: Callable[[], bool] = lambda: False
+) -> list[Candidate]:
     """Search and fit every kind on all `rows`; calibrate, set the threshold and judge on those from `tune` on, the newest.
 
     These are scored by models that saw all older rows and the other half of the newest: when the world has just changed, the
     newest rows alone show it, and whoever is judged on some of them must have been able to learn from others. `over` says
     that the time for the search is over.
     """
-    return [_candidate(kind, rows, tune, training, search(kind, rows, training, over)) for kind in KINDS]
+    return [
+        _candidate(kind, rows, tune, training, search(kind, rows, training, over)) for kind in KINDS
+    ]
 
 
-def _candidate(kind: Kind, rows: Rows, tune: int, training: Training, trials: list[SearchTrial]) -> Candidate:
+def _candidate(
+    kind: Kind, rows: Rows, tune: int, training: Training, trials: list[SearchTrial]
+) -> Candidate:
     params = best(trials).params
     margins = np.empty(len(rows))
     for half in (0, 1):
         seen, judged = _halves(len(rows), tune, half)
-        margins[judged] = margin(kind, fit(kind, rows.take(seen), params, training), rows.features[judged])
+        margins[judged] = margin(
+            kind, fit(kind, rows.take(seen), params, training), rows.features[judged]
+        )
     labels = rows.labels[tune:]
     calibration = calibrate(margins[tune:], labels)
     scores = calibration.score(margins[tune:])
@@ -83,7 +98,9 @@ def _halves(n: int, tune: int, half: int) -> tuple[NDArray[np.bool_], NDArray[np
     return ~judged, judged
 
 
-def _metrics(labels: NDArray[np.int8], scores: NDArray[np.float64], threshold: float) -> dict[str, float]:
+def _metrics(
+    labels: NDArray[np.int8], scores: NDArray[np.float64], threshold: float
+) -> dict[str, float]:
     flags = scores >= threshold
     return {
         "average_precision": float(average_precision_score(labels, scores)),

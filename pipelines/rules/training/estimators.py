@@ -35,18 +35,27 @@ class Rows:
         return Rows(self.features[rows], self.labels[rows])
 
 
-def fit(kind: Kind, rows: Rows, params: Params, training: Training, *, watch: Rows | None = None) -> Any:
+def fit(
+    kind: Kind, rows: Rows, params: Params, training: Training, *, watch: Rows | None = None
+) -> Any:
     """Fit one model; XGBoost, given rows to watch, stops where their log loss stops falling."""
     if training.imbalance == "smote":
         rows = _with_synthetic_positives(rows, training.seed)
     if kind == "logistic":
         regression = LogisticRegression(**params, max_iter=2000, random_state=training.seed)
-        return make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), regression).fit(rows.features, rows.labels)
+        return make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), regression).fit(
+            rows.features, rows.labels
+        )
     model = xgboost.XGBClassifier(
         **params, tree_method="hist", eval_metric="logloss", random_state=training.seed, n_jobs=os.cpu_count() or 1,
         early_stopping_rounds=EARLY_STOPPING_ROUNDS if watch else None,
     )  # fmt: skip
-    return model.fit(rows.features, rows.labels, eval_set=[(watch.features, watch.labels)] if watch else None, verbose=False)
+    return model.fit(
+        rows.features,
+        rows.labels,
+        eval_set=[(watch.features, watch.labels)] if watch else None,
+        verbose=False,
+    )
 
 
 def margin(kind: str, model: Any, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -69,5 +78,7 @@ def _with_synthetic_positives(rows: Rows, seed: int) -> Rows:
     neighbours = min(5, int(rows.labels.sum()) - 1)
     if neighbours < 1:
         return rows
-    features, labels = SMOTE(random_state=seed, k_neighbors=neighbours).fit_resample(filled, rows.labels)
+    features, labels = SMOTE(random_state=seed, k_neighbors=neighbours).fit_resample(
+        filled, rows.labels
+    )
     return Rows(features.astype(np.float32), labels.astype(np.int8))

@@ -37,10 +37,14 @@ class SearchTrial:
 
 def best(trials: list[SearchTrial]) -> SearchTrial:
     """The best of those that saw every fold; the first of equals."""
-    return max((trial for trial in trials if not trial.pruned), key=lambda trial: trial.average_precision)
+    return max(
+        (trial for trial in trials if not trial.pruned), key=lambda trial: trial.average_precision
+    )
 
 
-def search(kind: Kind, rows: Rows, training: Training, over: Callable[[], bool]) -> list[SearchTrial]:
+def search(
+    kind: Kind, rows: Rows, training: Training, over: Callable[[], bool]
+) -> list[SearchTrial]:
     """Try parameters on (a thinned sample of) `rows`; once `over` says so no further ones are tried.
 
     The same rows and seed give the same trials, unless `over` cut them short.
@@ -75,7 +79,13 @@ def _grid(folds: Folds, training: Training) -> Iterator[SearchTrial]:
         found = []
         for seen, judged in folds:
             model = fit("logistic", seen, params, training)
-            found.append(float(average_precision_score(judged.labels, margin("logistic", model, judged.features))))
+            found.append(
+                float(
+                    average_precision_score(
+                        judged.labels, margin("logistic", model, judged.features)
+                    )
+                )
+            )
         yield SearchTrial(params=params, folds=tuple(found))
 
 
@@ -91,9 +101,17 @@ def _guided(folds: Folds, training: Training) -> Iterator[SearchTrial]:
         asked = study.ask()
         params, found, trees = _propose(asked, folds[-1][0], training), [], []
         for number, (seen, judged) in enumerate(folds):
-            model = fit("xgboost", seen, {**params, "n_estimators": training.trees}, training, watch=judged)
+            model = fit(
+                "xgboost", seen, {**params, "n_estimators": training.trees}, training, watch=judged
+            )
             trees.append(int(model.best_iteration) + 1)
-            found.append(float(average_precision_score(judged.labels, margin("xgboost", model, judged.features))))
+            found.append(
+                float(
+                    average_precision_score(
+                        judged.labels, margin("xgboost", model, judged.features)
+                    )
+                )
+            )
             asked.report(float(np.mean(found)), number)
             if number + 1 < len(folds) and asked.should_prune():
                 study.tell(asked, state=optuna.trial.TrialState.PRUNED)
@@ -101,7 +119,11 @@ def _guided(folds: Folds, training: Training) -> Iterator[SearchTrial]:
         pruned = len(found) < len(folds)
         if not pruned:
             study.tell(asked, float(np.mean(found)))
-        yield SearchTrial(params={**params, "n_estimators": int(np.median(trees))}, folds=tuple(found), pruned=pruned)
+        yield SearchTrial(
+            params={**params, "n_estimators": int(np.median(trees))},
+            folds=tuple(found),
+            pruned=pruned,
+        )
 
 
 def _propose(asked: optuna.Trial, rows: Rows, training: Training) -> Params:
@@ -121,7 +143,11 @@ def _propose(asked: optuna.Trial, rows: Rows, training: Training) -> Params:
 
 def _thinned(rows: Rows, wanted: int) -> Rows:
     """Evenly over time."""
-    return rows if len(rows) <= wanted else rows.take(np.linspace(0, len(rows) - 1, wanted).astype(int))
+    return (
+        rows
+        if len(rows) <= wanted
+        else rows.take(np.linspace(0, len(rows) - 1, wanted).astype(int))
+    )
 
 
 def _has_both(labels: np.ndarray) -> bool:

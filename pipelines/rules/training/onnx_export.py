@@ -40,7 +40,9 @@ def to_onnx(candidate: Candidate, columns: int) -> bytes:
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None])],
         weights,
     )
-    model = helper.make_model(graph, opset_imports=OPSETS, ir_version=IR_VERSION, producer_name="sixgate")
+    model = helper.make_model(
+        graph, opset_imports=OPSETS, ir_version=IR_VERSION, producer_name="sixgate"
+    )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -48,10 +50,14 @@ def to_onnx(candidate: Candidate, columns: int) -> bytes:
 def _trees(candidate: Candidate, columns: int) -> tuple[list[Any], list[Any]]:
     """The booster's trees as one ensemble that sums to the margin."""
     converted = onnxmltools.convert_xgboost(
-        candidate.model, initial_types=[("features", FloatTensorType([None, columns]))], target_opset=OPSET
+        candidate.model,
+        initial_types=[("features", FloatTensorType([None, columns]))],
+        target_opset=OPSET,
     )
     (source,) = [node for node in converted.graph.node if node.op_type == "TreeEnsembleClassifier"]
-    found = {attribute.name: helper.get_attribute_value(attribute) for attribute in source.attribute}
+    found = {
+        attribute.name: helper.get_attribute_value(attribute) for attribute in source.attribute
+    }
     attributes = {name: value for name, value in found.items() if name.startswith("nodes_")}
     for name in ("treeids", "nodeids", "weights"):
         attributes[f"target_{name}"] = found[f"class_{name}"]

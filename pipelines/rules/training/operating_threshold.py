@@ -7,7 +7,9 @@ from sklearn.metrics import precision_recall_curve
 from pipelines.rules.use_case.policy import Threshold
 
 
-def operating_threshold(labels: NDArray[np.int8], scores: NDArray[np.float64], policy: Threshold) -> float:
+def operating_threshold(
+    labels: NDArray[np.int8], scores: NDArray[np.float64], policy: Threshold
+) -> float:
     """Choose by policy: the best F1 on these rows (n,), or the least expected cost.
 
     With calibrated scores the least cost needs no rows: flag where p · miss ≥ (1 - p) · false_alarm (Elkan, The Foundations of

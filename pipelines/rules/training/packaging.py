@@ -16,7 +16,9 @@ from pipelines.rules.use_case.contract import Contract
 KNOWN_ROWS = 32
 
 
-def pack(candidate: Candidate, contract: Contract, features: NDArray[np.float64]) -> dict[str, bytes]:
+def pack(
+    candidate: Candidate, contract: Contract, features: NDArray[np.float64]
+) -> dict[str, bytes]:
     """Everything a model version holds, by file name; some of the rows (n, columns) become its known answers."""
     known = features[np.linspace(0, len(features) - 1, KNOWN_ROWS).astype(int)]
     name, explainer = explainer_file(candidate)
@@ -28,7 +30,9 @@ def pack(candidate: Candidate, contract: Contract, features: NDArray[np.float64]
     return {
         "model.onnx": to_onnx(candidate, len(contract.columns)),
         "bundle.json": msgspec.json.encode(bundle),
-        "known_answers.json": msgspec.json.encode(KnownAnswers.of(known, candidate.score(narrow(known)))),
+        "known_answers.json": msgspec.json.encode(
+            KnownAnswers.of(known, candidate.score(narrow(known)))
+        ),
         name: explainer,
     }
 

@@ -50,7 +50,11 @@ def _too_soon(conditions: Conditions, policy: Policy) -> str | None:
 
 def _too_many(conditions: Conditions, policy: Policy) -> str | None:
     trained, most = conditions.trained_this_week, policy.retraining.per_week
-    return f"budget: {trained} runs trained within the last 7 days, {most} may" if trained >= most else None
+    return (
+        f"budget: {trained} runs trained within the last 7 days, {most} may"
+        if trained >= most
+        else None
+    )
 
 
 def _waits(conditions: Conditions, policy: Policy) -> str | None:

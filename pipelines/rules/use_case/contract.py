@@ -78,7 +78,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     def formula(self, derived: Derived) -> Formula:
         """A derived feature's expression, checked."""
-        return read_formula(derived.expression, [feature.name for feature in self.features if feature.type != "category"])
+        return read_formula(
+            derived.expression,
+            [feature.name for feature in self.features if feature.type != "category"],
+        )
 
     @property
     def hash(self) -> str:
@@ -107,7 +110,9 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
         "sources",
     }
     for key in top.keys() - known:
-        raise _fault(file, key, top[key], f"is not a key of a contract; known are {', '.join(sorted(known))}")
+        raise _fault(
+            file, key, top[key], f"is not a key of a contract; known are {', '.join(sorted(known))}"
+        )
     label = _convert(top.get("label"), LabelColumn, file, "label")
     features = tuple(
         msgspec.structs.replace(_feature(value, file, f"features.{name}"), name=name)
@@ -127,7 +132,9 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
         label=label,
         features=features,
         derived=derived,
-        sources={str(k): str(v) for k, v in _mapping(top.get("sources") or {}, file, "sources").items()},
+        sources={
+            str(k): str(v) for k, v in _mapping(top.get("sources") or {}, file, "sources").items()
+        },
     )
     _check_names(contract, file)
     for feature in derived:
@@ -138,30 +145,71 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
 def _feature(value: Any, file: str, key: str) -> Feature:
     given = _mapping(value, file, key)
     if given.get("type") not in TYPES:
-        raise _fault(file, f"{key}.type", given.get("type"), f"is not a type; use one of {', '.join(TYPES)}")
+        raise _fault(
+            file, f"{key}.type", given.get("type"), f"is not a type; use one of {', '.join(TYPES)}"
+        )
     feature = _convert(given, Feature, file, key)
     if feature.range and not all(map(math.isfinite, feature.range)):
-        raise _fault(file, f"{key}.range", list(feature.range), "is not finite; write two numbers, or leave the range out")
+        raise _fault(
+            file,
+            f"{key}.range",
+            list(feature.range),
+            "is not finite; write two numbers, or leave the range out",
+        )
     if feature.range and feature.range[0] >= feature.range[1]:
-        raise _fault(file, f"{key}.range", list(feature.range), "is upside down; write [lowest, highest]")
-    if feature.type == "category" and (not feature.values or len(set(feature.values)) < len(feature.values)):
-        raise _fault(file, f"{key}.values", list(feature.values), "must list each category once; add `values: [a, b]`")
+        raise _fault(
+            file, f"{key}.range", list(feature.range), "is upside down; write [lowest, highest]"
+        )
+    if feature.type == "category" and (
+        not feature.values or len(set(feature.values)) < len(feature.values)
+    ):
+        raise _fault(
+            file,
+            f"{key}.values",
+            list(feature.values),
+            "must list each category once; add `values: [a, b]`",
+        )
     if feature.type != "category" and feature.values:
-        raise _fault(file, f"{key}.values", list(feature.values), "is only for categories; remove it or use `type: category`")
+        raise _fault(
+            file,
+            f"{key}.values",
+            list(feature.values),
+            "is only for categories; remove it or use `type: category`",
+        )
     if feature.type in ("bool", "category") and feature.range:
-        raise _fault(file, f"{key}.range", list(feature.range), f"makes no sense for a {feature.type}; remove it")
+        raise _fault(
+            file,
+            f"{key}.range",
+            list(feature.range),
+            f"makes no sense for a {feature.type}; remove it",
+        )
     return feature
 
 
 def _check_names(contract: Contract, file: str) -> None:
     if not contract.features:
         raise _fault(file, "features", {}, "is empty; a model needs at least one feature")
-    reserved = {contract.label.name, contract.entity_key, contract.event_time, contract.transaction_id}
+    reserved = {
+        contract.label.name,
+        contract.entity_key,
+        contract.event_time,
+        contract.transaction_id,
+    }
     for name in contract.columns:
         if name == contract.label.name:
-            raise _fault(file, f"features.{name}", name, "is the label; a model must not see it, remove it from the features")
+            raise _fault(
+                file,
+                f"features.{name}",
+                name,
+                "is the label; a model must not see it, remove it from the features",
+            )
         if name in reserved:
-            raise _fault(file, f"features.{name}", name, "is the entity key, the event time or the id; rename the feature")
+            raise _fault(
+                file,
+                f"features.{name}",
+                name,
+                "is the entity key, the event time or the id; rename the feature",
+            )
         if not (name.isascii() and name.isidentifier()) or iskeyword(name):
             raise _fault(
                 file,
@@ -170,7 +218,12 @@ def _check_names(contract: Contract, file: str) -> None:
                 "is not a plain name; use letters, digits and underscores, and no word of Python",
             )
         if contract.columns.count(name) > 1:
-            raise _fault(file, f"derived.{name}", name, "is already a raw feature; give the derived one another name")
+            raise _fault(
+                file,
+                f"derived.{name}",
+                name,
+                "is already a raw feature; give the derived one another name",
+            )
     targets = set(contract.raw) | reserved
     for source, target in contract.sources.items():
         if target not in targets:
@@ -186,7 +239,9 @@ def _check_expression(derived: Derived, contract: Contract, file: str) -> None:
     try:
         contract.formula(derived)
     except BadExpression as error:
-        raise _fault(file, f"derived.{derived.name}.expression", error.part, error.remedy) from error
+        raise _fault(
+            file, f"derived.{derived.name}.expression", error.part, error.remedy
+        ) from error
 
 
 def _mapping(value: Any, file: str, key: str) -> Mapping[str, Any]:
@@ -194,7 +249,9 @@ def _mapping(value: Any, file: str, key: str) -> Mapping[str, Any]:
         raise _fault(file, key, value, "must be a mapping of names to settings")
     for name in value:
         if not isinstance(name, str):
-            raise _fault(file, key, name, "is not a name; put it in quotes, or start it with a letter")
+            raise _fault(
+                file, key, name, "is not a name; put it in quotes, or start it with a letter"
+            )
     return value
 
 
@@ -211,8 +268,14 @@ def _convert(value: Any, kind: type[T], file: str, key: str) -> T:
     except msgspec.ValidationError as error:
         wrong = misfit(error)
         where = ".".join([key, *map(str, wrong.path)])
-        known = ", ".join(name for name in kind.__struct_fields__ if name != "name" or kind is LabelColumn)
-        remedy = {"missing": "is missing; add it", "unknown": f"is no setting; known are {known}", "rule": wrong.rule}
+        known = ", ".join(
+            name for name in kind.__struct_fields__ if name != "name" or kind is LabelColumn
+        )
+        remedy = {
+            "missing": "is missing; add it",
+            "unknown": f"is no setting; known are {known}",
+            "rule": wrong.rule,
+        }
         raise _fault(file, where, wrong.value(value), remedy[wrong.fault]) from error
 
 

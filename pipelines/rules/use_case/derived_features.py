@@ -16,7 +16,9 @@ class Deriver:
     def __init__(self, contract: Contract) -> None:
         position = {name: index for index, name in enumerate(contract.raw)}
         self._raw, self._width = len(contract.raw), len(contract.columns)
-        self._steps = [_compiled(contract.formula(derived), position) for derived in contract.derived]
+        self._steps = [
+            _compiled(contract.formula(derived), position) for derived in contract.derived
+        ]
 
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Append the derived columns: (n, raw) → (n, raw + derived); a result that is not finite is missing (NaN)."""
@@ -35,5 +37,7 @@ class Deriver:
 
 
 def _compiled(formula: Formula, position: dict[str, int]) -> tuple["numexpr.NumExpr", list[int]]:
-    compiled = numexpr.NumExpr(formula.text, signature=[(name, np.float64) for name in formula.inputs])
+    compiled = numexpr.NumExpr(
+        formula.text, signature=[(name, np.float64) for name in formula.inputs]
+    )
     return compiled, [position[name] for name in formula.inputs]

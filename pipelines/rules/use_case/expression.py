@@ -11,7 +11,17 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
-FUNCTIONS = {"where": 3, "log": 1, "log1p": 1, "exp": 1, "expm1": 1, "sqrt": 1, "abs": 1, "floor": 1, "ceil": 1}
+FUNCTIONS = {
+    "where": 3,
+    "log": 1,
+    "log1p": 1,
+    "exp": 1,
+    "expm1": 1,
+    "sqrt": 1,
+    "abs": 1,
+    "floor": 1,
+    "ceil": 1,
+}
 ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Mod: operator.mod,
     ast.Pow: math.pow,
@@ -45,7 +55,9 @@ def read_condition(expression: str, features: Collection[str]) -> Formula:
     """The same of an expression that has to be true or false."""
     formula, kind = _read(expression, features)
     if kind != "truth":
-        raise BadExpression(expression, "is a number where true or false is needed; compare it with something")
+        raise BadExpression(
+            expression, "is a number where true or false is needed; compare it with something"
+        )
     return formula
 
 
@@ -55,7 +67,9 @@ def _read(expression: str, features: Collection[str]) -> tuple[Formula, Kind]:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise BadExpression(expression, f"can't be read ({error}); write it as a formula") from error
+        raise BadExpression(
+            expression, f"can't be read ({error}); write it as a formula"
+        ) from error
     reading = _Reading(frozenset(features), expression)
     try:
         kind = reading.kind(tree.body)
@@ -63,7 +77,9 @@ def _read(expression: str, features: Collection[str]) -> tuple[Formula, Kind]:
     except RecursionError as error:
         raise BadExpression(f"{expression[:40]}…", "is nested too deep; split it") from error
     if not reading.inputs:
-        raise BadExpression(expression, f"names no feature; known are {', '.join(sorted(features))}")
+        raise BadExpression(
+            expression, f"names no feature; known are {', '.join(sorted(features))}"
+        )
     return Formula(text, tuple(sorted(reading.inputs))), kind
 
 
@@ -96,19 +112,32 @@ class _Reading:
                              comparators=[right]):  # fmt: skip
                 self._number(left), self._number(right)
                 if _value(left) is not None and _value(right) is not None:
-                    raise BadExpression(ast.unparse(node), "compares constants, which is always the same; compare a feature")
+                    raise BadExpression(
+                        ast.unparse(node),
+                        "compares constants, which is always the same; compare a feature",
+                    )
                 return "truth"
             case ast.Compare() if len(node.ops) > 1:
-                raise BadExpression(ast.unparse(node), "compares more than two; write (a < b) & (b < c)")
+                raise BadExpression(
+                    ast.unparse(node), "compares more than two; write (a < b) & (b < c)"
+                )
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(name, arguments, node)
-        raise BadExpression(self.expression, f"uses {type(node).__name__}; only arithmetic, comparison, & | ~ and functions")
+        raise BadExpression(
+            self.expression,
+            f"uses {type(node).__name__}; only arithmetic, comparison, & | ~ and functions",
+        )
 
     def _call(self, name: str, arguments: list[ast.expr], node: ast.Call) -> Kind:
         if name not in FUNCTIONS:
-            raise BadExpression(name, f"is not a function here; known are {', '.join(sorted(FUNCTIONS))}")
+            raise BadExpression(
+                name, f"is not a function here; known are {', '.join(sorted(FUNCTIONS))}"
+            )
         if len(arguments) != FUNCTIONS[name]:
-            raise BadExpression(ast.unparse(node), f"gives {name} {len(arguments)} arguments; it takes {FUNCTIONS[name]}")
+            raise BadExpression(
+                ast.unparse(node),
+                f"gives {name} {len(arguments)} arguments; it takes {FUNCTIONS[name]}",
+            )
         if name == "where":
             self._truth(arguments[0])
         for argument in arguments[name == "where" :]:
@@ -119,35 +148,51 @@ class _Reading:
 
     def _number(self, node: ast.expr) -> Kind:
         if self.kind(node) != "number":
-            raise BadExpression(ast.unparse(node), "is true or false; make it a number with where(…, 1, 0)")
+            raise BadExpression(
+                ast.unparse(node), "is true or false; make it a number with where(…, 1, 0)"
+            )
         return "number"
 
     def _truth(self, node: ast.expr) -> Kind:
         if self.kind(node) != "truth":
-            raise BadExpression(ast.unparse(node), "is a number where true or false is needed; compare it with something")
+            raise BadExpression(
+                ast.unparse(node),
+                "is a number where true or false is needed; compare it with something",
+            )
         return "truth"
 
     def _feature(self, name: str) -> Kind:
         if name not in self.features:
-            raise BadExpression(name, f"is no numeric raw feature; known are {', '.join(sorted(self.features))}")
+            raise BadExpression(
+                name, f"is no numeric raw feature; known are {', '.join(sorted(self.features))}"
+            )
         self.inputs.add(name)
         return "number"
 
     def _constant(self, node: ast.Constant) -> Kind:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise BadExpression(node.value, "is not a number; only finite numbers may stand in an expression")
+            raise BadExpression(
+                node.value, "is not a number; only finite numbers may stand in an expression"
+            )
         try:
             value = float(node.value)  # a whole one would be 32 bits wide, and could overflow
         except OverflowError:
             value = math.inf
         if not math.isfinite(value):
-            raise BadExpression(f"{ast.unparse(node)[:40]}…", "is too large; only finite numbers may stand in an expression")
+            raise BadExpression(
+                f"{ast.unparse(node)[:40]}…",
+                "is too large; only finite numbers may stand in an expression",
+            )
         node.value = value
         return "number"
 
     def _foldable(self, node: ast.BinOp) -> None:
         """What numexpr computes while it compiles must not fail there."""
-        if _value(node.left) is not None and _value(node.right) is not None and _value(node) is None:
+        if (
+            _value(node.left) is not None
+            and _value(node.right) is not None
+            and _value(node) is None
+        ):
             raise BadExpression(ast.unparse(node), "has no finite value; correct the constants")
         if isinstance(node.op, ast.Div | ast.Mod) and _value(node.right) == 0:
             raise BadExpression(ast.unparse(node), "divides by zero; correct the constants")

@@ -10,7 +10,9 @@ from croniter import croniter
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.schema_error import misfit
 
-MAPPED = 1000  # Airflow's core.max_map_length is 1024, and each version has a chunk that is not full
+MAPPED = (
+    1000  # Airflow's core.max_map_length is 1024, and each version has a chunk that is not full
+)
 Inside = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -196,7 +198,9 @@ class ExplanationPolicy(_Section, frozen=True):
     sample: Share
     chunk: Positive
     limit: Positive
-    attempts: Annotated[int, msgspec.Meta(ge=3, le=10)]  # fewer would not part a row that ends its process from others
+    attempts: Annotated[
+        int, msgspec.Meta(ge=3, le=10)
+    ]  # fewer would not part a row that ends its process from others
     drift: Share
 
 
@@ -235,9 +239,14 @@ def parse_policy(document: Any, *, use_case: str, file: str) -> Policy:
         policy = msgspec.convert(document, Policy)
     except msgspec.ValidationError as error:
         wrong = misfit(error)
-        remedy = {"missing": "is missing: every policy needs it", "unknown": "is no setting: check its spelling"}
+        remedy = {
+            "missing": "is missing: every policy needs it",
+            "unknown": "is no setting: check its spelling",
+        }
         key = ".".join(map(str, wrong.path)) or "the file"
-        raise UseCaseError(f"{file}: {key}: {wrong.value(document)!r} {remedy.get(wrong.fault, wrong.rule)}") from error
+        raise UseCaseError(
+            f"{file}: {key}: {wrong.value(document)!r} {remedy.get(wrong.fault, wrong.rule)}"
+        ) from error
     for key, value, rule in _contradictions(policy):
         raise UseCaseError(f"{file}: {key}: {value} {rule}")
     return msgspec.structs.replace(policy, use_case=use_case)
@@ -283,15 +292,25 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
     if drift.step > nothing and drift.window % drift.step:
         yield "drift.window", drift.window, f"must be a whole number of steps, {drift.step}"
     if drift.severe.k > drift.severe.n:
-        yield "drift.severe.k", drift.severe.k, f"must not be more than n, {drift.severe.n}: it would never be severe"
+        yield (
+            "drift.severe.k",
+            drift.severe.k,
+            f"must not be more than n, {drift.severe.n}: it would never be severe",
+        )
     chunks = -(-policy.explanation.limit // policy.explanation.chunk)
     if chunks > MAPPED:
-        yield "explanation.chunk", policy.explanation.chunk, f"makes {chunks} tasks of a full run, and Airflow maps {MAPPED}"
+        yield (
+            "explanation.chunk",
+            policy.explanation.chunk,
+            f"makes {chunks} tasks of a full run, and Airflow maps {MAPPED}",
+        )
     if policy.retention.predictions < policy.evaluation.window:
         yield (
             "retention.predictions",
             policy.retention.predictions,
-            (f"must not be shorter than evaluation.window, {policy.evaluation.window}: retraining reads that far back"),
+            (
+                f"must not be shorter than evaluation.window, {policy.evaluation.window}: retraining reads that far back"
+            ),
         )
 
 
@@ -299,5 +318,8 @@ def overlay(document: Any, over: Any) -> Any:
     """Lay one document over another: mappings merge key by key, anything else replaces."""
     if isinstance(document, Mapping) and isinstance(over, Mapping):
         keys = [*document, *(key for key in over if key not in document)]
-        return {key: overlay(document.get(key), over[key]) if key in over else document[key] for key in keys}
+        return {
+            key: overlay(document.get(key), over[key]) if key in over else document[key]
+            for key in keys
+        }
     return over

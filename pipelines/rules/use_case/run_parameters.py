@@ -51,7 +51,9 @@ class Parameter:
             "maxLength": self.max_length,
         }
         types: object = self.types[0] if len(self.types) == 1 else list(self.types)
-        return {"type": types} | {name: limit for name, limit in limits.items() if limit is not None}
+        return {"type": types} | {
+            name: limit for name, limit in limits.items() if limit is not None
+        }
 
     def why_not(self, value: object) -> str | None:
         """Why the value is refused, as the end of a sentence; None when it is accepted."""
@@ -158,7 +160,9 @@ DAG_PARAMETERS: Mapping[str, Parameters] = {
 # A step takes the parameters of its DAG and what earlier tasks return. A step of two kinds of DAG
 # has one set for each, and a run gives parameters of one set only.
 STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
-    **dict.fromkeys(("check_conditions", "validate_data", "train", "shadow_evaluate", "approve"), (RETRAINING,)),
+    **dict.fromkeys(
+        ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve"), (RETRAINING,)
+    ),
     "needs_review": (PROMOTION,),
     "review": (
         {

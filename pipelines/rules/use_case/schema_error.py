@@ -7,7 +7,9 @@ from typing import Any, Literal
 import msgspec
 
 _PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`\Z")
-_FIELD = re.compile(r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+_FIELD = re.compile(
+    r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL
+)
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]")
 
 
@@ -38,6 +40,8 @@ def misfit(error: msgspec.ValidationError) -> Misfit:
         what, path = message, ""
     parts = tuple(int(index) if index else name for name, index in _PART.findall(path))
     if field := _FIELD.fullmatch(what):
-        return Misfit("missing" if "missing" in field["fault"] else "unknown", (*parts, field["name"]), "")
+        return Misfit(
+            "missing" if "missing" in field["fault"] else "unknown", (*parts, field["name"]), ""
+        )
     rule = re.sub(r"^Expected ", "must be ", what.replace("`", "")).replace(", got ", ", and is ")
     return Misfit("rule", parts, rule)

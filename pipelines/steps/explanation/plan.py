@@ -23,12 +23,22 @@ def run(context: Context) -> list[dict[str, Any]]:
         anew=context.params.get("select"),
     )
     chunks = context.explanations.assign(
-        context.name, context.run_id, size=policy.chunk, limit=policy.limit, attempts=policy.attempts
+        context.name,
+        context.run_id,
+        size=policy.chunk,
+        limit=policy.limit,
+        attempts=policy.attempts,
     )
     if not chunks:
         raise StepSkipped("every prediction that the policy asks for is explained")
     taken, waiting = sum(chunk["n"] for chunk in chunks), context.explanations.waiting(context.name)
-    log.info("%s predictions are new, %s are taken in %s chunks", f"{made:,}", f"{taken:,}", len(chunks))
+    log.info(
+        "%s predictions are new, %s are taken in %s chunks", f"{made:,}", f"{taken:,}", len(chunks)
+    )
     if waiting > taken:
-        log.warning("%s more wait for another run: the policy's explanation.limit is %s", f"{waiting - taken:,}", policy.limit)
+        log.warning(
+            "%s more wait for another run: the policy's explanation.limit is %s",
+            f"{waiting - taken:,}",
+            policy.limit,
+        )
     return [{"chunk": chunk["chunk"]} for chunk in chunks]

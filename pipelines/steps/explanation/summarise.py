@@ -24,7 +24,10 @@ def run(context: Context) -> dict[str, Any]:
             log.info("version %s  %-28s %.4f", version, name, mean)
     drawn = [version for version in found if _draw(context, version, since)]
     counts = context.explanations.counts(context.name, since)
-    log.info("in the last 7 days: %s", ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items())))
+    log.info(
+        "in the last 7 days: %s",
+        ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items())),
+    )
     return {"counts": counts, "drawn": drawn, "page": f"/sixgate/explanations/{context.name}/"}
 
 
@@ -45,7 +48,9 @@ def _draw(context: Context, version: int, since: datetime) -> bool:
         last = datetime.fromisoformat(context.artifacts.read_json(stamp)["at"])
         if context.as_of - last < AGAIN and not context.params.get("select"):
             return False
-    features, contributions, weights = context.explanations.newest(context.name, version, since=since, limit=PICTURED)
+    features, contributions, weights = context.explanations.newest(
+        context.name, version, since=since, limit=PICTURED
+    )
     if len(weights) < FEWEST:
         return False
     kept = thinned(weights)
@@ -56,13 +61,19 @@ def _draw(context: Context, version: int, since: datetime) -> bool:
         context.artifacts.forget_report(former)
     for name, content in pictures.items():
         context.artifacts.report(picture(version, name), content)
-        context.registry.add_file(model.mlflow_run_id, f"explanations/{context.as_of:%Y-%m-%d}", name, content)
-    context.artifacts.report(stamp, {"at": context.as_of.isoformat(), "rows": len(kept), "pictures": list(pictures)})
+        context.registry.add_file(
+            model.mlflow_run_id, f"explanations/{context.as_of:%Y-%m-%d}", name, content
+        )
+    context.artifacts.report(
+        stamp, {"at": context.as_of.isoformat(), "rows": len(kept), "pictures": list(pictures)}
+    )
     log.info("version %s: drew %s of %s predictions", version, ", ".join(pictures), len(kept))
     return True
 
 
-def _figures(features: NDArray[np.float64], contributions: NDArray[np.float64], columns: tuple[str, ...]) -> dict[str, bytes]:
+def _figures(
+    features: NDArray[np.float64], contributions: NDArray[np.float64], columns: tuple[str, ...]
+) -> dict[str, bytes]:
     from pipelines.reporting.plots import explained  # with shap and matplotlib, which take seconds
 
     return explained(features, contributions, columns)

@@ -25,7 +25,11 @@ def run(context: Context) -> dict[str, Any]:
             log.info("%s is quiet: %s", alarm.cause, alarm.message)
             continue
         alert = context.alerts.raise_(
-            context.name, cause=alarm.cause, severity=alarm.severity, message=alarm.message, check_id=context.run_id
+            context.name,
+            cause=alarm.cause,
+            severity=alarm.severity,
+            message=alarm.message,
+            check_id=context.run_id,
         )
         raised[alarm.cause] = alarm.severity
         log.warning("%s alert %s: %s", alarm.severity, alert.id, alarm.message)

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from pipelines.context import Context
 from pipelines.reporting.tables import drift_text
 from pipelines.rules.monitoring.alert_rules import driving
-from pipelines.rules.monitoring.drift_check import SHARE, References, Span, TrafficCounts, check, reach
+from pipelines.rules.monitoring.drift_check import (
+    SHARE,
+    References,
+    Span,
+    TrafficCounts,
+    check,
+    reach,
+)
 from pipelines.rules.monitoring.feature_drift import Counts
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.monitoring.newest_check import why_older
@@ -25,7 +32,11 @@ def run(context: Context) -> dict[str, Any]:
     manifest = read_manifest(context.use_case.folder, context.use_case.contract)
     span = Span.at(context.as_of, drift.window, drift.step)
     figures = check(
-        context.run_id, span, gather(context, manifest, span), references(context, manifest), context.use_case.policy
+        context.run_id,
+        span,
+        gather(context, manifest, span),
+        references(context, manifest),
+        context.use_case.policy,
     )
     with context.connection.transaction():
         context.metrics.record(context.name, figures, as_of=context.as_of)
@@ -44,7 +55,10 @@ def references(context: Context, manifest: Manifest) -> References:
         return References(baseline=manifest.profiles)
     training = context.models.profile(context.name, served.version)
     if training is None or training.bins != manifest.name:
-        log.info("version %s was not trained with this baseline's bins: traffic is compared with the baseline", served.version)
+        log.info(
+            "version %s was not trained with this baseline's bins: traffic is compared with the baseline",
+            served.version,
+        )
         training = None
     return References(baseline=manifest.profiles, champion=served.version, training=training)
 
@@ -62,10 +76,17 @@ def gather(context: Context, manifest: Manifest, span: Span) -> TrafficCounts:
     )
 
 
-def _buckets(context: Context, manifest: Manifest, start: datetime, end: datetime) -> dict[datetime, Counts]:
+def _buckets(
+    context: Context, manifest: Manifest, start: datetime, end: datetime
+) -> dict[datetime, Counts]:
     found: dict[datetime, dict[str, NDArray[np.int64]]] = {}
-    for bucket, feature, bins, counts in context.rollups.features(context.name, manifest.name, start, end):
+    for bucket, feature, bins, counts in context.rollups.features(
+        context.name, manifest.name, start, end
+    ):
         if bucket not in found:
-            found[bucket] = {name: np.zeros(len(profile.counts), np.int64) for name, profile in manifest.profiles.items()}
+            found[bucket] = {
+                name: np.zeros(len(profile.counts), np.int64)
+                for name, profile in manifest.profiles.items()
+            }
         np.add.at(found[bucket][feature], np.asarray(bins) + 1, counts)
     return dict(found)

@@ -17,7 +17,12 @@ def run(context: Context) -> dict[str, Any]:
         return {"told": len(told)}
     require_newest(context)
     targets = context.use_case.policy.alerts.notify
-    found = [one for alert in context.alerts.untold(context.name) for target in targets if (one := news(alert, target))]
+    found = [
+        one
+        for alert in context.alerts.untold(context.name)
+        for target in targets
+        if (one := news(alert, target))
+    ]
     if not found:
         raise StepSkipped("there is no news of alerts")
     return {"news": [asdict(one) for one in found]}

@@ -27,12 +27,22 @@ def run(context: Context) -> dict[str, Any]:
     """Write one page, link it to the alerts that this check raised, and let go of old ones; skip when there is no need."""
     policy, window = context.use_case.policy.report, _window(context)
     require_current(context)
-    alerts = [a for a in context.alerts.open(context.name) if a.check_id == context.run_id and a.report is None]
+    alerts = [
+        a
+        for a in context.alerts.open(context.name)
+        if a.check_id == context.run_id and a.report is None
+    ]
     pages = context.artifacts.reports(f"{PREFIX}*{SUFFIX}")
     name = f"{PREFIX}{context.as_of.astimezone(UTC):{STAMP}}{SUFFIX}"
-    times = [datetime.strptime(page, f"{PREFIX}{STAMP}{SUFFIX}").replace(tzinfo=UTC) for page in pages if page != name]
+    times = [
+        datetime.strptime(page, f"{PREFIX}{STAMP}{SUFFIX}").replace(tzinfo=UTC)
+        for page in pages
+        if page != name
+    ]
     if not alerts and times and context.as_of - max(times) < policy.every:
-        raise StepSkipped(f"no alert opened, and the last page is of {max(times):%Y-%m-%d %H:%M} UTC")
+        raise StepSkipped(
+            f"no alert opened, and the last page is of {max(times):%Y-%m-%d %H:%M} UTC"
+        )
     if window.value is None:
         raise StepSkipped(f"{window.n} predictions are too few for a page")
     context.artifacts.report(name, _page(context, window))
@@ -53,14 +63,24 @@ def _window(context: Context) -> Metric:
 
 
 def _page(context: Context, window: Metric) -> bytes:
-    from pipelines.reporting.evidently_report import drift_page  # takes seconds, and is not needed where there is no page
+    from pipelines.reporting.evidently_report import (
+        drift_page,
+    )  # takes seconds, and is not needed where there is no page
 
     n = context.use_case.policy.report.rows
     current = context.predictions.sample(
-        context.name, context.use_case.contract.hash, window.window_start, window.window_end, limit=n, of=window.n
+        context.name,
+        context.use_case.contract.hash,
+        window.window_start,
+        window.window_end,
+        limit=n,
+        of=window.n,
     )
     html = drift_page(
-        context.use_case.contract, _reference(context, window.model_version, n), current, context.use_case.policy.drift
+        context.use_case.contract,
+        _reference(context, window.model_version, n),
+        current,
+        context.use_case.policy.drift,
     )
     return gzip.compress(html.encode(), mtime=0)
 
@@ -73,9 +93,14 @@ def _reference(context: Context, version: int, n: int) -> NDArray[np.float64]:
         if trained_on in context.artifacts.ids("datasets"):
             rows = Frame.of(context.artifacts.load("datasets", trained_on), contract)
             return _some(rows.take(slice(tune_cut(len(rows)), None)), n)
-        log.warning("what version %s was trained on is gone from the artifacts: the page shows the baseline", version)
+        log.warning(
+            "what version %s was trained on is gone from the artifacts: the page shows the baseline",
+            version,
+        )
     return _some(historical(read_baseline(context.use_case.folder, contract), contract), n)
 
 
 def _some(rows: Frame, n: int) -> NDArray[np.float64]:
-    return np.asarray(rows.features[np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))])
+    return np.asarray(
+        rows.features[np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))]
+    )

@@ -26,7 +26,12 @@ def run(context: Context) -> dict[str, Any]:
         begin, end, now = context.rollups.span(context.name, manifest.name, step)
         rollup = Rollup(manifest.profiles, _micros(step), _micros(now - EPOCH))
         found = arrow_reads.stream(
-            context.settings, "rollup", use_case=context.name, contract_hash=contract.hash, begin=begin, end=end
+            context.settings,
+            "rollup",
+            use_case=context.name,
+            contract_hash=contract.hash,
+            begin=begin,
+            end=end,
         )
         for piece in found:
             before = rollup.rows
@@ -37,13 +42,20 @@ def run(context: Context) -> dict[str, Any]:
             if rollup.rows // TOLD > before // TOLD:
                 log.info("%s predictions are counted …", f"{rollup.rows:,}")
         context.rollups.add(context.name, manifest.name, rollup)
-        since = now - context.use_case.policy.label_maturity - context.use_case.policy.evaluation.window
-        context.rollups.add_outcomes(context.name, begin, end, since=since, step=step, edges=SCORE_EDGES.tolist())
+        since = (
+            now - context.use_case.policy.label_maturity - context.use_case.policy.evaluation.window
+        )
+        context.rollups.add_outcomes(
+            context.name, begin, end, since=since, step=step, edges=SCORE_EDGES.tolist()
+        )
         ahead = rollup.ahead if rollup.rows else None
         context.rollups.move(context.name, manifest.name, step, end, ahead=ahead)
     log.info("%s new predictions are rolled up", f"{rollup.rows:,}")
     if rollup.foreign:
-        log.warning("%s of them were made under another contract: their features are not compared", f"{rollup.foreign:,}")
+        log.warning(
+            "%s of them were made under another contract: their features are not compared",
+            f"{rollup.foreign:,}",
+        )
     return {"rows": rollup.rows, "foreign": rollup.foreign}
 
 

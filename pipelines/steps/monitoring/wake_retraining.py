@@ -12,13 +12,20 @@ CAUSES = (FEATURES, PERFORMANCE)  # what another training can mend
 
 def run(context: Context) -> dict[str, Any]:
     """Pass when this very check raised a SEVERE alert whose cause woke no retraining within the cooldown, skip otherwise."""
-    raised = [a for a in context.alerts.open(context.name) if a.cause in CAUSES and a.check_id == context.run_id]
+    raised = [
+        a
+        for a in context.alerts.open(context.name)
+        if a.cause in CAUSES and a.check_id == context.run_id
+    ]
     severe = [alert for alert in raised if alert.severity == "SEVERE"]
     if not severe:
         seen = ", ".join(f"{alert.cause} is {alert.severity}" for alert in raised) or "all is quiet"
         raise StepSkipped(f"{seen}: only SEVERE wakes a retraining")
     require_newest(context)
-    policy, last = context.use_case.policy, context.decisions.newest_trained(context.name, but_run_id=context.run_id)
+    policy, last = (
+        context.use_case.policy,
+        context.decisions.newest_trained(context.name, but_run_id=context.run_id),
+    )
     woken = [
         alert
         for alert in severe

@@ -39,7 +39,9 @@ def run(context: Context) -> dict[str, Any]:
         for reason in reasons:
             log.warning("version %s goes back into service although %s", version, reason)
         return found | {"version": version}
-    decision = context.decisions.of_promotion(context.name, context.run_id, context.number("decision_id"))
+    decision = context.decisions.of_promotion(
+        context.name, context.run_id, context.number("decision_id")
+    )
     evidence = gather(context, decision)
     if evidence.hash != decision.evidence_hash:
         changed = (
@@ -48,7 +50,11 @@ def run(context: Context) -> dict[str, Any]:
         )
         _refuse(context, decision, changed)
         raise EvidenceError(changed)
-    log.info("replayed %s rows: the evidence of decision %s stands", f"{len(evidence.labels):,}", decision.id)
+    log.info(
+        "replayed %s rows: the evidence of decision %s stands",
+        f"{len(evidence.labels):,}",
+        decision.id,
+    )
     assert decision.challenger_version is not None  # gather() has seen to it
     found, reasons = _tried(context, decision.challenger_version)
     if reasons:
@@ -61,7 +67,10 @@ def run(context: Context) -> dict[str, Any]:
 
 def _refuse(context: Context, decision: Decision, why: str) -> None:
     """Write down that a candidate is none any more, so that nobody waits for it."""
-    refuse(context, replace(of_decision(context, decision), actor=f"{context.name}_promotion", reason=why))
+    refuse(
+        context,
+        replace(of_decision(context, decision), actor=f"{context.name}_promotion", reason=why),
+    )
 
 
 def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
@@ -77,17 +86,28 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     try:
         explainer = Explainer(model.kind, explainer_of(bundle, files), bundle.calibration)
         expected = explainer.scores(features) if len(features) else np.empty(0)
-    except Exception as error:  # XGBoost and msgspec raise types of their own for what they can't read
-        expected, reasons = np.empty(0), [f"what explains it can't be used: {error}", *why_unfit(trial, None, limits)]
+    except (
+        Exception
+    ) as error:  # XGBoost and msgspec raise types of their own for what they can't read
+        expected, reasons = (
+            np.empty(0),
+            [f"what explains it can't be used: {error}", *why_unfit(trial, None, limits)],
+        )
     else:
         reasons = list(why_unfit(trial, expected, limits))
     if len(expected):
-        context.registry.attach(context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected)))
+        context.registry.attach(
+            context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected))
+        )
     log.info(
         "version %s answered %s requests in the server's code, p50 %.2f ms, p99 %.2f ms, with %.0f MB", version,
         len(features), 1000 * trial.p50, 1000 * trial.p99, trial.memory / 2**20,
     )  # fmt: skip
-    told = {"requests": len(features), "p99_ms": round(1000 * trial.p99, 3), "memory_mb": round(trial.memory / 2**20)}
+    told = {
+        "requests": len(features),
+        "p99_ms": round(1000 * trial.p99, 3),
+        "memory_mb": round(trial.memory / 2**20),
+    }
     return told, reasons
 
 
@@ -100,10 +120,14 @@ def _asked(context: Context, count: int) -> NDArray[np.float64]:
     logged = context.predictions.newest(context.name, contract.hash, limit=count)
     if not len(logged):
         try:
-            logged = dataset.historical(read_baseline(context.use_case.folder, contract), contract).features[-count:]
+            logged = dataset.historical(
+                read_baseline(context.use_case.folder, contract), contract
+            ).features[-count:]
         except (UseCaseError, OSError) as error:
             if context.params.get("version") is None:
                 raise
-            log.warning("no request was logged and the baseline can't be read, so none is tried: %s", error)
+            log.warning(
+                "no request was logged and the baseline can't be read, so none is tried: %s", error
+            )
             return np.empty((0, len(contract.columns)))
     return Deriver(contract)(np.ascontiguousarray(logged[:, : len(contract.raw)]))

@@ -16,7 +16,9 @@ from pipelines.rules.promotion.ledger import Served, champion
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
-BESIDE = timedelta(minutes=1)  # for all that a promotion does while it holds the lock, beside waiting for the replicas
+BESIDE = timedelta(
+    minutes=1
+)  # for all that a promotion does while it holds the lock, beside waiting for the replicas
 ERROR_GRACE = 5.0  # seconds in which a replica may still report what it could not load before
 
 
@@ -33,7 +35,9 @@ class Swap:
     evidence_hash: str | None = None
 
 
-def carry_out(context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]) -> dict[str, Any]:
+def carry_out(
+    context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]
+) -> dict[str, Any]:
     """INTENDED, then the alias, then DONE; tried again after a crash it goes on where it stopped.
 
     `why_refused` is told the champion and says why the swap may not begin, or None.
@@ -55,13 +59,22 @@ def _longest(context: Context) -> timedelta:
     return context.use_case.policy.promotion.acknowledge_within + BESIDE
 
 
-def _carry_out(context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]) -> dict[str, Any]:
-    before, now = state_of(context.ledger.of(swap.id)), champion(context.ledger.recent(context.name))
+def _carry_out(
+    context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]
+) -> dict[str, Any]:
+    before, now = (
+        state_of(context.ledger.of(swap.id)),
+        champion(context.ledger.recent(context.name)),
+    )
     if before in ("REFUSED", "ROLLED_BACK"):
         _follow_ledger(context)
         raise PromotionRefused(f"{_name(swap)} was {before} already: see `sixgate ledger`")
     if before == "DONE" and now != swap.target:
-        return {"version": swap.target.version, "state": "DONE", "note": "another model was promoted since"}
+        return {
+            "version": swap.target.version,
+            "state": "DONE",
+            "note": "another model was promoted since",
+        }
     if before is None:
         if refused := why_refused(now):
             _write(context, swap, "REFUSED", refused)
@@ -80,7 +93,11 @@ def _carry_out(context: Context, swap: Swap, why_refused: Callable[[Served | Non
 
 
 def _name(swap: Swap) -> str:
-    return f"decision {swap.decision_id}" if swap.action == "PROMOTE" else f"the rollback to version {swap.target.version}"
+    return (
+        f"decision {swap.decision_id}"
+        if swap.action == "PROMOTE"
+        else f"the rollback to version {swap.target.version}"
+    )
 
 
 def _source(context: Context, swap: Swap) -> Served | None:
@@ -121,7 +138,9 @@ def _wait(context: Context, swap: Swap) -> str:
 
 
 def _take_back(context: Context, swap: Swap, behind: list[Replica]) -> None:
-    silent = "; ".join(f"{replica.replica}: {replica.error or 'no acknowledgement'}" for replica in behind)
+    silent = "; ".join(
+        f"{replica.replica}: {replica.error or 'no acknowledgement'}" for replica in behind
+    )
     source = _source(context, swap)
     _write(context, swap, "ROLLED_BACK", silent)
     context.registry.point(context.name, source.version if source else None)

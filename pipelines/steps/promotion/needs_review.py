@@ -16,7 +16,9 @@ def run(context: Context) -> dict[str, Any]:
     if decision is None:
         raise StepSkipped("no decision is APPROVED: there is nothing to promote")
     if (bound := context.decisions.bind(context.name, context.run_id, decision.id)) != decision.id:
-        decision = context.decisions.get(context.name, bound)  # a task that runs again is about the same decision
+        decision = context.decisions.get(
+            context.name, bound
+        )  # a task that runs again is about the same decision
     entries = context.ledger.of(promotion_id(context.name, decision.id))
     answer = context.decisions.review_of(decision.id)
     if finished := _finished(context, decision, entries) or _rejected(decision, answer):

@@ -5,7 +5,14 @@ from typing import Any
 from pipelines.context import Context
 from pipelines.errors import PromotionRefused
 from pipelines.records import Decision
-from pipelines.rules.promotion.eligibility import needs_review, promotion_id, rollback_id, state_of, why_not_back, why_refused
+from pipelines.rules.promotion.eligibility import (
+    needs_review,
+    promotion_id,
+    rollback_id,
+    state_of,
+    why_not_back,
+    why_refused,
+)
 from pipelines.rules.promotion.ledger import Served
 from pipelines.steps.promotion.model_swap import Swap, carry_out
 
@@ -28,11 +35,15 @@ def of_decision(context: Context, decision: Decision) -> Swap:
 
 
 def _forward(context: Context) -> dict[str, Any]:
-    decision = context.decisions.of_promotion(context.name, context.run_id, context.number("decision_id"))
+    decision = context.decisions.of_promotion(
+        context.name, context.run_id, context.number("decision_id")
+    )
     review = context.decisions.review_of(decision.id)
     begun = state_of(context.ledger.of(promotion_id(context.name, decision.id)))
     if begun is None and review is None and needs_review(decision, context.use_case.policy.review):
-        raise PromotionRefused(f"decision {decision.id} needs a review: trigger {context.name}_promotion and answer it there")
+        raise PromotionRefused(
+            f"decision {decision.id} needs a review: trigger {context.name}_promotion and answer it there"
+        )
 
     def refused(now: Served | None) -> str | None:
         if review and not review.approved:

@@ -19,20 +19,29 @@ def run(context: Context) -> dict[str, Any]:
 
     Params: decision_id, approved, reviewer (None for silence), comment.
     """
-    decision = context.decisions.of_promotion(context.name, context.run_id, context.number("decision_id"))
+    decision = context.decisions.of_promotion(
+        context.name, context.run_id, context.number("decision_id")
+    )
     answer = _answer(context)
     if answer.approved and (own := _own(decision, answer.reviewer)):
         raise PromotionRefused(own)
     if finished := _finished(context, decision, answer):
         raise PromotionRefused(finished)
     kept = context.decisions.record_review(
-        context.name, decision.id, reviewer=answer.reviewer, approved=answer.approved, comment=answer.comment
+        context.name,
+        decision.id,
+        reviewer=answer.reviewer,
+        approved=answer.approved,
+        comment=answer.comment,
     )
     if not answer.says(kept):
         raise PromotionRefused(_answered(decision, kept))
     log.info("decision %s was %s", decision.id, answer.words)
     if not answer.approved:
-        refuse(context, replace(of_decision(context, decision), actor=answer.reviewer, reason=answer.words))
+        refuse(
+            context,
+            replace(of_decision(context, decision), actor=answer.reviewer, reason=answer.words),
+        )
     return {"decision_id": decision.id, "approved": answer.approved, "reviewer": answer.reviewer}
 
 
@@ -52,7 +61,11 @@ class ReviewAnswer:
 
     def says(self, kept: RecordedReview) -> bool:
         """Whether this is the answer that was kept: a repeated step brings the same one again."""
-        return (self.reviewer, self.approved, self.comment or None) == (kept.reviewer, kept.approved, kept.comment)
+        return (self.reviewer, self.approved, self.comment or None) == (
+            kept.reviewer,
+            kept.approved,
+            kept.comment,
+        )
 
 
 def _answer(context: Context) -> ReviewAnswer:
@@ -76,7 +89,9 @@ def _finished(context: Context, decision: Decision, answer: ReviewAnswer) -> str
 def _answered(decision: Decision, review: RecordedReview) -> str:
     verb = "approved" if review.approved else "rejected"
     when = f"{review.at:%Y-%m-%d %H:%M} UTC"
-    return f"decision {decision.id} was {verb} by {review.reviewer} at {when}: the first answer stands"
+    return (
+        f"decision {decision.id} was {verb} by {review.reviewer} at {when}: the first answer stands"
+    )
 
 
 def _own(decision: Decision, reviewer: str) -> str | None:

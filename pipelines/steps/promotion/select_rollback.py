@@ -18,7 +18,9 @@ def run(context: Context) -> dict[str, Any]:
     """Name the version to go back to, the one to leave, and why; refuse when there is nothing to go back to."""
     entries = context.ledger.recent(context.name, limit=1000)
     if context.trigger == "asset_triggered" and on_probation(entries) is None:
-        raise StepSkipped("the champion that broke its promise is gone already")  # woken twice, one step back is enough
+        raise StepSkipped(
+            "the champion that broke its promise is gone already"
+        )  # woken twice, one step back is enough
     now, wanted = champion(entries), context.params.get("version")
     version = last_good(entries) if wanted is None else context.number("version")
     if refused := why_not_back(entries, version):
@@ -33,5 +35,9 @@ def run(context: Context) -> dict[str, Any]:
 
 def _guards_reason(context: Context) -> str | None:
     """What the guard saw that woke this run."""
-    opened = [alert for alert in context.alerts.recent(context.name) if alert.cause == CAUSE and alert.state != "RESOLVED"]
+    opened = [
+        alert
+        for alert in context.alerts.recent(context.name)
+        if alert.cause == CAUSE and alert.state != "RESOLVED"
+    ]
     return f"{BY_GUARD}: {opened[0].message}" if opened else None

@@ -29,9 +29,15 @@ def run(context: Context) -> dict[str, Any]:
         git_sha=git_sha(context.settings),
     )
     if decision.verdict == "SKIPPED":
-        raise StepSkipped(f"decision {decision.id} was skipped before: {decision.reason}; trigger a new run")
+        raise StepSkipped(
+            f"decision {decision.id} was skipped before: {decision.reason}; trigger a new run"
+        )
     if decision.verdict is not None:
-        log.info("decision %s was decided before (%s): its record stays as it is", decision.id, decision.verdict)
+        log.info(
+            "decision %s was decided before (%s): its record stays as it is",
+            decision.id,
+            decision.verdict,
+        )
         return {"decision_id": decision.id}
     if snapshot := params.get("snapshot"):
         context.artifacts.require("snapshots", str(snapshot))
@@ -39,7 +45,12 @@ def run(context: Context) -> dict[str, Any]:
     if reason:
         context.decisions.decide(context.name, context.run_id, verdict="SKIPPED", reason=reason)
         raise StepSkipped(reason)
-    log.info("decision %s is open: %s, as of %s", decision.id, decision.trigger, decision.as_of.isoformat())
+    log.info(
+        "decision %s is open: %s, as of %s",
+        decision.id,
+        decision.trigger,
+        decision.as_of.isoformat(),
+    )
     return {"decision_id": decision.id}
 
 
@@ -51,9 +62,13 @@ def _gather(context: Context, *, forced: bool) -> Conditions:
         as_of=context.as_of,
         has_champion=champion(context.ledger.recent(context.name)) is not None,
         last_trained=last.opened_at if last else None,
-        trained_this_week=context.decisions.trained_since(context.name, context.as_of - WEEK, but_run_id=context.run_id),
+        trained_this_week=context.decisions.trained_since(
+            context.name, context.as_of - WEEK, but_run_id=context.run_id
+        ),
         waiting=context.decisions.waiting(context.name),
-        matured_labels=context.predictions.matured(context.name, matured_before - policy.evaluation.window, matured_before),
+        matured_labels=context.predictions.matured(
+            context.name, matured_before - policy.evaluation.window, matured_before
+        ),
         forced=forced,
         reason=context.params.get("reason") or None,
         snapshot=context.params.get("snapshot") or None,

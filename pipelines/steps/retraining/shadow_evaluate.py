@@ -28,14 +28,23 @@ def run(context: Context) -> dict[str, Any]:
     """Gather the evidence, decide, and record the verdict with all it rests on."""
     decision = context.decisions.of_run(context.name, context.run_id)
     if decision.verdict is not None:
-        log.info("decision %s was decided before: its record stays as it is\n%s", decision.id, gate_table(decision))
+        log.info(
+            "decision %s was decided before: its record stays as it is\n%s",
+            decision.id,
+            gate_table(decision),
+        )
         return {"decision_id": decision.id, "verdict": decision.verdict}
     evidence = gather(context, decision)
     results = judge(evidence, thresholds(decision))
     found, reason = verdict(results)
     gates = [result.as_dict() for result in results]
     decision = context.decisions.decide(
-        context.name, context.run_id, verdict=found, reason=reason, gates=gates, evidence_hash=evidence.hash
+        context.name,
+        context.run_id,
+        verdict=found,
+        reason=reason,
+        gates=gates,
+        evidence_hash=evidence.hash,
     )
     log.info("%s", gate_table(decision))
     return {"decision_id": decision.id, "verdict": decision.verdict}
@@ -86,10 +95,17 @@ def gather(context: Context, decision: Decision) -> Evidence:
         challenger_scores=scores,
         challenger_flags=scores >= challenger.bundle.threshold,
         predictions=int(decision.dataset["predictions"]),
-        coverage={band: (labelled, all_) for band, (labelled, all_) in decision.dataset.get("coverage", {}).items()},
+        coverage={
+            band: (labelled, all_)
+            for band, (labelled, all_) in decision.dataset.get("coverage", {}).items()
+        },
         slices=masks(decision.policy["evaluation"].get("slices", {}), contract, rows.features),
     )
-    return _with_champion(context, decision, rows, evidence, contract) if decision.champion_version else evidence
+    return (
+        _with_champion(context, decision, rows, evidence, contract)
+        if decision.champion_version
+        else evidence
+    )
 
 
 def _with_champion(
@@ -105,4 +121,6 @@ def _with_champion(
         scores[replayed] = champion.scores(rows.features[replayed])
         thresholds[replayed] = champion.bundle.threshold
     log.info("%s of %s rows carry the champion's logged scores", int((~replayed).sum()), len(rows))
-    return replace(evidence, champion_scores=scores, champion_flags=np.asarray(scores >= thresholds))
+    return replace(
+        evidence, champion_scores=scores, champion_flags=np.asarray(scores >= thresholds)
+    )

@@ -34,16 +34,25 @@ def run(context: Context) -> dict[str, Any]:
     made = context.models.of_run(context.name, context.run_id)
     if made is None:
         if decision.verdict is not None:
-            raise EvidenceError(f"decision {decision.id} is decided ({decision.verdict}) without a model: trigger a new run")
+            raise EvidenceError(
+                f"decision {decision.id} is decided ({decision.verdict}) without a model: trigger a new run"
+            )
         data = decision.dataset or {}
-        frame = Frame.of(context.artifacts.load("datasets", data["train"]), context.use_case.contract)
+        frame = Frame.of(
+            context.artifacts.load("datasets", data["train"]), context.use_case.contract
+        )
         _record(context, frame, _decide(context, frame), data)
         made = context.models.of_run(context.name, context.run_id)
         assert made is not None
     if decision.verdict is None:
         context.decisions.set_challenger(context.name, context.run_id, made.version)
     page = context.settings.model_page(context.name, made.version)
-    return {"version": made.version, "kind": made.kind, "mlflow_run_id": made.mlflow_run_id, "page": page}
+    return {
+        "version": made.version,
+        "kind": made.kind,
+        "mlflow_run_id": made.mlflow_run_id,
+        "page": page,
+    }
 
 
 @dataclass(frozen=True)
@@ -62,18 +71,34 @@ class Fitted:
 def _decide(context: Context, frame: Frame) -> Fitted:
     training, begun = context.use_case.policy.training, time.monotonic()
     rows = Rows(narrow(frame.features), frame.labels)
-    log.info("searching %s sets of parameters, on folds forward in time, for at most %s", training.trials, training.budget)
+    log.info(
+        "searching %s sets of parameters, on folds forward in time, for at most %s",
+        training.trials,
+        training.budget,
+    )
     over = begun + training.budget.total_seconds()
     candidates = fit_all(rows, tune_cut(len(rows)), training, lambda: time.monotonic() > over)
     seconds = time.monotonic() - begun
     for candidate in candidates:
         shown = {name: round(value, 4) for name, value in candidate.metrics.items()}
-        log.info("%s, the best of %s tried, on later rows: %s", candidate.kind, len(candidate.trials), shown)
-    if any(candidate.kind == "xgboost" and len(candidate.trials) < training.trials for candidate in candidates):
+        log.info(
+            "%s, the best of %s tried, on later rows: %s",
+            candidate.kind,
+            len(candidate.trials),
+            shown,
+        )
+    if any(
+        candidate.kind == "xgboost" and len(candidate.trials) < training.trials
+        for candidate in candidates
+    ):
         log.warning("the search ended with its budget: another run may find other parameters")
     chosen = choose(candidates)
-    log.info("%s is chosen, threshold %.4f; fitted in %.1f s", chosen.kind, chosen.threshold, seconds)
-    return Fitted([chosen, *(candidate for candidate in candidates if candidate is not chosen)], seconds)
+    log.info(
+        "%s is chosen, threshold %.4f; fitted in %.1f s", chosen.kind, chosen.threshold, seconds
+    )
+    return Fitted(
+        [chosen, *(candidate for candidate in candidates if candidate is not chosen)], seconds
+    )
 
 
 def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]) -> None:
@@ -90,7 +115,10 @@ def register(
     account: Account, data_hash: str, data: tuple[model_registry.Input, ...] = (), profile: Reference | None = None,
 ) -> Registered:  # fmt: skip
     """Register a candidate trained on features (n, columns) as this run's model version, once, and remember it."""
-    contract, files = context.use_case.contract, pack(candidate, context.use_case.contract, features)
+    contract, files = (
+        context.use_case.contract,
+        pack(candidate, context.use_case.contract, features),
+    )
     tags = {
         "contract_hash": contract.hash, "digest": digest(files), "threshold": repr(candidate.threshold),
         "git_sha": git_sha(context.settings) or "unknown", "kind": candidate.kind,
@@ -106,7 +134,9 @@ def register(
         kind=candidate.kind, digest=tags["digest"], contract_hash=contract.hash, threshold=candidate.threshold,
         metrics=candidate.metrics, data_hash=data_hash, profile=profile,
     )  # fmt: skip
-    log.info("registered %s version %s, digest %s", context.name, registered.version, tags["digest"][:12])
+    log.info(
+        "registered %s version %s, digest %s", context.name, registered.version, tags["digest"][:12]
+    )
     return registered
 
 
@@ -119,18 +149,27 @@ class ExplainedRows:
 
 
 def _explain(frame: Frame, candidate: Candidate) -> ExplainedRows:
-    shown = frame.features[np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)]
+    shown = frame.features[
+        np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)
+    ]
     _, content = explainer_file(candidate)
-    return ExplainedRows(shown, shap_explainer.Explainer(candidate.kind, content, candidate.calibration)(shown)[0])
+    return ExplainedRows(
+        shown, shap_explainer.Explainer(candidate.kind, content, candidate.calibration)(shown)[0]
+    )
 
 
-def _profile(context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]) -> Reference:
+def _profile(
+    context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]
+) -> Reference:
     """What traffic is compared with while this model serves: the newest training rows, those that calibrated it.
 
     All rows would hold the reference's and the oldest for months, and no training could catch up with a world that changed.
     """
     assert candidate.judged is not None
-    manifest, newest = read_manifest(context.use_case.folder, context.use_case.contract), frame.features[tune_cut(len(frame)) :]
+    manifest, newest = (
+        read_manifest(context.use_case.folder, context.use_case.contract),
+        frame.features[tune_cut(len(frame)) :],
+    )
     return Reference.of(
         manifest.name, manifest.profiles, newest, contributions=contributions, scores=candidate.judged.scores
     )  # fmt: skip
@@ -140,9 +179,15 @@ def _account(
     context: Context, frame: Frame, fitted: Fitted, explained: ExplainedRows, data: dict[str, Any]
 ) -> Account:  # fmt: skip
     """What MLflow shows of the run."""
-    from pipelines.reporting.plots import figures  # with shap, which a repeated step need not import
+    from pipelines.reporting.plots import (
+        figures,
+    )  # with shap, which a repeated step need not import
 
-    contract, candidate, training = context.use_case.contract, fitted.chosen, context.use_case.policy.training
+    contract, candidate, training = (
+        context.use_case.contract,
+        fitted.chosen,
+        context.use_case.policy.training,
+    )
     assert candidate.judged is not None
     trained_on = Data(
         rows=len(frame), positives=int(frame.labels.sum()), hash=data["train"], warnings=tuple(data.get("warnings", ())),
@@ -152,8 +197,20 @@ def _account(
         params={"kind": candidate.kind, "rows": len(frame), **candidate.params},
         metrics={**candidate.metrics, "fit_seconds": fitted.seconds},
         below=tuple(_nested(each) for each in fitted.candidates),
-        figures=figures(candidate.judged, candidate.threshold, explained.contributions, explained.features, contract.columns),
-        card=model_card(contract, fitted.candidates, training, trained_on, git_sha(context.settings) or "unknown"),
+        figures=figures(
+            candidate.judged,
+            candidate.threshold,
+            explained.contributions,
+            explained.features,
+            contract.columns,
+        ),
+        card=model_card(
+            contract,
+            fitted.candidates,
+            training,
+            trained_on,
+            git_sha(context.settings) or "unknown",
+        ),
     )
 
 
@@ -165,13 +222,19 @@ def _nested(candidate: Candidate) -> Nested:
         )
         for number, trial in enumerate(candidate.trials, start=1)
     )  # fmt: skip
-    return Nested(name=candidate.kind, params=candidate.params, metrics=candidate.metrics, below=tried)
+    return Nested(
+        name=candidate.kind, params=candidate.params, metrics=candidate.metrics, below=tried
+    )
 
 
 def _inputs(context: Context, data: dict[str, Any]) -> tuple[model_registry.Input, ...]:
     """What trained and what judges, for MLflow: each with its rows, its time, and what it was made of."""
     _, end = data["window"]
-    origin = {"evidence_source": data["source"], "history": data["history"], "decision_run_id": context.run_id}
+    origin = {
+        "evidence_source": data["source"],
+        "history": data["history"],
+        "decision_run_id": context.run_id,
+    }
     return (
         model_registry.Input(
             context="training", digest=data["train"], path=context.artifacts.path("datasets", data["train"]),

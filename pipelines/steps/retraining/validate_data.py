@@ -51,9 +51,16 @@ def run(context: Context) -> dict[str, Any]:
         return _stop(context, "INSUFFICIENT", _nothing(context, len(frame)))
     cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
     before, holdout = labelled.split(cut)
-    train, judged = concatenate([before, rows.older.without(labelled.transaction_ids).split(cut)[0]]), frame.split(cut)[1]
+    train, judged = (
+        concatenate([before, rows.older.without(labelled.transaction_ids).split(cut)[0]]),
+        frame.split(cut)[1],
+    )
     if len(np.unique(train.labels)) < 2:
-        return _stop(context, "INSUFFICIENT", f"the {len(train)} training rows hold one class only: wait for more labels")
+        return _stop(
+            context,
+            "INSUFFICIENT",
+            f"the {len(train)} training rows hold one class only: wait for more labels",
+        )
     warnings += _known_to(context, served, holdout)
     written = {
         "train": context.artifacts.save("datasets", train.table(context.use_case.contract)),
@@ -78,25 +85,49 @@ def run(context: Context) -> dict[str, Any]:
         evidence_source=rows.source,
         champion_version=served.version if served else None,
     )
-    log.info("%s rows train, %s are held out from %s on (%s)", f"{len(train):,}", f"{len(holdout):,}", cut, rows.source)
-    return {"train": written["train"], "holdout": written["holdout"], "evidence_source": rows.source}
+    log.info(
+        "%s rows train, %s are held out from %s on (%s)",
+        f"{len(train):,}",
+        f"{len(holdout):,}",
+        cut,
+        rows.source,
+    )
+    return {
+        "train": written["train"],
+        "holdout": written["holdout"],
+        "evidence_source": rows.source,
+    }
 
 
 def _recorded(decision: Decision) -> dict[str, Any]:
     """What a decided run was judged on; DataError when it ended at this step."""
     if decision.dataset is None:
-        raise DataError(f"decision {decision.id} is decided ({decision.verdict}): {decision.reason}; trigger a new run")
-    log.info("decision %s was decided before (%s): its record stays as it is", decision.id, decision.verdict)
+        raise DataError(
+            f"decision {decision.id} is decided ({decision.verdict}): {decision.reason}; trigger a new run"
+        )
+    log.info(
+        "decision %s was decided before (%s): its record stays as it is",
+        decision.id,
+        decision.verdict,
+    )
     names = ("train", "holdout")
-    return {name: decision.dataset[name] for name in names} | {"evidence_source": decision.evidence_source}
+    return {name: decision.dataset[name] for name in names} | {
+        "evidence_source": decision.evidence_source
+    }
 
 
 def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gathered:
-    contract, policy, settings = context.use_case.contract, context.use_case.policy, context.settings
+    contract, policy, settings = (
+        context.use_case.contract,
+        context.use_case.policy,
+        context.settings,
+    )
     snapshot = context.params.get("snapshot") or None
     if snapshot:
         rows = dataset.historical(context.artifacts.load("snapshots", snapshot), contract)
-        common = dataset.logged_of(settings, contract, rows, decision.as_of, policy.evaluation.window)
+        common = dataset.logged_of(
+            settings, contract, rows, decision.as_of, policy.evaluation.window
+        )
         refused = int(context.artifacts.notes("snapshots", snapshot).get(QUARANTINED, 0))
         return Gathered("INGESTED", snapshot, rows, rows.none(), common, refused)
     history = _history(context)
@@ -110,19 +141,37 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         return Gathered("REFERENCE", history, rows, rows.none(), dataset.nothing_common(contract))
     matured_before = decision.as_of - policy.label_maturity
     found = dataset.logged(
-        settings, contract, since=matured_before - policy.evaluation.window, matured_before=matured_before, as_of=decision.as_of
+        settings,
+        contract,
+        since=matured_before - policy.evaluation.window,
+        matured_before=matured_before,
+        as_of=decision.as_of,
     )
-    return Gathered("LOGGED", history, found, rows, dataset.ingested_of(context.artifacts, contract, found))
+    return Gathered(
+        "LOGGED", history, found, rows, dataset.ingested_of(context.artifacts, contract, found)
+    )
 
 
 def _known_to(context: Context, served: Served | None, holdout: Frame) -> list[str]:
     """A warning when the champion was trained on rows that are held out now, as a snapshot of older days may hold."""
-    made = (entry for entry in context.ledger.recent(context.name, limit=1000) if entry.state == "DONE" and entry.decision_id)
-    decision = next((entry.decision_id for entry in made if served and entry.to_version == served.version), None)
-    trained = (context.decisions.get(context.name, decision).dataset or {}).get("train") if decision else None
+    made = (
+        entry
+        for entry in context.ledger.recent(context.name, limit=1000)
+        if entry.state == "DONE" and entry.decision_id
+    )
+    decision = next(
+        (entry.decision_id for entry in made if served and entry.to_version == served.version), None
+    )
+    trained = (
+        (context.decisions.get(context.name, decision).dataset or {}).get("train")
+        if decision
+        else None
+    )
     if trained is None or trained not in context.artifacts.ids("datasets"):
         return []
-    known = len(holdout) - len(holdout.without(context.artifacts.load("datasets", trained)["transaction_id"]))
+    known = len(holdout) - len(
+        holdout.without(context.artifacts.load("datasets", trained)["transaction_id"])
+    )
     if not known:
         return []
     words = f"the champion was trained on {known:,} of the {len(holdout):,} held-out rows: the comparison favours it"
@@ -169,7 +218,10 @@ def _checked(context: Context, rows: Gathered, decision: Decision) -> tuple[Fram
         "bad_rows": int(bad.sum()),
         "quarantined_when_ingested": rows.refused,
         "rows_logged_and_ingested": len(rows.common.positions),
-        "failures": [{"samples": frame.samples(each.pop("positions"), (each["column"],), contract)} | each for each in grouped],
+        "failures": [
+            {"samples": frame.samples(each.pop("positions"), (each["column"],), contract)} | each
+            for each in grouped
+        ],
         "findings": [_told(finding, frame, context) for finding in findings],
     }
     path = context.artifacts.report(f"validation-{_safe(context.run_id)}.json", report)
@@ -186,11 +238,23 @@ def _checked(context: Context, rows: Gathered, decision: Decision) -> tuple[Fram
 
 
 def _too_many_bad(context: Context, bad: int, rows: int, refused: int) -> Iterator[Finding]:
-    share, all_bad, everything = context.use_case.policy.validation.quarantine_share, bad + refused, rows + refused
+    share, all_bad, everything = (
+        context.use_case.policy.validation.quarantine_share,
+        bad + refused,
+        rows + refused,
+    )
     if all_bad > share * everything:
         reason = f"{all_bad:,} of {everything:,} rows break the contract, more than {share:.1%}"
-        reason += f" ({refused:,} of them were put aside when the file was ingested)" if refused else ""
-        yield Finding(check="contract", columns=(), observed=all_bad / everything, threshold=share, reason=reason)
+        reason += (
+            f" ({refused:,} of them were put aside when the file was ingested)" if refused else ""
+        )
+        yield Finding(
+            check="contract",
+            columns=(),
+            observed=all_bad / everything,
+            threshold=share,
+            reason=reason,
+        )
 
 
 def _whole(context: Context, rows: Gathered, decision: Decision) -> Iterator[Finding]:
@@ -198,9 +262,15 @@ def _whole(context: Context, rows: Gathered, decision: Decision) -> Iterator[Fin
     contract, policy = context.use_case.contract, context.use_case.policy
     limits, frame = policy.validation, rows.frame
     reference = dataset.historical(read_baseline(context.use_case.folder, contract), contract)
-    raw, usual, names = frame.features[:, : len(contract.raw)], reference.features[:, : len(contract.raw)], contract.raw
+    raw, usual, names = (
+        frame.features[:, : len(contract.raw)],
+        reference.features[:, : len(contract.raw)],
+        contract.raw,
+    )
     labels = frame.labels[frame.labels >= 0]
-    yield from dataset_checks.missing(raw, np.isnan(usual).mean(axis=0), names, share=limits.missing_share)
+    yield from dataset_checks.missing(
+        raw, np.isnan(usual).mean(axis=0), names, share=limits.missing_share
+    )
     yield from dataset_checks.skew(rows.common, names, share=limits.skew_share)
     yield from dataset_checks.leaks(raw, frame.labels, names, auc=limits.leak)
     yield from dataset_checks.label_share(
@@ -215,8 +285,13 @@ def _whole(context: Context, rows: Gathered, decision: Decision) -> Iterator[Fin
 
 def _told(finding: Finding, frame: Frame, context: Context) -> dict[str, Any]:
     """A finding as the report tells it, with some of its rows."""
-    told = {name: getattr(finding, name) for name in ("check", "columns", "observed", "threshold", "verdict", "reason")}
-    return told | {"samples": frame.samples(finding.rows, finding.columns, context.use_case.contract)}
+    told = {
+        name: getattr(finding, name)
+        for name in ("check", "columns", "observed", "threshold", "verdict", "reason")
+    }
+    return told | {
+        "samples": frame.samples(finding.rows, finding.columns, context.use_case.contract)
+    }
 
 
 def _stop(context: Context, verdict: str, reason: str) -> dict[str, Any]:

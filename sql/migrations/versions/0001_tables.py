@@ -10,7 +10,9 @@ down_revision = None
 
 def upgrade() -> None:
     """Run the file beside this one as it stands, with no parameters: `%` and `:` in it mean themselves."""
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(), execution_options={"no_parameters": True})
+    op.get_bind().exec_driver_sql(
+        Path(__file__).with_suffix(".sql").read_text(), execution_options={"no_parameters": True}
+    )
 
 
 def downgrade() -> None:

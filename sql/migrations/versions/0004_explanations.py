@@ -12,9 +12,13 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Run the file beside this one as it stands, with no parameters: `%` and `:` in it mean themselves."""
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(), execution_options={"no_parameters": True})
+    op.get_bind().exec_driver_sql(
+        Path(__file__).with_suffix(".sql").read_text(), execution_options={"no_parameters": True}
+    )
 
 
 def downgrade() -> None:
     """There is no way back that keeps what was computed since."""
-    raise StackError("revision 0004 can't be undone: restore a backup that was made before the upgrade")
+    raise StackError(
+        "revision 0004 can't be undone: restore a backup that was made before the upgrade"
+    )

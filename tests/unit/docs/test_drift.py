@@ -22,9 +22,15 @@ POLICY = read_policy(ROOT / "reference" / "fraud")
 
 def test_every_figure_has_its_line() -> None:
     draw = np.random.default_rng(0)
-    column, scores, labels = draw.normal(size=1000), draw.beta(1, 5, 1000), draw.integers(0, 2, 1000).astype(np.int8)
+    column, scores, labels = (
+        draw.normal(size=1000),
+        draw.beta(1, 5, 1000),
+        draw.integers(0, 2, 1000).astype(np.int8),
+    )
     laid = {"x": profile(column)}
-    training = Reference.of("b", laid, column.reshape(-1, 1), contributions=np.ones((1, 1)), scores=scores)
+    training = Reference.of(
+        "b", laid, column.reshape(-1, 1), contributions=np.ones((1, 1)), scores=scores
+    )
     counts = ScoreCounts.of(scores, scores > 0.2, labels)
     span = Span.at(datetime(2026, 1, 1, 12, tzinfo=UTC), POLICY.drift.window, POLICY.drift.step)
     moved = {1: (["x"], Attribution.of(np.ones((300, 1)), np.ones(300)))}
@@ -49,7 +55,12 @@ def test_every_cause_and_every_setting_is_named() -> None:
         "guard",
     ):
         assert f"| `{cause}` |" in PAGE
-    for section, struct in (("drift", Drift), ("performance", Performance), ("alerts", Alerts), ("report", Report)):
+    for section, struct in (
+        ("drift", Drift),
+        ("performance", Performance),
+        ("alerts", Alerts),
+        ("report", Report),
+    ):
         for name in struct.__struct_fields__:
             if (section, name) not in {("performance", "recall"), ("performance", "roc_auc")}:
                 assert f"`{section}.{name}" in PAGE, f"{section}.{name}"

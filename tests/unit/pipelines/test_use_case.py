@@ -64,33 +64,77 @@ def make_a_folder(file: str) -> Break:
 
 
 FAULTS = [
-    pytest.param(edit("policy.yaml", "recall: 0.40", "recal: 0.40"), r"fraud/policy\.yaml.*recal", id="an unknown key"),
-    pytest.param(edit("policy.yaml", "samples: 200", "samples: many"), "gates.samples: 'many'", id="a bad value"),
-    pytest.param(edit("policy.yaml", "*/5 * * * *", "75 * * * *"), "drift.schedule: '75 .* no cron", id="no cron expression"),
-    pytest.param(edit("policy.yaml", "amount > 200", "amuont > 200"), "slices.large amounts.*amuont", id="an unknown slice"),
-    pytest.param(edit("policy.yaml", "ignore: [during", "ignore: [dring"), "drift.ignore: 'dring", id="an unknown column"),
+    pytest.param(
+        edit("policy.yaml", "recall: 0.40", "recal: 0.40"),
+        r"fraud/policy\.yaml.*recal",
+        id="an unknown key",
+    ),
+    pytest.param(
+        edit("policy.yaml", "samples: 200", "samples: many"),
+        "gates.samples: 'many'",
+        id="a bad value",
+    ),
+    pytest.param(
+        edit("policy.yaml", "*/5 * * * *", "75 * * * *"),
+        "drift.schedule: '75 .* no cron",
+        id="no cron expression",
+    ),
+    pytest.param(
+        edit("policy.yaml", "amount > 200", "amuont > 200"),
+        "slices.large amounts.*amuont",
+        id="an unknown slice",
+    ),
+    pytest.param(
+        edit("policy.yaml", "ignore: [during", "ignore: [dring"),
+        "drift.ignore: 'dring",
+        id="an unknown column",
+    ),
     pytest.param(write("policy.yaml", b"gates: ["), r"policy\.yaml is not YAML", id="no YAML"),
     pytest.param(write("policy.yaml", b"a: 2026-13-45"), r"policy\.yaml is not YAML", id="no date"),
-    pytest.param(write("policy.yaml", b"[" * 5000), r"policy\.yaml is not YAML", id="brackets without an end"),
+    pytest.param(
+        write("policy.yaml", b"[" * 5000), r"policy\.yaml is not YAML", id="brackets without an end"
+    ),
     pytest.param(write("policy.yaml", b"\xff\xfe"), r"policy\.yaml is not YAML", id="no text"),
     pytest.param(write("policy.yaml", b""), r"fraud/policy\.yaml", id="an empty policy"),
     pytest.param(remove("policy.yaml"), r"policy\.yaml is missing", id="a policy that was deleted"),
-    pytest.param(make_a_folder("policy.yaml"), r"policy\.yaml can't be read", id="a folder in place of the policy"),
-    pytest.param(edit("contract.yaml", "label:", "lable:"), r"fraud/contract\.yaml: lable", id="a typo in the contract"),
-    pytest.param(edit("contract.yaml", "  amount:", "  sum:"), "amount", id="a contract that the policy does not fit"),
-    pytest.param(remove("contract.yaml"), r"contract\.yaml is missing", id="a contract that was deleted"),
+    pytest.param(
+        make_a_folder("policy.yaml"),
+        r"policy\.yaml can't be read",
+        id="a folder in place of the policy",
+    ),
+    pytest.param(
+        edit("contract.yaml", "label:", "lable:"),
+        r"fraud/contract\.yaml: lable",
+        id="a typo in the contract",
+    ),
+    pytest.param(
+        edit("contract.yaml", "  amount:", "  sum:"),
+        "amount",
+        id="a contract that the policy does not fit",
+    ),
+    pytest.param(
+        remove("contract.yaml"), r"contract\.yaml is missing", id="a contract that was deleted"
+    ),
     pytest.param(
         lambda folder: shutil.rmtree(folder),
         "there is no use case 'fraud'|contract.yaml is missing",
         id="a folder that was deleted",
     ),
-    pytest.param(write("../../over.yaml", b"gates: {recal: 1}"), r"under over\.yaml.*recal", id="a typo in the overlay"),
-    pytest.param(remove("../../over.yaml"), r"over\.yaml is no file", id="an overlay that was deleted"),
+    pytest.param(
+        write("../../over.yaml", b"gates: {recal: 1}"),
+        r"under over\.yaml.*recal",
+        id="a typo in the overlay",
+    ),
+    pytest.param(
+        remove("../../over.yaml"), r"over\.yaml is no file", id="an overlay that was deleted"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("break_it", "words"), FAULTS)
-def test_an_invalid_file_leaves_the_last_valid_one_in_force(folder: Path, break_it: Break, words: str) -> None:
+def test_an_invalid_file_leaves_the_last_valid_one_in_force(
+    folder: Path, break_it: Break, words: str
+) -> None:
     over, copies = folder.parent.parent / "over.yaml", folder.parent.parent / "copies"
     valid = read_use_case(folder.parent, "fraud", over)
     break_it(folder)
@@ -103,16 +147,22 @@ def test_an_invalid_file_leaves_the_last_valid_one_in_force(folder: Path, break_
 
 
 @pytest.mark.parametrize(("break_it", "words"), FAULTS)
-def test_without_a_copy_the_fault_is_raised(folder: Path, break_it: Break, words: str, tmp_path: Path) -> None:
+def test_without_a_copy_the_fault_is_raised(
+    folder: Path, break_it: Break, words: str, tmp_path: Path
+) -> None:
     break_it(folder)
     with pytest.raises(UseCaseError, match=words):
-        read_in_force(folder.parent, "fraud", folder.parent.parent / "over.yaml", tmp_path / "nothing")
+        read_in_force(
+            folder.parent, "fraud", folder.parent.parent / "over.yaml", tmp_path / "nothing"
+        )
 
 
 def test_both_faults_are_named_when_contract_and_policy_are_invalid(folder: Path) -> None:
     for file in ("contract.yaml", "policy.yaml"):
         (folder / file).write_text("a: [")
-    warning = str(read_in_force(folder.parent, "fraud", None, folder.parent.parent / "copies").warning)
+    warning = str(
+        read_in_force(folder.parent, "fraud", None, folder.parent.parent / "copies").warning
+    )
     assert "contract.yaml is not YAML" in warning and "policy.yaml is not YAML" in warning
     assert "contract.yaml of 20" in warning and "policy.yaml of 20" in warning
 
@@ -120,7 +170,12 @@ def test_both_faults_are_named_when_contract_and_policy_are_invalid(folder: Path
 def test_a_valid_file_is_in_force_beside_the_copy_of_another(folder: Path) -> None:
     edit("contract.yaml", "label:", "lable:")(folder)
     edit("policy.yaml", "samples: 200", "samples: 300")(folder)
-    assert read_in_force(folder.parent, "fraud", None, folder.parent.parent / "copies").policy.gates.samples == 300
+    assert (
+        read_in_force(
+            folder.parent, "fraud", None, folder.parent.parent / "copies"
+        ).policy.gates.samples
+        == 300
+    )
 
 
 def test_a_valid_folder_needs_no_copy(folder: Path) -> None:
@@ -137,7 +192,10 @@ def test_a_copy_is_for_the_owner_alone_and_can_be_copied_back(folder: Path) -> N
         "contract.yaml": 0o600,
         "policy.yaml": 0o600,
     }
-    assert all((copy / file).read_text() == (folder / file).read_text() for file in ("contract.yaml", "policy.yaml"))
+    assert all(
+        (copy / file).read_text() == (folder / file).read_text()
+        for file in ("contract.yaml", "policy.yaml")
+    )
 
 
 def test_only_what_changed_is_written(folder: Path) -> None:
@@ -158,7 +216,9 @@ def test_an_invalid_folder_does_not_replace_its_copy(folder: Path) -> None:
     assert (copies / "fraud" / "policy.yaml").read_text() == before
 
 
-def test_a_home_that_cannot_be_written_costs_the_copy_alone(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_home_that_cannot_be_written_costs_the_copy_alone(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     home = folder.parent.parent / "home"
     home.write_text("a file in place of the folder")
     keep_valid(folder.parent, None, home / "policies")
@@ -169,7 +229,12 @@ def test_the_use_cases_of_a_deployment_are_those_listed_or_all(folder: Path) -> 
     shutil.copytree(folder, folder.parent / "loans")
     (folder / "contract.yaml").unlink()
     assert names(folder.parent) == ["fraud", "loans"]
-    for only, expected in (("", ["fraud", "loans"]), ("all", ["fraud", "loans"]), (" loans, ", ["loans"]), ("cats", ["cats"])):
+    for only, expected in (
+        ("", ["fraud", "loans"]),
+        ("all", ["fraud", "loans"]),
+        (" loans, ", ["loans"]),
+        ("cats", ["cats"]),
+    ):
         assert chosen(folder.parent, only) == expected
 
 
@@ -182,18 +247,27 @@ def test_the_built_in_policy_is_valid_and_limits_a_rollback_as_the_shipped_one()
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{name}: &{name} [{', '.join([f'*{former}'] * 9)}]\n" for former, name in itertools.pairwise("abcdefghij")
+    f"{name}: &{name} [{', '.join([f'*{former}'] * 9)}]\n"
+    for former, name in itertools.pairwise("abcdefghij")
 )
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param(BOMB, r"aliases \(\*name\) are not read here", id="a few lines that stand for millions"),
+        pytest.param(
+            BOMB, r"aliases \(\*name\) are not read here", id="a few lines that stand for millions"
+        ),
         pytest.param("a: &a [*a]\n", "aliases", id="a list that holds itself"),
         pytest.param("[" * 100_000, "is not YAML", id="brackets without end"),
-        pytest.param("a: " + "x" * 2**20, "is larger than 1,048,576 bytes", id="a file beyond all reason"),
-        pytest.param("!!python/object/apply:os.system ['true']", "is not YAML", id="a tag that would run code"),
+        pytest.param(
+            "a: " + "x" * 2**20, "is larger than 1,048,576 bytes", id="a file beyond all reason"
+        ),
+        pytest.param(
+            "!!python/object/apply:os.system ['true']",
+            "is not YAML",
+            id="a tag that would run code",
+        ),
         pytest.param("a: 2026-13-45", "is not YAML", id="a date that is none"),
         pytest.param("? [a, b]\n: c", "is not YAML|must be|is not a key", id="a list as a key"),
     ],

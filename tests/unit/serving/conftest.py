@@ -23,7 +23,9 @@ Ask = Callable[..., httpx.Response]
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[Service]:
     """Nothing is in Production yet."""
-    service = Service(Settings(home=tmp_path, api_key="secret", use_cases="fraud"), FolderRegistry(tmp_path))
+    service = Service(
+        Settings(home=tmp_path, api_key="secret", use_cases="fraud"), FolderRegistry(tmp_path)
+    )
     yield service
     service.journal.close()
 
@@ -41,11 +43,15 @@ def service(bare: Service) -> Service:
 def ask() -> Ask:
     """Send one request to a service, as its admin unless said otherwise."""
 
-    def ask(service: Service, method: str, path: str, *, key: str | None = "secret", **options: Any) -> httpx.Response:
+    def ask(
+        service: Service, method: str, path: str, *, key: str | None = "secret", **options: Any
+    ) -> httpx.Response:
         async def once() -> httpx.Response:
             transport = httpx.ASGITransport(build(service))
             headers = {"X-API-Key": key} if key else {}
-            async with httpx.AsyncClient(transport=transport, base_url="http://server", headers=headers) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://server", headers=headers
+            ) as client:
                 return await client.request(method, path, **options)
 
         return asyncio.run(once())

@@ -48,7 +48,9 @@ def graph(weights: NDArray[np.float32], bias: float) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def files(contract: Contract = FRAUD, *, bias: float = 0.0, wrong_by: float = 0.0) -> dict[str, bytes]:
+def files(
+    contract: Contract = FRAUD, *, bias: float = 0.0, wrong_by: float = 0.0
+) -> dict[str, bytes]:
     """A bundle that leans on the first feature; `wrong_by` spoils its known answers."""
     weights = leaning(contract)
     rows = np.zeros((3, len(weights)))

@@ -27,7 +27,10 @@ LIVE = "/v1/fraud/live"
 
 
 def answers(count):
-    return [PredictionOut(f"t-{number}", f"p-{number}", 0.1, 0, 0.5, "low", 1) for number in range(count)]
+    return [
+        PredictionOut(f"t-{number}", f"p-{number}", 0.1, 0, 0.5, "low", 1)
+        for number in range(count)
+    ]
 
 
 async def all_of(listener, count):
@@ -37,7 +40,11 @@ async def all_of(listener, count):
 @pytest.fixture
 def port(service):
     """The service behind a real server, on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(build(service), port=0, log_level="critical", lifespan="off", ws=ListenersOnly))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build(service), port=0, log_level="critical", lifespan="off", ws=ListenersOnly
+        )
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -63,7 +70,13 @@ def test_a_sample_is_evenly_spaced_and_of_the_share_that_was_asked_for():
         live.show(NOW, answers(20))
         return await all_of(listener, 5)
 
-    assert [event["transaction_id"] for event in asyncio.run(listen())] == ["t-3", "t-7", "t-11", "t-15", "t-19"]
+    assert [event["transaction_id"] for event in asyncio.run(listen())] == [
+        "t-3",
+        "t-7",
+        "t-11",
+        "t-15",
+        "t-19",
+    ]
 
 
 def test_who_is_too_slow_misses_messages_and_is_told_how_many():
@@ -98,7 +111,9 @@ def test_events_from_another_thread_reach_everybody():
         await asyncio.to_thread(live.tell, LiveReload(2, 1, NOW))
         return await all_of(listener, 1)
 
-    assert asyncio.run(listen()) == [{"type": "reload", "model_version": 2, "former_version": 1, "at": "2026-01-05T00:00:00Z"}]
+    assert asyncio.run(listen()) == [
+        {"type": "reload", "model_version": 2, "former_version": 1, "at": "2026-01-05T00:00:00Z"}
+    ]
 
 
 def test_nobody_listens_and_nothing_is_kept():
@@ -141,10 +156,15 @@ def test_a_browser_offers_its_key_as_a_subprotocol(port):
         ("secret", "?smaple=1", 422, "known is sample"),
     ],
 )
-def test_what_is_not_in_order_is_refused_before_the_connection(service, port, key, query, status, words):
+def test_what_is_not_in_order_is_refused_before_the_connection(
+    service, port, key, query, status, words
+):
     answer = refused(port, query, key)
     assert (answer.status_code, words in json.loads(answer.body)["detail"]) == (status, True)
-    assert answer.headers["content-type"] == "application/problem+json" and answer.headers["x-request-id"]
+    assert (
+        answer.headers["content-type"] == "application/problem+json"
+        and answer.headers["x-request-id"]
+    )
     (line,) = service.requests.lines()
     assert (line.status, line.path) == (status, LIVE)
 
@@ -178,7 +198,9 @@ def test_a_key_that_is_withdrawn_ends_the_connection(service, port):
     assert (ended.value.rcvd.code, "not known" in ended.value.rcvd.reason) == (1008, True)
 
 
-def test_an_error_of_the_servers_own_ends_the_connection_and_is_logged(service, port, monkeypatch, caplog):
+def test_an_error_of_the_servers_own_ends_the_connection_and_is_logged(
+    service, port, monkeypatch, caplog
+):
     def broken(self, seconds):
         raise RuntimeError("so")
 
@@ -193,10 +215,18 @@ def test_an_error_of_the_servers_own_ends_the_connection_and_is_logged(service, 
 
 
 def test_a_listener_that_takes_nothing_delays_nobody(service, port):
-    with listening(port, "?sample=1", max_queue=1, close_timeout=0.2), httpx.Client(headers={"X-API-Key": "secret"}) as client:
+    with (
+        listening(port, "?sample=1", max_queue=1, close_timeout=0.2),
+        httpx.Client(headers={"X-API-Key": "secret"}) as client,
+    ):
         rows = {"rows": [made.row()] * 1000}
         for _ in range(20):
-            assert client.post(f"http://127.0.0.1:{port}/v1/fraud/predict/batch", json=rows).status_code == 200
+            assert (
+                client.post(
+                    f"http://127.0.0.1:{port}/v1/fraud/predict/batch", json=rows
+                ).status_code
+                == 200
+            )
         (listener,) = service.scorers[0].live.listeners
         assert len(listener._waiting) <= WAITING
 
@@ -215,7 +245,9 @@ def test_a_client_that_has_closed_is_sent_nothing(service):
     async def story() -> None:
         config = uvicorn.Config(build(service), log_level="critical")
         config.load()
-        protocol = ListenersOnly(config, uvicorn.server.ServerState(), {}, asyncio.get_running_loop())
+        protocol = ListenersOnly(
+            config, uvicorn.server.ServerState(), {}, asyncio.get_running_loop()
+        )
         protocol.handshake_complete = protocol.close_sent = True
         with pytest.raises(ClientDisconnected):
             await protocol.send({"type": "websocket.send", "text": "x"})

@@ -12,15 +12,23 @@ PAGE = (ROOT / "docs" / "reference" / "scoring-server.md").read_text()
 EXAMPLES = re.findall(r"```http\n(\w+) (\S+)\n(.*?)→ (\d+) (.*?)\n```", PAGE, re.DOTALL)
 
 
-@pytest.mark.parametrize(("method", "path", "body", "status", "members"), EXAMPLES, ids=[f"{e[1]} {e[3]}" for e in EXAMPLES])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "members"),
+    EXAMPLES,
+    ids=[f"{e[1]} {e[3]}" for e in EXAMPLES],
+)
 def test_an_example_is_answered_as_the_page_says(service, ask, method, path, body, status, members):
-    answer = ask(service, method, path, content=body or None, headers={"Content-Type": "application/json"})
+    answer = ask(
+        service, method, path, content=body or None, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == int(status)
     assert set(members.split()) <= set(answer.json())
 
 
 def test_the_readmes_request_is_answered(service, ask):
-    (body,) = re.findall(r"/v1/fraud/predict .*?-d '(.*?)'", (ROOT / "README.md").read_text(), re.DOTALL)
+    (body,) = re.findall(
+        r"/v1/fraud/predict .*?-d '(.*?)'", (ROOT / "README.md").read_text(), re.DOTALL
+    )
     assert ask(service, "POST", "/v1/fraud/predict", content=body).status_code == 200
 
 
@@ -28,7 +36,11 @@ def test_the_page_names_every_figure_and_no_other(service):
     text = service.metrics.text().decode()
     shown = {name.removesuffix("_total") for name in re.findall(r"# TYPE (sixgate_\w+) ", text)}
     named = {name.removesuffix("_total") for name in re.findall(r"`(sixgate_\w+)`", PAGE)}
-    read = {"sixgate_drift", "sixgate_drift_expected", "sixgate_alert"}  # of the database, which this service has none of
+    read = {
+        "sixgate_drift",
+        "sixgate_drift_expected",
+        "sixgate_alert",
+    }  # of the database, which this service has none of
     assert named == {name for name in shown if not name.endswith("_created")} | read
 
 

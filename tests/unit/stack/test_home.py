@@ -36,7 +36,9 @@ def test_secrets_are_drawn_once_and_readable_by_the_owner_only(tmp_path: Path) -
     assert len(set(drawn)) == len(drawn)
 
 
-def test_a_newer_version_draws_what_it_needs_beside_the_secrets_that_are_kept(tmp_path: Path) -> None:
+def test_a_newer_version_draws_what_it_needs_beside_the_secrets_that_are_kept(
+    tmp_path: Path,
+) -> None:
     home = Home(tmp_path)
     home.prepare()
     kept = {"instance": "0123456789abcdef", "postgres": "p", "api_key": "k"}
@@ -52,12 +54,19 @@ def test_sessions_from_before_airflows_pages_had_a_path_hold_no_longer(tmp_path:
     home = Home(tmp_path)
     home.prepare()
     first = home.secrets()
-    kept = {name: value for name, value in json.loads(home.secrets_file.read_text()).items() if name != "airflow_path"}
+    kept = {
+        name: value
+        for name, value in json.loads(home.secrets_file.read_text()).items()
+        if name != "airflow_path"
+    }
     home.secrets_file.write_text(json.dumps(kept))
     then = home.secrets()
     assert then.airflow_jwt != first.airflow_jwt
     assert then.airflow_path != first.airflow_path
-    assert (then.airflow_secret, then.airflow_fernet) == (first.airflow_secret, first.airflow_fernet)
+    assert (then.airflow_secret, then.airflow_fernet) == (
+        first.airflow_secret,
+        first.airflow_fernet,
+    )
     assert home.secrets() == then
 
 
@@ -65,7 +74,9 @@ def test_secrets_that_a_newer_version_drew_are_kept_and_left_alone(tmp_path: Pat
     home = Home(tmp_path)
     home.prepare()
     first = home.secrets()
-    home.secrets_file.write_text(json.dumps(json.loads(home.secrets_file.read_text()) | {"of_a_newer_version": "x"}))
+    home.secrets_file.write_text(
+        json.dumps(json.loads(home.secrets_file.read_text()) | {"of_a_newer_version": "x"})
+    )
     assert home.secrets() == first
     assert json.loads(home.secrets_file.read_text())["of_a_newer_version"] == "x"
 
@@ -83,12 +94,18 @@ def test_what_the_server_kept_beside_everything_else_is_moved_once(tmp_path: Pat
     assert not (tmp_path / "journal").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"postgres": "x"}'], ids=["empty", "cut off", "not an object", "half of it"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"postgres": "x"}'],
+    ids=["empty", "cut off", "not an object", "half of it"],
+)
 def test_a_half_made_home_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
     home = Home(tmp_path)
     home.prepare()
     home.secrets_file.write_text(text)
-    with pytest.raises(StackError, match=r"secrets\.json is not what `sixgate up` wrote .* start over"):
+    with pytest.raises(
+        StackError, match=r"secrets\.json is not what `sixgate up` wrote .* start over"
+    ):
         home.secrets()
 
 
@@ -110,7 +127,11 @@ def test_a_taken_port_is_named_with_its_variable(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         settings = Settings(
-            home=tmp_path, pg_port=port, airflow_port=free_port(), mlflow_port=free_port(), api_port=free_port()
+            home=tmp_path,
+            pg_port=port,
+            airflow_port=free_port(),
+            mlflow_port=free_port(),
+            api_port=free_port(),
         )
         with pytest.raises(StackError, match=rf"port {port} is taken .* SIXGATE_PG_PORT"):
             lifecycle._require_free_ports(settings)
@@ -133,15 +154,21 @@ def test_a_long_home_still_gets_a_socket(tmp_path: Path) -> None:
 def test_noted_processes_and_their_children_are_found_and_ended(tmp_path: Path) -> None:
     note = tmp_path / "sleeper.pid"
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
-    launch = child.Launch(note=note, command=[sys.executable, "-c", code], environment=dict(os.environ))
+    launch = child.Launch(
+        note=note, command=[sys.executable, "-c", code], environment=dict(os.environ)
+    )
     (tmp_path / "launch.json").write_text(launch.dump())
-    parent = subprocess.Popen([sys.executable, "-m", "stack.processes.child", str(tmp_path / "launch.json")])
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "stack.processes.child", str(tmp_path / "launch.json")]
+    )
     while len(child.descendants(tmp_path)) < 2:
         assert parent.poll() is None
     family = child.descendants(tmp_path)
     assert child.end_all(tmp_path) == 2
     parent.wait(10)
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
+    assert not any(
+        process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family
+    )
     assert not list(tmp_path.glob("*.pid"))
 
 

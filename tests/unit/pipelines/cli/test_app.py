@@ -13,7 +13,19 @@ from pipelines.errors import PromotionBusy, SixgateError, StepSkipped
 from stack.cli import attach
 
 attach(app.app)
-COMMANDS = ("up", "down", "status", "demo", "step", "simulate", "ingest", "decisions", "ledger", "rollback", "baseline")
+COMMANDS = (
+    "up",
+    "down",
+    "status",
+    "demo",
+    "step",
+    "simulate",
+    "ingest",
+    "decisions",
+    "ledger",
+    "rollback",
+    "baseline",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -27,8 +39,12 @@ def test_every_command_says_what_it_does(command: str) -> None:
     ("arguments", "words"),
     [
         pytest.param(["step", "trane"], "there is no step 'trane': use one of", id="unknown step"),
-        pytest.param(["step", "train", "--params", "{"], "is not JSON", id="params that are not JSON"),
-        pytest.param(["step", "train", "--params", "[]"], "is not an object", id="params that are a list"),
+        pytest.param(
+            ["step", "train", "--params", "{"], "is not JSON", id="params that are not JSON"
+        ),
+        pytest.param(
+            ["step", "train", "--params", "[]"], "is not an object", id="params that are a list"
+        ),
         pytest.param(
             ["step", "check_conditions", "--params", '{"requre_review": true}'],
             "unknown parameter 'requre_review': did you mean 'require_review'? "
@@ -40,16 +56,34 @@ def test_every_command_says_what_it_does(command: str) -> None:
             "parameter 'require_review' is 'true': it must be true or false",
             id="a parameter of another type",
         ),
-        pytest.param(["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"),
-        pytest.param(["step", "train", "--use-case", "cats"], "known are fraud", id="unknown use case"),
-        pytest.param(["rollback", "--reason", " "], "--reason is empty", id="a rollback without a reason"),
+        pytest.param(
+            ["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"
+        ),
+        pytest.param(
+            ["step", "train", "--use-case", "cats"], "known are fraud", id="unknown use case"
+        ),
+        pytest.param(
+            ["rollback", "--reason", " "], "--reason is empty", id="a rollback without a reason"
+        ),
         pytest.param(["ingest", "nothing.csv"], "does not exist", id="no such file"),
-        pytest.param(["decisions", "-u", "cats"], "there is no use case 'cats'", id="decisions of no use case"),
-        pytest.param(["ledger", "-u", "../fraud"], "there is no use case '../fraud'", id="a way out of the folder"),
-        pytest.param(["baseline", "--from", "gone"], "no snapshot 'gone'", id="a baseline of nothing"),
+        pytest.param(
+            ["decisions", "-u", "cats"],
+            "there is no use case 'cats'",
+            id="decisions of no use case",
+        ),
+        pytest.param(
+            ["ledger", "-u", "../fraud"],
+            "there is no use case '../fraud'",
+            id="a way out of the folder",
+        ),
+        pytest.param(
+            ["baseline", "--from", "gone"], "no snapshot 'gone'", id="a baseline of nothing"
+        ),
     ],
 )
-def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_mistake_is_one_clear_line(
+    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
     done = CliRunner().invoke(app.app, arguments)
     assert isinstance(done.exception, SixgateError)
@@ -57,7 +91,12 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, monkeypat
 
 
 def test_the_console_script_prints_no_traceback(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "pipelines", "step", "trane"], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines", "step", "trane"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("sixgate: there is no step 'trane'")
     assert "Traceback" not in done.stderr
@@ -66,10 +105,20 @@ def test_the_console_script_prints_no_traceback(tmp_path: Path) -> None:
 def test_a_step_that_is_refused_for_a_parameter_exits_2_so_that_it_is_not_tried_again(
     tmp_path: Path,
 ) -> None:
-    command = [sys.executable, "-m", "pipelines", "step", "needs_review", "--params", '{"decision": 7}']
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines",
+        "step",
+        "needs_review",
+        "--params",
+        '{"decision": 7}',
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == ("sixgate: unknown parameter 'decision': did you mean 'decision_id'? Permitted: decision_id\n")
+    assert done.stderr == (
+        "sixgate: unknown parameter 'decision': did you mean 'decision_id'? Permitted: decision_id\n"
+    )
 
 
 def test_a_lock_that_is_not_free_exits_1_so_that_airflow_tries_again(
@@ -89,7 +138,9 @@ def test_a_lock_that_is_not_free_exits_1_so_that_airflow_tries_again(
     assert capsys.readouterr().err.endswith("sixgate: the lock was not free\n")
 
 
-def test_a_skipped_step_exits_99_and_its_last_line_is_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_skipped_step_exits_99_and_its_last_line_is_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from pipelines.steps.retraining import approve
 
     def skip(_: object) -> None:
@@ -106,6 +157,13 @@ def test_a_result_is_the_last_line_as_json(monkeypatch: pytest.MonkeyPatch, tmp_
     from pipelines.steps.retraining import approve
 
     monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
-    monkeypatch.setattr(approve, "run", lambda context: {"run": context.run_id, "params": context.params})
-    done = CliRunner().invoke(app.app, ["step", "approve", "--run-id", "r", "--params", '{"force": true}'])
-    assert (done.exit_code, json.loads(done.stdout.splitlines()[-1])) == (0, {"run": "r", "params": {"force": True}})
+    monkeypatch.setattr(
+        approve, "run", lambda context: {"run": context.run_id, "params": context.params}
+    )
+    done = CliRunner().invoke(
+        app.app, ["step", "approve", "--run-id", "r", "--params", '{"force": true}']
+    )
+    assert (done.exit_code, json.loads(done.stdout.splitlines()[-1])) == (
+        0,
+        {"run": "r", "params": {"force": True}},
+    )

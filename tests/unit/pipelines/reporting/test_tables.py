@@ -30,7 +30,12 @@ SHOWN = (
 
 def decision(**changes: Any) -> Decision:
     fields: dict[str, Any] = dict.fromkeys(Decision.__dataclass_fields__)
-    known = {"id": 3, "use_case": "fraud", "trigger": "DRIFT", "opened_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)}
+    known = {
+        "id": 3,
+        "use_case": "fraud",
+        "trigger": "DRIFT",
+        "opened_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    }
     return Decision(**{**fields, **known, **changes})
 
 
@@ -38,7 +43,12 @@ def decision(**changes: Any) -> Decision:
 def test_a_decision_shows_who_against_whom_each_gate_and_the_verdict(render: Any) -> None:
     text = render(
         decision(
-            challenger_version=2, champion_version=1, evidence_source="LOGGED", gates=[GATE], verdict="APPROVED", reason="r"
+            challenger_version=2,
+            champion_version=1,
+            evidence_source="LOGGED",
+            gates=[GATE],
+            verdict="APPROVED",
+            reason="r",
         )
     )
     for words in SHOWN:
@@ -54,9 +64,22 @@ HOSTILE = "[/bold] [link=http://x]y[/link] :smile: \x1b[2J\x1b]0;title\x07 \u202
 
 
 def test_what_people_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    told = decision(requested_by=HOSTILE, request_reason=HOSTILE, reason=HOSTILE, reviewer=HOSTILE, review_comment=HOSTILE)
-    entry = dict.fromkeys(LedgerEntry.__dataclass_fields__) | {"at": told.opened_at, "to_digest": "d", "to_version": 1}
-    console().print(*decision_view(told), ledger_table([LedgerEntry(**{**entry, "actor": "a", "reason": HOSTILE})]))
+    told = decision(
+        requested_by=HOSTILE,
+        request_reason=HOSTILE,
+        reason=HOSTILE,
+        reviewer=HOSTILE,
+        review_comment=HOSTILE,
+    )
+    entry = dict.fromkeys(LedgerEntry.__dataclass_fields__) | {
+        "at": told.opened_at,
+        "to_digest": "d",
+        "to_version": 1,
+    }
+    console().print(
+        *decision_view(told),
+        ledger_table([LedgerEntry(**{**entry, "actor": "a", "reason": HOSTILE})]),
+    )
     shown = capsys.readouterr().out
     assert "[/bold]" in shown
     assert ":smile:" in shown
@@ -64,7 +87,12 @@ def test_what_people_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_reason_is_no_markup_on_the_review_page() -> None:
-    card = gate_card(decision(request_reason="[approve](http://x) ![p](y) **verdict: APPROVED**\n# title", gates=[GATE]))
+    card = gate_card(
+        decision(
+            request_reason="[approve](http://x) ![p](y) **verdict: APPROVED**\n# title",
+            gates=[GATE],
+        )
+    )
     assert r"\[approve\](http://x)" in card
     assert r"\*\*verdict: APPROVED\*\*" in card
     assert "\n# title" not in card

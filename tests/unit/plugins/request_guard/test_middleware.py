@@ -19,23 +19,81 @@ XCOM = "/api/v2/dags/fraud_promotion/dagRuns/r/taskInstances/needs_review/xcomEn
     ("method", "path", "headers", "refused"),
     [
         pytest.param("POST", RUNS, {}, False, id="a program with a token"),
-        pytest.param("POST", RUNS, {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"}, False, id="its own page"),
-        pytest.param("POST", RUNS, {"origin": "https://airflow.example"}, False, id="its own page behind a proxy"),
-        pytest.param("POST", RUNS, {"origin": "http://127.0.0.1:9999"}, True, id="another port of this machine"),
+        pytest.param(
+            "POST",
+            RUNS,
+            {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"},
+            False,
+            id="its own page",
+        ),
+        pytest.param(
+            "POST",
+            RUNS,
+            {"origin": "https://airflow.example"},
+            False,
+            id="its own page behind a proxy",
+        ),
+        pytest.param(
+            "POST",
+            RUNS,
+            {"origin": "http://127.0.0.1:9999"},
+            True,
+            id="another port of this machine",
+        ),
         pytest.param("POST", RUNS, {"origin": "null"}, True, id="a frame without an origin"),
-        pytest.param("POST", RUNS, {"origin": f"http://{HOST}.evil.example"}, True, id="a name that begins as ours"),
-        pytest.param("POST", RUNS, {"sec-fetch-site": "same-site"}, True, id="a form of another port"),
-        pytest.param("POST", "/api/v2/assets/2/materialize", {"sec-fetch-site": "cross-site"}, True, id="without a body"),
-        pytest.param("DELETE", RUNS + "/x", {"origin": "https://evil.example"}, True, id="whatever the method"),
-        pytest.param("POST", "/sixgate/drift/fraud/alerts/1/x", {"origin": "http://localhost:1"}, True, id="our forms"),
-        pytest.param("GET", RUNS, {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}, False, id="reading"),
+        pytest.param(
+            "POST",
+            RUNS,
+            {"origin": f"http://{HOST}.evil.example"},
+            True,
+            id="a name that begins as ours",
+        ),
+        pytest.param(
+            "POST", RUNS, {"sec-fetch-site": "same-site"}, True, id="a form of another port"
+        ),
+        pytest.param(
+            "POST",
+            "/api/v2/assets/2/materialize",
+            {"sec-fetch-site": "cross-site"},
+            True,
+            id="without a body",
+        ),
+        pytest.param(
+            "DELETE",
+            RUNS + "/x",
+            {"origin": "https://evil.example"},
+            True,
+            id="whatever the method",
+        ),
+        pytest.param(
+            "POST",
+            "/sixgate/drift/fraud/alerts/1/x",
+            {"origin": "http://localhost:1"},
+            True,
+            id="our forms",
+        ),
+        pytest.param(
+            "GET",
+            RUNS,
+            {"origin": "https://evil.example", "sec-fetch-site": "cross-site"},
+            False,
+            id="reading",
+        ),
         pytest.param("POST", XCOM, {}, True, id="a result is added"),
         pytest.param("PATCH", XCOM + "/return_value", {}, True, id="a result is changed"),
-        pytest.param("DELETE", "/prefix" + XCOM + "/return_value", {}, True, id="a result is deleted, behind a prefix"),
+        pytest.param(
+            "DELETE",
+            "/prefix" + XCOM + "/return_value",
+            {},
+            True,
+            id="a result is deleted, behind a prefix",
+        ),
         pytest.param("GET", XCOM + "/return_value", {}, False, id="a result is read"),
     ],
 )
-def test_who_may_change_what(method: str, path: str, headers: dict[str, str], refused: bool) -> None:
+def test_who_may_change_what(
+    method: str, path: str, headers: dict[str, str], refused: bool
+) -> None:
     found = why_refused(method, path, Headers({"host": HOST, **headers}), own="airflow.example")
     assert (found is not None) == refused
 
@@ -97,7 +155,9 @@ def test_a_refusal_is_an_answer_and_no_other_page_frames_this_one() -> None:
         pytest.param("DELETE", f"{RUNS}/x", f"/secret{RUNS}/x", id="a program deletes"),
         pytest.param("POST", "/auth/token", "/secret/auth/token", id="a program signs in"),
         pytest.param("POST", "/auth/token/cli", "/secret/auth/token/cli", id="a command signs in"),
-        pytest.param("GET", "/auth/token", None, id="the same path is a page, which names the path"),
+        pytest.param(
+            "GET", "/auth/token", None, id="the same path is a page, which names the path"
+        ),
         pytest.param("GET", "/auth/token/login", None, id="redirects to the path"),
         pytest.param("GET", "/api/v2/auth/login", None, id="redirects to the page that signs in"),
         pytest.param("GET", "/api/v2/auth", None, id="the folder of it"),
@@ -110,7 +170,9 @@ def test_a_refusal_is_an_answer_and_no_other_page_frames_this_one() -> None:
         pytest.param("GET", "/sixgate/drift/fraud/", None, id="a page of ours"),
     ],
 )
-def test_beside_the_path_there_is_only_what_programs_ask(method: str, path: str, found: str | None) -> None:
+def test_beside_the_path_there_is_only_what_programs_ask(
+    method: str, path: str, found: str | None
+) -> None:
     status, headers = answer(method, {}, path=path, base_url=f"http://{HOST}/secret/")
     assert (status, headers.get("x-path")) == (404 if found is None else 200, found)
 
@@ -120,9 +182,17 @@ def test_a_browser_that_asks_for_an_icon_beside_the_path_meets_no_error() -> Non
 
 
 def test_beside_the_path_no_header_names_it() -> None:
-    named = {"location": "/secret/api/v2/dags", "set-cookie": "a=b; Path=/secret", "x-other": "kept"}
+    named = {
+        "location": "/secret/api/v2/dags",
+        "set-cookie": "a=b; Path=/secret",
+        "x-other": "kept",
+    }
     _, headers = answer("GET", {}, named, path=RUNS, base_url=f"http://{HOST}/secret")
-    assert (headers.get("location"), headers.get("set-cookie"), headers["x-other"]) == (None, None, "kept")
+    assert (headers.get("location"), headers.get("set-cookie"), headers["x-other"]) == (
+        None,
+        None,
+        "kept",
+    )
     _, headers = answer("GET", {}, named, path=f"/secret{RUNS}", base_url=f"http://{HOST}/secret")
     assert headers["location"] == "/secret/api/v2/dags"
 
@@ -132,9 +202,15 @@ def test_beside_the_path_no_session_is_taken(path: str) -> None:
     """Airflow turns this exception into an answer; behind an answer it would add a cookie that names the path."""
     with pytest.raises(HTTPException, match="404"):
         answer("POST", {"cookie": "_token=x"}, path=path, base_url=f"http://{HOST}/secret")
-    assert answer("POST", {"cookie": "_token=x"}, path="/secret/", base_url=f"http://{HOST}/secret")[0] == 200
+    assert (
+        answer("POST", {"cookie": "_token=x"}, path="/secret/", base_url=f"http://{HOST}/secret")[0]
+        == 200
+    )
 
 
 def test_without_a_path_every_path_is_airflows() -> None:
     for base_url in ("", f"http://{HOST}", f"http://{HOST}/"):
-        assert answer("GET", {"cookie": "_token=x"}, path="/docs", base_url=base_url)[1]["x-path"] == "/docs"
+        assert (
+            answer("GET", {"cookie": "_token=x"}, path="/docs", base_url=base_url)[1]["x-path"]
+            == "/docs"
+        )

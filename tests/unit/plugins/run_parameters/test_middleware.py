@@ -53,19 +53,29 @@ def body(**fields: Any) -> bytes:
     ("path", "content"),
     [
         pytest.param(TRIGGER, body(conf=MISSPELT), id="a manual run"),
-        pytest.param("/api/v2/backfills", body(dag_id="fraud_retraining", dag_run_conf=MISSPELT), id="a backfill"),
+        pytest.param(
+            "/api/v2/backfills",
+            body(dag_id="fraud_retraining", dag_run_conf=MISSPELT),
+            id="a backfill",
+        ),
         pytest.param(
             "/api/v2/backfills/dry_run",
             body(dag_id="fraud_retraining", dag_run_conf=MISSPELT),
             id="a backfill's dry run",
         ),
-        pytest.param("/api/v2/assets/1/materialize", body(conf=MISSPELT), id="an asset's materialization"),
-        pytest.param("/execution/dag-runs/fraud_retraining/r", body(conf=MISSPELT), id="another DAG's task"),
+        pytest.param(
+            "/api/v2/assets/1/materialize", body(conf=MISSPELT), id="an asset's materialization"
+        ),
+        pytest.param(
+            "/execution/dag-runs/fraud_retraining/r", body(conf=MISSPELT), id="another DAG's task"
+        ),
         pytest.param(TRIGGER, json.dumps({"conf": MISSPELT}).encode("utf-16"), id="in UTF-16"),
     ],
 )
 @pytest.mark.anyio
-async def test_an_unknown_parameter_is_refused_wherever_a_run_can_be_started(path: str, content: bytes) -> None:
+async def test_an_unknown_parameter_is_refused_wherever_a_run_can_be_started(
+    path: str, content: bytes
+) -> None:
     answer = await post(path, content)
     assert answer.status_code == 422
     assert answer.json() == {
@@ -99,8 +109,12 @@ async def test_airflow_answers_first_who_may_not_start_a_run() -> None:
         pytest.param(TRIGGER, b"", id="an empty body"),
         pytest.param(TRIGGER, body(conf="text"), id="a conf that Airflow refuses"),
         pytest.param("/api/v2/dags/other/dagRuns", body(conf=MISSPELT), id="another DAG"),
-        pytest.param("/api/v2/dags/other/dagRuns", b"x" * (LARGEST_BODY + 1), id="much for another DAG"),
-        pytest.param("/api/v2/backfills", body(dag_id="other", dag_run_conf=MISSPELT), id="its backfill"),
+        pytest.param(
+            "/api/v2/dags/other/dagRuns", b"x" * (LARGEST_BODY + 1), id="much for another DAG"
+        ),
+        pytest.param(
+            "/api/v2/backfills", body(dag_id="other", dag_run_conf=MISSPELT), id="its backfill"
+        ),
         pytest.param("/api/v2/assets/2/materialize", body(conf=MISSPELT), id="its asset"),
         pytest.param("/api/v2/assets/3/materialize", body(conf=MISSPELT), id="nobody's asset"),
         pytest.param("/api/v2/dags/~/dagRuns/list", body(conf=MISSPELT), id="another endpoint"),
@@ -142,7 +156,10 @@ async def test_a_body_that_is_too_large_is_refused(path: str) -> None:
 @pytest.mark.anyio
 async def test_a_body_that_is_nested_too_deeply_is_refused() -> None:
     answer = await post(TRIGGER, b'{"conf":' * 100_000)
-    assert (answer.status_code, answer.json()["detail"]) == (422, "the request is nested too deeply")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "the request is nested too deeply",
+    )
 
 
 @given(

@@ -28,7 +28,9 @@ class World:
             made.put(self.root, "fraud", version, made.files(bias=bias))
         self.scorer = next(scorer for scorer in bare.scorers if scorer.use_case == "fraud")
         cache = ModelCache(bare.settings.home / "models")
-        self.watch = Watch(self.scorer, FolderRegistry(self.root), cache, bare.metrics, lambda: None)
+        self.watch = Watch(
+            self.scorer, FolderRegistry(self.root), cache, bare.metrics, lambda: None
+        )
         self.row: LedgerEntry | None = None
         self.alerts: list[str] = []
 
@@ -97,7 +99,11 @@ def test_a_restart_under_an_alias_moved_by_hand_serves_what_the_ledger_names_fro
     made.point(world.root, "fraud", 9)
     world.scorer.model = None
     world.watch = Watch(
-        world.scorer, FolderRegistry(world.root), ModelCache(bare.settings.home / "models"), bare.metrics, lambda: None
+        world.scorer,
+        FolderRegistry(world.root),
+        ModelCache(bare.settings.home / "models"),
+        bare.metrics,
+        lambda: None,
     )
     assert world.check() == 1 and len(world.alerts) == 1
 

@@ -23,7 +23,9 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def line(*numbers: int) -> JournalLine:
-    rows = [JournalRow(uuid7(number)[0], f"t-{number}", [1.0, math.nan], 0.5, 1) for number in numbers]
+    rows = [
+        JournalRow(uuid7(number)[0], f"t-{number}", [1.0, math.nan], 0.5, 1) for number in numbers
+    ]
     return JournalLine(NOW, "fraud", 1, "hash", 0.5, "replica", rows)
 
 
@@ -104,7 +106,9 @@ def _die_with(folder: Path, tail: bytes) -> None:
         pytest.param(msgspec.json.encode(line(4)), id="a line that lacks only its end"),
     ],
 )
-@pytest.mark.parametrize("heir", [pytest.param("dead", id="same name"), pytest.param("other", id="another replica")])
+@pytest.mark.parametrize(
+    "heir", [pytest.param("dead", id="same name"), pytest.param("other", id="another replica")]
+)
 def test_what_a_dead_replica_answered_is_adopted_without_the_torn_line(tmp_path, tail, heir):
     if (child := os.fork()) == 0:
         _die_with(tmp_path, tail)
@@ -146,7 +150,9 @@ def test_closing_an_empty_journal_removes_its_folder(tmp_path):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6), data=st.data())
-def test_wherever_a_power_cut_tears_the_segment_whole_lines_stay_and_nothing_else(tmp_path_factory, sizes, data):
+def test_wherever_a_power_cut_tears_the_segment_whole_lines_stay_and_nothing_else(
+    tmp_path_factory, sizes, data
+):
     folder = tmp_path_factory.mktemp("torn")
     journal = Journal(folder, "one")
     ends, numbers, segment = [0], iter(range(100)), None
@@ -166,7 +172,9 @@ def test_wherever_a_power_cut_tears_the_segment_whole_lines_stay_and_nothing_els
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5))
 def test_halving_ends_with_single_rows_and_loses_none(sizes):
     numbers = iter(range(100))
-    lines = b"".join(msgspec.json.encode(line(*(next(numbers) for _ in range(size)))) + b"\n" for size in sizes)
+    lines = b"".join(
+        msgspec.json.encode(line(*(next(numbers) for _ in range(size)))) + b"\n" for size in sizes
+    )
 
     def single(lines):
         parts = halves(lines)
@@ -174,4 +182,6 @@ def test_halving_ends_with_single_rows_and_loses_none(sizes):
 
     found = single(lines)
     assert all(len(one.rows) == 1 for one in found)
-    assert [one.rows[0].transaction_id for one in found] == [f"t-{number}" for number in range(sum(sizes))]
+    assert [one.rows[0].transaction_id for one in found] == [
+        f"t-{number}" for number in range(sum(sizes))
+    ]

@@ -27,7 +27,10 @@ def test_ids_of_one_millisecond_differ_and_later_ones_sort_after():
 
 @pytest.mark.parametrize(
     "foreign",
-    [pytest.param(uuid4(), id="a random id"), pytest.param(UUID("ffffffff-ffff-7fff-bfff-ffffffffffff"), id="far future")],
+    [
+        pytest.param(uuid4(), id="a random id"),
+        pytest.param(UUID("ffffffff-ffff-7fff-bfff-ffffffffffff"), id="far future"),
+    ],
 )
 def test_an_id_that_no_replica_made_is_unknown(foreign):
     with pytest.raises(UnknownPrediction, match=str(foreign)):

@@ -43,7 +43,9 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-c", WORKER, str(folder)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def count(self, number: int) -> int:
         """Count so many, show it, and return the worker's slot."""
@@ -174,7 +176,9 @@ supervise(Path(sys.argv[1]))
 
 def supervise(folder: Path) -> None:
     """Supervise two workers that die, in a process whose signals may be handled."""
-    config = uvicorn.Config(partial(dies, folder), factory=True, port=0, workers=2, log_level="critical")
+    config = uvicorn.Config(
+        partial(dies, folder), factory=True, port=0, workers=2, log_level="critical"
+    )
     supervisor = WorkerSupervisor(config, [config.bind_socket()])
     supervisor.run()
     print(supervisor.gave_up)

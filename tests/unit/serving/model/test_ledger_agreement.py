@@ -26,11 +26,19 @@ def entry(state: str, *, before: Served | None = ONE) -> LedgerEntry:
     ("newest", "expected"),
     [
         pytest.param(None, {None: None}, id="an empty ledger allows no alias"),
-        pytest.param(entry("INTENDED"), {1: ONE, 2: TWO}, id="while intended, both sides of the move"),
-        pytest.param(entry("INTENDED", before=None), {None: None, 2: TWO}, id="a first promotion starts from nothing"),
+        pytest.param(
+            entry("INTENDED"), {1: ONE, 2: TWO}, id="while intended, both sides of the move"
+        ),
+        pytest.param(
+            entry("INTENDED", before=None),
+            {None: None, 2: TWO},
+            id="a first promotion starts from nothing",
+        ),
         pytest.param(entry("DONE"), {2: TWO}, id="once done, the target only"),
         pytest.param(entry("ROLLED_BACK"), {1: ONE}, id="rolled back, the source only"),
-        pytest.param(entry("ROLLED_BACK", before=None), {None: None}, id="a first one rolled back, nothing"),
+        pytest.param(
+            entry("ROLLED_BACK", before=None), {None: None}, id="a first one rolled back, nothing"
+        ),
     ],
 )
 def test_what_the_newest_row_allows(newest, expected):

@@ -38,13 +38,27 @@ def without(bundle: bytes, **changes: object) -> bytes:
     ("files", "words"),
     [
         pytest.param(made.files(wrong_by=0.01), "known answers differ", id="wrong answers"),
-        pytest.param(spoilt("known_answers.json", b'{"features":[],"scores":[]}'), "known answers", id="no answers"),
-        pytest.param(spoilt("known_answers.json", b"x"), "known answers can't be tried", id="unreadable answers"),
+        pytest.param(
+            spoilt("known_answers.json", b'{"features":[],"scores":[]}'),
+            "known answers",
+            id="no answers",
+        ),
+        pytest.param(
+            spoilt("known_answers.json", b"x"),
+            "known answers can't be tried",
+            id="unreadable answers",
+        ),
         pytest.param(spoilt("model.onnx", b"x"), "can't be tried", id="no graph"),
         pytest.param(
-            spoilt("bundle.json", without(made.files()["bundle.json"], contract_hash="x")), "contract hash", id="contract"
+            spoilt("bundle.json", without(made.files()["bundle.json"], contract_hash="x")),
+            "contract hash",
+            id="contract",
         ),
-        pytest.param(spoilt("bundle.json", without(made.files()["bundle.json"], columns=["a"])), "columns", id="other columns"),
+        pytest.param(
+            spoilt("bundle.json", without(made.files()["bundle.json"], columns=["a"])),
+            "columns",
+            id="other columns",
+        ),
     ],
 )
 def test_a_model_that_can_not_be_proven_is_rejected(files, words):
@@ -72,15 +86,23 @@ def test_the_cache_gives_back_whole_models_only_and_remembers_the_last(tmp_path)
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(msgspec.json.encode(KnownAnswers([[0.0] * len(made.FRAUD.columns)], [0.5])), "", id="warm"),
+        pytest.param(
+            msgspec.json.encode(KnownAnswers([[0.0] * len(made.FRAUD.columns)], [0.5])),
+            "",
+            id="warm",
+        ),
         pytest.param(b"[", "starts cold", id="unreadable"),
-        pytest.param(b'{"features": [[1.0]], "scores": [0.5]}', "starts cold", id="of another model"),
+        pytest.param(
+            b'{"features": [[1.0]], "scores": [0.5]}', "starts cold", id="of another model"
+        ),
     ],
 )
 def test_a_warm_up_costs_nothing_but_the_warmth_when_it_is_spoilt(tmp_path, caplog, content, said):
     files = made.files() | {WARM_UP: content}
     name = made.served(files)
-    assert name == made.served(made.files()) and load(files, name, made.FRAUD).score(np.zeros((1, len(made.FRAUD.columns))))
+    assert name == made.served(made.files()) and load(files, name, made.FRAUD).score(
+        np.zeros((1, len(made.FRAUD.columns)))
+    )
     assert (said in caplog.text) if said else not caplog.records
     cache = ModelCache(tmp_path)
     cache.put(name, files)

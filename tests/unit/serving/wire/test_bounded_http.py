@@ -28,7 +28,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         if message["type"] == "http.disconnect":
             return
         length, more = length + len(message.get("body", b"")), message.get("more_body", False)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(str(length)))]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-length", b"%d" % len(str(length)))],
+        }
+    )
     await send({"type": "http.response.body", "body": str(length).encode()})
 
 
@@ -37,7 +43,9 @@ Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWrite
 
 @contextlib.asynccontextmanager
 async def listening() -> AsyncIterator[Connect]:
-    config = uvicorn.Config(application, http=BoundedHttp, loop="asyncio", port=0, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        application, http=BoundedHttp, loop="asyncio", port=0, log_config=None, lifespan="off"
+    )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:
@@ -64,7 +72,9 @@ async def listening() -> AsyncIterator[Connect]:
 async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """The status line, and the body that follows the headers."""
     head = await reader.readuntil(b"\r\n\r\n")
-    return head.split(b"\r\n")[0], await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r")[0]))
+    return head.split(b"\r\n")[0], await reader.readexactly(
+        int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
+    )
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
@@ -118,14 +128,18 @@ async def test_a_request_that_follows_a_large_one_in_one_read_is_answered() -> N
     async with listening() as connect:
         reader, writer = await connect()
         body = b"b" * 100_000
-        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body + GET[:9])
+        writer.write(
+            b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body + GET[:9]
+        )
         await asyncio.sleep(0.1)
         writer.write(GET[9:])
         assert await answer(reader) == (b"HTTP/1.1 200 OK", b"%d" % len(body))
         assert await answer(reader) == (b"HTTP/1.1 200 OK", b"0")
 
 
-async def test_an_empty_line_after_an_answer_does_not_hold_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_empty_line_after_an_answer_does_not_hold_a_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.3)
     async with listening() as connect:
         reader, writer = await connect()
@@ -182,7 +196,9 @@ async def test_a_large_head_and_a_large_body_within_bounds_are_read() -> None:
         reader, writer = await connect()
         body = b"b" * 2**21
         for _ in range(3):  # on one connection
-            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nx-long: %s\r\n" % (b"a" * (LARGEST_HEAD - 100)))
+            writer.write(
+                b"POST / HTTP/1.1\r\nhost: x\r\nx-long: %s\r\n" % (b"a" * (LARGEST_HEAD - 100))
+            )
             await asyncio.sleep(0.01)
             writer.write(b"content-length: %d\r\n\r\n" % len(body) + body)
             assert await answer(reader) == (b"HTTP/1.1 200 OK", b"%d" % len(body))
@@ -193,7 +209,9 @@ async def test_a_large_head_and_a_large_body_within_bounds_are_read() -> None:
     [b"", b"GET /a", GET[:-2], b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1234"],
     ids=["nothing", "a part of a line", "a part of a head", "a part of a body"],
 )
-async def test_a_request_that_does_not_arrive_ends_its_connection(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_does_not_arrive_ends_its_connection(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.3)
     async with listening() as connect:
         reader, writer = await connect()
@@ -205,7 +223,9 @@ async def test_a_request_that_does_not_arrive_ends_its_connection(begun: bytes, 
         assert await ended(reader) == b""
 
 
-async def test_requests_that_keep_coming_may_go_on_for_longer_than_one_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_that_keep_coming_may_go_on_for_longer_than_one_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.3)
     async with listening() as connect:
         reader, writer = await connect()

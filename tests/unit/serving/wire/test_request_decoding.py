@@ -58,31 +58,89 @@ def test_a_row_becomes_numbers_in_the_contracts_order_with_what_is_missing_as_na
 
 
 def test_ids_and_time_are_taken_over_when_given():
-    row = INTAKE.one(body(transaction_id="t-1", person_id="p", event_time="2026-01-05T10:00:00+02:00"))
-    assert (row.transaction_id, row.entity_key, row.event_time) == ("t-1", "p", datetime(2026, 1, 5, 8, tzinfo=UTC))
+    row = INTAKE.one(
+        body(transaction_id="t-1", person_id="p", event_time="2026-01-05T10:00:00+02:00")
+    )
+    assert (row.transaction_id, row.entity_key, row.event_time) == (
+        "t-1",
+        "p",
+        datetime(2026, 1, 5, 8, tzinfo=UTC),
+    )
 
 
 REFUSED = [
     pytest.param({"age": 17}, "age", 17, "a whole number from 18 to 99", id="below the range"),
-    pytest.param({"income": 1000.5}, "income", 1000.5, "a number from 0 to 1000, or null", id="above the range"),
-    pytest.param({"age": 30.5}, "age", 30.5, "a whole number", id="a fraction where a whole number belongs"),
+    pytest.param(
+        {"income": 1000.5},
+        "income",
+        1000.5,
+        "a number from 0 to 1000, or null",
+        id="above the range",
+    ),
+    pytest.param(
+        {"age": 30.5}, "age", 30.5, "a whole number", id="a fraction where a whole number belongs"
+    ),
     pytest.param({"age": True}, "age", True, "a whole number", id="a bool where a number belongs"),
     pytest.param({"age": "30"}, "age", "30", "a whole number", id="text where a number belongs"),
-    pytest.param({"age": None}, "age", None, "a whole number", id="null where nothing may be missing"),
-    pytest.param({"owner": 1}, "owner", 1, "true or false", id="a number where a bool belongs"),
-    pytest.param({"job": "boss"}, "job", "boss", "one of none, self, staff", id="an unknown category"),
-    pytest.param({"children": 10**400}, "children", 10**400, "a whole number, or null", id="more than a float can hold"),
-    pytest.param({"debt": 1e39}, "debt", 1e39, "a number", id="more than the model can hold"),
-    pytest.param({"salary": 1}, "salary", 1, "is not known; known are income, debt", id="an unknown field"),
-    pytest.param({"transaction_id": ""}, "transaction_id", "", "text of 1 to 128 characters", id="an empty id"),
-    pytest.param({"person_id": "p" * 129}, "person_id", "p" * 129, "text of 1 to 128 characters", id="a long key"),
-    pytest.param({"transaction_id": "a\0b"}, "transaction_id", "a\0b", "without NUL", id="what PostgreSQL can't hold"),
     pytest.param(
-        {"event_time": "2026-01-05T10:00:00"}, "event_time", "2026-01-05T10:00:00", "with its zone", id="a naive time"
+        {"age": None}, "age", None, "a whole number", id="null where nothing may be missing"
     ),
-    pytest.param({"event_time": "yesterday"}, "event_time", "yesterday", "an RFC 3339 time", id="no time at all"),
+    pytest.param({"owner": 1}, "owner", 1, "true or false", id="a number where a bool belongs"),
     pytest.param(
-        {"event_time": "0001-01-01T00:00:00Z"}, "event_time", "0001-01-01T00:00:00Z", "from 1970", id="a time out of range"
+        {"job": "boss"}, "job", "boss", "one of none, self, staff", id="an unknown category"
+    ),
+    pytest.param(
+        {"children": 10**400},
+        "children",
+        10**400,
+        "a whole number, or null",
+        id="more than a float can hold",
+    ),
+    pytest.param({"debt": 1e39}, "debt", 1e39, "a number", id="more than the model can hold"),
+    pytest.param(
+        {"salary": 1}, "salary", 1, "is not known; known are income, debt", id="an unknown field"
+    ),
+    pytest.param(
+        {"transaction_id": ""},
+        "transaction_id",
+        "",
+        "text of 1 to 128 characters",
+        id="an empty id",
+    ),
+    pytest.param(
+        {"person_id": "p" * 129},
+        "person_id",
+        "p" * 129,
+        "text of 1 to 128 characters",
+        id="a long key",
+    ),
+    pytest.param(
+        {"transaction_id": "a\0b"},
+        "transaction_id",
+        "a\0b",
+        "without NUL",
+        id="what PostgreSQL can't hold",
+    ),
+    pytest.param(
+        {"event_time": "2026-01-05T10:00:00"},
+        "event_time",
+        "2026-01-05T10:00:00",
+        "with its zone",
+        id="a naive time",
+    ),
+    pytest.param(
+        {"event_time": "yesterday"},
+        "event_time",
+        "yesterday",
+        "an RFC 3339 time",
+        id="no time at all",
+    ),
+    pytest.param(
+        {"event_time": "0001-01-01T00:00:00Z"},
+        "event_time",
+        "0001-01-01T00:00:00Z",
+        "from 1970",
+        id="a time out of range",
     ),
 ]
 
@@ -94,7 +152,9 @@ def test_a_refusal_names_field_value_and_rule(changes, field, value, words):
     problem = refused.value
     assert (problem.status, problem.members["field"]) == (422, field)
     assert words in problem.members["rule"] and field in str(problem)
-    assert shown(problem.members["value"]) == value or str(problem.members["value"]).startswith(str(value)[:50])
+    assert shown(problem.members["value"]) == value or str(problem.members["value"]).startswith(
+        str(value)[:50]
+    )
 
 
 @pytest.mark.parametrize(("changes", "field", "value", "words"), REFUSED)
@@ -114,7 +174,9 @@ def test_a_refused_batch_also_names_the_row(changes, field, value, words):
         pytest.param(b'{"transaction_id": "\xed\xa0\x80"}', "body", "must be JSON", id="no UTF-8"),
         pytest.param(b"[]", "body", "must be object, and is array", id="a list"),
         pytest.param(b"0\x01", "body", "must be JSON", id="a wrong value before what is no JSON"),
-        pytest.param(b'{"debt": "x"', "body", "must be JSON", id="a wrong value in half a document"),
+        pytest.param(
+            b'{"debt": "x"', "body", "must be JSON", id="a wrong value in half a document"
+        ),
         pytest.param(b"{}", "debt", "is missing; must be a number", id="an empty row"),
     ],
 )
@@ -124,7 +186,9 @@ def test_a_body_that_is_no_row_is_refused(given_body, field, words):
     assert refused.value.members["field"] == field and words in refused.value.members["rule"]
 
 
-@pytest.mark.parametrize("count", [pytest.param(0, id="no rows"), pytest.param(1001, id="too many rows")])
+@pytest.mark.parametrize(
+    "count", [pytest.param(0, id="no rows"), pytest.param(1001, id="too many rows")]
+)
 def test_a_batch_holds_1_to_1000_rows(count):
     with pytest.raises(Problem, match=r"rows.*1 to 1000"):
         INTAKE.many(json.dumps({"rows": [GOOD] * count}).encode())
@@ -180,15 +244,24 @@ def test_accepted_rows_give_features_of_the_right_width_that_are_finite_or_missi
 def test_what_was_logged_can_be_asked_again_and_is_the_same_row(rows):
     first = [row.raw for row in INTAKE.many(json.dumps({"rows": rows}).encode())]
     logged = np.array([np.frombuffer(raw) for raw in first])
-    assert [INTAKE.one(json.dumps(again).encode()).raw for again in requests(logged, MIXED)] == first
+    assert [
+        INTAKE.one(json.dumps(again).encode()).raw for again in requests(logged, MIXED)
+    ] == first
 
 
 @given(st.sampled_from(MIXED.features), st.data())
 def test_what_breaks_a_rule_is_refused_for_that_field(feature, data):
-    wrong = data.draw(st.one_of(st.text().filter(lambda text: text not in feature.values), st.lists(st.integers())))
+    wrong = data.draw(
+        st.one_of(
+            st.text().filter(lambda text: text not in feature.values), st.lists(st.integers())
+        )
+    )
     with pytest.raises(Problem) as refused:
         INTAKE.one(body(**{feature.name: wrong}))
-    assert (refused.value.members["field"], refused.value.members["rule"]) == (feature.name, rule(feature))
+    assert (refused.value.members["field"], refused.value.members["rule"]) == (
+        feature.name,
+        rule(feature),
+    )
 
 
 def shown(value: Any) -> Any:
@@ -197,7 +270,9 @@ def shown(value: Any) -> Any:
 
 @given(
     st.binary(max_size=60)
-    | st.builds(lambda at, junk: body()[:at] + junk + body()[at:], st.integers(0, 60), st.binary(max_size=3))
+    | st.builds(
+        lambda at, junk: body()[:at] + junk + body()[at:], st.integers(0, 60), st.binary(max_size=3)
+    )
 )
 def test_whatever_arrives_is_a_row_or_a_refusal(anything: bytes) -> None:
     for accept in (INTAKE.one, INTAKE.many, lambda content: decode(TRUTHS, content, RULES)):
@@ -244,7 +319,11 @@ def test_however_deep_a_body_is_nested_it_is_refused_with_field_and_rule(depth):
         INTAKE.many(f'{{"rows": [{row}}}, {wrong["income"]}]}}'.encode())
     assert {"field": "income", "row": 1}.items() <= refused.value.members.items()
     with pytest.raises(Problem) as refused:
-        decode(TRUTHS, f'{{"labels": [{{"transaction_id": "t", "label": {nested(depth)}}}]}}'.encode(), RULES)
+        decode(
+            TRUTHS,
+            f'{{"labels": [{{"transaction_id": "t", "label": {nested(depth)}}}]}}'.encode(),
+            RULES,
+        )
     assert {"field": "label", "row": 0}.items() <= refused.value.members.items()
 
 
@@ -252,12 +331,23 @@ def test_however_deep_a_body_is_nested_it_is_refused_with_field_and_rule(depth):
 def test_a_number_beyond_every_type_is_refused_for_its_field(number):
     with pytest.raises(Problem) as refused:
         INTAKE.one(f'{json.dumps(GOOD)[:-1]}, "income": {number}}}'.encode())
-    assert {"field": "income", "rule": INTAKE._rules["income"]}.items() <= refused.value.members.items()
+    assert {
+        "field": "income",
+        "rule": INTAKE._rules["income"],
+    }.items() <= refused.value.members.items()
     assert str(refused.value.members["value"]).lstrip('"')[:4] == number[:4]
 
 
 @pytest.mark.parametrize(
-    "name", ["x - at `$" * 50, " - at `$.income", "x` - at `$.rows[" + "9" * 5000 + "]", "`", "\0", "x" * 100_000]
+    "name",
+    [
+        "x - at `$" * 50,
+        " - at `$.income",
+        "x` - at `$.rows[" + "9" * 5000 + "]",
+        "`",
+        "\0",
+        "x" * 100_000,
+    ],
 )
 def test_a_field_of_any_name_is_not_known(name):
     with pytest.raises(Problem, match="is not known") as refused:

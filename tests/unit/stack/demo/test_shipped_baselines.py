@@ -29,8 +29,13 @@ def test_the_seeded_simulator_draws_the_frozen_rows_again() -> None:
 def test_the_profile_counts_every_row_of_the_baseline() -> None:
     contract = read_contract(FOLDER)
     manifest = read_manifest(FOLDER, contract)
-    found = profiles(Deriver(contract)(features_of(pq.read_table(FOLDER / "baseline.parquet"), contract)), contract)
-    assert {name: profile.counts for name, profile in found.items()} == {n: p.counts for n, p in manifest.profiles.items()}
+    found = profiles(
+        Deriver(contract)(features_of(pq.read_table(FOLDER / "baseline.parquet"), contract)),
+        contract,
+    )
+    assert {name: profile.counts for name, profile in found.items()} == {
+        n: p.counts for n, p in manifest.profiles.items()
+    }
     assert {profile.total for profile in manifest.profiles.values()} == {manifest.rows}
 
 

@@ -24,7 +24,9 @@ HALF_DAY = 43_200_000_000  # microseconds
 
 @cache
 def town(*drift: str) -> Transactions:
-    return simulate(replace(TOWN, drift=frozenset(drift), drift_from=START + timedelta(weeks=DRIFT_WEEK)))
+    return simulate(
+        replace(TOWN, drift=frozenset(drift), drift_from=START + timedelta(weeks=DRIFT_WEEK))
+    )
 
 
 @cache
@@ -42,7 +44,9 @@ def between(transactions: Transactions, since: datetime, until: datetime) -> Tra
 
 
 def week(transactions: Transactions, number: int) -> Transactions:
-    return between(transactions, START + timedelta(weeks=number), START + timedelta(weeks=number + 1))
+    return between(
+        transactions, START + timedelta(weeks=number), START + timedelta(weeks=number + 1)
+    )
 
 
 def psi(usual: Transactions, now: Transactions, feature: str, *, n: int = 5_000) -> float:
@@ -50,7 +54,10 @@ def psi(usual: Transactions, now: Transactions, feature: str, *, n: int = 5_000)
     rng = np.random.default_rng(0)
     old, new = (t.features[feature][rng.choice(len(t), n, replace=False)] for t in (usual, now))
     edges = np.unique(np.quantile(old, np.linspace(0.1, 0.9, 9)))
-    p, q = (np.bincount(np.searchsorted(edges, v), minlength=len(edges) + 1) / n + 1e-6 for v in (old, new))
+    p, q = (
+        np.bincount(np.searchsorted(edges, v), minlength=len(edges) + 1) / n + 1e-6
+        for v in (old, new)
+    )
     return float(((q - p) * np.log(q / p)).sum())
 
 
@@ -63,7 +70,9 @@ def assert_equal(one: Transactions, other: Transactions) -> None:
         np.testing.assert_array_equal(getattr(one, column), getattr(other, column))
     assert tuple(one.features) == tuple(other.features) == FEATURES
     for feature in FEATURES:
-        np.testing.assert_array_equal(one.features[feature], other.features[feature], err_msg=feature)
+        np.testing.assert_array_equal(
+            one.features[feature], other.features[feature], err_msg=feature
+        )
 
 
 def test_the_same_world_is_identical_every_time() -> None:
@@ -71,15 +80,23 @@ def test_the_same_world_is_identical_every_time() -> None:
 
 
 def test_another_seed_is_another_town() -> None:
-    assert not set(simulate(replace(VILLAGE, seed=4)).transaction_id) & set(village().transaction_id)
+    assert not set(simulate(replace(VILLAGE, seed=4)).transaction_id) & set(
+        village().transaction_id
+    )
 
 
 @pytest.mark.parametrize(
     "other",
     [
         pytest.param(replace(VILLAGE, days=14), id="a longer run continues a shorter one"),
-        pytest.param(replace(VILLAGE, start=START - timedelta(days=3), days=13), id="an earlier start changes nothing"),
-        pytest.param(replace(VILLAGE, start=START + timedelta(hours=5), days=9), id="a run may start within a day"),
+        pytest.param(
+            replace(VILLAGE, start=START - timedelta(days=3), days=13),
+            id="an earlier start changes nothing",
+        ),
+        pytest.param(
+            replace(VILLAGE, start=START + timedelta(hours=5), days=9),
+            id="a run may start within a day",
+        ),
         pytest.param(replace(VILLAGE, warm_up_days=60), id="37 days of warm-up are enough"),
     ],
 )
@@ -116,7 +133,13 @@ def payments() -> tuple[Rows, dict[str, NDArray[np.float64]]]:
     """Return 3,000 payments over 60 days, by the half-day so that many lie on a window's edge, and their features."""
     rng = np.random.default_rng(0)
     rows = np.zeros(3_000, PAYMENT)
-    for name, most in (("customer", 12), ("terminal", 5), ("at", 120), ("cents", 9_999), ("scenario", 2)):
+    for name, most in (
+        ("customer", 12),
+        ("terminal", 5),
+        ("at", 120),
+        ("cents", 9_999),
+        ("scenario", 2),
+    ):
         rows[name] = rng.integers(most, size=len(rows))
     rows["at"] = np.sort(rows["at"]) * HALF_DAY
     return rows, describe(rows)
@@ -127,9 +150,13 @@ def test_a_customers_window_ends_with_the_payment_itself(days: int) -> None:
     rows, features = payments()
     for i in range(0, len(rows), 23):
         age = rows["at"][i] - rows["at"]
-        seen = rows[(rows["customer"] == rows["customer"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)]
+        seen = rows[
+            (rows["customer"] == rows["customer"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)
+        ]
         assert features[f"customer_count_{days}d"][i] == len(seen)
-        assert features[f"customer_mean_amount_{days}d"][i] == pytest.approx(seen["cents"].mean() / 100)
+        assert features[f"customer_mean_amount_{days}d"][i] == pytest.approx(
+            seen["cents"].mean() / 100
+        )
 
 
 @pytest.mark.parametrize("days", WINDOW_DAYS)
@@ -137,18 +164,28 @@ def test_a_terminals_window_ends_a_week_before_the_payment(days: int) -> None:
     rows, features = payments()
     for i in range(0, len(rows), 23):
         age = rows["at"][i] - rows["at"] - 14 * HALF_DAY
-        seen = rows[(rows["terminal"] == rows["terminal"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)]
+        seen = rows[
+            (rows["terminal"] == rows["terminal"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)
+        ]
         assert features[f"terminal_count_{days}d"][i] == len(seen)
-        assert features[f"terminal_risk_{days}d"][i] == pytest.approx(seen["scenario"].mean() if len(seen) else 0)
+        assert features[f"terminal_risk_{days}d"][i] == pytest.approx(
+            seen["scenario"].mean() if len(seen) else 0
+        )
 
 
 def test_the_simulated_features_are_those_of_the_simulated_payments() -> None:
     t = simulate(replace(VILLAGE, start=START - timedelta(days=30), days=40))
     for i in np.flatnonzero(t.event_time >= moment(START))[::7]:
         age = t.event_time[i] - t.event_time
-        seen = (t.entity_key == t.entity_key[i]) & (age >= np.timedelta64(0)) & (age < np.timedelta64(30, "D"))
+        seen = (
+            (t.entity_key == t.entity_key[i])
+            & (age >= np.timedelta64(0))
+            & (age < np.timedelta64(30, "D"))
+        )
         assert t.features["customer_count_30d"][i] == seen.sum()
-        assert t.features["customer_mean_amount_30d"][i] == pytest.approx(t.features["amount"][seen].mean())
+        assert t.features["customer_mean_amount_30d"][i] == pytest.approx(
+            t.features["amount"][seen].mean()
+        )
 
 
 def test_nights_end_at_seven_and_weekends_are_saturday_and_sunday() -> None:
@@ -181,7 +218,9 @@ def test_drift_leaves_the_time_before_it_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(DRIFTS))
 def test_drift_without_a_beginning_is_everywhere(kind: str) -> None:
     everywhere = simulate(replace(VILLAGE, drift=frozenset({kind})))
-    long_ago = simulate(replace(VILLAGE, drift=frozenset({kind}), drift_from=START - timedelta(days=90)))
+    long_ago = simulate(
+        replace(VILLAGE, drift=frozenset({kind}), drift_from=START - timedelta(days=90))
+    )
     assert_equal(everywhere, long_ago)
 
 
@@ -210,7 +249,9 @@ def test_concept_drift_gives_fraud_a_new_look_and_leaves_honest_customers_alone(
     assert set(fraud.scenario) == {Scenario.NIGHT}
     assert fraud.features["during_night"].all()
     assert np.median(fraud.features["amount"]) < np.median(usual.features["amount"]) / 2
-    assert np.median(fraud.features["customer_count_30d"]) > np.median(usual.features["customer_count_30d"])
+    assert np.median(fraud.features["customer_count_30d"]) > np.median(
+        usual.features["customer_count_30d"]
+    )
     assert now.label.mean() == pytest.approx(usual.label.mean(), abs=0.006)
     assert not drifted(usual.take(usual.label == 0), now.take(now.label == 0))
 
@@ -240,8 +281,16 @@ def test_drifts_combine() -> None:
     ("change", "message"),
     [
         pytest.param({"start": datetime(2026, 1, 5)}, "start is 2026-01-05", id="a naive start"),  # noqa: DTZ001
-        pytest.param({"drift_from": datetime(2026, 1, 5)}, "drift_from is", id="a naive start of drift"),  # noqa: DTZ001
-        pytest.param({"drift": frozenset({"tide"})}, "drift has tide; valid are attack", id="an unknown drift"),
+        pytest.param(
+            {"drift_from": datetime(2026, 1, 5)},  # noqa: DTZ001
+            "drift_from is",
+            id="a naive start of drift",
+        ),
+        pytest.param(
+            {"drift": frozenset({"tide"})},
+            "drift has tide; valid are attack",
+            id="an unknown drift",
+        ),
         pytest.param({"days": 0}, "days is 0; give at least 1", id="no days"),
         pytest.param({"customers": 2}, "customers is 2; give at least 10", id="nobody in town"),
     ],

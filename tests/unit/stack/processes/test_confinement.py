@@ -16,7 +16,9 @@ from stack.processes.service_user import FIRST, LAST, owner_of
 from stack.temporary_services import free_port
 
 needs_landlock = pytest.mark.skipif(version() == 0, reason="this kernel has no Landlock")
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a process as another user")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can run a process as another user"
+)
 
 TRY = """
 import json, os, socket, sys
@@ -77,20 +79,32 @@ def attempts(tmp_path: Path, **confinement: object) -> dict[str, object]:
 
 
 WRITES = ("write outside", "truncate outside", "delete outside", "move outside", "link outside")
-CODE = (Path(sys.prefix), Path(sys.base_prefix), Path("/usr"), Path("/lib"), Path("/lib64"), Path("/proc"))
+CODE = (
+    Path(sys.prefix),
+    Path(sys.base_prefix),
+    Path("/usr"),
+    Path("/lib"),
+    Path("/lib64"),
+    Path("/proc"),
+)
 
 
 @needs_landlock
 def test_who_may_write_one_folder_writes_no_other_and_reads_all(tmp_path: Path) -> None:
     found = attempts(tmp_path)
     assert {found[name] for name in WRITES} == {"PermissionError"}
-    assert {found[name] for name in ("write inside", "move inside", "read outside", "list outside", "listen")} == {"done"}
+    assert {
+        found[name]
+        for name in ("write inside", "move inside", "read outside", "list outside", "listen")
+    } == {"done"}
 
 
 @needs_landlock
 def test_who_may_read_some_folders_reads_no_other_and_lists_what_is_named(tmp_path: Path) -> None:
     found = attempts(tmp_path, reads=CODE)
-    assert {found[name] for name in (*WRITES, "read outside", "list outside")} == {"PermissionError"}
+    assert {found[name] for name in (*WRITES, "read outside", "list outside")} == {
+        "PermissionError"
+    }
     listed = attempts(tmp_path, reads=CODE, lists=(tmp_path / "outside",))
     assert (listed["list outside"], listed["read outside"]) == ("done", "PermissionError")
 
@@ -99,19 +113,29 @@ def test_who_may_read_some_folders_reads_no_other_and_lists_what_is_named(tmp_pa
 def test_who_may_use_one_port_uses_no_other_and_signals_nobody(tmp_path: Path) -> None:
     found = attempts(tmp_path, ports=True)
     assert found["listen"] == "done"
-    assert {found[name] for name in ("listen elsewhere", "connect elsewhere", "signal the caller")} == {"PermissionError"}
+    assert {
+        found[name] for name in ("listen elsewhere", "connect elsewhere", "signal the caller")
+    } == {"PermissionError"}
 
 
 @needs_landlock
 @needs_root
-def test_a_service_user_reads_through_closed_folders_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
+def test_a_service_user_reads_through_closed_folders_what_it_was_given_and_nothing_else(
+    tmp_path: Path,
+) -> None:
     for folder in (tmp_path, *tmp_path.parents):
         if str(folder).startswith("/tmp/"):  # pytest's own folders
             folder.chmod(0o711)
     found = attempts(tmp_path, user=FIRST, reads_through=True, reads=CODE, ports=True)
     assert found["user"] == FIRST
     assert found["write inside"] == "done"
-    refused = (*WRITES, "read outside", "list outside", "signal the caller", "read the caller's environment")
+    refused = (
+        *WRITES,
+        "read outside",
+        "list outside",
+        "signal the caller",
+        "read the caller's environment",
+    )
     assert {found[name] for name in refused} == {"PermissionError"}
 
 

@@ -30,7 +30,9 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environments:
     monkeypatch.setenv("GITHUB_TOKEN", "somebody else's")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("SIXGATE_USE_CASES", "fraud")
-    settings = Settings(home=tmp_path / "home", policy_overlay=tmp_path / "an overlay $(touch x) `y`.yaml")
+    settings = Settings(
+        home=tmp_path / "home", policy_overlay=tmp_path / "an overlay $(touch x) `y`.yaml"
+    )
     home = home_of(settings)
     home.prepare()
     postgres = Postgres(binaries=tmp_path, data=tmp_path / "instance" / "postgres", port=5433)
@@ -41,7 +43,9 @@ def by_name(told: Environments) -> dict[str, Program]:
     return {program.name: program for program in programs(told)}
 
 
-def test_the_callers_secrets_reach_no_process_and_the_callers_settings_do(told: Environments) -> None:
+def test_the_callers_secrets_reach_no_process_and_the_callers_settings_do(
+    told: Environments,
+) -> None:
     for program in programs(told):
         assert not [value for value in program.environment.values() if "the caller's" in value]
     assert by_name(told)["server"].environment["SIXGATE_RATE_LIMIT"] == "10/second"
@@ -55,15 +59,31 @@ def test_what_else_the_caller_has_reaches_airflow_alone(told: Environments) -> N
 
 
 def test_connections_reach_tasks_alone(told: Environments) -> None:
-    knowing = [program.name for program in programs(told) if "AIRFLOW_CONN_MAIL" in program.environment]
+    knowing = [
+        program.name for program in programs(told) if "AIRFLOW_CONN_MAIL" in program.environment
+    ]
     assert knowing == ["airflow-scheduler"]
 
 
 def test_no_process_may_write_dags_plugins_or_program_files(told: Environments) -> None:
-    kept = [ROOT / name for name in ("dags", "plugins", "pipelines", "serving", "stack", "sql", "reference", ".venv")]
+    kept = [
+        ROOT / name
+        for name in (
+            "dags",
+            "plugins",
+            "pipelines",
+            "serving",
+            "stack",
+            "sql",
+            "reference",
+            ".venv",
+        )
+    ]
     for program in programs(told):
         for folder in program.confinement.writes:
-            assert not [path for path in kept if path == folder or folder in path.parents], program.name
+            assert not [path for path in kept if path == folder or folder in path.parents], (
+                program.name
+            )
 
 
 def test_no_process_may_write_the_secrets_or_what_others_are_told(told: Environments) -> None:
@@ -93,7 +113,12 @@ def test_mlflow_reads_its_folder_and_program_files_and_no_home(told: Environment
     ],
 )
 def test_root_gives_mlflow_a_user_of_its_own_where_that_is_safe(
-    told: Environments, monkeypatch: pytest.MonkeyPatch, landlock: int, reachable: bool, own_user: bool, reads_through: bool
+    told: Environments,
+    monkeypatch: pytest.MonkeyPatch,
+    landlock: int,
+    reachable: bool,
+    own_user: bool,
+    reads_through: bool,
 ) -> None:
     monkeypatch.setattr(made, "version", lambda: landlock)
     monkeypatch.setattr(made, "open_to_all", lambda _: reachable)
@@ -104,13 +129,22 @@ def test_root_gives_mlflow_a_user_of_its_own_where_that_is_safe(
 
 def test_what_people_source_is_for_them_alone_and_safe_to_source(told: Environments) -> None:
     told.write_credentials()
-    for file in (told.home.env_file, told.home.mlflow_passwords, told.home.airflow / "passwords.json"):
+    for file in (
+        told.home.env_file,
+        told.home.mlflow_passwords,
+        told.home.airflow / "passwords.json",
+    ):
         assert file.stat().st_mode & 0o077 == 0
     shell = f'. {shlex.quote(str(told.home.env_file))}; printf %s "$SIXGATE_POLICY_OVERLAY"'
-    done = subprocess.run(["sh", "-ec", shell], capture_output=True, text=True, cwd=told.home.path, check=True)
+    done = subprocess.run(
+        ["sh", "-ec", shell], capture_output=True, text=True, cwd=told.home.path, check=True
+    )
     assert done.stdout == str(told.settings.policy_overlay)
     assert not (told.home.path / "x").exists()
-    assert Settings(_env_file=told.home.env_file, home=told.home.path).policy_overlay == told.settings.policy_overlay
+    assert (
+        Settings(_env_file=told.home.env_file, home=told.home.path).policy_overlay
+        == told.settings.policy_overlay
+    )
 
 
 def test_an_overlay_that_no_shell_could_be_told_is_named(told: Environments) -> None:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.data.dataset_checks import Common, copies, label_share, leaks, missing, outside, separation, skew, stale
+from pipelines.rules.data.dataset_checks import (
+    Common,
+    copies,
+    label_share,
+    leaks,
+    missing,
+    outside,
+    separation,
+    skew,
+    stale,
+)
 
 NAMES = ("a", "b", "c")
 N = 2000
@@ -40,8 +50,12 @@ def test_what_the_baseline_never_had_is_not_compared(noise: np.random.Generator)
     assert list(outside(noise.normal(size=(N, 3)), baseline, NAMES, share=0.0)) == []
 
 
-@pytest.mark.parametrize("factor", [1.0, 100.0, -1.0], ids=["the same", "in other units", "turned round"])
-def test_a_copied_column_is_found_in_whatever_units(noise: np.random.Generator, factor: float) -> None:
+@pytest.mark.parametrize(
+    "factor", [1.0, 100.0, -1.0], ids=["the same", "in other units", "turned round"]
+)
+def test_a_copied_column_is_found_in_whatever_units(
+    noise: np.random.Generator, factor: float
+) -> None:
     features = noise.normal(size=(N, 3))
     features[:, 2] = factor * features[:, 0]
     (found,) = copies(features, NAMES)
@@ -57,10 +71,15 @@ def test_columns_that_go_together_are_no_copies(noise: np.random.Generator) -> N
 def test_a_constant_column_is_told_and_is_nobodys_copy(noise: np.random.Generator) -> None:
     features = noise.normal(size=(N, 3))
     features[:, 0], features[:, 1] = 0.1, 123.456  # whose means are not exactly themselves
-    assert [(found.check, found.columns) for found in copies(features, NAMES)] == [("constant", ("a",)), ("constant", ("b",))]
+    assert [(found.check, found.columns) for found in copies(features, NAMES)] == [
+        ("constant", ("a",)),
+        ("constant", ("b",)),
+    ]
 
 
-def test_columns_with_gaps_are_compared_where_they_are_and_an_empty_one_is_told(noise: np.random.Generator) -> None:
+def test_columns_with_gaps_are_compared_where_they_are_and_an_empty_one_is_told(
+    noise: np.random.Generator,
+) -> None:
     features = noise.normal(size=(N, 3))
     features[:, 1] = 10 * features[:, 0]
     features[::3, :2] = np.nan
@@ -81,13 +100,21 @@ def test_a_leak_is_found_in_whatever_order_the_classes_come(order: list[int]) ->
         pytest.param(lambda labels, noise: labels + 0.1 * noise, id="higher for positives"),
         pytest.param(lambda labels, noise: -(labels + 0.1 * noise), id="lower for positives"),
         pytest.param(
-            lambda labels, noise: np.where(labels == 1, 0.0, np.sign(noise) * (1 + np.abs(noise))), id="in the middle"
+            lambda labels, noise: np.where(labels == 1, 0.0, np.sign(noise) * (1 + np.abs(noise))),
+            id="in the middle",
         ),
-        pytest.param(lambda labels, noise: np.where(labels == 1, np.nan, noise), id="missing for positives"),
-        pytest.param(lambda labels, noise: np.where(labels == 1, noise, np.nan), id="there for positives only"),
+        pytest.param(
+            lambda labels, noise: np.where(labels == 1, np.nan, noise), id="missing for positives"
+        ),
+        pytest.param(
+            lambda labels, noise: np.where(labels == 1, noise, np.nan),
+            id="there for positives only",
+        ),
     ],
 )
-def test_a_feature_that_knows_the_label_is_found_however_it_tells(noise: np.random.Generator, leak: object) -> None:
+def test_a_feature_that_knows_the_label_is_found_however_it_tells(
+    noise: np.random.Generator, leak: object
+) -> None:
     features, labels = noise.normal(size=(N, 3)), (noise.random(N) < 0.03).astype(np.int8)
     features[:, 1] = leak(labels, np.clip(noise.normal(size=N), -3, 3))  # type: ignore[operator]
     (found,) = leaks(features, labels, NAMES, auc=0.99)
@@ -110,7 +137,9 @@ def test_noise_is_never_taken_for_a_leak(positives: int, negatives: int, seed: i
 
 def test_separation_of_two_shifted_bells_is_their_roc_auc(noise: np.random.Generator) -> None:
     labels = np.repeat([0, 1], [100_000, 20_000]).astype(np.int8)
-    assert separation(noise.normal(size=120_000) + 1.8 * labels, labels) == pytest.approx(0.8985, abs=0.005)
+    assert separation(noise.normal(size=120_000) + 1.8 * labels, labels) == pytest.approx(
+        0.8985, abs=0.005
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +186,10 @@ def test_one_correction_among_few_rows_is_no_skew(n: int) -> None:
 
 
 def test_a_log_that_ended_waits_for_new_rows() -> None:
-    newest, due = np.datetime64("2026-01-01T00:00:00", "us"), np.datetime64("2026-01-20T00:00:00", "us")
+    newest, due = (
+        np.datetime64("2026-01-01T00:00:00", "us"),
+        np.datetime64("2026-01-20T00:00:00", "us"),
+    )
     (found,) = stale(newest, due, limit=timedelta(days=14))
     assert (found.verdict, "19.0 days" in found.reason) == ("INSUFFICIENT", True)
     assert list(stale(newest, due, limit=timedelta(days=19))) == []

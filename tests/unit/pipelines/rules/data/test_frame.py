@@ -47,7 +47,9 @@ def test_what_was_written_is_read_back() -> None:
     rows = frame(1, 2)
     again = Frame.of(rows.table(CONTRACT), CONTRACT)
     for name in Frame.__dataclass_fields__:
-        np.testing.assert_array_equal(np.asarray(getattr(again, name)), np.asarray(getattr(rows, name)))
+        np.testing.assert_array_equal(
+            np.asarray(getattr(again, name)), np.asarray(getattr(rows, name))
+        )
 
 
 def test_samples_can_be_written_as_json() -> None:

@@ -11,7 +11,9 @@ CONTRACT = read_contract(ROOT / "reference" / "fraud")
 
 
 def test_pandera_reports_every_failure_with_its_count() -> None:
-    frame = pd.DataFrame({name: [0.0, 0.0, 0.0] for name in CONTRACT.raw}).assign(label=np.array([0, 1, 0], np.int8))
+    frame = pd.DataFrame({name: [0.0, 0.0, 0.0] for name in CONTRACT.raw}).assign(
+        label=np.array([0, 1, 0], np.int8)
+    )
     assert failures(frame, CONTRACT).empty
     frame.loc[0, "amount"] = -1
     frame.loc[1, "during_night"] = 0.5

@@ -40,21 +40,61 @@ def take_in(tmp_path: Path, contract: Contract) -> Callable[[list[str]], Ingeste
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        pytest.param("t2,c1,2026-01-01 10:00:00,0,much,1,a,2", "salary: not a number", id="text for a number"),
-        pytest.param("t2,c1,2026-01-01 10:00:00,0,inf,1,a,2", "salary: not a number", id="infinity"),
-        pytest.param("t2,c1,2026-01-01 10:00:00,0,-1,1,a,2", "salary: outside [0, 1e+06]", id="under the range"),
-        pytest.param("t2,c1,2026-01-01 10:00:00,0,,1,a,2", "salary: missing, and the contract does not allow it", id="missing"),
-        pytest.param("t2,c1,2026-01-01 10:00:00,0,5,maybe,a,2", "employed: neither true nor false", id="not a truth value"),
-        pytest.param("t2,c1,2026-01-01 10:00:00,0,5,1,z,2", "grade: not one of a, b", id="unknown category"),
-        pytest.param("t2,c1,2026-01-01 10:00:00,0,5,1,a,1.5", "dependents: not a whole number", id="a half for an int"),
-        pytest.param("t2,c1,yesterday,0,5,1,a,2", "event_time: not a date and time", id="not a time"),
-        pytest.param("t2,c1,2026-13-01 10:00:00,0,5,1,a,2", "event_time: not a date and time", id="a month that is none"),
         pytest.param(
-            "t2,c1,2026-01-01 10:00:00,7,5,1,a,2", "defaulted: neither positive nor negative", id="a label that is none"
+            "t2,c1,2026-01-01 10:00:00,0,much,1,a,2", "salary: not a number", id="text for a number"
         ),
-        pytest.param("t2,c1,2026-01-01 10:00:00,0", "the row has 4 columns, the header 8", id="a row that is cut off"),
-        pytest.param("t2,c1,2026-01-01 10:00:00,,5,1,a,2", "defaulted: the label is missing", id="no label"),
-        pytest.param("t1,c1,2026-01-01 10:00:00,1,5,1,a,2", "transaction_id: given twice, the first is kept", id="twice"),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,0,inf,1,a,2", "salary: not a number", id="infinity"
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,0,-1,1,a,2",
+            "salary: outside [0, 1e+06]",
+            id="under the range",
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,0,,1,a,2",
+            "salary: missing, and the contract does not allow it",
+            id="missing",
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,0,5,maybe,a,2",
+            "employed: neither true nor false",
+            id="not a truth value",
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,0,5,1,z,2", "grade: not one of a, b", id="unknown category"
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,0,5,1,a,1.5",
+            "dependents: not a whole number",
+            id="a half for an int",
+        ),
+        pytest.param(
+            "t2,c1,yesterday,0,5,1,a,2", "event_time: not a date and time", id="not a time"
+        ),
+        pytest.param(
+            "t2,c1,2026-13-01 10:00:00,0,5,1,a,2",
+            "event_time: not a date and time",
+            id="a month that is none",
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,7,5,1,a,2",
+            "defaulted: neither positive nor negative",
+            id="a label that is none",
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,0",
+            "the row has 4 columns, the header 8",
+            id="a row that is cut off",
+        ),
+        pytest.param(
+            "t2,c1,2026-01-01 10:00:00,,5,1,a,2", "defaulted: the label is missing", id="no label"
+        ),
+        pytest.param(
+            "t1,c1,2026-01-01 10:00:00,1,5,1,a,2",
+            "transaction_id: given twice, the first is kept",
+            id="twice",
+        ),
     ],
 )
 def test_a_row_that_breaks_the_contract_goes_to_quarantine_with_its_reason(
@@ -94,17 +134,28 @@ def test_numbers_come_out_as_numbers_and_what_is_missing_as_null(
 )
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_times_are_read_with_their_zone_and_are_utc_without(
-    take_in: Callable[[list[str]], Ingested], tmp_path: Path, contract: Contract, written: str, meant: str, delimiter: str
+    take_in: Callable[[list[str]], Ingested],
+    tmp_path: Path,
+    contract: Contract,
+    written: str,
+    meant: str,
+    delimiter: str,
 ) -> None:
     file = tmp_path / "history.csv"
     text = "\n".join([HEADER, f"t9,c9,{written},TRUE,1000,yes,b,", ""])
     file.write_text(text.replace(",", delimiter))
     found = ingest(file, contract, Artifacts(tmp_path / "artifacts"))
     (row,) = Artifacts(tmp_path / "artifacts").load("snapshots", found.snapshot).to_pylist()
-    assert (row["event_time"].isoformat(), row["label"], row["employed"]) == (f"{meant}+00:00", 1, 1.0)
+    assert (row["event_time"].isoformat(), row["label"], row["employed"]) == (
+        f"{meant}+00:00",
+        1,
+        1.0,
+    )
 
 
-def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(contract: Contract, tmp_path: Path) -> None:
+def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
+    contract: Contract, tmp_path: Path
+) -> None:
     moment = datetime(2026, 1, 1, 10, 0, 0, 123456)  # noqa: DTZ001  # without a zone, as files often are
     table = pa.table(
         {"transaction_id": [1], "customer_id": [7], "event_time": [moment], "defaulted": [1], "Salary": [5.0],
@@ -115,10 +166,18 @@ def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
         with pa.output_stream(str(tmp_path / f"history.{ending}"), compression=compression) as out:
             pyarrow.csv.write_csv(table, out)
     store = Artifacts(tmp_path / "artifacts")
-    found = {ingest(tmp_path / f"history.{e}", contract, store).snapshot for e in ("csv", "csv.gz", "parquet")}
+    found = {
+        ingest(tmp_path / f"history.{e}", contract, store).snapshot
+        for e in ("csv", "csv.gz", "parquet")
+    }
     assert len(found) == 1
     (row,) = store.load("snapshots", found.pop()).to_pylist()
-    assert (row["transaction_id"], row["salary"], row["employed"], row["label"]) == ("1", 5.0, 0.0, 1)
+    assert (row["transaction_id"], row["salary"], row["employed"], row["label"]) == (
+        "1",
+        5.0,
+        0.0,
+        1,
+    )
     assert row["event_time"] == moment.replace(tzinfo=UTC)
 
 
@@ -127,15 +186,31 @@ def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
     [
         pytest.param("absent.csv", None, "does not exist", id="no such file"),
         pytest.param("history.csv", "", "is empty", id="an empty file"),
-        pytest.param("history.csv.gz", "no gzip", "can't be read as its ending says", id="not gzip"),
-        pytest.param("history.parquet", "no parquet", "can't be read as its ending says", id="not parquet"),
-        pytest.param("history.xlsx", "", r"'\.xlsx' is not read here", id="another format"),
-        pytest.param("history.csv", "a,b\n1,2\n", "no column for event_time, defaulted", id="columns missing"),
         pytest.param(
-            "history.csv", f"{HEADER}\nt,c,no,0,5,1,a,2\n", "no row keeps the contract: 1 × event_time", id="nothing good"
+            "history.csv.gz", "no gzip", "can't be read as its ending says", id="not gzip"
         ),
-        pytest.param("history.csv", f"{HEADER}\n", "no row keeps the contract: it has no rows", id="a header only"),
-        pytest.param("history.csv", f"{HEADER},grade\n", "the header names grade twice", id="a column twice"),
+        pytest.param(
+            "history.parquet", "no parquet", "can't be read as its ending says", id="not parquet"
+        ),
+        pytest.param("history.xlsx", "", r"'\.xlsx' is not read here", id="another format"),
+        pytest.param(
+            "history.csv", "a,b\n1,2\n", "no column for event_time, defaulted", id="columns missing"
+        ),
+        pytest.param(
+            "history.csv",
+            f"{HEADER}\nt,c,no,0,5,1,a,2\n",
+            "no row keeps the contract: 1 × event_time",
+            id="nothing good",
+        ),
+        pytest.param(
+            "history.csv",
+            f"{HEADER}\n",
+            "no row keeps the contract: it has no rows",
+            id="a header only",
+        ),
+        pytest.param(
+            "history.csv", f"{HEADER},grade\n", "the header names grade twice", id="a column twice"
+        ),
     ],
 )
 def test_a_file_that_can_not_be_taken_in_says_why(
@@ -159,4 +234,6 @@ def test_rows_without_an_id_are_named_by_their_place(contract: Contract) -> None
             "dependents": [1],
         }
     )
-    assert check_rows(table, contract, first_row=40).good["transaction_id"].to_pylist() == ["row-40"]
+    assert check_rows(table, contract, first_row=40).good["transaction_id"].to_pylist() == [
+        "row-40"
+    ]

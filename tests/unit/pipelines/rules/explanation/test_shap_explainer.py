@@ -32,8 +32,17 @@ def rows(n: int, columns: int = 8, seed: int = 0) -> np.ndarray:
 def booster(depth: int = 5, trees: int = 60, **params: Any) -> xgboost.Booster:
     features = rows(4000)
     seen = np.nan_to_num(features)
-    labels = seen[:, 0] * seen[:, 1] / 40 + seen[:, 2] + np.random.default_rng(1).normal(0, 20, len(seen)) > 90
-    return xgboost.XGBClassifier(n_estimators=trees, max_depth=depth, n_jobs=2, **params).fit(features, labels).get_booster()
+    labels = (
+        seen[:, 0] * seen[:, 1] / 40
+        + seen[:, 2]
+        + np.random.default_rng(1).normal(0, 20, len(seen))
+        > 90
+    )
+    return (
+        xgboost.XGBClassifier(n_estimators=trees, max_depth=depth, n_jobs=2, **params)
+        .fit(features, labels)
+        .get_booster()
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 3, 6])
@@ -53,14 +62,20 @@ def test_values_on_a_threshold_and_beside_it_go_where_the_booster_sends_them() -
     splits = frame[frame.Feature != "Leaf"]
     at = 0
     for name, threshold in zip(splits.Feature, splits.Split.astype(np.float32), strict=True):
-        for value in (np.nextafter(threshold, -np.float32(np.inf)), threshold, np.nextafter(threshold, np.float32(np.inf))):
+        for value in (
+            np.nextafter(threshold, -np.float32(np.inf)),
+            threshold,
+            np.nextafter(threshold, np.float32(np.inf)),
+        ):
             features[at % len(features), int(name.removeprefix("f"))] = value
             at += 1
     expected = model.predict(xgboost.DMatrix(features), pred_contribs=True)[:, :-1]
     assert np.abs(rule._by_woodelf(model, features) - expected).max() < 1e-5
 
 
-@pytest.mark.parametrize("params", [{"gamma": 1e9}, {"gamma": 50.0}], ids=["no tree splits", "some trees do not"])
+@pytest.mark.parametrize(
+    "params", [{"gamma": 1e9}, {"gamma": 50.0}], ids=["no tree splits", "some trees do not"]
+)
 def test_trees_that_are_a_single_leaf_move_nothing(params: dict[str, float]) -> None:
     model, features = booster(3, 20, **params), rows(rule.FAST_FROM, seed=4)
     expected = model.predict(xgboost.DMatrix(features), pred_contribs=True)[:, :-1]
@@ -75,7 +90,10 @@ def test_when_the_faster_way_errs_the_booster_computes_all_rows(
     monkeypatch.setattr(rule, "_by_woodelf", lambda *given: right(*given) + 1e-3)
     with caplog.at_level(logging.WARNING):
         values, _ = tree_shap(model, features)
-    assert np.array_equal(values, model.predict(xgboost.DMatrix(features), pred_contribs=True)[:, :-1].astype(np.float64))
+    assert np.array_equal(
+        values,
+        model.predict(xgboost.DMatrix(features), pred_contribs=True)[:, :-1].astype(np.float64),
+    )
     assert "WoodElf and the booster are 0.001 apart" in caplog.text
     monkeypatch.setattr(rule, "_by_woodelf", lambda *given: [].pop())
     with caplog.at_level(logging.WARNING):
@@ -91,7 +109,9 @@ def test_a_linear_model_is_explained_as_shap_would(columns: int, seed: int) -> N
         medians=random.normal(size=columns).tolist(), means=random.normal(size=columns).tolist(),
     )  # fmt: skip
     features = random.normal(size=(20, columns)).astype(np.float32)
-    explainer = shap.LinearExplainer((np.array(model.slopes), model.intercept), np.array(model.means).reshape(1, -1))
+    explainer = shap.LinearExplainer(
+        (np.array(model.slopes), model.intercept), np.array(model.means).reshape(1, -1)
+    )
     values, base = model.shap(features)
     assert np.abs(values - explainer.shap_values(features.astype(np.float64))).max() < 1e-9
     assert base == pytest.approx(float(explainer.expected_value))
@@ -100,9 +120,13 @@ def test_a_linear_model_is_explained_as_shap_would(columns: int, seed: int) -> N
     assert np.isfinite(model.shap(features)[0]).all()
 
 
-def drawn(random: np.random.Generator, n: int = 4000, scales: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def drawn(
+    random: np.random.Generator, n: int = 4000, scales: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Contributions of predictions, flagged where they are large; picked as the policy does, with their chances."""
-    contributions = random.normal(size=(n, 5)) * (np.array([2.0, 1.0, 0.5, 0.2, 0.0]) if scales is None else scales)
+    contributions = random.normal(size=(n, 5)) * (
+        np.array([2.0, 1.0, 0.5, 0.2, 0.0]) if scales is None else scales
+    )
     shares = np.where(contributions.sum(axis=1) > 2.5, 1.0, 0.1)
     picked = random.random(n) < shares
     return contributions[picked], shares[picked]
@@ -114,16 +138,24 @@ TRUTH = dict(zip(COLUMNS, np.sqrt(2 / np.pi) * np.array([2.0, 1.0, 0.5, 0.2, 0.0
 
 def test_weighted_sums_stand_for_all_and_chance_alone_is_no_shift() -> None:
     random = np.random.default_rng(6)
-    moved = [shift(Attribution.of(*drawn(random)), TRUTH, COLUMNS, trained=100_000) for _ in range(300)]
+    moved = [
+        shift(Attribution.of(*drawn(random)), TRUTH, COLUMNS, trained=100_000) for _ in range(300)
+    ]
     p_values = np.array([one.p_value[:4] for one in moved if one])
     assert 0.02 < (p_values < 0.05).mean() < 0.09
     assert max(one.distance - one.expected for one in moved if one) < 0.05
-    assert np.mean([one.distance / one.expected for one in moved if one]) == pytest.approx(1, abs=0.25)
-    assert all(one and one.p_value[4] == 1 for one in moved), "what never moves a score has not changed"
+    assert np.mean([one.distance / one.expected for one in moved if one]) == pytest.approx(
+        1, abs=0.25
+    )
+    assert all(one and one.p_value[4] == 1 for one in moved), (
+        "what never moves a score has not changed"
+    )
 
 
 def test_other_features_that_move_scores_are_seen() -> None:
-    found = Attribution.of(*drawn(np.random.default_rng(7), scales=np.array([0.5, 1.0, 2.0, 0.2, 0.0])))
+    found = Attribution.of(
+        *drawn(np.random.default_rng(7), scales=np.array([0.5, 1.0, 2.0, 0.2, 0.0]))
+    )
     moved = shift(found, TRUTH, COLUMNS, trained=1000)
     assert moved
     assert moved.distance - moved.expected > 0.3
@@ -160,8 +192,15 @@ def test_reasons_name_what_was_sent_and_what_it_does_to_the_odds() -> None:
         },
     }  # fmt: skip
     contract = parse_contract(document, use_case="loans", file="f")
-    found = reasons(contract, contract.hash, [1.0, 0.0, 3.0, np.nan], [np.log(2), -np.log(20), 0.001, 0.5])
-    assert [(r.feature, r.value) for r in found] == [("owns", False), ("job", "nurse"), ("income", None), ("loans", 3)]
+    found = reasons(
+        contract, contract.hash, [1.0, 0.0, 3.0, np.nan], [np.log(2), -np.log(20), 0.001, 0.5]
+    )
+    assert [(r.feature, r.value) for r in found] == [
+        ("owns", False),
+        ("job", "nurse"),
+        ("income", None),
+        ("loans", 3),
+    ]
     assert [r.words for r in found] == [
         "a home of their own, no: divides the odds of default by 20",
         "what they do, nurse: multiplies the odds of default by 2.00",

@@ -13,7 +13,9 @@ from pipelines.rules.gates.verdict import GateResult, Outcome
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 RESULTS = [
     GateResult(name="recall", outcome=Outcome.PASS, observed=0.5, threshold=0.4, reason="why"),
-    GateResult(name="brier", outcome=Outcome.PASS, observed=float("nan"), threshold=0.01, reason="why"),
+    GateResult(
+        name="brier", outcome=Outcome.PASS, observed=float("nan"), threshold=0.01, reason="why"
+    ),
 ]
 
 
@@ -39,17 +41,47 @@ def gates(**changed: Any) -> list[dict[str, Any]]:
     ("recorded", "words"),
     [
         pytest.param(decision(), [], id="nothing changed"),
-        pytest.param(decision(verdict="SUPERSEDED"), [], id="what was superseded had been approved"),
-        pytest.param(decision(gates=gates(observed=0.5 + 1e-13)), [], id="another processor's last digit"),
+        pytest.param(
+            decision(verdict="SUPERSEDED"), [], id="what was superseded had been approved"
+        ),
+        pytest.param(
+            decision(gates=gates(observed=0.5 + 1e-13)), [], id="another processor's last digit"
+        ),
         pytest.param(decision(gates=gates(reason="other words")), [], id="words may change"),
-        pytest.param(decision(evidence_hash="abd"), ["the evidence is another"], id="other evidence"),
-        pytest.param(decision(gates=gates(observed=0.51)), ["recall: observed was 0.51, is 0.5"], id="another value"),
-        pytest.param(decision(gates=gates(observed=None)), ["recall: observed was None, is 0.5"], id="no value then"),
-        pytest.param(decision(gates=gates(outcome="FAIL")), ["recall: outcome was FAIL, is PASS"], id="another outcome"),
-        pytest.param(decision(gates=gates(threshold=0.3)), ["recall: threshold was 0.3, is 0.4"], id="another threshold"),
+        pytest.param(
+            decision(evidence_hash="abd"), ["the evidence is another"], id="other evidence"
+        ),
+        pytest.param(
+            decision(gates=gates(observed=0.51)),
+            ["recall: observed was 0.51, is 0.5"],
+            id="another value",
+        ),
+        pytest.param(
+            decision(gates=gates(observed=None)),
+            ["recall: observed was None, is 0.5"],
+            id="no value then",
+        ),
+        pytest.param(
+            decision(gates=gates(outcome="FAIL")),
+            ["recall: outcome was FAIL, is PASS"],
+            id="another outcome",
+        ),
+        pytest.param(
+            decision(gates=gates(threshold=0.3)),
+            ["recall: threshold was 0.3, is 0.4"],
+            id="another threshold",
+        ),
         pytest.param(decision(gates=gates()[1:]), ["recall: not judged then"], id="a new gate"),
-        pytest.param(decision(gates=[*gates(), {"name": "old"}]), ["old: judged then, no gate now"], id="a gate that is gone"),
-        pytest.param(decision(verdict="REJECTED"), ["the verdict was REJECTED, is APPROVED"], id="another verdict"),
+        pytest.param(
+            decision(gates=[*gates(), {"name": "old"}]),
+            ["old: judged then, no gate now"],
+            id="a gate that is gone",
+        ),
+        pytest.param(
+            decision(verdict="REJECTED"),
+            ["the verdict was REJECTED, is APPROVED"],
+            id="another verdict",
+        ),
     ],
 )
 def test_what_differs_is_said(recorded: Decision, words: list[str]) -> None:

@@ -29,7 +29,12 @@ GATES = Gates(
 
 
 def evidence(
-    n: int = 1000, positives: int = 100, *, found: int = 80, champion_found: int | None = 60, predictions: int = 2000
+    n: int = 1000,
+    positives: int = 100,
+    *,
+    found: int = 80,
+    champion_found: int | None = 60,
+    predictions: int = 2000,
 ) -> Evidence:
     """The first `positives` rows are positive; each model finds the first so many of them and raises 20 false alarms."""
     labels = np.zeros(n, np.int8)
@@ -52,32 +57,94 @@ def evidence(
 @pytest.mark.parametrize(
     ("gate", "given", "outcome"),
     [
-        pytest.param(f1_improvement, evidence(found=80), Outcome.PASS, id="a clear gain in F1 passes"),
-        pytest.param(f1_improvement, evidence(found=60), Outcome.FAIL, id="an equal F1 fails"),
-        pytest.param(f1_improvement, evidence(found=62), Outcome.FAIL, id="a gain that chance explains fails"),
-        pytest.param(f1_improvement, evidence(champion_found=None), Outcome.NOT_APPLICABLE, id="without a champion F1 is free"),
         pytest.param(
-            f1_improvement, evidence(positives=0, found=0, champion_found=0), Outcome.INSUFFICIENT, id="no positives wait"
+            f1_improvement, evidence(found=80), Outcome.PASS, id="a clear gain in F1 passes"
+        ),
+        pytest.param(f1_improvement, evidence(found=60), Outcome.FAIL, id="an equal F1 fails"),
+        pytest.param(
+            f1_improvement, evidence(found=62), Outcome.FAIL, id="a gain that chance explains fails"
         ),
         pytest.param(
-            f1_improvement, evidence(found=80, champion_found=0), Outcome.PASS, id="a champion that finds nothing is beaten"
+            f1_improvement,
+            evidence(champion_found=None),
+            Outcome.NOT_APPLICABLE,
+            id="without a champion F1 is free",
+        ),
+        pytest.param(
+            f1_improvement,
+            evidence(positives=0, found=0, champion_found=0),
+            Outcome.INSUFFICIENT,
+            id="no positives wait",
+        ),
+        pytest.param(
+            f1_improvement,
+            evidence(found=80, champion_found=0),
+            Outcome.PASS,
+            id="a champion that finds nothing is beaten",
         ),
         pytest.param(brier, evidence(found=60), Outcome.PASS, id="an equal Brier score passes"),
         pytest.param(brier, evidence(found=20), Outcome.FAIL, id="a worse Brier score fails"),
-        pytest.param(brier, evidence(champion_found=None), Outcome.NOT_APPLICABLE, id="without a champion Brier is free"),
-        pytest.param(samples, evidence(n=200, positives=20, found=20), Outcome.PASS, id="exactly enough samples pass"),
-        pytest.param(samples, evidence(n=199, positives=20, found=20), Outcome.INSUFFICIENT, id="one sample less waits"),
-        pytest.param(samples, evidence(n=200, positives=19, found=19), Outcome.INSUFFICIENT, id="one positive less waits"),
-        pytest.param(label_coverage, evidence(n=300, predictions=1000), Outcome.PASS, id="exactly 30 % coverage passes"),
-        pytest.param(label_coverage, evidence(n=299, predictions=1000), Outcome.INSUFFICIENT, id="just under 30 % waits"),
-        pytest.param(label_coverage, evidence(predictions=0), Outcome.INSUFFICIENT, id="no predictions wait"),
-        pytest.param(label_coverage, evidence(champion_found=None), Outcome.NOT_APPLICABLE, id="coverage needs predictions"),
+        pytest.param(
+            brier,
+            evidence(champion_found=None),
+            Outcome.NOT_APPLICABLE,
+            id="without a champion Brier is free",
+        ),
+        pytest.param(
+            samples,
+            evidence(n=200, positives=20, found=20),
+            Outcome.PASS,
+            id="exactly enough samples pass",
+        ),
+        pytest.param(
+            samples,
+            evidence(n=199, positives=20, found=20),
+            Outcome.INSUFFICIENT,
+            id="one sample less waits",
+        ),
+        pytest.param(
+            samples,
+            evidence(n=200, positives=19, found=19),
+            Outcome.INSUFFICIENT,
+            id="one positive less waits",
+        ),
+        pytest.param(
+            label_coverage,
+            evidence(n=300, predictions=1000),
+            Outcome.PASS,
+            id="exactly 30 % coverage passes",
+        ),
+        pytest.param(
+            label_coverage,
+            evidence(n=299, predictions=1000),
+            Outcome.INSUFFICIENT,
+            id="just under 30 % waits",
+        ),
+        pytest.param(
+            label_coverage, evidence(predictions=0), Outcome.INSUFFICIENT, id="no predictions wait"
+        ),
+        pytest.param(
+            label_coverage,
+            evidence(champion_found=None),
+            Outcome.NOT_APPLICABLE,
+            id="coverage needs predictions",
+        ),
         pytest.param(recall, evidence(found=40), Outcome.PASS, id="recall at the floor passes"),
         pytest.param(recall, evidence(found=39), Outcome.FAIL, id="recall under the floor fails"),
-        pytest.param(recall, evidence(positives=0, found=0), Outcome.INSUFFICIENT, id="recall without positives waits"),
+        pytest.param(
+            recall,
+            evidence(positives=0, found=0),
+            Outcome.INSUFFICIENT,
+            id="recall without positives waits",
+        ),
         pytest.param(roc_auc, evidence(found=80), Outcome.PASS, id="a good ROC-AUC passes"),
         pytest.param(roc_auc, evidence(found=10), Outcome.FAIL, id="a poor ROC-AUC fails"),
-        pytest.param(roc_auc, evidence(n=100, positives=100, found=50), Outcome.INSUFFICIENT, id="one class only waits"),
+        pytest.param(
+            roc_auc,
+            evidence(n=100, positives=100, found=50),
+            Outcome.INSUFFICIENT,
+            id="one class only waits",
+        ),
     ],
 )
 def test_a_gate(gate: object, given: Evidence, outcome: Outcome) -> None:
@@ -87,8 +154,13 @@ def test_a_gate(gate: object, given: Evidence, outcome: Outcome) -> None:
 
 
 def test_an_insufficient_gate_says_how_many_labels_are_missing() -> None:
-    assert "1 more labelled rows and 1 more positives" in samples(evidence(n=199, positives=19, found=0), GATES).reason
-    assert "waits for 1 more labels" in label_coverage(evidence(n=299, predictions=1000), GATES).reason
+    assert (
+        "1 more labelled rows and 1 more positives"
+        in samples(evidence(n=199, positives=19, found=0), GATES).reason
+    )
+    assert (
+        "waits for 1 more labels" in label_coverage(evidence(n=299, predictions=1000), GATES).reason
+    )
 
 
 @pytest.mark.parametrize("gate", [brier, roc_auc])
@@ -108,7 +180,9 @@ def drawn(seed: int, n: int = 300) -> Evidence:
     random = np.random.default_rng(seed)
     labels = (random.random(n) < 0.3).astype(np.int8)
     labels[:2] = 0, 1
-    champion, challenger = (1 / (1 + np.exp(-(random.normal(size=n) + more * (labels - 0.5)))) for more in (1.0, 2.5))
+    champion, challenger = (
+        1 / (1 + np.exp(-(random.normal(size=n) + more * (labels - 0.5)))) for more in (1.0, 2.5)
+    )
     return Evidence(
         labels=labels, challenger_scores=challenger, challenger_flags=challenger >= 0.5, champion_scores=champion,
         champion_flags=champion >= 0.5, predictions=2 * n,
@@ -117,13 +191,25 @@ def drawn(seed: int, n: int = 300) -> Evidence:
 
 def reordered(of: Evidence, order: np.ndarray) -> Evidence:
     """The same rows in another order."""
-    fields = ("labels", "challenger_scores", "challenger_flags", "champion_scores", "champion_flags")
+    fields = (
+        "labels",
+        "challenger_scores",
+        "challenger_flags",
+        "champion_scores",
+        "champion_flags",
+    )
     return replace(of, **{name: getattr(of, name)[order] for name in fields})
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(SIDES), st.sampled_from([math.nan, math.inf, -math.inf]))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(SIDES),
+    st.sampled_from([math.nan, math.inf, -math.inf]),
+)
 @settings(max_examples=30, deadline=None)
-def test_one_score_that_is_no_number_keeps_the_challenger_out(seed: int, side: str, broken: float) -> None:
+def test_one_score_that_is_no_number_keeps_the_challenger_out(
+    seed: int, side: str, broken: float
+) -> None:
     good = drawn(seed)
     scores = getattr(good, side).copy()
     scores[seed % len(scores)] = broken
@@ -157,7 +243,9 @@ def test_a_looser_threshold_never_stops_what_a_stricter_one_let_pass(seed: int) 
     rows = drawn(seed)
     for result in judge(rows, GATES):
         for setting, value in LOOSER[result.name]:
-            again = {r.name: r for r in judge(rows, msgspec.structs.replace(GATES, **{setting: value}))}[result.name]
+            again = {
+                r.name: r for r in judge(rows, msgspec.structs.replace(GATES, **{setting: value}))
+            }[result.name]
             assert result.outcome is not Outcome.PASS or again.outcome is Outcome.PASS
 
 
@@ -190,13 +278,18 @@ def test_a_gain_in_f1_without_a_gain_in_ranking_fails() -> None:
     ("outcomes", "expected"),
     [
         pytest.param(["PASS", "PASS"], Verdict.APPROVED, id="all pass"),
-        pytest.param(["PASS", "NOT_APPLICABLE"], Verdict.APPROVED, id="what does not apply does not hinder"),
+        pytest.param(
+            ["PASS", "NOT_APPLICABLE"], Verdict.APPROVED, id="what does not apply does not hinder"
+        ),
         pytest.param(["PASS", "INSUFFICIENT"], Verdict.INSUFFICIENT, id="waiting is not approval"),
         pytest.param(["FAIL", "INSUFFICIENT"], Verdict.REJECTED, id="a failure outweighs waiting"),
     ],
 )
 def test_the_verdict(outcomes: list[str], expected: Verdict) -> None:
-    results = [GateResult(name=f"g{i}", outcome=Outcome(o), threshold=0, reason="why") for i, o in enumerate(outcomes)]
+    results = [
+        GateResult(name=f"g{i}", outcome=Outcome(o), threshold=0, reason="why")
+        for i, o in enumerate(outcomes)
+    ]
     found, reason = verdict(results)
     assert found is expected
     assert reason
@@ -244,4 +337,6 @@ def test_equally_good_models_are_rarely_promoted_on_f1() -> None:
             predictions=1000,
         )  # fmt: skip
         passed += f1_improvement(given, GATES).outcome is Outcome.PASS
-    assert passed / repetitions <= 0.07  # nominal 3 %; 7 % is three standard errors of 300 repetitions above
+    assert (
+        passed / repetitions <= 0.07
+    )  # nominal 3 %; 7 % is three standard errors of 300 repetitions above

@@ -13,7 +13,9 @@ from pipelines.rules.gates.ranking_test import gain, log_likelihood
 Scores = NDArray[np.float64]
 
 
-def drawn(seed: int, *, n: int = 500, better: float = 0.0) -> tuple[NDArray[np.int8], Scores, Scores]:
+def drawn(
+    seed: int, *, n: int = 500, better: float = 0.0
+) -> tuple[NDArray[np.int8], Scores, Scores]:
     """Labels, and the log-odds of two models of which the second separates by so much more."""
     random = np.random.default_rng(seed)
     labels = (random.random(n) < 0.1).astype(np.int8)
@@ -41,7 +43,10 @@ def test_calibration_is_no_gain(bend: Callable[[Scores], Scores]) -> None:
 def test_the_order_of_rows_is_irrelevant(seed: int) -> None:
     labels, champion, challenger = drawn(seed)
     order = np.random.default_rng(seed).permutation(len(labels))
-    one, other = gain(labels, champion, challenger), gain(labels[order], champion[order], challenger[order])
+    one, other = (
+        gain(labels, champion, challenger),
+        gain(labels[order], champion[order], challenger[order]),
+    )
     assert one.nats == pytest.approx(other.nats, abs=1e-9)
     assert one.p == pytest.approx(other.p, abs=1e-6)
 

@@ -43,7 +43,11 @@ def test_every_scored_row_is_in_one_band_and_what_was_never_scored_in_none() -> 
         "medium": [False, False, True, True, False, False],
         "low": [False, False, False, False, True, False],
     }
-    assert coverage(scores, thresholds, np.array([1, 0, 1, 1, 0, 1], bool)) == {"high": (1, 2), "medium": (2, 2), "low": (0, 1)}
+    assert coverage(scores, thresholds, np.array([1, 0, 1, 1, 0, 1], bool)) == {
+        "high": (1, 2),
+        "medium": (2, 2),
+        "low": (0, 1),
+    }
     assert coverage(np.full(2, np.nan), np.full(2, np.nan), np.ones(2, bool)) == {}
 
 
@@ -61,11 +65,37 @@ def test_a_biased_coverage_is_shown_and_a_policy_may_wait_for_the_labels_that_ar
 @pytest.mark.parametrize(
     ("mask", "floor", "outcome", "words"),
     [
-        pytest.param(np.arange(400) >= 60, 0.0, Outcome.PASS, "worst at night: 0.0% of 40", id="the worst slice is shown"),
-        pytest.param(np.arange(400) >= 60, 0.3, Outcome.FAIL, "at least 40.0% and 30.0% at night", id="and may have a floor"),
-        pytest.param(np.arange(400) < 100, 0.3, Outcome.PASS, "worst at night: 60.0% of 100", id="above the floor"),
-        pytest.param(np.arange(400) >= 90, 0.3, Outcome.PASS, "finds 60 of 100", id="too few positives to be judged"),
-        pytest.param(np.arange(400) >= 100, 0.3, Outcome.PASS, "finds 60 of 100", id="no positives at all"),
+        pytest.param(
+            np.arange(400) >= 60,
+            0.0,
+            Outcome.PASS,
+            "worst at night: 0.0% of 40",
+            id="the worst slice is shown",
+        ),
+        pytest.param(
+            np.arange(400) >= 60,
+            0.3,
+            Outcome.FAIL,
+            "at least 40.0% and 30.0% at night",
+            id="and may have a floor",
+        ),
+        pytest.param(
+            np.arange(400) < 100,
+            0.3,
+            Outcome.PASS,
+            "worst at night: 60.0% of 100",
+            id="above the floor",
+        ),
+        pytest.param(
+            np.arange(400) >= 90,
+            0.3,
+            Outcome.PASS,
+            "finds 60 of 100",
+            id="too few positives to be judged",
+        ),
+        pytest.param(
+            np.arange(400) >= 100, 0.3, Outcome.PASS, "finds 60 of 100", id="no positives at all"
+        ),
     ],
 )
 def test_a_slice(mask: np.ndarray, floor: float, outcome: Outcome, words: str) -> None:
@@ -77,7 +107,10 @@ def test_slices_and_coverage_are_evidence() -> None:
     plain = evidence()
     assert plain.hash == evidence(coverage={}, slices={}).hash
     assert plain.hash != evidence(coverage={"high": (1, 2)}).hash
-    assert evidence(slices={"a": np.arange(400) < 9}).hash != evidence(slices={"a": np.arange(400) < 10}).hash
+    assert (
+        evidence(slices={"a": np.arange(400) < 9}).hash
+        != evidence(slices={"a": np.arange(400) < 10}).hash
+    )
 
 
 def test_the_shipped_slices_are_conditions_on_the_contracts_columns() -> None:
@@ -99,5 +132,7 @@ def test_the_shipped_slices_are_conditions_on_the_contracts_columns() -> None:
     ],
 )
 def test_a_bad_slice_is_named(condition: str, words: str) -> None:
-    with pytest.raises(UseCaseError, match=rf"fraud/policy\.yaml: evaluation\.slices\.odd: .*{words}"):
+    with pytest.raises(
+        UseCaseError, match=rf"fraud/policy\.yaml: evaluation\.slices\.odd: .*{words}"
+    ):
         masks({"odd": condition}, CONTRACT, np.zeros((1, len(CONTRACT.columns))))

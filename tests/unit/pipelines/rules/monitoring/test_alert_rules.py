@@ -8,9 +8,24 @@ import numpy as np
 import pytest
 
 from pipelines.records import Metric
-from pipelines.rules.monitoring.alert_rules import FEATURES, PERFORMANCE, QUALITY, SCORES, Alarm, alarms, severity
+from pipelines.rules.monitoring.alert_rules import (
+    FEATURES,
+    PERFORMANCE,
+    QUALITY,
+    SCORES,
+    Alarm,
+    alarms,
+    severity,
+)
 from pipelines.rules.monitoring.binning import SCORE_BINS, count, profile
-from pipelines.rules.monitoring.drift_check import SHARE, STEP_SHARE, References, Span, TrafficCounts, check
+from pipelines.rules.monitoring.drift_check import (
+    SHARE,
+    STEP_SHARE,
+    References,
+    Span,
+    TrafficCounts,
+    check,
+)
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.use_case.policy import Policy
@@ -34,14 +49,24 @@ def hour(n: int, seed: int, *, moved: int = 0, by: float = 2.0) -> dict[str, Any
     """An hour of n rows, `moved` features of which lie elsewhere."""
     rows = np.random.default_rng(seed).normal(size=(n, len(NAMES)))
     rows[:, :moved] += by
-    return {name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)}
+    return {
+        name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)
+    }
 
 
-def day(policy: Policy, moved: dict[int, int], *, n: int = 300, references: References | None = None) -> list[Metric]:
+def day(
+    policy: Policy, moved: dict[int, int], *, n: int = 300, references: References | None = None
+) -> list[Metric]:
     """The figures of a check at NOW: n rows in each of 48 hours; `moved` features lie elsewhere in the hours so long ago."""
     span = Span.at(NOW, policy.drift.window, HOUR)
     hours = {span.whole - ago * HOUR: hour(n, ago, moved=moved.get(ago, 0)) for ago in range(48)}
-    return check("check", span, TrafficCounts(buckets=hours), references or References(baseline=BASELINE), policy)
+    return check(
+        "check",
+        span,
+        TrafficCounts(buckets=hours),
+        references or References(baseline=BASELINE),
+        policy,
+    )
 
 
 def of(found: list[Alarm], cause: str) -> Alarm | None:
@@ -53,17 +78,34 @@ def of(found: list[Alarm], cause: str) -> Alarm | None:
     [
         pytest.param({}, 300, None, id="nothing happened"),
         pytest.param(dict.fromkeys(range(48), 1), 300, None, id="one of eight for days is quiet"),
-        pytest.param(dict.fromkeys(range(48), 2), 300, "INSPECT", id="a quarter is to be inspected"),
-        pytest.param(dict.fromkeys(range(48), 4), 300, "SEVERE", id="half, hour after hour, is severe"),
-        pytest.param({0: 8, 1: 8, 2: 8}, 300, None, id="two whole hours are not three, and drown in the day"),
-        pytest.param({0: 8, 1: 8, 2: 8, 3: 8}, 300, "SEVERE", id="three whole hours and the one that fills"),
+        pytest.param(
+            dict.fromkeys(range(48), 2), 300, "INSPECT", id="a quarter is to be inspected"
+        ),
+        pytest.param(
+            dict.fromkeys(range(48), 4), 300, "SEVERE", id="half, hour after hour, is severe"
+        ),
+        pytest.param(
+            {0: 8, 1: 8, 2: 8}, 300, None, id="two whole hours are not three, and drown in the day"
+        ),
+        pytest.param(
+            {0: 8, 1: 8, 2: 8, 3: 8}, 300, "SEVERE", id="three whole hours and the one that fills"
+        ),
         pytest.param({5: 8}, 300, None, id="a spike hours ago"),
         pytest.param({1: 8}, 300, None, id="a spike in the newest whole hour"),
-        pytest.param({1: 8, 2: 8, 3: 8}, 15, "INSPECT", id="few rows an hour: three hours are no step of their own"),
-        pytest.param(dict.fromkeys(range(48), 8), 15, "SEVERE", id="few rows an hour, but for days"),
+        pytest.param(
+            {1: 8, 2: 8, 3: 8},
+            15,
+            "INSPECT",
+            id="few rows an hour: three hours are no step of their own",
+        ),
+        pytest.param(
+            dict.fromkeys(range(48), 8), 15, "SEVERE", id="few rows an hour, but for days"
+        ),
     ],
 )
-def test_what_becomes_of_moved_features(policy: Policy, moved: dict[int, int], n: int, expected: str | None) -> None:
+def test_what_becomes_of_moved_features(
+    policy: Policy, moved: dict[int, int], n: int, expected: str | None
+) -> None:
     alarm = of(alarms(day(policy, moved, n=n), policy), FEATURES)
     assert alarm is not None
     assert alarm.severity == expected, alarm.message
@@ -72,15 +114,28 @@ def test_what_becomes_of_moved_features(policy: Policy, moved: dict[int, int], n
 def test_few_rows_or_none_say_nothing(policy: Policy) -> None:
     for n in (0, 1):
         figures = day(policy, dict.fromkeys(range(48), 8), n=n)
-        assert [m.value for m in figures if m.metric in (SHARE, STEP_SHARE)] == [None], "a window without a figure, no step"
+        assert [m.value for m in figures if m.metric in (SHARE, STEP_SHARE)] == [None], (
+            "a window without a figure, no step"
+        )
         assert alarms(figures, policy) == []
     assert (
-        alarms(check("x", Span.at(NOW, HOUR, HOUR), TrafficCounts(buckets={}), References(baseline=BASELINE), policy), policy)
+        alarms(
+            check(
+                "x",
+                Span.at(NOW, HOUR, HOUR),
+                TrafficCounts(buckets={}),
+                References(baseline=BASELINE),
+                policy,
+            ),
+            policy,
+        )
         == []
     )
 
 
-def test_severe_drift_that_is_young_says_how_it_shows_and_one_that_is_long_ago_is_not_known_to_last(policy: Policy) -> None:
+def test_severe_drift_that_is_young_says_how_it_shows_and_one_that_is_long_ago_is_not_known_to_last(
+    policy: Policy,
+) -> None:
     young = of(alarms(day(policy, {0: 8, 1: 8, 2: 8, 3: 8}, n=3000), policy), FEATURES)
     assert young is not None and young.severity == "SEVERE"
     assert young.message.endswith("; of all features, step by step: 0%, 100%, 100%, 100%")
@@ -91,28 +146,44 @@ def test_severe_drift_that_is_young_says_how_it_shows_and_one_that_is_long_ago_i
 
 
 def test_an_ignored_feature_is_still_asked_for_its_values(policy: Policy) -> None:
-    ignoring = msgspec.structs.replace(policy, drift=msgspec.structs.replace(policy.drift, ignore=("f0",)))
+    ignoring = msgspec.structs.replace(
+        policy, drift=msgspec.structs.replace(policy.drift, ignore=("f0",))
+    )
     span = Span.at(NOW, policy.drift.window, HOUR)
     rows = SAMPLE[:1000].copy()
     rows[:, 0] = np.nan
-    counts = {name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)}
-    figures = check("x", span, TrafficCounts(buckets={span.start: counts}), References(baseline=BASELINE), ignoring)
+    counts = {
+        name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)
+    }
+    figures = check(
+        "x",
+        span,
+        TrafficCounts(buckets={span.start: counts}),
+        References(baseline=BASELINE),
+        ignoring,
+    )
     found = alarms(figures, ignoring)
     assert [alarm.cause for alarm in found if alarm.severity] == [QUALITY]
     assert not [m for m in figures if m.feature == "f0" and m.metric == "psi"]
 
 
-def test_alerts_follow_what_the_champion_was_trained_on_unless_the_policy_says_otherwise(policy: Policy) -> None:
+def test_alerts_follow_what_the_champion_was_trained_on_unless_the_policy_says_otherwise(
+    policy: Policy,
+) -> None:
     learnt = SAMPLE.copy()
     learnt[:, :8] += 2.0
-    training = Reference.of("b", BASELINE, learnt, contributions=np.ones((1, 8)), scores=np.array([]))
+    training = Reference.of(
+        "b", BASELINE, learnt, contributions=np.ones((1, 8)), scores=np.array([])
+    )
     references = References(baseline=BASELINE, champion=3, training=training)
     figures = day(policy, dict.fromkeys(range(48), 8), references=references)
     shares = {m.model_version: m.value for m in figures if m.metric == SHARE}
     assert shares == {0: 1.0, 3: 0.0}, "both comparisons are kept"
     alarm = of(alarms(figures, policy), FEATURES)
     assert alarm is not None and alarm.severity is None
-    baseline = msgspec.structs.replace(policy, drift=msgspec.structs.replace(policy.drift, reference="baseline"))
+    baseline = msgspec.structs.replace(
+        policy, drift=msgspec.structs.replace(policy.drift, reference="baseline")
+    )
     figures = day(baseline, dict.fromkeys(range(48), 8), references=references)
     alarm = of(alarms(figures, baseline), FEATURES)
     assert alarm is not None and alarm.severity == "SEVERE"
@@ -123,8 +194,16 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
     span = Span.at(NOW, policy.drift.window, HOUR)
     rows = SAMPLE[:1000].copy()
     rows[:200, 2], rows[:300, 5] = np.nan, 99.0
-    counts = {name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)}
-    figures = check("x", span, TrafficCounts(buckets={span.start: counts}), References(baseline=BASELINE), policy)
+    counts = {
+        name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)
+    }
+    figures = check(
+        "x",
+        span,
+        TrafficCounts(buckets={span.start: counts}),
+        References(baseline=BASELINE),
+        policy,
+    )
     alarm = of(alarms(figures, policy), QUALITY)
     assert alarm is not None and alarm.severity == "WARNING"
     assert alarm.message == (
@@ -134,9 +213,14 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
 
 def test_answers_from_the_future_are_a_warning(policy: Policy) -> None:
     span = Span.at(NOW, policy.drift.window, HOUR)
-    figures = check("x", span, TrafficCounts(buckets={}, ahead=7), References(baseline=BASELINE), policy)
+    figures = check(
+        "x", span, TrafficCounts(buckets={}, ahead=7), References(baseline=BASELINE), policy
+    )
     alarm = of(alarms(figures, policy), QUALITY)
-    assert alarm is not None and (alarm.severity, alarm.message[:37]) == ("WARNING", "7 predictions say that they were made")
+    assert alarm is not None and (alarm.severity, alarm.message[:37]) == (
+        "WARNING",
+        "7 predictions say that they were made",
+    )
 
 
 def scored(bins: dict[int, int], labels: dict[tuple[int, int], int] | None = None) -> ScoreCounts:
@@ -155,8 +239,17 @@ def test_scores_that_moved_are_a_warning(policy: Policy) -> None:
     known[80:120] = 100
     training = Reference(bins="b", features=BASELINE, importance={}, scores=known.tolist())
     references = References(baseline=BASELINE, champion=2, training=training)
-    for bins, expected in ((dict.fromkeys(range(80, 120), 25), None), (dict.fromkeys(range(100, 140), 25), "WARNING")):
-        figures = check("x", span, TrafficCounts(buckets={}, scores={2: scored(bins), 1: scored({5: 999})}), references, policy)
+    for bins, expected in (
+        (dict.fromkeys(range(80, 120), 25), None),
+        (dict.fromkeys(range(100, 140), 25), "WARNING"),
+    ):
+        figures = check(
+            "x",
+            span,
+            TrafficCounts(buckets={}, scores={2: scored(bins), 1: scored({5: 999})}),
+            references,
+            policy,
+        )
         alarm = of(alarms(figures, policy), SCORES)
         assert alarm is not None and alarm.severity == expected, "of the champion's scores alone"
 
@@ -164,23 +257,41 @@ def test_scores_that_moved_are_a_warning(policy: Policy) -> None:
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        pytest.param({(1, 1): 60, (1, 0): 40, (0, 0): 1900}, None, id="sixty of a hundred are found"),
-        pytest.param({(1, 1): 38, (1, 0): 62, (0, 0): 1900}, None, id="a little under the floor may be chance"),
-        pytest.param({(1, 1): 10, (1, 0): 90, (0, 0): 1900}, "SEVERE", id="ten of a hundred is under the floor"),
+        pytest.param(
+            {(1, 1): 60, (1, 0): 40, (0, 0): 1900}, None, id="sixty of a hundred are found"
+        ),
+        pytest.param(
+            {(1, 1): 38, (1, 0): 62, (0, 0): 1900},
+            None,
+            id="a little under the floor may be chance",
+        ),
+        pytest.param(
+            {(1, 1): 10, (1, 0): 90, (0, 0): 1900},
+            "SEVERE",
+            id="ten of a hundred is under the floor",
+        ),
         pytest.param({(1, 0): 19, (0, 0): 1900}, "unknown", id="too few positives say nothing"),
         pytest.param({}, "unknown", id="no labels say nothing"),
     ],
 )
-def test_realised_performance_under_its_floor_is_severe(policy: Policy, labels: Any, expected: str | None) -> None:
+def test_realised_performance_under_its_floor_is_severe(
+    policy: Policy, labels: Any, expected: str | None
+) -> None:
     references = References(baseline=BASELINE, champion=2)
     matured = {2: scored({100: 3000}, labels), 1: scored({100: 3000}, {(1, 0): 500, (0, 0): 500})}
     figures = check(
-        "x", Span.at(NOW, policy.drift.window, HOUR), TrafficCounts(buckets={}, matured=matured), references, policy
+        "x",
+        Span.at(NOW, policy.drift.window, HOUR),
+        TrafficCounts(buckets={}, matured=matured),
+        references,
+        policy,
     )
     alarm = of(alarms(figures, policy), PERFORMANCE)
     assert (alarm.severity if alarm else "unknown") == expected
     until = Span.at(NOW, policy.drift.window, HOUR).whole - policy.label_maturity
-    assert {m.window_end for m in figures if m.metric == "label_coverage"} == {until}, "labels had their time"
+    assert {m.window_end for m in figures if m.metric == "label_coverage"} == {until}, (
+        "labels had their time"
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,12 +302,24 @@ def test_realised_performance_under_its_floor_is_severe(policy: Policy, labels: 
         pytest.param(0.21, 4, [0, 0, 0, 0], "INSPECT", id="over a fifth is to be inspected"),
         pytest.param(0.3, 6, [0, 0, 0, 0], "WARNING", id="more than five is a warning"),
         pytest.param(0.5, 10, [0, 0, 0, 0.6], "ALERT", id="half is dataset drift"),
-        pytest.param(0.5, 10, [0, 0.6, 0.6, 0.6], "SEVERE", id="three of four steps and the newest is severe"),
-        pytest.param(0.5, 10, [0.6, 0.6, 0.6, 0], "ALERT", id="a spike that has passed is not severe"),
-        pytest.param(0.5, 10, [0.6, 0.6, 0.6, None], "ALERT", id="a step without rows is not drift"),
+        pytest.param(
+            0.5, 10, [0, 0.6, 0.6, 0.6], "SEVERE", id="three of four steps and the newest is severe"
+        ),
+        pytest.param(
+            0.5, 10, [0.6, 0.6, 0.6, 0], "ALERT", id="a spike that has passed is not severe"
+        ),
+        pytest.param(
+            0.5, 10, [0.6, 0.6, 0.6, None], "ALERT", id="a step without rows is not drift"
+        ),
         pytest.param(0.5, 10, [], "ALERT", id="no steps are not severe"),
         pytest.param(None, 0, [0.6, 0.6, 0.6], "SEVERE", id="steps are enough"),
     ],
 )
-def test_severity(policy: Policy, share: float | None, drifted: int, steps: list[float | None], expected: str | None) -> None:
+def test_severity(
+    policy: Policy,
+    share: float | None,
+    drifted: int,
+    steps: list[float | None],
+    expected: str | None,
+) -> None:
     assert severity(share, drifted, steps, policy) == expected

@@ -38,7 +38,9 @@ def test_every_value_falls_into_one_bin(values: list[float]) -> None:
 
 
 @given(st.lists(INFINITE, min_size=1, max_size=50))
-def test_a_profile_of_anything_counts_all_of_it_and_nothing_of_it_lies_outside(values: list[float]) -> None:
+def test_a_profile_of_anything_counts_all_of_it_and_nothing_of_it_lies_outside(
+    values: list[float],
+) -> None:
     found = profile(np.array(values))
     assert found.total == len(values)
     assert all(np.isfinite(found.means))
@@ -52,15 +54,29 @@ def test_a_profile_of_anything_counts_all_of_it_and_nothing_of_it_lies_outside(v
 @pytest.mark.parametrize(
     ("feature", "column", "edges", "outside"),
     [
-        pytest.param(Feature(type="bool"), [0.0, 1.0, 1.0], [0.5], [], id="a truth value has two bins"),
         pytest.param(
-            Feature(type="category", values=("a", "b", "c")), [0.0, 2.0], [0.5, 1.5, 2.5], [3], id="a category has one each"
+            Feature(type="bool"), [0.0, 1.0, 1.0], [0.5], [], id="a truth value has two bins"
         ),
-        pytest.param(None, [1.0] * 9, [1.0, np.nextafter(1, 2)], [0, 2], id="a constant lies between two edges"),
+        pytest.param(
+            Feature(type="category", values=("a", "b", "c")),
+            [0.0, 2.0],
+            [0.5, 1.5, 2.5],
+            [3],
+            id="a category has one each",
+        ),
+        pytest.param(
+            None,
+            [1.0] * 9,
+            [1.0, np.nextafter(1, 2)],
+            [0, 2],
+            id="a constant lies between two edges",
+        ),
         pytest.param(None, [math.nan], [], [], id="all missing has none"),
     ],
 )
-def test_edges(feature: Feature | None, column: list[float], edges: list[float], outside: list[int]) -> None:
+def test_edges(
+    feature: Feature | None, column: list[float], edges: list[float], outside: list[int]
+) -> None:
     found = profile(np.array(column), feature)
     assert (found.edges, found.outside) == (edges, outside)
 
@@ -74,7 +90,10 @@ def test_a_common_value_has_a_bin_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("shift", "drifted"),
-    [pytest.param(0.0, [], id="no shift is quiet"), pytest.param(0.5, ["x"], id="half a standard deviation is found")],
+    [
+        pytest.param(0.0, [], id="no shift is quiet"),
+        pytest.param(0.5, ["x"], id="half a standard deviation is found"),
+    ],
 )
 def test_a_window_of_a_thousand_rows(shift: float, drifted: list[str]) -> None:
     reference = {"x": profile(SAMPLE), "y": profile(SAMPLE)}
@@ -102,12 +121,22 @@ def test_too_few_rows_give_no_figure(n: int) -> None:
 def test_a_feature_gone_constant_or_missing_or_out_of_range_has_drifted() -> None:
     names = ("constant", "missing", "beyond", "same", "noise")
     reference = dict.fromkeys(names, profile(SAMPLE))
-    columns = (np.full(500, 1.0), np.full(500, np.nan), np.full(500, 99.0), SAMPLE[:500], np.full(500, 99.0))
-    found = measure(reference, {n: counts(c, reference[n]) for n, c in zip(names, columns, strict=True)}, DRIFT)
+    columns = (
+        np.full(500, 1.0),
+        np.full(500, np.nan),
+        np.full(500, 99.0),
+        SAMPLE[:500],
+        np.full(500, 99.0),
+    )
+    found = measure(
+        reference, {n: counts(c, reference[n]) for n, c in zip(names, columns, strict=True)}, DRIFT
+    )
     assert drifted_of(found) == {"constant", "missing", "beyond"}
     assert found.share == 3 / 4
     figures = {f.feature: f for f in found.features}
-    assert figures["noise"].outside.value == 1, "the policy ignores that it moved, and not that it is nonsense"
+    assert figures["noise"].outside.value == 1, (
+        "the policy ignores that it moved, and not that it is nonsense"
+    )
     assert (figures["missing"].missing.value, figures["missing"].outside.value) == (1.0, 0.0)
     assert (figures["beyond"].outside.value, figures["beyond"].outside.expected) == (1.0, 0.0)
     assert math.isnan(figures["missing"].wasserstein.value), "missing values lie nowhere"
@@ -115,15 +144,22 @@ def test_a_feature_gone_constant_or_missing_or_out_of_range_has_drifted() -> Non
 
 def test_a_reference_that_was_all_missing_is_compared_by_that() -> None:
     reference = {"x": profile(np.full(1000, np.nan))}
-    assert drifted_of(measure(reference, {"x": counts(np.full(300, np.nan), reference["x"])}, DRIFT)) == set()
-    assert drifted_of(measure(reference, {"x": counts(np.full(300, 1.0), reference["x"])}, DRIFT)) == {"x"}
+    assert (
+        drifted_of(measure(reference, {"x": counts(np.full(300, np.nan), reference["x"])}, DRIFT))
+        == set()
+    )
+    assert drifted_of(
+        measure(reference, {"x": counts(np.full(300, 1.0), reference["x"])}, DRIFT)
+    ) == {"x"}
 
 
 PARTS = st.lists(st.integers(0, 300), max_size=60)
 
 
 @given(PARTS, st.integers(1, 400), st.integers(1, 6))
-def test_steps_are_disjoint_hold_enough_and_reach_the_newest(sizes: list[int], least: int, n: int) -> None:
+def test_steps_are_disjoint_hold_enough_and_reach_the_newest(
+    sizes: list[int], least: int, n: int
+) -> None:
     parts = [{"x": np.array([size])} for size in sizes]
     found = steps(parts, least, n)
     assert len(found) <= n

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
-from pipelines.rules.monitoring.performance import ScoreCounts, estimated, proxies, realised, shortfall
+from pipelines.rules.monitoring.performance import (
+    ScoreCounts,
+    estimated,
+    proxies,
+    realised,
+    shortfall,
+)
 
 THRESHOLD = 0.3
 
@@ -37,14 +43,18 @@ def test_realised_figures_are_what_the_rows_show() -> None:
         assert figure.low < figure.value < figure.high
 
 
-def test_estimates_of_calibrated_scores_come_true_and_bounds_hold_about_as_often_as_they_say() -> None:
+def test_estimates_of_calibrated_scores_come_true_and_bounds_hold_about_as_often_as_they_say() -> (
+    None
+):
     inside: dict[str, list[bool]] = {}
     for seed in range(150):
         scores, labels = drawn(3000, seed)
         guess, truth = estimated(counted(scores)), realised(counted(scores, labels))
         for name in ("f1", "precision", "recall", "roc_auc"):
             figure = guess[f"estimated_{name}"]
-            inside.setdefault(name, []).append(figure.low <= truth[f"realised_{name}"].value <= figure.high)
+            inside.setdefault(name, []).append(
+                figure.low <= truth[f"realised_{name}"].value <= figure.high
+            )
     for name, held in inside.items():
         assert np.mean(held) > 0.88, name
 
@@ -54,7 +64,9 @@ def test_proxies_are_those_of_the_rows() -> None:
     found = {name: figure.value for name, figure in proxies(counted(scores)).items()}
     entropy = -(scores * np.log2(scores) + (1 - scores) * np.log2(1 - scores)).mean()
     assert found["positive_rate"] == pytest.approx((scores >= THRESHOLD).mean())
-    assert (found["score_mean"], found["score_sd"]) == pytest.approx((scores.mean(), scores.std(ddof=1)))
+    assert (found["score_mean"], found["score_sd"]) == pytest.approx(
+        (scores.mean(), scores.std(ddof=1))
+    )
     assert found["score_entropy"] == pytest.approx(entropy, abs=1e-3)
 
 
@@ -62,26 +74,41 @@ def test_proxies_are_those_of_the_rows() -> None:
     ("scores", "labels", "unknown"),
     [
         pytest.param([], [], {"f1", "recall", "precision", "roc_auc", "brier"}, id="nothing"),
-        pytest.param([0.1], [0], {"f1", "recall", "precision", "roc_auc"}, id="one negative that is not flagged"),
+        pytest.param(
+            [0.1],
+            [0],
+            {"f1", "recall", "precision", "roc_auc"},
+            id="one negative that is not flagged",
+        ),
         pytest.param([0.9], [1], {"roc_auc"}, id="one positive that is found"),
         pytest.param([0.9], [0], {"recall", "roc_auc"}, id="one false alarm"),
     ],
 )
-def test_what_cannot_be_told_is_left_out(scores: list[float], labels: list[int], unknown: set[str]) -> None:
+def test_what_cannot_be_told_is_left_out(
+    scores: list[float], labels: list[int], unknown: set[str]
+) -> None:
     found = realised(counted(np.array(scores), np.array(labels, dtype=int)))
-    assert {f"realised_{name}" for name in ("f1", "recall", "precision", "roc_auc", "brier")} - set(found) == {
-        f"realised_{name}" for name in unknown
-    }
+    assert {f"realised_{name}" for name in ("f1", "recall", "precision", "roc_auc", "brier")} - set(
+        found
+    ) == {f"realised_{name}" for name in unknown}
 
 
 def test_no_answers_have_no_figures() -> None:
     empty = ScoreCounts.empty()
-    assert proxies(empty) == estimated(empty) == realised(empty) == shortfall(empty, recall=0.5, roc_auc=0.7) == {}
+    assert (
+        proxies(empty)
+        == estimated(empty)
+        == realised(empty)
+        == shortfall(empty, recall=0.5, roc_auc=0.7)
+        == {}
+    )
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), max_size=60))
 def test_every_figure_is_a_share(rows: list[tuple[float, int]]) -> None:
-    counts = counted(np.array([score for score, _ in rows]), np.array([label for _, label in rows], dtype=int))
+    counts = counted(
+        np.array([score for score, _ in rows]), np.array([label for _, label in rows], dtype=int)
+    )
     for name, figure in (estimated(counts) | realised(counts) | proxies(counts)).items():
         assert -1e-9 <= figure.value <= 1 + 1e-9, name
         assert math.isnan(figure.low) or figure.low <= figure.value + 1e-9, name

@@ -45,12 +45,22 @@ def test_pieces_add_up_to_the_whole(n: int, seed: int, pieces: int) -> None:
     for number in range(pieces):
         piecewise.add(part(everything, belongs == number))
     assert collected(whole) == collected(piecewise)
-    assert (whole.rows, whole.foreign) == (piecewise.rows, piecewise.foreign) == (n, int((~everything.known).sum()))
+    assert (
+        (whole.rows, whole.foreign)
+        == (piecewise.rows, piecewise.foreign)
+        == (n, int((~everything.known).sum()))
+    )
     scores = [rollup.scores() for rollup in (whole, piecewise)]
     assert sum(scores[0]["counts"]) == n
     assert np.isclose(sum(scores[0]["scores"]), everything.score.sum())
-    assert sorted(zip(*(scores[0][k] for k in ("buckets", "versions", "flags", "bins", "counts")), strict=True)) == sorted(
-        zip(*(scores[1][k] for k in ("buckets", "versions", "flags", "bins", "counts")), strict=True)
+    assert sorted(
+        zip(
+            *(scores[0][k] for k in ("buckets", "versions", "flags", "bins", "counts")), strict=True
+        )
+    ) == sorted(
+        zip(
+            *(scores[1][k] for k in ("buckets", "versions", "flags", "bins", "counts")), strict=True
+        )
     )
 
 
@@ -69,7 +79,14 @@ def test_answers_from_the_future_are_counted_but_for_what_clocks_may_differ() ->
     at = np.array([NOW, NOW + 30_000_000, NOW + 90_000_000, NOW + HOUR])
     zeros = np.zeros(4, np.int64)
     rollup.add(
-        PredictionBatch(scored_at=at, version=zeros, score=zeros / 1.0, flag=zeros, known=zeros > 0, features=np.empty((0, 0)))
+        PredictionBatch(
+            scored_at=at,
+            version=zeros,
+            score=zeros / 1.0,
+            flag=zeros,
+            known=zeros > 0,
+            features=np.empty((0, 0)),
+        )
     )
     assert (rollup.rows, rollup.ahead) == (4, 2)
 
@@ -86,6 +103,13 @@ def test_scores_of_0_and_1_have_a_bin() -> None:
     edge = np.array([0.0, 1.0, 0.5])
     zeros = np.zeros(3, np.int64)
     rollup.add(
-        PredictionBatch(scored_at=zeros, version=zeros, score=edge, flag=zeros, known=zeros > 0, features=np.empty((0, 0)))
+        PredictionBatch(
+            scored_at=zeros,
+            version=zeros,
+            score=edge,
+            flag=zeros,
+            known=zeros > 0,
+            features=np.empty((0, 0)),
+        )
     )
     assert sorted(rollup.scores()["bins"]) == [0, SCORE_BINS // 2, SCORE_BINS - 1]

@@ -28,16 +28,27 @@ def drawn(n: int, *, separation: float, seed: int) -> tuple[np.ndarray, np.ndarr
 def promise() -> list[dict[str, Any]]:
     """The gates of a decision about a good model."""
     labels, scores = drawn(4000, separation=4, seed=1)
-    evidence = Evidence(labels=labels, challenger_scores=scores, challenger_flags=scores >= 0.5, predictions=4000)
+    evidence = Evidence(
+        labels=labels, challenger_scores=scores, challenger_flags=scores >= 0.5, predictions=4000
+    )
     return [result.as_dict() for result in judge(evidence, POLICY.gates)]
 
 
 def live(
-    *, n: int = 2000, separation: float = 4, predictions: int = 2000, flagged: float = 90, seed: int = 2
+    *,
+    n: int = 2000,
+    separation: float = 4,
+    predictions: int = 2000,
+    flagged: float = 90,
+    seed: int = 2,
 ) -> LivePerformance:
     """What was seen since."""
     labels, scores = drawn(n, separation=separation, seed=seed)
-    return LivePerformance(predictions=predictions, flagged=flagged, outcomes=ScoreCounts.of(scores, scores >= 0.5, labels))
+    return LivePerformance(
+        predictions=predictions,
+        flagged=flagged,
+        outcomes=ScoreCounts.of(scores, scores >= 0.5, labels),
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,9 +56,15 @@ def live(
     [
         pytest.param(live(), [], id="it keeps its promise"),
         pytest.param(live(n=0, predictions=0, flagged=0), [], id="nothing was seen yet"),
-        pytest.param(live(separation=1.5), ["finds", "ROC-AUC"], id="it misses positives and mixes them up"),
+        pytest.param(
+            live(separation=1.5), ["finds", "ROC-AUC"], id="it misses positives and mixes them up"
+        ),
         pytest.param(live(separation=1.5, n=100), [], id="too few positives to say so"),
-        pytest.param(live(flagged=500), ["flags 25.0%"], id="it flags five times as many, and no label is needed"),
+        pytest.param(
+            live(flagged=500),
+            ["flags 25.0%"],
+            id="it flags five times as many, and no label is needed",
+        ),
         pytest.param(live(flagged=200), [], id="it flags twice as many"),
         pytest.param(live(flagged=125, predictions=499), [], id="too few predictions to say so"),
     ],
@@ -72,7 +89,11 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         pytest.param([], None, id="nothing was promoted"),
         pytest.param([FIRST, SECOND], 2, id="the newest promotion"),
         pytest.param([FIRST, entry("INTENDED")], 1, id="an intention changes nothing"),
-        pytest.param([FIRST, SECOND, entry("ROLLED_BACK", before=2, after=3)], 2, id="nor does an attempt that was taken back"),
+        pytest.param(
+            [FIRST, SECOND, entry("ROLLED_BACK", before=2, after=3)],
+            2,
+            id="nor does an attempt that was taken back",
+        ),
         pytest.param([FIRST, SECOND, THIRD, BACK], None, id="after a rollback nobody is"),
     ],
 )

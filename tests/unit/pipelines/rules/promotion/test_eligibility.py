@@ -31,16 +31,22 @@ def decision(**changes: Any) -> Decision:
         pytest.param({}, 1, 7, "h", None, id="nothing changed"),
         pytest.param({"verdict": "REJECTED"}, 1, 7, "h", "not APPROVED", id="rejected"),
         pytest.param({"verdict": None}, 1, 7, "h", "not there yet", id="undecided"),
-        pytest.param({"verdict": "SUPERSEDED"}, 1, 8, "h", "superseded: decision 8", id="superseded"),
+        pytest.param(
+            {"verdict": "SUPERSEDED"}, 1, 8, "h", "superseded: decision 8", id="superseded"
+        ),
         pytest.param({}, 1, 8, "h", "superseded: decision 8", id="a newer one was approved"),
         pytest.param({}, 2, 7, "h", "the champion is version 2", id="another champion"),
         pytest.param({}, None, 7, "h", "the champion is version None", id="the champion is gone"),
         pytest.param({}, 1, 7, "other", "the evidence is not", id="other evidence"),
     ],
 )
-def test_compare_and_swap(changes: dict[str, Any], now: int | None, newest: int, evidence: str, words: str | None) -> None:
+def test_compare_and_swap(
+    changes: dict[str, Any], now: int | None, newest: int, evidence: str, words: str | None
+) -> None:
     served = Served(now, "d") if now else None
-    refused = why_refused(decision(**changes), champion=served, newest_approved=newest, evidence_hash=evidence)
+    refused = why_refused(
+        decision(**changes), champion=served, newest_approved=newest, evidence_hash=evidence
+    )
     assert (refused is None) if words is None else (refused is not None and words in refused)
 
 
@@ -50,12 +56,32 @@ def test_compare_and_swap(changes: dict[str, Any], now: int | None, newest: int,
         pytest.param([], None, id="nothing was ever Production"),
         pytest.param([FIRST], None, id="there is only one"),
         pytest.param([FIRST, SECOND], 1, id="the one before"),
-        pytest.param([FIRST, SECOND, entry("INTENDED", before=2, after=3)], 1, id="an intention changes nothing"),
-        pytest.param([FIRST, SECOND, entry("REFUSED", before=2, after=3)], 1, id="nor does a refusal"),
-        pytest.param([FIRST, SECOND, entry("ROLLED_BACK", before=2, after=3)], 1, id="what replicas refused was never good"),
-        pytest.param([FIRST, SECOND, THIRD, BACK], 1, id="what a rollback left is bad: one further back"),
-        pytest.param([FIRST, SECOND, entry("DONE", before=2, after=1, action="ROLLBACK")], None, id="nothing good is left"),
-        pytest.param([FIRST, SECOND, THIRD, BACK, entry("DONE", before=2, after=3)], 2, id="promoted again is forgiven"),
+        pytest.param(
+            [FIRST, SECOND, entry("INTENDED", before=2, after=3)],
+            1,
+            id="an intention changes nothing",
+        ),
+        pytest.param(
+            [FIRST, SECOND, entry("REFUSED", before=2, after=3)], 1, id="nor does a refusal"
+        ),
+        pytest.param(
+            [FIRST, SECOND, entry("ROLLED_BACK", before=2, after=3)],
+            1,
+            id="what replicas refused was never good",
+        ),
+        pytest.param(
+            [FIRST, SECOND, THIRD, BACK], 1, id="what a rollback left is bad: one further back"
+        ),
+        pytest.param(
+            [FIRST, SECOND, entry("DONE", before=2, after=1, action="ROLLBACK")],
+            None,
+            id="nothing good is left",
+        ),
+        pytest.param(
+            [FIRST, SECOND, THIRD, BACK, entry("DONE", before=2, after=3)],
+            2,
+            id="promoted again is forgiven",
+        ),
     ],
 )
 def test_the_last_good_version(history: list[LedgerEntry], good: int | None) -> None:
@@ -71,11 +97,15 @@ def test_the_last_good_version(history: list[LedgerEntry], good: int | None) -> 
         pytest.param([FIRST], None, "no earlier version was good", id="nothing to go back to"),
         pytest.param([FIRST, SECOND], 2, "is Production already", id="the champion itself"),
         pytest.param([FIRST, SECOND], 7, "was never Production", id="a version that never served"),
-        pytest.param([FIRST, SECOND, THIRD, BACK], 3, "was taken away before", id="what a rollback left"),
+        pytest.param(
+            [FIRST, SECOND, THIRD, BACK], 3, "was taken away before", id="what a rollback left"
+        ),
         pytest.param([FIRST, SECOND, THIRD, BACK], 1, None, id="any good one"),
     ],
 )
-def test_why_production_may_not_go_back(history: list[LedgerEntry], version: int | None, words: str | None) -> None:
+def test_why_production_may_not_go_back(
+    history: list[LedgerEntry], version: int | None, words: str | None
+) -> None:
     refused = why_not_back(history[::-1], version)
     assert (refused is None) if words is None else (refused is not None and words in refused)
 

@@ -11,7 +11,11 @@ from tests.unit.pipelines.rules.promotion.ledger_entries import entry
     ("newest", "served"),
     [
         pytest.param(None, None, id="nothing was ever promoted"),
-        pytest.param(entry("INTENDED"), Served(2, "d2"), id="an intention may be served, so that it can be acknowledged"),
+        pytest.param(
+            entry("INTENDED"),
+            Served(2, "d2"),
+            id="an intention may be served, so that it can be acknowledged",
+        ),
         pytest.param(entry("DONE"), Served(2, "d2"), id="done"),
         pytest.param(entry("ROLLED_BACK"), Served(1, "d1"), id="taken back"),
         pytest.param(entry("ROLLED_BACK", before=None), None, id="taken back to nothing"),
@@ -22,5 +26,7 @@ def test_what_may_be_served(newest: LedgerEntry | None, served: Served | None) -
 
 
 def test_the_champion_is_the_newest_settled_entry() -> None:
-    assert champion([entry("INTENDED", before=2, after=3), entry("REFUSED", after=4), entry("DONE")]) == Served(2, "d2")
+    assert champion(
+        [entry("INTENDED", before=2, after=3), entry("REFUSED", after=4), entry("DONE")]
+    ) == Served(2, "d2")
     assert champion([entry("INTENDED")]) is None

@@ -22,8 +22,14 @@ def test_on_the_limits_it_may_serve() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        pytest.param({"scores": [0.1, 0.9001]}, "differ from the training library's by 0.0001", id="another score"),
-        pytest.param({"scores": [0.1, math.nan]}, "differ from the training library's by nan", id="no number"),
+        pytest.param(
+            {"scores": [0.1, 0.9001]},
+            "differ from the training library's by 0.0001",
+            id="another score",
+        ),
+        pytest.param(
+            {"scores": [0.1, math.nan]}, "differ from the training library's by nan", id="no number"
+        ),
         pytest.param({"scores": [0.1]}, "1 of 2 requests", id="an answer is missing"),
         pytest.param({"p99": 0.0101}, "p99 is 10.10 ms", id="slow"),
         pytest.param({"p99": math.nan}, "p99 is nan", id="not measured"),

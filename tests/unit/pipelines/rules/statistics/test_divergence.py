@@ -20,9 +20,9 @@ from pipelines.rules.statistics.divergence import (
     wasserstein_without_drift,
 )
 
-PAIRS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=1, max_size=30).filter(
-    lambda pairs: any(a for a, _ in pairs) and any(b for _, b in pairs)
-)
+PAIRS = st.lists(
+    st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=1, max_size=30
+).filter(lambda pairs: any(a for a, _ in pairs) and any(b for _, b in pairs))
 
 
 def counts(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -34,14 +34,22 @@ def counts(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 def test_distances_are_what_the_libraries_compute(pairs: list[tuple[int, int]]) -> None:
     before, now = counts(pairs)
     means = np.cumsum(np.arange(len(before)) + 0.5)
-    assert jensen_shannon(before, now) == pytest.approx(distance.jensenshannon(before, now, base=2), abs=1e-6)
-    assert wasserstein(before, now, means) == pytest.approx(wasserstein_distance(means, means, before, now), abs=1e-9, rel=1e-9)
+    assert jensen_shannon(before, now) == pytest.approx(
+        distance.jensenshannon(before, now, base=2), abs=1e-6
+    )
+    assert wasserstein(before, now, means) == pytest.approx(
+        wasserstein_distance(means, means, before, now), abs=1e-9, rel=1e-9
+    )
     p, q = (before + 0.5) / (before + 0.5).sum(), (now + 0.5) / (now + 0.5).sum()
-    assert psi(before, now) == pytest.approx(sum((b - a) * math.log(b / a) for a, b in zip(p, q, strict=True)), abs=1e-12)
+    assert psi(before, now) == pytest.approx(
+        sum((b - a) * math.log(b / a) for a, b in zip(p, q, strict=True)), abs=1e-12
+    )
 
 
 @given(PAIRS)
-def test_the_same_counts_are_at_no_distance_and_order_does_not_matter(pairs: list[tuple[int, int]]) -> None:
+def test_the_same_counts_are_at_no_distance_and_order_does_not_matter(
+    pairs: list[tuple[int, int]],
+) -> None:
     before, now = counts(pairs)
     assert psi(before, before) == jensen_shannon(before, before) == 0
     assert psi(before, now) >= 0
@@ -53,12 +61,16 @@ def test_the_same_counts_are_at_no_distance_and_order_does_not_matter(pairs: lis
 def test_chi_square_is_scipys_where_no_bin_is_rare() -> None:
     before, now = np.array([500, 300, 200]), np.array([60, 20, 20])
     expected = chi2_contingency([before, now], correction=False)
-    assert homogeneity(before, now) == pytest.approx((expected.statistic, expected.dof, expected.pvalue))
+    assert homogeneity(before, now) == pytest.approx(
+        (expected.statistic, expected.dof, expected.pvalue)
+    )
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_adjusted_p_values_are_scipys(p_values: list[float]) -> None:
-    assert benjamini_hochberg(np.array(p_values)) == pytest.approx(false_discovery_control(p_values))
+    assert benjamini_hochberg(np.array(p_values)) == pytest.approx(
+        false_discovery_control(p_values)
+    )
 
 
 def test_no_p_value_has_no_adjusted_one() -> None:
@@ -82,7 +94,9 @@ def test_rare_bins_are_tested_exactly(before: list[int], now: list[int], certain
 
 
 @pytest.mark.parametrize(("n", "m"), [(30_000, 200), (30_000, 10_000), (1000, 1000)])
-def test_without_drift_statistics_are_what_is_expected_and_p_values_no_smaller_than_chance(n: int, m: int) -> None:
+def test_without_drift_statistics_are_what_is_expected_and_p_values_no_smaller_than_chance(
+    n: int, m: int
+) -> None:
     draw, shares = np.random.default_rng(n + m), np.array([0.001, *[0.1] * 9, 0.0986, 0.0004])
     means = np.arange(len(shares), dtype=float)
     seen = []

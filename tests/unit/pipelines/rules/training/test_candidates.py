@@ -43,12 +43,17 @@ def features(contract: Contract) -> NDArray[np.float32]:
 @pytest.fixture(scope="module")
 def candidates(features: NDArray[np.float32]) -> dict[str, Candidate]:
     seen = np.nan_to_num(features)
-    truth = 2 * seen[:, 0] + seen[:, 1] * seen[:, 2] + np.random.default_rng(2).normal(size=len(seen)) > 2
+    truth = (
+        2 * seen[:, 0] + seen[:, 1] * seen[:, 2] + np.random.default_rng(2).normal(size=len(seen))
+        > 2
+    )
     fitted = fit_all(Rows(features, truth.astype(np.int8)), 3000, training(trees=60))
     return {candidate.kind: candidate for candidate in fitted}
 
 
-def files(candidate: Candidate, features: NDArray[np.float32], contract: Contract) -> dict[str, bytes]:
+def files(
+    candidate: Candidate, features: NDArray[np.float32], contract: Contract
+) -> dict[str, bytes]:
     return pack(candidate, contract, features.astype(np.float64))
 
 
@@ -57,14 +62,24 @@ def test_the_graph_scores_as_the_library_does(
     kind: str, candidates: dict[str, Candidate], features: NDArray[np.float32]
 ) -> None:
     graph = to_onnx(candidates[kind], features.shape[1])
-    assert np.abs(OnnxScorer(graph)(features.astype(np.float64)) - candidates[kind].score(features)).max() < 1e-5
+    assert (
+        np.abs(
+            OnnxScorer(graph)(features.astype(np.float64)) - candidates[kind].score(features)
+        ).max()
+        < 1e-5
+    )
     assert to_onnx(candidates[kind], features.shape[1]) == graph
 
 
 @pytest.mark.parametrize("kind", ["xgboost", "logistic"])
-@pytest.mark.parametrize("calibration", [Calibration(), Calibration(a=0.7, b=-0.4)], ids=["as it is", "calibrated"])
+@pytest.mark.parametrize(
+    "calibration", [Calibration(), Calibration(a=0.7, b=-0.4)], ids=["as it is", "calibrated"]
+)
 def test_contributions_add_up_to_the_score(
-    kind: str, calibration: Calibration, candidates: dict[str, Candidate], features: NDArray[np.float32]
+    kind: str,
+    calibration: Calibration,
+    candidates: dict[str, Candidate],
+    features: NDArray[np.float32],
 ) -> None:
     candidate = candidates[kind]
     name, content = explainer_file(candidate)
@@ -79,25 +94,46 @@ def test_contributions_add_up_to_the_score(
 
 def test_the_better_candidate_on_later_rows_is_chosen(candidates: dict[str, Candidate]) -> None:
     chosen = choose(list(candidates.values()))
-    assert chosen.metrics["average_precision"] == max(c.metrics["average_precision"] for c in candidates.values())
+    assert chosen.metrics["average_precision"] == max(
+        c.metrics["average_precision"] for c in candidates.values()
+    )
     assert 0 < chosen.threshold < 1
 
 
-def test_the_same_rows_and_seed_give_the_same_digest(features: NDArray[np.float32], contract: Contract) -> None:
+def test_the_same_rows_and_seed_give_the_same_digest(
+    features: NDArray[np.float32], contract: Contract
+) -> None:
     labels = (np.nan_to_num(features[:, 0]) > 1).astype(np.int8)
-    made = [digest(files(fit_all(Rows(features, labels), 3000, training(trees=20))[1], features, contract)) for _ in range(2)]
+    made = [
+        digest(
+            files(fit_all(Rows(features, labels), 3000, training(trees=20))[1], features, contract)
+        )
+        for _ in range(2)
+    ]
     assert made[0] == made[1]
 
 
 @pytest.mark.parametrize(
     ("broken", "content", "words"),
     [
-        pytest.param("model.onnx", b"not a graph", "changed", id="another graph has another digest"),
-        pytest.param("known_answers.json", b'{"features": [], "scores": []}', "changed", id="so have other answers"),
+        pytest.param(
+            "model.onnx", b"not a graph", "changed", id="another graph has another digest"
+        ),
+        pytest.param(
+            "known_answers.json",
+            b'{"features": [], "scores": []}',
+            "changed",
+            id="so have other answers",
+        ),
     ],
 )
 def test_files_that_are_not_what_was_registered_are_refused(
-    broken: str, content: bytes, words: str, candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+    broken: str,
+    content: bytes,
+    words: str,
+    candidates: dict[str, Candidate],
+    features: NDArray[np.float32],
+    contract: Contract,
 ) -> None:
     whole = files(candidates["xgboost"], features, contract)
     with pytest.raises(ModelRejected, match=words):
@@ -108,7 +144,12 @@ def test_a_model_whose_known_answers_do_not_hold_is_refused(
     candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
 ) -> None:
     whole = files(candidates["xgboost"], features, contract)
-    other = {**whole, "known_answers.json": files(candidates["logistic"], features, contract)["known_answers.json"]}
+    other = {
+        **whole,
+        "known_answers.json": files(candidates["logistic"], features, contract)[
+            "known_answers.json"
+        ],
+    }
     with pytest.raises(ModelRejected, match="known answers differ"):
         prove(other, contract, version=1, named=digest(other))
 
@@ -129,4 +170,6 @@ def test_what_explains_a_model_is_named_by_its_digest_too(
     with pytest.raises(ModelRejected, match=r"has no explain\.ubj"):
         explainer_of(bundle, {})
     before = msgspec.structs.replace(bundle, explainer_sha256=None)
-    assert explainer_of(before, {"explain.ubj": b"of a version that was registered before it was kept"})
+    assert explainer_of(
+        before, {"explain.ubj": b"of a version that was registered before it was kept"}
+    )

@@ -37,7 +37,9 @@ def rows(n: int = 600, share: float = 0.1) -> Rows:
 
 @given(st.integers(1, 10_000), st.integers(1, 10), st.floats(0, 1))
 @settings(deadline=None)
-def test_folds_go_forward_in_time_and_end_with_the_newest_row(n: int, folds: int, share: float) -> None:
+def test_folds_go_forward_in_time_and_end_with_the_newest_row(
+    n: int, folds: int, share: float
+) -> None:
     found = forward_folds(n, folds, share)
     assert len(found) == folds
     assert all(0 <= begin <= end for begin, end in found)
@@ -47,12 +49,16 @@ def test_folds_go_forward_in_time_and_end_with_the_newest_row(n: int, folds: int
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_rows_and_seed_give_the_same_trials(kind: Kind) -> None:
-    assert search(kind, rows(), training(), lambda: False) == search(kind, rows(), training(), lambda: False)
+    assert search(kind, rows(), training(), lambda: False) == search(
+        kind, rows(), training(), lambda: False
+    )
 
 
 def test_another_seed_tries_other_parameters() -> None:
     one, other = (search("xgboost", rows(), training(seed=seed), lambda: False) for seed in (1, 2))
-    assert one[0].params["learning_rate"] == other[0].params["learning_rate"], "the first trial is always the same"
+    assert one[0].params["learning_rate"] == other[0].params["learning_rate"], (
+        "the first trial is always the same"
+    )
     assert [trial.params for trial in one[1:]] != [trial.params for trial in other[1:]]
 
 
@@ -67,7 +73,10 @@ def test_the_search_looks_at_no_more_rows_than_the_policy_says() -> None:
 
 
 def test_a_pruned_trial_is_never_the_best() -> None:
-    whole, dropped = SearchTrial(params={}, folds=(0.2, 0.3)), SearchTrial(params={}, folds=(0.9,), pruned=True)
+    whole, dropped = (
+        SearchTrial(params={}, folds=(0.2, 0.3)),
+        SearchTrial(params={}, folds=(0.9,), pruned=True),
+    )
     assert best([dropped, whole]) is whole
 
 
@@ -80,21 +89,34 @@ def test_pruning_happens_and_saves_folds() -> None:
 @pytest.mark.parametrize(
     ("imbalance", "kind", "name", "expected"),
     [
-        pytest.param("weights", "xgboost", "scale_pos_weight", True, id="weights are searched for XGBoost"),
-        pytest.param("weights", "logistic", "class_weight", True, id="weights are tried for logistic regression"),
+        pytest.param(
+            "weights", "xgboost", "scale_pos_weight", True, id="weights are searched for XGBoost"
+        ),
+        pytest.param(
+            "weights",
+            "logistic",
+            "class_weight",
+            True,
+            id="weights are tried for logistic regression",
+        ),
         pytest.param("none", "xgboost", "scale_pos_weight", False, id="none means none"),
         pytest.param("none", "logistic", "class_weight", False, id="nor for logistic regression"),
     ],
 )
 def test_weights(imbalance: str, kind: Kind, name: str, expected: bool) -> None:
-    tried = {trial.params.get(name) for trial in search(kind, rows(), training(imbalance=imbalance), lambda: False)}
+    tried = {
+        trial.params.get(name)
+        for trial in search(kind, rows(), training(imbalance=imbalance), lambda: False)
+    }
     assert (len(tried) > 1) is expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_synthetic_positives_lift_the_scores(kind: Kind) -> None:
     plain, lifted = (
-        fit(kind, rows(), PARAMS[kind], training(imbalance=how)).predict_proba(rows().features)[:, 1].mean()
+        fit(kind, rows(), PARAMS[kind], training(imbalance=how))
+        .predict_proba(rows().features)[:, 1]
+        .mean()
         for how in ("none", "smote")
     )
     assert plain == pytest.approx(0.1, abs=0.03)
@@ -136,4 +158,6 @@ def test_no_threshold_has_a_better_f1(seed: int) -> None:
 )
 def test_the_threshold_of_least_cost(false_alarm: float, miss: float, expected: float) -> None:
     policy = Threshold(metric="cost", false_alarm=false_alarm, miss=miss)
-    assert operating_threshold(np.array([0, 1], np.int8), np.array([0.1, 0.9]), policy) == pytest.approx(expected)
+    assert operating_threshold(
+        np.array([0, 1], np.int8), np.array([0.1, 0.9]), policy
+    ) == pytest.approx(expected)

@@ -18,28 +18,47 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
     ("changes", "words"),
     [
         pytest.param({}, None, id="enough labels and no cooldown"),
-        pytest.param({"last_trained": NOW - timedelta(days=6)}, "cooldown", id="six days after the last"),
-        pytest.param({"last_trained": NOW - timedelta(days=7)}, None, id="seven days after the last"),
+        pytest.param(
+            {"last_trained": NOW - timedelta(days=6)}, "cooldown", id="six days after the last"
+        ),
+        pytest.param(
+            {"last_trained": NOW - timedelta(days=7)}, None, id="seven days after the last"
+        ),
         pytest.param(
             {"last_trained": NOW - timedelta(days=6), "forced": True, "reason": "an attack"},
             None,
             id="force skips the cooldown",
         ),
         pytest.param({"forced": True}, "needs a reason", id="force without a reason"),
-        pytest.param({"forced": True, "has_champion": False}, "needs a reason", id="not even for a first model"),
+        pytest.param(
+            {"forced": True, "has_champion": False},
+            "needs a reason",
+            id="not even for a first model",
+        ),
         pytest.param({"trained_this_week": 2}, None, id="within the week's budget"),
         pytest.param({"trained_this_week": 3}, "budget: 3 runs", id="the week's budget is spent"),
         pytest.param(
-            {"trained_this_week": 3, "forced": True, "reason": "an attack"}, "budget", id="force does not skip the budget"
+            {"trained_this_week": 3, "forced": True, "reason": "an attack"},
+            "budget",
+            id="force does not skip the budget",
         ),
         pytest.param({"waiting": 7}, None, id="a waiting candidate is superseded"),
         pytest.param({"matured_labels": 199}, "1 more are needed", id="one label too few"),
         pytest.param(
-            {"matured_labels": 199, "forced": True, "reason": "an attack"}, "1 more are needed", id="force does not skip labels"
+            {"matured_labels": 199, "forced": True, "reason": "an attack"},
+            "1 more are needed",
+            id="force does not skip labels",
         ),
-        pytest.param({"matured_labels": 0, "snapshot": "abc"}, None, id="a snapshot needs no logged labels"),
         pytest.param(
-            {"matured_labels": 0, "has_champion": False, "last_trained": NOW, "trained_this_week": 9},
+            {"matured_labels": 0, "snapshot": "abc"}, None, id="a snapshot needs no logged labels"
+        ),
+        pytest.param(
+            {
+                "matured_labels": 0,
+                "has_champion": False,
+                "last_trained": NOW,
+                "trained_this_week": 9,
+            },
             None,
             id="a first model may always start",
         ),
@@ -55,10 +74,15 @@ def test_retraining_conditions(changes: dict[str, Any], words: str | None) -> No
 
 
 def test_a_policy_may_wait_for_the_review_of_a_candidate() -> None:
-    waits = msgspec.structs.replace(POLICY, retraining=msgspec.structs.replace(POLICY.retraining, waiting="wait"))
+    waits = msgspec.structs.replace(
+        POLICY, retraining=msgspec.structs.replace(POLICY.retraining, waiting="wait")
+    )
     conditions = Conditions(
         as_of=NOW, has_champion=True, last_trained=None, trained_this_week=0, waiting=7, matured_labels=200, forced=False,
         reason=None, snapshot=None,
     )  # fmt: skip
     reason = why_not(conditions, waits)
-    assert reason == "waiting: the candidate of decision 7 is approved and waits for its review: answer it first"
+    assert (
+        reason
+        == "waiting: the candidate of decision 7 is approved and waits for its review: answer it first"
+    )

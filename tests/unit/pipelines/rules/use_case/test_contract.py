@@ -30,7 +30,11 @@ sources: {Salary: salary}
 def parse(**changes: Any) -> Contract:
     document = yaml.safe_load(GOOD)
     for key, value in changes.items():
-        document[key] = {**(document[key] if key != "label" else {}), **value} if isinstance(value, dict) else value
+        document[key] = (
+            {**(document[key] if key != "label" else {}), **value}
+            if isinstance(value, dict)
+            else value
+        )
     return parse_contract(document, use_case="loan", file=FILE)
 
 
@@ -41,7 +45,13 @@ def test_columns_are_raw_features_then_derived_ones_in_order() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "value", "remedy"),
     [
-        pytest.param({"features": {"x": {"type": "decimal"}}}, "features.x.type", "'decimal'", "use one of", id="unknown type"),
+        pytest.param(
+            {"features": {"x": {"type": "decimal"}}},
+            "features.x.type",
+            "'decimal'",
+            "use one of",
+            id="unknown type",
+        ),
         pytest.param(
             {"features": {"defaulted": {"type": "bool"}}},
             "features.defaulted",
@@ -57,48 +67,128 @@ def test_columns_are_raw_features_then_derived_ones_in_order() -> None:
             id="unknown column",
         ),
         pytest.param(
-            {"features": {"x": {"type": "float", "range": [9, 1]}}}, "features.x.range", "[9.0, 1.0]", "upside down", id="range"
-        ),
-        pytest.param({"features": {"x": {"type": "category"}}}, "features.x.values", "[]", "add `values", id="no categories"),
-        pytest.param(
-            {"features": {"x": {"type": "float", "values": ["a"]}}}, "features.x.values", "['a']", "only for", id="values"
-        ),
-        pytest.param(
-            {"features": {"x": {"type": "bool", "range": [0, 1]}}}, "features.x.range", "[0.0, 1.0]", "remove", id="bool"
+            {"features": {"x": {"type": "float", "range": [9, 1]}}},
+            "features.x.range",
+            "[9.0, 1.0]",
+            "upside down",
+            id="range",
         ),
         pytest.param(
-            {"features": {"x": {"type": "int", "colour": 1}}}, "features.x.colour", "1", "no setting", id="unknown setting"
+            {"features": {"x": {"type": "category"}}},
+            "features.x.values",
+            "[]",
+            "add `values",
+            id="no categories",
         ),
         pytest.param(
-            {"features": {"customer_id": {"type": "int"}}}, "features.customer_id", "'customer_id'", "rename", id="key"
+            {"features": {"x": {"type": "float", "values": ["a"]}}},
+            "features.x.values",
+            "['a']",
+            "only for",
+            id="values",
         ),
-        pytest.param({"features": {"a b": {"type": "int"}}}, "features.a b", "'a b'", "plain name", id="not a name"),
+        pytest.param(
+            {"features": {"x": {"type": "bool", "range": [0, 1]}}},
+            "features.x.range",
+            "[0.0, 1.0]",
+            "remove",
+            id="bool",
+        ),
+        pytest.param(
+            {"features": {"x": {"type": "int", "colour": 1}}},
+            "features.x.colour",
+            "1",
+            "no setting",
+            id="unknown setting",
+        ),
+        pytest.param(
+            {"features": {"customer_id": {"type": "int"}}},
+            "features.customer_id",
+            "'customer_id'",
+            "rename",
+            id="key",
+        ),
+        pytest.param(
+            {"features": {"a b": {"type": "int"}}},
+            "features.a b",
+            "'a b'",
+            "plain name",
+            id="not a name",
+        ),
         pytest.param({"features": []}, "features", "[]", "mapping", id="features as a list"),
         pytest.param(
-            {"derived": {"salary": {"expression": "1"}}}, "derived.salary", "'salary'", "another name", id="name twice"
+            {"derived": {"salary": {"expression": "1"}}},
+            "derived.salary",
+            "'salary'",
+            "another name",
+            id="name twice",
         ),
         pytest.param(
-            {"derived": {"x": {"expression": "salary +"}}}, "derived.x.expression", "'salary +'", "formula", id="broken"
+            {"derived": {"x": {"expression": "salary +"}}},
+            "derived.x.expression",
+            "'salary +'",
+            "formula",
+            id="broken",
         ),
         pytest.param(
-            {"derived": {"x": {"expression": "open(salary)"}}}, "derived.x.expression", "'open'", "known are", id="call"
+            {"derived": {"x": {"expression": "open(salary)"}}},
+            "derived.x.expression",
+            "'open'",
+            "known are",
+            id="call",
         ),
         pytest.param(
-            {"derived": {"x": {"expression": "salary.real"}}}, "derived.x.expression", "salary.real", "only", id="attribute"
+            {"derived": {"x": {"expression": "salary.real"}}},
+            "derived.x.expression",
+            "salary.real",
+            "only",
+            id="attribute",
         ),
         pytest.param(
-            {"derived": {"x": {"expression": "'a'"}}}, "derived.x.expression", "'a'", "only finite numbers", id="text"
+            {"derived": {"x": {"expression": "'a'"}}},
+            "derived.x.expression",
+            "'a'",
+            "only finite numbers",
+            id="text",
         ),
         pytest.param(
-            {"derived": {"x": {"expression": "grade + 1"}}}, "derived.x.expression", "'grade'", "numeric", id="category"
+            {"derived": {"x": {"expression": "grade + 1"}}},
+            "derived.x.expression",
+            "'grade'",
+            "numeric",
+            id="category",
         ),
-        pytest.param({"sources": {"Wage": "wage"}}, "sources.Wage", "'wage'", "known are", id="source of nothing"),
-        pytest.param({"features": {"class": {"type": "int"}}}, "features.class", "'class'", "plain name", id="word of Python"),
-        pytest.param({"features": {1: {"type": "int"}}}, "features", "1", "is not a name", id="a number as name"),
         pytest.param(
-            {"features": {"x": {"type": "float", "range": [0, float("nan")]}}}, "features.x.range", "nan", "finite", id="NaN"
+            {"sources": {"Wage": "wage"}},
+            "sources.Wage",
+            "'wage'",
+            "known are",
+            id="source of nothing",
         ),
-        pytest.param({"label": {"positive": 2}}, "label.name", "None", "is missing", id="label without name"),
+        pytest.param(
+            {"features": {"class": {"type": "int"}}},
+            "features.class",
+            "'class'",
+            "plain name",
+            id="word of Python",
+        ),
+        pytest.param(
+            {"features": {1: {"type": "int"}}},
+            "features",
+            "1",
+            "is not a name",
+            id="a number as name",
+        ),
+        pytest.param(
+            {"features": {"x": {"type": "float", "range": [0, float("nan")]}}},
+            "features.x.range",
+            "nan",
+            "finite",
+            id="NaN",
+        ),
+        pytest.param(
+            {"label": {"positive": 2}}, "label.name", "None", "is missing", id="label without name"
+        ),
         pytest.param({"title": ""}, "title", "''", "every contract needs it", id="no title"),
         pytest.param({"colour": "red"}, "colour", "'red'", "known are", id="unknown key"),
     ],
@@ -121,8 +211,14 @@ def test_the_hash_leaves_words_and_renames_out_and_nothing_that_models_depend_on
     assert other.hash != parse().hash
 
 
-def test_the_fraud_contract_maps_the_handbooks_columns_onto_fifteen_features_and_three_derived_ones() -> None:
-    contract = parse_contract(yaml.safe_load((ROOT / "reference/fraud/contract.yaml").read_text()), use_case="fraud", file="f")
+def test_the_fraud_contract_maps_the_handbooks_columns_onto_fifteen_features_and_three_derived_ones() -> (
+    None
+):
+    contract = parse_contract(
+        yaml.safe_load((ROOT / "reference/fraud/contract.yaml").read_text()),
+        use_case="fraud",
+        file="f",
+    )
     assert len(contract.raw) == 15
     assert len(contract.derived) >= 3
     assert set(contract.raw) <= set(contract.sources.values())

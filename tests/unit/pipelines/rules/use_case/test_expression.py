@@ -16,16 +16,28 @@ from pipelines.use_case import read_contract
 
 CONTRACT = read_contract(ROOT / "reference" / "fraud")
 NUMBERS = [feature.name for feature in CONTRACT.features if feature.type != "category"]
-ROWS = np.vstack([np.zeros(len(CONTRACT.raw)), np.linspace(0.5, 3, len(CONTRACT.raw)), np.full(len(CONTRACT.raw), -2.0)])
+ROWS = np.vstack(
+    [
+        np.zeros(len(CONTRACT.raw)),
+        np.linspace(0.5, 3, len(CONTRACT.raw)),
+        np.full(len(CONTRACT.raw), -2.0),
+    ]
+)
 
-leaves = st.one_of(st.sampled_from(NUMBERS), st.integers(-3, 2**40).map(str), st.floats(0, 9).map(repr))
+leaves = st.one_of(
+    st.sampled_from(NUMBERS), st.integers(-3, 2**40).map(str), st.floats(0, 9).map(repr)
+)
 
 
 def grow(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Larger expressions from smaller ones, sound or not."""
-    operators = st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "&", "|", "@"])
+    operators = st.sampled_from(
+        ["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "&", "|", "@"]
+    )
     call = st.builds(
-        lambda name, given: f"{name}({', '.join(given)})", st.sampled_from(sorted(FUNCTIONS)), st.lists(parts, max_size=3)
+        lambda name, given: f"{name}({', '.join(given)})",
+        st.sampled_from(sorted(FUNCTIONS)),
+        st.lists(parts, max_size=3),
     )
     return st.one_of(
         st.builds(lambda a, op, b: f"({a} {op} {b})", parts, operators, parts),
@@ -43,7 +55,9 @@ def test_what_is_accepted_computes(expression: str) -> None:
         read_formula(expression, NUMBERS)
     except BadExpression:
         return
-    contract = msgspec.structs.replace(CONTRACT, derived=(Derived(expression=expression, name="made"),))
+    contract = msgspec.structs.replace(
+        CONTRACT, derived=(Derived(expression=expression, name="made"),)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         together = Deriver(contract)(ROWS)
@@ -54,7 +68,8 @@ def test_what_is_accepted_computes(expression: str) -> None:
 
 def test_whole_numbers_do_not_overflow() -> None:
     contract = msgspec.structs.replace(
-        CONTRACT, derived=(Derived(expression=f"where({NUMBERS[0]} > -9, 2000000000, 1) * 4", name="made"),)
+        CONTRACT,
+        derived=(Derived(expression=f"where({NUMBERS[0]} > -9, 2000000000, 1) * 4", name="made"),),
     )
     assert Deriver(contract)(ROWS)[0, -1] == 8e9
 
@@ -91,11 +106,19 @@ def test_what_can_not_be_computed_is_refused_with_what_to_do(expression: str, re
     ("expression", "remedy"),
     [
         pytest.param("-" * 900 + NUMBERS[0], "nested too deep", id="a thousand signs"),
-        pytest.param("~" * 400 + f"({NUMBERS[0]} > 1)", "nested too deep", id="a truth turned round and round"),
-        pytest.param(f"{NUMBERS[0]} + 1{'0' * 400}", "too large", id="a whole number that is no double"),
+        pytest.param(
+            "~" * 400 + f"({NUMBERS[0]} > 1)",
+            "nested too deep",
+            id="a truth turned round and round",
+        ),
+        pytest.param(
+            f"{NUMBERS[0]} + 1{'0' * 400}", "too large", id="a whole number that is no double"
+        ),
         pytest.param(f"{NUMBERS[0]} + 1e999", "too large", id="infinity"),
         pytest.param(f"{NUMBERS[0]}.__class__", "uses Attribute", id="an attribute"),
-        pytest.param("__import__('os').system('true')", "uses Call", id="a call of what is no function here"),
+        pytest.param(
+            "__import__('os').system('true')", "uses Call", id="a call of what is no function here"
+        ),
         pytest.param(f"[{NUMBERS[0]} for x in ()]", "uses ListComp", id="a comprehension"),
         pytest.param(f"(lambda: {NUMBERS[0]})()", "uses Call", id="a lambda"),
     ],

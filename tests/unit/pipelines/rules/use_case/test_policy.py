@@ -35,7 +35,10 @@ def test_the_shipped_policy_holds_the_real_values(name: str) -> None:
 
 
 def test_the_demos_overlay_shortens_windows_and_leaves_every_gate_alone() -> None:
-    shipped, demo = read_policy(REFERENCE / "fraud"), read_policy(REFERENCE / "fraud", ROOT / "stack/policy.demo.yaml")
+    shipped, demo = (
+        read_policy(REFERENCE / "fraud"),
+        read_policy(REFERENCE / "fraud", ROOT / "stack/policy.demo.yaml"),
+    )
     assert demo.gates == shipped.gates
     assert demo.drift.window < shipped.drift.window
 
@@ -46,15 +49,39 @@ def test_the_demos_overlay_shortens_windows_and_leaves_every_gate_alone() -> Non
         pytest.param({"gates": {"recall": 1.5}}, "gates.recall", id="a share above 1"),
         pytest.param({"gates": {"recal": 0.5}}, "recal", id="a misspelt key"),
         pytest.param({"label_maturity": "a week"}, "label_maturity", id="not a duration"),
-        pytest.param({"review": {"when": "sometimes"}}, "review.when: 'sometimes'", id="not a choice"),
-        pytest.param({"drift": {"step": "PT0S"}}, "drift.step: 0:00:00 must be longer than nothing", id="no step"),
-        pytest.param({"drift": {"step": "P2D"}}, "drift.step: 2 days.*the window", id="a step longer than the window"),
-        pytest.param({"drift": {"severe": {"k": 5}}}, "drift.severe.k: 5 must not be more than n, 4", id="never severe"),
+        pytest.param(
+            {"review": {"when": "sometimes"}}, "review.when: 'sometimes'", id="not a choice"
+        ),
+        pytest.param(
+            {"drift": {"step": "PT0S"}},
+            "drift.step: 0:00:00 must be longer than nothing",
+            id="no step",
+        ),
+        pytest.param(
+            {"drift": {"step": "P2D"}},
+            "drift.step: 2 days.*the window",
+            id="a step longer than the window",
+        ),
+        pytest.param(
+            {"drift": {"severe": {"k": 5}}},
+            "drift.severe.k: 5 must not be more than n, 4",
+            id="never severe",
+        ),
         pytest.param({"drift": {"psi": -1}}, "drift.psi: -1 must be `?float", id="a negative PSI"),
-        pytest.param({"review": {"timeout": "-P1D"}}, "review.timeout", id="a review that ended before it began"),
-        pytest.param({"evaluation": {"holdout": 1}}, "evaluation.holdout: 1 must be", id="all is held out"),
+        pytest.param(
+            {"review": {"timeout": "-P1D"}},
+            "review.timeout",
+            id="a review that ended before it began",
+        ),
+        pytest.param(
+            {"evaluation": {"holdout": 1}}, "evaluation.holdout: 1 must be", id="all is held out"
+        ),
         pytest.param({"gates": {"level": 0}}, "gates.level: 0 must be", id="certainty"),
-        pytest.param({"retention": {"predictions": "P7D"}}, "retention.predictions: 7 days.*evaluation.window", id="forgetful"),
+        pytest.param(
+            {"retention": {"predictions": "P7D"}},
+            "retention.predictions: 7 days.*evaluation.window",
+            id="forgetful",
+        ),
     ],
 )
 def test_a_bad_policy_is_refused_with_its_key(change: dict[str, object], words: str) -> None:

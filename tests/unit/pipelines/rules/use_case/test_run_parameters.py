@@ -176,7 +176,9 @@ def test_every_step_has_its_parameters() -> None:
     st.sampled_from(sorted(DAG_PARAMETERS)),
     st.dictionaries(st.text() | st.sampled_from(["force", "select", "version"]), JSON, max_size=8),
 )
-def test_an_unknown_name_is_always_refused_in_one_short_line(kind: str, parameters: dict[str, Any]) -> None:
+def test_an_unknown_name_is_always_refused_in_one_short_line(
+    kind: str, parameters: dict[str, Any]
+) -> None:
     unknown = set(parameters) - set(DAG_PARAMETERS[kind])
     refused = why_run_refused(kind, parameters)
     if unknown:
