@@ -11,6 +11,8 @@ from benchmarks.peers import FEATURES
 from pipelines.rules.model.bundle import Calibration, digest
 from pipelines.rules.promotion.ledger import Served
 from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
+from pipelines.rules.training.fitting import FittedModel
 from pipelines.rules.training.packaging import pack
 from pipelines.use_case import read_contract
 
@@ -51,7 +53,11 @@ def write_version(
     """Lay a version out as the registry's folder; returns what the ledger has to name."""
     contract = read_contract(reference / USE_CASE)
     candidate = Candidate(
-        kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={}
+        fitted=FittedModel(XGBoostEstimator(), model),
+        calibration=Calibration(),
+        threshold=0.5,
+        params={},
+        metrics={},
     )
     files = pack(candidate, contract, draw(32, version)[0].astype(np.float64))
     folder = models / USE_CASE / str(version)

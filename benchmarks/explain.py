@@ -28,9 +28,10 @@ from rich.table import Table
 
 from benchmarks import load
 from pipelines.context import Context, context
-from pipelines.rules.model.bundle import Calibration
+from pipelines.rules.model.bundle import Calibration, explainer_file
 from pipelines.rules.training.candidates import Candidate
-from pipelines.rules.training.packaging import explainer_file
+from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
+from pipelines.rules.training.fitting import FittedModel
 from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import ROOT, Settings
 from pipelines.steps.retraining.train import register
@@ -92,9 +93,9 @@ class Bench:
         register(wired, self.candidate, self.features[:100], account=account, data_hash="none")
         self.digest = wired.models.get(USE_CASE, 1).digest
         wired.close()
-        name, content = explainer_file(self.candidate)
-        self.model = home / name
-        self.model.write_bytes(content)
+        fitted = self.candidate.fitted
+        self.model = home / explainer_file(self.candidate.kind)
+        self.model.write_bytes(fitted.estimator.save(fitted.model))
 
     def wired(self, run_id: str) -> Context:
         """A context of its own."""
@@ -179,8 +180,7 @@ class Bench:
         )
         model.fit(features[picked].astype(np.float32), (labels > np.quantile(labels, 0.8))[picked])
         return features, Candidate(
-            kind="xgboost",
-            model=model,
+            fitted=FittedModel(XGBoostEstimator(), model),
             calibration=Calibration(0.9, 0.1),
             threshold=0.5,
             params={},

@@ -29,6 +29,8 @@ from benchmarks.fuzz_requests import Sent, Source
 from pipelines.rules.model.bundle import Calibration, digest
 from pipelines.rules.promotion.ledger import Served
 from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
+from pipelines.rules.training.fitting import FittedModel
 from pipelines.rules.training.packaging import pack
 from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import ROOT, Settings
@@ -327,7 +329,11 @@ def model_files(contract: Contract) -> dict[str, bytes]:
         rows.astype(np.float32), labels
     )
     candidate = Candidate(
-        kind="xgboost", model=model, calibration=Calibration(), threshold=0.5, params={}, metrics={}
+        fitted=FittedModel(XGBoostEstimator(), model),
+        calibration=Calibration(),
+        threshold=0.5,
+        params={},
+        metrics={},
     )
     return pack(candidate, contract, rows[:32])
 

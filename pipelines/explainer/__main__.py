@@ -1,7 +1,7 @@
 """`python -m pipelines.explainer`: explain single rows for a scoring server, which holds no training library itself.
 
-Requests come on standard input, answers leave on standard output. It ends when its input does. It touches neither disk nor
-network: models are handed to it, as data.
+Requests come on standard input, replies leave on standard output, and the process ends with its input. It uses neither
+disk nor network: it is given models as data.
 """
 
 import os
@@ -14,10 +14,10 @@ import numpy as np
 from pipelines.explainer.protocol import (
     HELD,
     LENGTH,
-    Answer,
     ExplainRow,
     LoadModel,
     ModelLoaded,
+    Reply,
     RequestFailed,
     RowExplained,
     packed,
@@ -27,38 +27,41 @@ NICENESS = 10  # scoring goes before explaining
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Reply to requests until the input ends."""
     os.nice(NICENESS)
-    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    source = sys.stdin.buffer
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints must not write between replies
     from pipelines.rules.explanation.shap_explainer import Explainer
+    from pipelines.stores.estimators import read_explainer
 
     explainers: dict[str, Explainer] = {}
     requests = msgspec.msgpack.Decoder(LoadModel | ExplainRow)
     while body := _read(source):
-        answer: Answer
+        reply: Reply
         try:
             request = requests.decode(body)
             if isinstance(request, LoadModel):
-                explainers[request.name] = Explainer(
-                    request.kind, request.content, request.calibration
+                explainers[request.name] = read_explainer(
+                    request.kind, request.content, request.calibration, request.preparation
                 )
                 if len(explainers) > HELD:
                     del explainers[next(iter(explainers))]
-                answer = ModelLoaded()
+                reply = ModelLoaded()
             else:
-                values, base = explainers[request.model](
-                    np.array([request.features], dtype=np.float64)
-                )
-                answer = RowExplained(values[0].tolist(), base)
-        except Exception as error:  # a row or a model that can't be explained ends no process
-            answer = RequestFailed(f"{type(error).__name__}: {error}")
-        sink.write(packed(answer))
+                features = np.array([request.features], dtype=np.float64)
+                values, base = explainers[request.model](features)
+                reply = RowExplained(values[0].tolist(), base)
+        except (
+            Exception
+        ) as error:  # one row or model that can't be explained must not end the process
+            reply = RequestFailed(f"{type(error).__name__}: {error}")
+        sink.write(packed(reply))
         sink.flush()
 
 
 def _read(source: BinaryIO) -> bytes:
-    """The next message, nothing when the input ends."""
+    """The next message; empty when the input has ended."""
     head = source.read(LENGTH.size)
     return source.read(LENGTH.unpack(head)[0]) if len(head) == LENGTH.size else b""
 

@@ -1,26 +1,28 @@
-"""What a scoring server and the process that explains for it say to each other: MessagePack maps, each after its length."""
+"""The protocol between a scoring server and its explainer process: MessagePack maps, each after its length."""
 
 import struct
 
 import msgspec
 
 from pipelines.rules.model.bundle import Calibration
+from pipelines.rules.model.preparation import Preparation
 
 LENGTH = struct.Struct(">I")
-HELD = 4  # models; with another one the oldest is forgotten
+HELD = 4  # models that the explainer process keeps; one more replaces the oldest
 
 
 class LoadModel(msgspec.Struct, tag="model"):
-    """What explains a model version from now on: its file, by its kind; `name` is what rows call it."""
+    """Load a model version under a `name`: `kind` is its estimator, `content` the file that explains it."""
 
     name: str
     kind: str
     content: bytes
     calibration: Calibration
+    preparation: Preparation | None
 
 
 class ExplainRow(msgspec.Struct, tag="row"):
-    """A row to explain by a model that was handed over: features (columns,), NaN for missing."""
+    """Explain a row with a loaded model: features (columns,), NaN for missing."""
 
     model: str
     features: list[float]
@@ -34,25 +36,25 @@ class RowExplained(msgspec.Struct, tag="explained"):
 
 
 class ModelLoaded(msgspec.Struct, tag="ready"):
-    """The model is taken."""
+    """The model is loaded."""
 
 
 class RequestFailed(msgspec.Struct, tag="failed"):
-    """Why not."""
+    """The request failed; `error` says why."""
 
     error: str
 
 
-Answer = ModelLoaded | RowExplained | RequestFailed
-_ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+Reply = ModelLoaded | RowExplained | RequestFailed
+_REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
 def packed(message: msgspec.Struct) -> bytes:
-    """A message as it travels."""
+    """Encode a message with its length."""
     body = msgspec.msgpack.encode(message)
     return LENGTH.pack(len(body)) + body
 
 
-def read(body: bytes) -> Answer:
-    """An answer, without its length."""
-    return _ANSWERS.decode(body)
+def read(body: bytes) -> Reply:
+    """Decode a reply, given without its length."""
+    return _REPLIES.decode(body)

@@ -11,7 +11,7 @@ import msgspec
 from anyio.to_thread import run_sync
 
 from pipelines.explainer import protocol
-from pipelines.rules.model.bundle import EXPLAINERS, explainer_of
+from pipelines.rules.model.bundle import explainer_file, explainer_of
 from pipelines.settings import ROOT
 from serving.model.registry import RegistryReader
 from serving.model.served_model import ServedModel
@@ -116,23 +116,27 @@ class ExplainerProcess:
             log.info("process %d explains", self._process.pid)
         if model.served.digest in self._holds:
             return
-        name = EXPLAINERS[model.bundle.kind]
+        name = explainer_file(model.bundle.kind)
         try:
             files = await run_sync(self._registry.fetch, use_case, model.served.version, (name,))
         except Exception as error:  # the registry is away, or has no such file
-            why = f"what explains version {model.served.version} can't be fetched: {error}"
+            why = f"{name} of version {model.served.version} can't be fetched: {error}"
             raise Problem(503, why) from error
         content = explainer_of(model.bundle, files)
         answer = await self._ask(
             protocol.LoadModel(
-                model.served.digest, model.bundle.kind, content, model.bundle.calibration
+                name=model.served.digest,
+                kind=model.bundle.kind,
+                content=content,
+                calibration=model.bundle.calibration,
+                preparation=model.bundle.preparation,
             )
         )
         if isinstance(answer, protocol.RequestFailed):
             raise Problem(503, f"version {model.served.version} can't explain: {answer.error}")
         self._holds = [*self._holds, model.served.digest][-protocol.HELD :]
 
-    async def _ask(self, message: msgspec.Struct) -> protocol.Answer:
+    async def _ask(self, message: msgspec.Struct) -> protocol.Reply:
         assert self._process
         assert self._process.stdin
         assert self._process.stdout

@@ -19,12 +19,7 @@ import numpy as np
 import psycopg
 import pytest
 import shap
-import xgboost
 from psycopg.types.json import Jsonb
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -35,6 +30,10 @@ from pipelines.rules.monitoring.alert_rules import ATTRIBUTION, alarms
 from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
+from pipelines.rules.training.estimators.logistic import LogisticEstimator
+from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
+from pipelines.rules.training.fitting import Trainer
 from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
@@ -42,12 +41,14 @@ from pipelines.steps.retraining.train import register
 from pipelines.stores.baseline import read_manifest
 from pipelines.stores.model_registry import Account
 from pipelines.stores.predictions import PredictionLog, time_of
+from pipelines.use_case import read_policy
 from serving.journal.journal import JournalLine, JournalRow
 from serving.journal.prediction_ids import uuid7
 from tests.integration.logged import CONTRACT, rewrite
 
 PLAIN = Account(params={}, metrics={}, below=(), figures={}, card="made for a test")
 THRESHOLD = 0.5
+TREES = {"n_estimators": 120, "max_depth": 4, "learning_rate": 0.1}
 ALL = {"select": "all"}
 Run = Callable[..., Any]
 
@@ -59,23 +60,17 @@ def drawn(n: int, seed: int) -> np.ndarray:
     return features
 
 
-def fitted(kind: Any, calibration: Calibration) -> Candidate:
+def fitted(estimator: Estimator, params: Params, calibration: Calibration) -> Candidate:
     features = drawn(4000, 1).astype(np.float32)
-    seen = np.nan_to_num(features)
-    labels = (
-        seen[:, 0] * seen[:, 5] / 40
-        + seen[:, 2]
-        + np.random.default_rng(2).normal(0, 10, len(seen))
-        > 100
-    ).astype(int)
-    model: Any = xgboost.XGBClassifier(n_estimators=120, max_depth=4, learning_rate=0.1, n_jobs=2)
-    if kind == "logistic":
-        model = make_pipeline(
-            SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression()
-        )
-    model.fit(features, labels)
+    known = np.nan_to_num(features)
+    noise = np.random.default_rng(2).normal(0, 10, len(known))
+    labels = (known[:, 0] * known[:, 5] / 40 + known[:, 2] + noise > 100).astype(np.int8)
+    training = msgspec.structs.replace(
+        read_policy(ROOT / "reference" / "fraud").training, imbalance="none"
+    )
+    model = Trainer(training, threads=2).fit(estimator, Rows(features, labels), params)
     return Candidate(
-        kind=kind, model=model, calibration=calibration, threshold=THRESHOLD, params={}, metrics={}
+        fitted=model, calibration=calibration, threshold=THRESHOLD, params={}, metrics={}
     )
 
 
@@ -83,8 +78,8 @@ def fitted(kind: Any, calibration: Calibration) -> Candidate:
 def models() -> dict[int, Candidate]:
     """Version 1 is XGBoost, version 2 logistic regression, both calibrated."""
     return {
-        1: fitted("xgboost", Calibration(0.8, -0.3)),
-        2: fitted("logistic", Calibration(1.1, 0.2)),
+        1: fitted(XGBoostEstimator(), TREES, Calibration(0.8, -0.3)),
+        2: fitted(LogisticEstimator(), {}, Calibration(1.1, 0.2)),
     }
 
 
@@ -175,19 +170,17 @@ class Logged:
         """What shap itself says of predictions, in log-odds of the calibrated score."""
         candidate, rows = self._models[version], np.array([self.features[each] for each in ids])
         if version == 1:
-            explainer = shap.TreeExplainer(candidate.model)
-            values, base = (
-                explainer.shap_values(rows.astype(np.float32)),
-                float(np.ravel(explainer.expected_value)[-1]),
-            )
+            explainer = shap.TreeExplainer(candidate.fitted.model)
+            values = explainer.shap_values(rows.astype(np.float32))
+            base = float(np.ravel(explainer.expected_value)[-1])
         else:
-            imputer, scaler, regression = (step for _, step in candidate.model.steps)
-            background = scaler.mean_.reshape(1, -1)
+            scaler, regression = (step for _, step in candidate.fitted.model.steps)
             slopes = regression.coef_[0] / scaler.scale_
-            linear = shap.LinearExplainer(
-                (slopes, regression.intercept_[0] - slopes @ scaler.mean_), background
-            )
-            values, base = linear.shap_values(imputer.transform(rows)), float(linear.expected_value)
+            intercept = regression.intercept_[0] - slopes @ scaler.mean_
+            linear = shap.LinearExplainer((slopes, intercept), scaler.mean_.reshape(1, -1))
+            filled = candidate.fitted.preparation(rows.astype(np.float32)).astype(np.float64)
+            values = linear.shap_values(filled)
+            base = float(linear.expected_value)
         a, b = candidate.calibration.a, candidate.calibration.b
         return a * values, a * base + b
 

@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from benchmarks import fuzz
 from stack.temporary_services import migrate
 from tests.integration.server import Server, promote
+from tests.unit.serving import made
 
 WANTED = os.environ.get("SIXGATE_FUZZ")
 EXAMPLES = int(WANTED or 40)
@@ -55,6 +56,10 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Itera
     with psycopg.connect(database_url, autocommit=True) as database:
         promote(server, database, 1, bias=-2)
     server.start()
+    row = made.row()
+    server.client.post(
+        "/v1/fraud/explain", json=row, timeout=60
+    ).raise_for_status()  # starts the explainer
     yield server
     server.end()
     server.client.close()

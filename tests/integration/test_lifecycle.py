@@ -32,7 +32,6 @@ from pipelines.errors import (
 from pipelines.ingestion import ingest
 from pipelines.records import Label, Prediction
 from pipelines.rules.data.row_checks import snapshot_schema
-from pipelines.rules.explanation.shap_explainer import Explainer
 from pipelines.rules.model.bundle import KnownAnswers
 from pipelines.rules.promotion.champion_guard import on_probation
 from pipelines.rules.promotion.ledger import champion
@@ -41,6 +40,7 @@ from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.steps.retraining.shadow_evaluate import replay
 from pipelines.stores.dataset import features_of
+from pipelines.stores.estimators import read_explainer
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
 from pipelines.stores.registered_model import Replay
@@ -592,9 +592,7 @@ def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_s
         tried(tight, decision_id=decision.id)
     assert tried(tight, version=1)["version"] == 1, "the way back is open"
     overwrite("fraud", 2, "explain.ubj", others)
-    with pytest.raises(
-        ModelRejected, match=r"version 2 may not serve: what explains it can't be used"
-    ):
+    with pytest.raises(ModelRejected, match=r"version 2 may not serve: explain.ubj can't be used"):
         tried(limits, decision_id=decision.id)
     assert tried(limits, version=2)["version"] == 2, "the way back does not depend on what explains"
     overwrite("fraud", 2, "explain.ubj", own)
@@ -614,7 +612,8 @@ def test_a_row_beyond_what_float32_holds_is_tried_as_it_was_answered(
     with Production.of(wired.settings) as production:
         trained = production.fetch("fraud", 1, ["explain.ubj"])["explain.ubj"]
     replayed = Replay(wired.settings, model, contract)
-    expected = Explainer(model.kind, trained, replayed.bundle.calibration).scores(features)
+    explainer = read_explainer(model.kind, trained, replayed.bundle.calibration, None)
+    expected = explainer.scores(features)
     np.testing.assert_allclose(replayed.scores(features), expected, atol=1e-5)
 
 

@@ -1,77 +1,61 @@
 """Why a score is what it is: SHAP contributions in log-odds of the calibrated score."""
 
-import msgspec
+from typing import Protocol
+
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
-from pipelines.rules.explanation.tree_shap import Values, tree_shap
 from pipelines.rules.model.bundle import Calibration, sigmoid
 from pipelines.rules.model.model_input import narrow
+from pipelines.rules.model.preparation import Preparation, prepare
 
 ADDITIVITY = 1e-5
+Values = NDArray[np.float64]
 
 
-class Linear(msgspec.Struct, frozen=True):
-    """A logistic regression on raw columns: slopes, intercept, medians for what is missing, and the training means."""
-
-    slopes: list[float]
-    intercept: float
-    medians: list[float]
-    means: list[float]
+class MarginExplainer(Protocol):
+    """A model that explains its own margin; features (n, columns) are prepared."""
 
     def margin(self, features: NDArray[np.float32]) -> Values:
-        """Uncalibrated log-odds (n,) of features (n, columns), NaN for missing."""
-        return np.asarray(self._filled(features) @ np.asarray(self.slopes) + self.intercept)
+        """Log-odds (n,), before calibration."""
+        ...
 
-    def shap(self, features: NDArray[np.float32]) -> tuple[Values, float]:
-        """SHAP values (n, columns) and base value: slope · (x − mean), as `shap.LinearExplainer` has them.
-
-        Features count as independent (Štrumbelj and Kononenko, 2014).
-        """
-        slopes, means = np.asarray(self.slopes), np.asarray(self.means)
-        return (self._filled(features) - means) * slopes, float(self.intercept + means @ slopes)
-
-    def _filled(self, features: NDArray[np.float32]) -> Values:
-        return np.where(np.isnan(features), np.asarray(self.medians), features.astype(np.float64))
+    def contributions(self, features: NDArray[np.float32]) -> tuple[Values, float]:
+        """SHAP values (n, columns) and base value; each row and the base value add up to the margin."""
+        ...
 
 
 class Explainer:
-    """What explains one model version, made of its file's content; a call is a pure function of the features.
+    """Explains one model version; a call is a pure function of the features.
 
-    Every column of a model is a feature of the contract, raw or derived: nothing is encoded into more columns, so there is
-    nothing to fold back.
+    Every column is a feature of the contract, raw or derived. Contributions of the columns that a category was encoded
+    into are added up.
     """
 
-    def __init__(self, kind: str, content: bytes, calibration: Calibration) -> None:
+    def __init__(
+        self, model: MarginExplainer, calibration: Calibration, preparation: Preparation | None
+    ) -> None:
+        self._model = model
         self._calibration = calibration
-        self._model: xgboost.Booster | Linear
-        if kind == "xgboost":
-            self._model = xgboost.Booster(model_file=bytearray(content))
-        else:
-            self._model = msgspec.json.decode(content, type=Linear)
+        self._preparation = preparation
 
     def __call__(self, features: Values) -> tuple[Values, float]:
         """SHAP values (n, columns) and base value in log-odds of the calibrated score.
 
-        Platt scaling is affine in the margin, so its slope scales every contribution and its offset moves the base alone.
+        Platt scaling is affine in the margin: its slope scales every contribution, its offset moves the base value.
         """
-        taken = narrow(features)
-        values, base = (
-            self._model.shap(taken)
-            if isinstance(self._model, Linear)
-            else tree_shap(self._model, taken)
-        )
-        return self._calibration.a * values, self._calibration.a * base + self._calibration.b
+        values, base = self._model.contributions(self._prepared(features))
+        if self._preparation is not None:
+            values = self._preparation.fold(values)
+        calibration = self._calibration
+        return calibration.a * values, calibration.a * base + calibration.b
 
     def scores(self, features: Values) -> Values:
-        """Calibrated scores (n,) by what trained the model, not by the graph that serves."""
-        taken = narrow(features)
-        if isinstance(self._model, Linear):
-            return self._calibration.score(self._model.margin(taken))
-        return self._calibration.score(
-            self._model.predict(xgboost.DMatrix(taken), output_margin=True)
-        )
+        """Calibrated scores (n,) by the library that trained the model, not by the ONNX graph that serves."""
+        return self._calibration.score(self._model.margin(self._prepared(features)))
+
+    def _prepared(self, features: Values) -> NDArray[np.float32]:
+        return prepare(self._preparation, narrow(features))
 
 
 def add_up(values: Values, base: float, scores: Values) -> NDArray[np.bool_]:

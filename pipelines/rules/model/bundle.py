@@ -1,31 +1,31 @@
-"""A model bundle: the files of a model version that serve, and the digest that names them.
+"""A model bundle: the files of a model version, and the digest that names those that serve.
 
-model.onnx           input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,): calibrated
-bundle.json          format, use case, contract hash, columns, kind, calibration, threshold
-known_answers.json   rows of features (null where missing) and the scores that whoever loads the model must get
-explain.*            what explains it, by its kind; bundle.json names its sha256, so the digest covers it too
-warm_up.json         the same of requests on which it was tried; made later, so the digest leaves it out: nothing rests on it
+model.onnx: input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,), calibrated
+bundle.json: format, use case, contract hash, columns, kind, calibration, threshold, preparation
+known_answers.json: rows of features (null where missing) and their scores, checked whenever the model is loaded
+explain.*: what explains the version, written and read by its estimator; its sha256 is in bundle.json, so the
+digest covers it
+warm_up.json: rows and scores of the requests of the final validation; written later, and not part of the digest
 """
 
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ModelRejected
+from pipelines.rules.model.preparation import Preparation
 
 FILES = ("model.onnx", "bundle.json", "known_answers.json")
 WARM_UP = "warm_up.json"
-EXPLAINERS = {
-    "xgboost": "explain.ubj",
-    "logistic": "explain.json",
-}  # what explains a version, by its kind: data, no code
 FORMAT = 1
 TOLERANCE = 1e-5
+
+
+EXPLAINERS = {"xgboost": "explain.ubj", "logistic": "explain.json"}
 
 
 class Calibration(msgspec.Struct, frozen=True):
@@ -45,11 +45,12 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     use_case: str
     contract_hash: str
     columns: tuple[str, ...]
-    kind: Literal["xgboost", "logistic"]
+    kind: str
     calibration: Calibration
     threshold: float
     format: int = FORMAT
-    explainer_sha256: str | None = None  # of before it was kept
+    explainer_sha256: str | None = None  # None in versions of before it was kept
+    preparation: Preparation | None = None
 
 
 class KnownAnswers(msgspec.Struct, frozen=True):
@@ -88,9 +89,14 @@ def digest(files: Mapping[str, bytes]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def explainer_file(kind: str) -> str:
+    """Name of the file that explains a version, by the name of its estimator."""
+    return EXPLAINERS.get(kind, "explain.bin")
+
+
 def explainer_of(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
     """The file that explains a version, as it was when the version was registered; ModelRejected when it is another."""
-    name = EXPLAINERS[bundle.kind]
+    name = explainer_file(bundle.kind)
     if name not in files:
         raise ModelRejected(f"the model has no {name}: it was not made by the train step")
     found = hashlib.sha256(files[name]).hexdigest()

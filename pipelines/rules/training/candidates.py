@@ -1,8 +1,7 @@
-"""Candidates for a challenger: each kind with the best parameters found, calibrated on the margin, judged on later rows."""
+"""Candidates for a challenger: one for each estimator, with the best parameters found, calibrated and judged on newer rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,10 @@ from sklearn.metrics import (
 )
 
 from pipelines.rules.model.bundle import Calibration
-from pipelines.rules.training.estimators import KINDS, Kind, Params, Rows, fit, margin
+from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
+from pipelines.rules.training.fitting import FittedModel, Trainer
 from pipelines.rules.training.hyperparameter_search import SearchTrial, best, search
 from pipelines.rules.training.operating_threshold import operating_threshold
-from pipelines.rules.use_case.policy import Training
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,7 @@ class Judged:
 class Candidate:
     """A fitted model with its calibration and operating threshold, how it was found and how it did."""
 
-    kind: Kind
-    model: Any
+    fitted: FittedModel
     calibration: Calibration
     threshold: float
     params: Params
@@ -44,9 +42,14 @@ class Candidate:
     trials: tuple[SearchTrial, ...] = ()
     judged: Judged | None = None
 
+    @property
+    def kind(self) -> str:
+        """Name of the estimator."""
+        return self.fitted.estimator.name
+
     def margin(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Uncalibrated log-odds (n,) of features (n, columns)."""
-        return margin(self.kind, self.model, features)
+        return self.fitted.margin(features)
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated probability (n,) of the positive class."""
@@ -59,37 +62,50 @@ def choose(candidates: list[Candidate]) -> Candidate:
 
 
 def fit_all(
-    rows: Rows, tune: int, training: Training, over: Callable[[], bool] = lambda: False
+    rows: Rows,
+    tune: int,
+    estimators: Sequence[Estimator],
+    trainer: Trainer,
+    over: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
-    """Search and fit every kind on all `rows`; calibrate, set the threshold and judge on those from `tune` on, the newest.
+    """Search and fit each estimator on all `rows`; calibrate, set the threshold and judge on those from `tune` on.
 
-    These are scored by models that saw all older rows and the other half of the newest: when the world has just changed, the
-    newest rows alone show it, and whoever is judged on some of them must have been able to learn from others. `over` says
-    that the time for the search is over.
+    These newest rows are scored by models that saw all older rows and the other half of the newest. When the world has
+    just changed, only the newest rows show it, and a model that is judged on some of them must have been able to learn
+    from the others. `over` says that the time for the search has passed.
     """
     return [
-        _candidate(kind, rows, tune, training, search(kind, rows, training, over)) for kind in KINDS
+        _candidate(estimator, rows, tune, trainer, search(estimator, rows, trainer, over))
+        for estimator in estimators
     ]
 
 
 def _candidate(
-    kind: Kind, rows: Rows, tune: int, training: Training, trials: list[SearchTrial]
+    estimator: Estimator,
+    rows: Rows,
+    tune: int,
+    trainer: Trainer,
+    trials: list[SearchTrial],
 ) -> Candidate:
     params = best(trials).params
     margins = np.empty(len(rows))
     for half in (0, 1):
         seen, judged = _halves(len(rows), tune, half)
-        margins[judged] = margin(
-            kind, fit(kind, rows.take(seen), params, training), rows.features[judged]
-        )
+        fitted = trainer.fit(estimator, rows.take(seen), params)
+        margins[judged] = fitted.margin(rows.features[judged])
     labels = rows.labels[tune:]
     calibration = calibrate(margins[tune:], labels)
     scores = calibration.score(margins[tune:])
-    threshold = operating_threshold(labels, scores, training.threshold)
+    threshold = operating_threshold(labels, scores, trainer.training.threshold)
     return Candidate(
-        kind=kind, model=fit(kind, rows, params, training), calibration=calibration, threshold=threshold, params=params,
-        metrics=_metrics(labels, scores, threshold), trials=tuple(trials), judged=Judged(labels, scores),
-    )  # fmt: skip
+        fitted=trainer.fit(estimator, rows, params),
+        calibration=calibration,
+        threshold=threshold,
+        params=params,
+        metrics=_metrics(labels, scores, threshold),
+        trials=tuple(trials),
+        judged=Judged(labels, scores),
+    )
 
 
 def _halves(n: int, tune: int, half: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

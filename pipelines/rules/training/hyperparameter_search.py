@@ -1,8 +1,7 @@
-"""The search for a kind's parameters: each set is judged on folds forward in time, by average precision."""
+"""The search for an estimator's parameters, judged by average precision on folds forward in time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import optuna
@@ -10,20 +9,21 @@ from sklearn.metrics import average_precision_score
 
 from pipelines.errors import DataError
 from pipelines.rules.data.time_split import forward_folds
-from pipelines.rules.training.estimators import Kind, Params, Rows, fit, margin
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.training.estimators.interface import (
+    Estimator,
+    GuidedSearch,
+    ParameterGrid,
+    Params,
+    Rows,
+)
+from pipelines.rules.training.fitting import FittedModel, Trainer
 
-FIRST = {
-    "max_depth": 3, "learning_rate": 0.05, "min_child_weight": 5.0, "subsample": 0.9, "colsample_bytree": 0.9,
-    "reg_lambda": 1.0, "weight": 0.0,
-}  # fmt: skip
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # of logistic regression, inverse
 STARTUP = 5  # trials that are never pruned
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchTrial:
-    """Parameters that were tried, and their average precision on each fold they came to; pruned ones did not see all."""
+    """Parameters that were tried, and their average precision on each fold; a pruned trial did not reach every fold."""
 
     params: Params
     folds: tuple[float, ...]
@@ -43,16 +43,17 @@ def best(trials: list[SearchTrial]) -> SearchTrial:
 
 
 def search(
-    kind: Kind, rows: Rows, training: Training, over: Callable[[], bool]
+    estimator: Estimator, rows: Rows, trainer: Trainer, over: Callable[[], bool]
 ) -> list[SearchTrial]:
-    """Try parameters on (a thinned sample of) `rows`; once `over` says so no further ones are tried.
+    """Try parameters on (a thinned sample of) `rows`; no further ones once `over` returns True.
 
-    The same rows and seed give the same trials, unless `over` cut them short.
+    The same rows and seed give the same trials, unless `over` cut them short. DataError when there are too few
+    positives to compare parameters on.
     """
-    rows = _thinned(rows, training.rows)
+    rows = _thinned(rows, trainer.training.rows)
     folds = [
         (rows.take(slice(0, begin)), rows.take(slice(begin, end)))
-        for begin, end in forward_folds(len(rows), training.folds)
+        for begin, end in forward_folds(len(rows), trainer.training.folds)
         if _has_both(rows.labels[:begin]) and _has_both(rows.labels[begin:end])
     ]
     if not folds:
@@ -60,8 +61,13 @@ def search(
             f"{int(rows.labels.sum())} positives in {len(rows)} training rows are too few to compare parameters on: "
             "no fold has positives before and in it; wait for more labels"
         )
+    space = estimator.search_space(trainer.training)
+    if isinstance(space, ParameterGrid):
+        tried = _grid(space, estimator, folds, trainer)
+    else:
+        tried = _guided(space, estimator, folds, trainer)
     trials: list[SearchTrial] = []
-    for trial in (_grid if kind == "logistic" else _guided)(folds, training):
+    for trial in tried:
         trials.append(trial)
         if over():
             break
@@ -71,74 +77,55 @@ def search(
 Folds = list[tuple[Rows, Rows]]
 
 
-def _grid(folds: Folds, training: Training) -> Iterator[SearchTrial]:
-    """Logistic regression: every strength of the penalty, with and without weights."""
-    weights = (None, "balanced") if training.imbalance == "weights" else (None,)
-    for strength, weight in product(STRENGTHS, weights):
-        params = {"C": strength, "class_weight": weight}
-        found = []
-        for seen, judged in folds:
-            model = fit("logistic", seen, params, training)
-            found.append(
-                float(
-                    average_precision_score(
-                        judged.labels, margin("logistic", model, judged.features)
-                    )
-                )
-            )
-        yield SearchTrial(params=params, folds=tuple(found))
+def _grid(
+    space: ParameterGrid, estimator: Estimator, folds: Folds, trainer: Trainer
+) -> Iterator[SearchTrial]:
+    """Every set of parameters, on every fold."""
+    for params in space.params:
+        scores = [
+            _average_precision(trainer.fit(estimator, seen, params), judged)
+            for seen, judged in folds
+        ]
+        yield SearchTrial(params=params, folds=tuple(scores))
 
 
-def _guided(folds: Folds, training: Training) -> Iterator[SearchTrial]:
-    """XGBoost: a tree-structured Parzen estimator proposes, and drops what lags behind the median of its predecessors."""
+def _guided(
+    space: GuidedSearch, estimator: Estimator, folds: Folds, trainer: Trainer
+) -> Iterator[SearchTrial]:
+    """What the Parzen estimator proposes; a trial behind the median of its predecessors is pruned."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=training.seed),
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=trainer.training.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
-    )  # fmt: skip
-    study.enqueue_trial(FIRST)
-    for _ in range(training.trials):
-        asked = study.ask()
-        params, found, trees = _propose(asked, folds[-1][0], training), [], []
+    )
+    study.enqueue_trial(space.first)
+    for _ in range(trainer.training.trials):
+        proposal = study.ask()
+        params = space.propose(proposal, folds[-1][0])
+        models: list[FittedModel] = []
+        scores: list[float] = []
         for number, (seen, judged) in enumerate(folds):
-            model = fit(
-                "xgboost", seen, {**params, "n_estimators": training.trees}, training, watch=judged
-            )
-            trees.append(int(model.best_iteration) + 1)
-            found.append(
-                float(
-                    average_precision_score(
-                        judged.labels, margin("xgboost", model, judged.features)
-                    )
-                )
-            )
-            asked.report(float(np.mean(found)), number)
-            if number + 1 < len(folds) and asked.should_prune():
-                study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+            fitted = trainer.fit(estimator, seen, params, watch=judged)
+            models.append(fitted)
+            scores.append(_average_precision(fitted, judged))
+            proposal.report(float(np.mean(scores)), number)
+            if number + 1 < len(folds) and proposal.should_prune():
                 break
-        pruned = len(found) < len(folds)
-        if not pruned:
-            study.tell(asked, float(np.mean(found)))
+        pruned = len(scores) < len(folds)
+        if pruned:
+            study.tell(proposal, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(proposal, float(np.mean(scores)))
         yield SearchTrial(
-            params={**params, "n_estimators": int(np.median(trees))},
-            folds=tuple(found),
+            params=estimator.settle(params, [each.model for each in models]),
+            folds=tuple(scores),
             pruned=pruned,
         )
 
 
-def _propose(asked: optuna.Trial, rows: Rows, training: Training) -> Params:
-    params: Params = {
-        "max_depth": asked.suggest_int("max_depth", 2, 6),
-        "learning_rate": asked.suggest_float("learning_rate", 0.02, 0.1, log=True),
-        "min_child_weight": asked.suggest_float("min_child_weight", 1, 30, log=True),
-        "subsample": asked.suggest_float("subsample", 0.6, 1),
-        "colsample_bytree": asked.suggest_float("colsample_bytree", 0.4, 1),
-        "reg_lambda": asked.suggest_float("reg_lambda", 0.1, 30, log=True),
-    }
-    if training.imbalance != "weights":
-        return params
-    ratio = (len(rows) - rows.labels.sum()) / rows.labels.sum()
-    return {**params, "scale_pos_weight": float(ratio ** asked.suggest_float("weight", 0, 1))}
+def _average_precision(fitted: FittedModel, judged: Rows) -> float:
+    return float(average_precision_score(judged.labels, fitted.margin(judged.features)))
 
 
 def _thinned(rows: Rows, wanted: int) -> Rows:

@@ -4,14 +4,16 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxmltools
 from onnx import TensorProto, helper, numpy_helper
-from onnxmltools.convert.common.data_types import FloatTensorType
 
+from pipelines.errors import ModelRejected
+from pipelines.rules.model.bundle import TOLERANCE
+from pipelines.rules.model.onnx_scorer import OnnxScorer
+from pipelines.rules.model.preparation import Preparation
 from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.estimators.interface import FEATURES, MARGIN, OnnxPart
 
-OPSET = 15  # the newest that onnxmltools converts to
-OPSETS = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
+OPSETS = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 3)]
 IR_VERSION = 8
 
 
@@ -20,25 +22,19 @@ def to_onnx(candidate: Candidate, columns: int) -> bytes:
 
     Platt scaling is an affine map of the margin, so it is folded into the graph without loss.
     """
-    nodes, weights = (_trees if candidate.kind == "xgboost" else _linear)(candidate, columns)
-    a, b = candidate.calibration.a, candidate.calibration.b
-    nodes += [
-        helper.make_node("Mul", ["margin", "a"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "b"], ["calibrated"]),
-        helper.make_node("Sigmoid", ["calibrated"], ["column"]),
-        helper.make_node("Reshape", ["column", "flat"], ["score"]),
-    ]
-    weights += [
-        _tensor("a", np.array([a], np.float32)),
-        _tensor("b", np.array([b], np.float32)),
-        _tensor("flat", np.array([-1], np.int64)),
+    fitted = candidate.fitted
+    width = fitted.preparation.width if fitted.preparation else columns
+    parts = [
+        _preparation(fitted.preparation),
+        fitted.estimator.to_onnx(fitted.model, width),
+        _calibration(candidate),
     ]
     graph = helper.make_graph(
-        nodes,
+        [node for part in parts for node in part.nodes],
         "sixgate",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, columns])],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None])],
-        weights,
+        [constant for part in parts for constant in part.constants],
     )
     model = helper.make_model(
         graph, opset_imports=OPSETS, ir_version=IR_VERSION, producer_name="sixgate"
@@ -47,45 +43,82 @@ def to_onnx(candidate: Candidate, columns: int) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _trees(candidate: Candidate, columns: int) -> tuple[list[Any], list[Any]]:
-    """The booster's trees as one ensemble that sums to the margin."""
-    converted = onnxmltools.convert_xgboost(
-        candidate.model,
-        initial_types=[("features", FloatTensorType([None, columns]))],
-        target_opset=OPSET,
-    )
-    (source,) = [node for node in converted.graph.node if node.op_type == "TreeEnsembleClassifier"]
-    found = {
-        attribute.name: helper.get_attribute_value(attribute) for attribute in source.attribute
-    }
-    attributes = {name: value for name, value in found.items() if name.startswith("nodes_")}
-    for name in ("treeids", "nodeids", "weights"):
-        attributes[f"target_{name}"] = found[f"class_{name}"]
-    attributes["target_ids"] = [0] * len(found["class_ids"])
-    base = list(found.get("base_values", [0.0]))[-1]
-    node = helper.make_node(
-        "TreeEnsembleRegressor", ["features"], ["margin"], domain="ai.onnx.ml", n_targets=1, base_values=[base],
-        post_transform="NONE", aggregate_function="SUM", **attributes,
-    )  # fmt: skip
-    return [node], []
+def verify_export(
+    candidate: Candidate, graph: bytes, features: np.ndarray[Any, np.dtype[np.float32]]
+) -> None:
+    """Raise ModelRejected, with the estimator's name, unless the graph's scores (n,) are the candidate's to 1e-5."""
+    try:
+        scores = OnnxScorer(graph)(features.astype(np.float64))
+    except Exception as error:  # onnxruntime has exceptions of its own for graphs that it can't run
+        raise ModelRejected(
+            f"estimator {candidate.kind!r}: its ONNX graph can't be run: {error}: correct its `to_onnx`, "
+            "or remove it from `training.estimators`"
+        ) from error
+    differences = np.abs(scores - candidate.score(features))
+    if not np.all(differences <= TOLERANCE):
+        raise ModelRejected(
+            f"estimator {candidate.kind!r}: its ONNX graph gives other scores for "
+            f"{int(np.sum(~(differences <= TOLERANCE))):,} of {len(scores):,} rows, by up to {np.max(differences):.2g} "
+            f"(limit {TOLERANCE:g}): correct its `to_onnx`, or remove it from `training.estimators`"
+        )
 
 
-def _linear(candidate: Candidate, columns: int) -> tuple[list[Any], list[Any]]:
-    """Imputation by the training medians, then scaling and the coefficients as one affine map."""
-    imputer, scaler, regression = (step for _, step in candidate.model.steps)
-    slope = regression.coef_[0] / scaler.scale_
-    intercept = float(regression.intercept_[0] - (slope * scaler.mean_).sum())
+def _preparation(preparation: Preparation | None) -> OnnxPart:
+    """Nodes from `features` to the features that the estimator was fitted on."""
+    if preparation is None:
+        return OnnxPart([helper.make_node("Identity", ["features"], [FEATURES])])
+    nodes: list[Any] = []
+    constants: list[Any] = []
+    filled = "features"
+    if preparation.fill is not None:
+        filled = "filled" if any(preparation.categories) else FEATURES
+        nodes += [
+            helper.make_node("IsNaN", ["features"], ["missing"]),
+            helper.make_node("Where", ["missing", "fill", "features"], [filled]),
+        ]
+        constants.append(_tensor("fill", np.array([preparation.fill], np.float32)))
+    if any(preparation.categories):
+        columns = [f"column_{number}" for number in range(len(preparation.categories))]
+        for number, count in enumerate(preparation.categories):
+            part = _column(number, count, filled)
+            nodes += part.nodes
+            constants += part.constants
+        nodes.append(helper.make_node("Concat", columns, [FEATURES], axis=1))
+    return OnnxPart(nodes, constants)
+
+
+def _column(number: int, categories: int, filled: str) -> OnnxPart:
+    """One column as it is, or as one column of 0 and 1 for each of its categories."""
+    index = _tensor(f"index_{number}", np.array([number], np.int64))
+    column = f"column_{number}"
+    if not categories:
+        node = helper.make_node("Gather", [filled, index.name], [column], axis=1)
+        return OnnxPart([node], [index])
+    values = _tensor(f"values_{number}", np.arange(categories, dtype=np.float32).reshape(1, -1))
+    picked, equal = f"picked_{number}", f"equal_{number}"
     nodes = [
-        helper.make_node("IsNaN", ["features"], ["missing"]),
-        helper.make_node("Where", ["missing", "medians", "features"], ["imputed"]),
-        helper.make_node("Gemm", ["imputed", "slope", "intercept"], ["margin"]),
+        helper.make_node("Gather", ["features", index.name], [picked], axis=1),
+        helper.make_node("Equal", [picked, values.name], [equal]),
+        helper.make_node("Cast", [equal], [column], to=TensorProto.FLOAT),
     ]
-    weights = [
-        _tensor("medians", imputer.statistics_.astype(np.float32).reshape(1, columns)),
-        _tensor("slope", slope.astype(np.float32).reshape(columns, 1)),
-        _tensor("intercept", np.array([intercept], np.float32)),
+    return OnnxPart(nodes, [index, values])
+
+
+def _calibration(candidate: Candidate) -> OnnxPart:
+    """Nodes from the margin to the calibrated score."""
+    calibration = candidate.calibration
+    nodes = [
+        helper.make_node("Mul", [MARGIN, "a"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "b"], ["calibrated"]),
+        helper.make_node("Sigmoid", ["calibrated"], ["column"]),
+        helper.make_node("Reshape", ["column", "flat"], ["score"]),
     ]
-    return nodes, weights
+    constants = [
+        _tensor("a", np.array([calibration.a], np.float32)),
+        _tensor("b", np.array([calibration.b], np.float32)),
+        _tensor("flat", np.array([-1], np.int64)),
+    ]
+    return OnnxPart(nodes, constants)
 
 
 def _tensor(name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A candidate as files: the bundle that serves, and what explains it."""
+"""A candidate as the files of a model version."""
 
 import hashlib
 
@@ -6,47 +6,48 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.rules.explanation.shap_explainer import Linear
-from pipelines.rules.model.bundle import EXPLAINERS, Bundle, KnownAnswers
+from pipelines.rules.model.bundle import Bundle, KnownAnswers, explainer_file
 from pipelines.rules.model.model_input import narrow
 from pipelines.rules.training.candidates import Candidate
-from pipelines.rules.training.onnx_export import to_onnx
+from pipelines.rules.training.onnx_export import to_onnx, verify_export
 from pipelines.rules.use_case.contract import Contract
 
 KNOWN_ROWS = 32
+VERIFIED_ROWS = 10_000
 
 
 def pack(
     candidate: Candidate, contract: Contract, features: NDArray[np.float64]
 ) -> dict[str, bytes]:
-    """Everything a model version holds, by file name; some of the rows (n, columns) become its known answers."""
-    known = features[np.linspace(0, len(features) - 1, KNOWN_ROWS).astype(int)]
-    name, explainer = explainer_file(candidate)
+    """The files of a version by name; some of the rows (n, columns) become its known answers.
+
+    Raise ModelRejected, with the estimator's name, when the ONNX graph gives other scores than the candidate does.
+    """
+    fitted = candidate.fitted
+    graph = to_onnx(candidate, len(contract.columns))
+    verify_export(candidate, graph, narrow(_spread(features, VERIFIED_ROWS)))
+    explainer = fitted.estimator.save(fitted.model)
     bundle = Bundle(
-        use_case=contract.use_case, contract_hash=contract.hash, columns=contract.columns, kind=candidate.kind,
-        calibration=candidate.calibration, threshold=candidate.threshold,
+        use_case=contract.use_case,
+        contract_hash=contract.hash,
+        columns=contract.columns,
+        kind=candidate.kind,
+        calibration=candidate.calibration,
+        threshold=candidate.threshold,
         explainer_sha256=hashlib.sha256(explainer).hexdigest(),
-    )  # fmt: skip
+        preparation=fitted.preparation,
+    )
+    known = _spread(features, KNOWN_ROWS)
+    answers = KnownAnswers.of(known, candidate.score(narrow(known)))
     return {
-        "model.onnx": to_onnx(candidate, len(contract.columns)),
+        "model.onnx": graph,
         "bundle.json": msgspec.json.encode(bundle),
-        "known_answers.json": msgspec.json.encode(
-            KnownAnswers.of(known, candidate.score(narrow(known)))
-        ),
-        name: explainer,
+        "known_answers.json": msgspec.json.encode(answers),
+        explainer_file(candidate.kind): explainer,
     }
 
 
-def explainer_file(candidate: Candidate) -> tuple[str, bytes]:
-    """What explaining a candidate later needs: a name and its content, data and never code."""
-    if candidate.kind == "xgboost":
-        return EXPLAINERS["xgboost"], bytes(candidate.model.get_booster().save_raw("ubj"))
-    imputer, scaler, regression = (step for _, step in candidate.model.steps)
-    slopes = regression.coef_[0] / scaler.scale_
-    linear = Linear(
-        slopes=slopes.tolist(),
-        intercept=float(regression.intercept_[0] - (slopes * scaler.mean_).sum()),
-        medians=imputer.statistics_.tolist(),
-        means=scaler.mean_.tolist(),
-    )
-    return EXPLAINERS["logistic"], msgspec.json.encode(linear)
+def _spread(features: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """`count` rows evenly spread over all rows; with fewer rows, some are repeated."""
+    positions = np.linspace(0, len(features) - 1, count).astype(int)
+    return np.asarray(features[positions])

@@ -76,6 +76,14 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         """Names of all features: raw, then derived."""
         return (*self.raw, *(derived.name for derived in self.derived))
 
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """Number of categories of each column, 0 for a number."""
+        raw = (
+            len(feature.values) if feature.type == "category" else 0 for feature in self.features
+        )
+        return (*raw, *(0 for _ in self.derived))
+
     def formula(self, derived: Derived) -> Formula:
         """A derived feature's expression, checked."""
         return read_formula(

@@ -11,7 +11,7 @@ DEFAULT_POLICY: dict[str, Any] = {
     "evaluation": {"window": "P60D", "holdout": 0.3},
     "training": {
         "seed": 7, "trees": 300, "trials": 25, "folds": 4, "rows": 200000, "budget": "PT10M", "imbalance": "weights",
-        "threshold": {"metric": "f1"},
+        "threshold": {"metric": "f1"}, "estimators": ["logistic", "xgboost"],
     },
     "validation": {
         "quarantine_share": 0.01, "missing_share": 0.05, "skew_share": 0.01, "outside_share": 0.05, "leak": 0.99,

@@ -60,7 +60,10 @@ class Threshold(_Section, frozen=True):
 
 
 class Training(_Section, frozen=True):
-    """The search for a candidate: `trees` at most, `trials` of XGBoost's parameters, none begun after `budget`."""
+    """The search for a candidate: at most `trees` trees and `trials` guided trials, none of them begun after `budget`.
+
+    `estimators` are names of the entry-point group `sixgate.estimators`; the best candidate becomes the challenger.
+    """
 
     seed: Count
     trees: Positive
@@ -70,6 +73,7 @@ class Training(_Section, frozen=True):
     budget: timedelta
     imbalance: Literal["weights", "smote", "none"]
     threshold: Threshold
+    estimators: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("logistic", "xgboost")
 
 
 class Validation(_Section, frozen=True):

@@ -16,8 +16,17 @@ from pipelines.errors import EvidenceError, ModelRejected
 from pipelines.records import Claimed
 from pipelines.rules.explanation.attribution import Attribution
 from pipelines.rules.explanation.shap_explainer import Explainer, add_up
-from pipelines.rules.model.bundle import EXPLAINERS, Bundle, explainer_of, read_bundle, sigmoid
+from pipelines.rules.model.bundle import (
+    Bundle,
+    explainer_file,
+    explainer_of,
+    read_bundle,
+    sigmoid,
+)
+from pipelines.stores.estimators import read_explainer
 from pipelines.stores.registry_client import Production
+
+MISSING = (400, 404)  # MLflow's status for an artifact or version that does not exist
 
 log = logging.getLogger(__name__)
 BATCH = 10_000  # rows that are computed and written together: what a killed process has to do again
@@ -63,31 +72,30 @@ class Loaded:
 
 
 def load(context: Context, version: int) -> Loaded:
-    """Fetch what explains a version; ModelRejected or EvidenceError when there is no such thing, httpx.HTTPError when MLflow is
-    away."""
+    """Fetch the file that explains a version, and read it.
+
+    ModelRejected or EvidenceError when that is not possible; httpx.HTTPError when MLflow does not respond.
+    """
     model = context.models.get(context.name, version)
+    name = explainer_file(model.kind)
     try:
         with Production.of(context.settings) as production:
-            files = production.fetch(context.name, version, ("bundle.json", EXPLAINERS[model.kind]))
+            files = production.fetch(context.name, version, ("bundle.json", name))
     except httpx.HTTPStatusError as error:
-        if error.response.status_code not in (
-            400,
-            404,
-        ):  # RESOURCE_DOES_NOT_EXIST; anything else may pass
+        if error.response.status_code not in MISSING:  # other errors may be temporary
             raise
         raise ModelRejected(
-            f"what explains version {version} can't be fetched from MLflow: {error}"
+            f"{name} of version {version} can't be fetched from MLflow: {error}"
         ) from error
     bundle = read_bundle(files, use_case=context.name, contract_hash=model.contract_hash)
     content = explainer_of(bundle, files)
     try:
-        return Loaded(version, bundle, Explainer(bundle.kind, content, bundle.calibration))
+        explainer = read_explainer(bundle.kind, content, bundle.calibration, bundle.preparation)
     except (
         Exception
-    ) as error:  # XGBoost and msgspec raise types of their own for what they can't read
-        raise ModelRejected(
-            f"{EXPLAINERS[model.kind]} of version {version} can't be read: {error}"
-        ) from error
+    ) as error:  # libraries have exceptions of their own for files that they can't read
+        raise ModelRejected(f"{name} of version {version} can't be read: {error}") from error
+    return Loaded(version, bundle, explainer)
 
 
 def write(context: Context, model: Loaded, rows: list[Claimed]) -> tuple[int, dict[UUID, str]]:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from pipelines.context import Context
 from pipelines.errors import EvidenceError, ModelRejected, UseCaseError
 from pipelines.records import Decision
-from pipelines.rules.explanation.shap_explainer import Explainer
-from pipelines.rules.model.bundle import EXPLAINERS, FILES, WARM_UP, KnownAnswers, explainer_of
+from pipelines.rules.model.bundle import FILES, WARM_UP, KnownAnswers, explainer_file, explainer_of
 from pipelines.rules.model.verification import prove
 from pipelines.rules.promotion.serving_trial import requests, why_unfit
 from pipelines.rules.use_case.derived_features import Deriver
@@ -21,6 +20,7 @@ from pipelines.steps.promotion.promote import of_decision
 from pipelines.steps.retraining.shadow_evaluate import gather
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
+from pipelines.stores.estimators import read_explainer
 from pipelines.stores.registry_client import Production
 from pipelines.stores.serving_trial import run_trial
 
@@ -77,22 +77,22 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     """Let the server score real requests with a version, and leave them with it as its warm-up; what speaks against it."""
     contract, limits = context.use_case.contract, context.use_case.policy.final_validation
     model = context.models.get(context.name, version)
-    name = EXPLAINERS[model.kind]
+    name = explainer_file(model.kind)
     with Production.of(context.settings) as production:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)
     trial = run_trial(contract, {each: files[each] for each in FILES}, requests(features, contract))
+    expected = np.empty(0)
     try:
-        explainer = Explainer(model.kind, explainer_of(bundle, files), bundle.calibration)
-        expected = explainer.scores(features) if len(features) else np.empty(0)
+        content = explainer_of(bundle, files)
+        explainer = read_explainer(bundle.kind, content, bundle.calibration, bundle.preparation)
+        if len(features):
+            expected = explainer.scores(features)
     except (
         Exception
-    ) as error:  # XGBoost and msgspec raise types of their own for what they can't read
-        expected, reasons = (
-            np.empty(0),
-            [f"what explains it can't be used: {error}", *why_unfit(trial, None, limits)],
-        )
+    ) as error:  # libraries have exceptions of their own for files that they can't read
+        reasons = [f"{name} can't be used: {error}", *why_unfit(trial, None, limits)]
     else:
         reasons = list(why_unfit(trial, expected, limits))
     if len(expected):

@@ -1,6 +1,7 @@
-"""Train a challenger: both kinds searched and fitted, the better one on later rows packed as ONNX and registered."""
+"""Train a challenger: fit a candidate with each estimator, and register the best one on newer rows as ONNX."""
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.context import Context, git_sha
-from pipelines.errors import EvidenceError
+from pipelines.errors import EvidenceError, ModelRejected
 from pipelines.reporting.model_card import Data, model_card
 from pipelines.rules.data.frame import Frame
 from pipelines.rules.data.time_split import tune_cut
-from pipelines.rules.explanation import shap_explainer
+from pipelines.rules.explanation.shap_explainer import add_up
 from pipelines.rules.model.bundle import digest
 from pipelines.rules.model.model_input import narrow
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate, choose, fit_all
-from pipelines.rules.training.estimators import Rows
-from pipelines.rules.training.packaging import explainer_file, pack
+from pipelines.rules.training.estimators.interface import Rows
+from pipelines.rules.training.fitting import Trainer
+from pipelines.rules.training.packaging import pack
+from pipelines.rules.use_case.policy import Training
 from pipelines.stores import model_registry
 from pipelines.stores.baseline import read_manifest
+from pipelines.stores.estimators import find_estimator, read_explainer
 from pipelines.stores.model_registry import Account, Nested, Registered
 
 log = logging.getLogger(__name__)
@@ -69,36 +73,46 @@ class Fitted:
 
 
 def _decide(context: Context, frame: Frame) -> Fitted:
-    training, begun = context.use_case.policy.training, time.monotonic()
-    rows = Rows(narrow(frame.features), frame.labels)
+    begun = time.monotonic()
+    training = context.use_case.policy.training
+    estimators = [find_estimator(name) for name in training.estimators]
+    rows = Rows(narrow(frame.features), frame.labels, context.use_case.contract.categories)
     log.info(
-        "searching %s sets of parameters, on folds forward in time, for at most %s",
-        training.trials,
+        "searching parameters of %s on folds forward in time, for at most %s",
+        ", ".join(training.estimators),
         training.budget,
     )
-    over = begun + training.budget.total_seconds()
-    candidates = fit_all(rows, tune_cut(len(rows)), training, lambda: time.monotonic() > over)
+    end = begun + training.budget.total_seconds()
+    candidates = fit_all(
+        rows,
+        tune_cut(len(rows)),
+        estimators,
+        Trainer(training, threads=os.cpu_count() or 1),
+        over=lambda: time.monotonic() > end,
+    )
     seconds = time.monotonic() - begun
     for candidate in candidates:
-        shown = {name: round(value, 4) for name, value in candidate.metrics.items()}
         log.info(
-            "%s, the best of %s tried, on later rows: %s",
+            "%s, the best of %s trials, on newer rows: %s",
             candidate.kind,
             len(candidate.trials),
-            shown,
+            {name: round(value, 4) for name, value in candidate.metrics.items()},
         )
-    if any(
-        candidate.kind == "xgboost" and len(candidate.trials) < training.trials
-        for candidate in candidates
-    ):
+    if any(_was_cut_short(candidate, training) for candidate in candidates):
         log.warning("the search ended with its budget: another run may find other parameters")
     chosen = choose(candidates)
     log.info(
         "%s is chosen, threshold %.4f; fitted in %.1f s", chosen.kind, chosen.threshold, seconds
     )
-    return Fitted(
-        [chosen, *(candidate for candidate in candidates if candidate is not chosen)], seconds
-    )
+    others = [candidate for candidate in candidates if candidate is not chosen]
+    for candidate in others:
+        pack(candidate, context.use_case.contract, frame.features)  # refuses an estimator by name
+    return Fitted([chosen, *others], seconds)
+
+
+def _was_cut_short(candidate: Candidate, training: Training) -> bool:
+    space = candidate.fitted.estimator.search_space(training)
+    return len(candidate.trials) < space.trials(training)
 
 
 def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]) -> None:
@@ -149,13 +163,20 @@ class ExplainedRows:
 
 
 def _explain(frame: Frame, candidate: Candidate) -> ExplainedRows:
-    shown = frame.features[
-        np.linspace(0, len(frame) - 1, min(len(frame), EXPLAINED_ROWS)).astype(int)
-    ]
-    _, content = explainer_file(candidate)
-    return ExplainedRows(
-        shown, shap_explainer.Explainer(candidate.kind, content, candidate.calibration)(shown)[0]
-    )
+    """Explain some training rows; ModelRejected, with the estimator's name, unless contributions add up to the scores."""
+    count = min(len(frame), EXPLAINED_ROWS)
+    features = frame.features[np.linspace(0, len(frame) - 1, count).astype(int)]
+    fitted = candidate.fitted
+    content = fitted.estimator.save(fitted.model)
+    explainer = read_explainer(candidate.kind, content, candidate.calibration, fitted.preparation)
+    contributions, base = explainer(features)
+    exact = add_up(contributions, base, candidate.score(narrow(features)))
+    if not exact.all():
+        raise ModelRejected(
+            f"estimator {candidate.kind!r}: contributions do not add up to the score in {int((~exact).sum()):,} of "
+            f"{count:,} rows: correct its explainer, or remove it from `training.estimators`"
+        )
+    return ExplainedRows(features, contributions)
 
 
 def _profile(

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pipelines.rules.explanation import tree_shap as rule
 from pipelines.rules.explanation.attribution import Attribution, ndcg, shift, thinned
 from pipelines.rules.explanation.reason_codes import reasons
-from pipelines.rules.explanation.shap_explainer import Linear
 from pipelines.rules.explanation.tree_shap import tree_shap
 from pipelines.rules.use_case.contract import parse_contract
 from pipelines.settings import ROOT
@@ -99,25 +98,6 @@ def test_when_the_faster_way_errs_the_booster_computes_all_rows(
     with caplog.at_level(logging.WARNING):
         assert np.array_equal(tree_shap(model, features)[0], values)
     assert "WoodElf failed (IndexError: pop from empty list)" in caplog.text
-
-
-@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_a_linear_model_is_explained_as_shap_would(columns: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    model = Linear(
-        slopes=random.normal(size=columns).tolist(), intercept=float(random.normal()),
-        medians=random.normal(size=columns).tolist(), means=random.normal(size=columns).tolist(),
-    )  # fmt: skip
-    features = random.normal(size=(20, columns)).astype(np.float32)
-    explainer = shap.LinearExplainer(
-        (np.array(model.slopes), model.intercept), np.array(model.means).reshape(1, -1)
-    )
-    values, base = model.shap(features)
-    assert np.abs(values - explainer.shap_values(features.astype(np.float64))).max() < 1e-9
-    assert base == pytest.approx(float(explainer.expected_value))
-    assert np.abs(base + values.sum(axis=1) - model.margin(features)).max() < 1e-9
-    features[0] = np.nan
-    assert np.isfinite(model.shap(features)[0]).all()
 
 
 def drawn(

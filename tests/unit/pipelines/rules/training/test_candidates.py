@@ -1,4 +1,4 @@
-"""Candidates, their graph, their explanation and their proof: one number, four ways."""
+"""Candidates are compared on newer rows, and their files are refused when they are not what was registered."""
 
 from typing import Any
 
@@ -8,18 +8,20 @@ import pytest
 from numpy.typing import NDArray
 
 from pipelines.errors import ModelRejected
-from pipelines.rules.explanation import shap_explainer
-from pipelines.rules.model.bundle import EXPLAINERS, Calibration, digest, explainer_of, read_bundle
-from pipelines.rules.model.onnx_scorer import OnnxScorer
+from pipelines.rules.model.bundle import digest, explainer_of, read_bundle
 from pipelines.rules.model.verification import prove
 from pipelines.rules.training.candidates import Candidate, choose, fit_all
-from pipelines.rules.training.estimators import Rows
-from pipelines.rules.training.onnx_export import to_onnx
-from pipelines.rules.training.packaging import explainer_file, pack
+from pipelines.rules.training.estimators.interface import Rows
+from pipelines.rules.training.estimators.logistic import LogisticEstimator
+from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
+from pipelines.rules.training.fitting import Trainer
+from pipelines.rules.training.packaging import pack
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.policy import Training
 from pipelines.settings import ROOT
 from pipelines.use_case import read_contract, read_policy
+
+ESTIMATORS = (LogisticEstimator(), XGBoostEstimator())
 
 
 def training(**changed: Any) -> Training:
@@ -47,7 +49,8 @@ def candidates(features: NDArray[np.float32]) -> dict[str, Candidate]:
         2 * seen[:, 0] + seen[:, 1] * seen[:, 2] + np.random.default_rng(2).normal(size=len(seen))
         > 2
     )
-    fitted = fit_all(Rows(features, truth.astype(np.int8)), 3000, training(trees=60))
+    rows = Rows(features, truth.astype(np.int8))
+    fitted = fit_all(rows, 3000, ESTIMATORS, Trainer(training(trees=60), threads=2))
     return {candidate.kind: candidate for candidate in fitted}
 
 
@@ -55,41 +58,6 @@ def files(
     candidate: Candidate, features: NDArray[np.float32], contract: Contract
 ) -> dict[str, bytes]:
     return pack(candidate, contract, features.astype(np.float64))
-
-
-@pytest.mark.parametrize("kind", ["xgboost", "logistic"])
-def test_the_graph_scores_as_the_library_does(
-    kind: str, candidates: dict[str, Candidate], features: NDArray[np.float32]
-) -> None:
-    graph = to_onnx(candidates[kind], features.shape[1])
-    assert (
-        np.abs(
-            OnnxScorer(graph)(features.astype(np.float64)) - candidates[kind].score(features)
-        ).max()
-        < 1e-5
-    )
-    assert to_onnx(candidates[kind], features.shape[1]) == graph
-
-
-@pytest.mark.parametrize("kind", ["xgboost", "logistic"])
-@pytest.mark.parametrize(
-    "calibration", [Calibration(), Calibration(a=0.7, b=-0.4)], ids=["as it is", "calibrated"]
-)
-def test_contributions_add_up_to_the_score(
-    kind: str,
-    calibration: Calibration,
-    candidates: dict[str, Candidate],
-    features: NDArray[np.float32],
-) -> None:
-    candidate = candidates[kind]
-    name, content = explainer_file(candidate)
-    rows = features[:200].astype(np.float64)
-    values, base = shap_explainer.Explainer(kind, content, calibration)(rows)
-    scores = 1 / (1 + np.exp(-(calibration.a * candidate.margin(features[:200]) + calibration.b)))
-    assert name == EXPLAINERS[kind]
-    assert values.shape == rows.shape
-    assert shap_explainer.add_up(values, base, scores).all()
-    assert not shap_explainer.add_up(values, base, scores + 1e-3).any()
 
 
 def test_the_better_candidate_on_later_rows_is_chosen(candidates: dict[str, Candidate]) -> None:
@@ -104,12 +72,12 @@ def test_the_same_rows_and_seed_give_the_same_digest(
     features: NDArray[np.float32], contract: Contract
 ) -> None:
     labels = (np.nan_to_num(features[:, 0]) > 1).astype(np.int8)
-    made = [
-        digest(
-            files(fit_all(Rows(features, labels), 3000, training(trees=20))[1], features, contract)
-        )
-        for _ in range(2)
-    ]
+    rows = Rows(features, labels)
+    trainer = Trainer(training(trees=20), threads=2)
+    made = []
+    for _ in range(2):
+        candidate = fit_all(rows, 3000, ESTIMATORS, trainer)[1]
+        made.append(digest(files(candidate, features, contract)))
     assert made[0] == made[1]
 
 
