@@ -99,7 +99,7 @@ def test_a_file_is_light_and_documented(name: str, parsed: dict[str, Any]) -> No
             ["check_conditions", "validate_data", "train", "shadow_evaluate", "approve"],
         ),
         ("promotion", "fraud_promotion", ["needs_review", "review", "final_validation", "promote"]),
-        ("rollback", "fraud_rollback", ["check", "final_validation", "promote"]),
+        ("rollback", "fraud_rollback", ["select_rollback", "final_validation", "promote"]),
         (
             "drift_detection",
             "fraud_drift_detection",

@@ -1,0 +1,93 @@
+"""Estimators through the real steps: LightGBM alone trains, is promoted, and a faulty one is refused by name."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from pipelines.context import context
+from pipelines.errors import ModelRejected, UseCaseError
+from pipelines.rules.training.estimators.interface import OnnxPart
+from pipelines.rules.training.estimators.logistic import LogisticEstimator
+from pipelines.settings import ROOT, Settings
+from pipelines.steps import perform
+from pipelines.steps.retraining import train
+from pipelines.stores.estimators import find_estimator
+
+DEMO = (ROOT / "stack" / "policy.demo.yaml").read_text()
+STEPS = ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve")
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def run(database_url: str, mlflow_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run the steps of a retraining under a policy that names estimators; returns the last one's result."""
+    home = tmp_path_factory.mktemp("home")
+
+    def run(run_id: str, estimators: list[str], *steps: str, **params: Any) -> Any:
+        overlay = home / f"{run_id}.yaml"
+        changes = yaml.safe_load(DEMO)
+        changes["training"]["estimators"] = estimators
+        overlay.write_text(yaml.safe_dump(changes))
+        settings = Settings(
+            home=home,
+            database_url=database_url,
+            mlflow_tracking_uri=mlflow_uri,
+            policy_overlay=overlay,
+        )
+        result = None
+        for step in steps:
+            now = datetime.now(UTC)
+            result = perform(step, context(settings, "fraud", run_id, now, params=params))
+        return result
+
+    return run
+
+
+class Untrue(LogisticEstimator):
+    """Its graph leaves the features out."""
+
+    name = "untrue"
+
+    def to_onnx(self, model: Any, columns: int) -> OnnxPart:
+        part = super().to_onnx(model, columns)
+        for constant in part.constants:
+            if constant.name == "slopes":
+                constant.raw_data = np.zeros(columns, np.float32).tobytes()
+        return part
+
+
+@pytest.mark.parametrize(
+    ("estimators", "message"),
+    [
+        pytest.param(
+            ["forest"], "estimator 'forest' is not installed: installed are lightgbm", id="unknown"
+        ),
+        pytest.param(
+            ["logistic", "untrue"],
+            "estimator 'untrue': its ONNX graph gives other scores",
+            id="faulty",
+        ),
+    ],
+)
+def test_an_estimator_that_can_not_be_used_ends_the_run_by_name(
+    run: Run, estimators: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        train, "find_estimator", lambda name: Untrue() if name == "untrue" else find_estimator(name)
+    )
+    run_id = f"refused-{estimators[-1]}"
+    with pytest.raises((ModelRejected, UseCaseError), match=message):
+        run(run_id, estimators, *STEPS)
+
+
+def test_lightgbm_alone_is_trained_tried_by_the_server_and_promoted(run: Run) -> None:
+    decided = run("leaves", ["lightgbm"], *STEPS)
+    assert run("leaves", ["lightgbm"], "train")["kind"] == "lightgbm"
+    promoted = run(
+        "promotion", ["lightgbm"], "final_validation", "promote", decision_id=decided["decision_id"]
+    )
+    assert promoted["state"] == "DONE"
