@@ -30,6 +30,7 @@ check: .venv/dev ## Lint, types, import direction.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 bench: ## Each benchmark is a target of its own: make bench-NAME.
 	@echo "make bench-serving   the scoring server beside the limit of its framework, mlflow models serve and MLServer"
