@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.errors import ModelRejected
-from pipelines.rules.model.bundle import digest, explainer_of, read_bundle
-from pipelines.rules.model.verification import prove
+from pipelines.rules.model.bundle import digest
 from pipelines.rules.training.candidates import Candidate, choose, fit_all
 from pipelines.rules.training.estimators.interface import Rows
 from pipelines.rules.training.estimators.logistic import LogisticEstimator
@@ -79,65 +77,3 @@ def test_the_same_rows_and_seed_give_the_same_digest(
         candidate = fit_all(rows, 3000, ESTIMATORS, trainer)[1]
         made.append(digest(files(candidate, features, contract)))
     assert made[0] == made[1]
-
-
-@pytest.mark.parametrize(
-    ("broken", "content", "words"),
-    [
-        pytest.param(
-            "model.onnx", b"not a graph", "changed", id="another graph has another digest"
-        ),
-        pytest.param(
-            "known_answers.json",
-            b'{"features": [], "scores": []}',
-            "changed",
-            id="so have other answers",
-        ),
-    ],
-)
-def test_files_that_are_not_what_was_registered_are_refused(
-    broken: str,
-    content: bytes,
-    words: str,
-    candidates: dict[str, Candidate],
-    features: NDArray[np.float32],
-    contract: Contract,
-) -> None:
-    whole = files(candidates["xgboost"], features, contract)
-    with pytest.raises(ModelRejected, match=words):
-        prove({**whole, broken: content}, contract, version=1, named=digest(whole))
-
-
-def test_a_model_whose_known_answers_do_not_hold_is_refused(
-    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
-) -> None:
-    whole = files(candidates["xgboost"], features, contract)
-    other = {
-        **whole,
-        "known_answers.json": files(candidates["logistic"], features, contract)[
-            "known_answers.json"
-        ],
-    }
-    with pytest.raises(ModelRejected, match="known answers differ"):
-        prove(other, contract, version=1, named=digest(other))
-
-
-def test_a_model_without_a_file_is_refused() -> None:
-    with pytest.raises(ModelRejected, match=r"has no bundle\.json, known_answers\.json"):
-        digest({"model.onnx": b""})
-
-
-def test_what_explains_a_model_is_named_by_its_digest_too(
-    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
-) -> None:
-    whole = pack(candidates["xgboost"], contract, features.astype(np.float64))
-    bundle = read_bundle(whole, use_case=contract.use_case, contract_hash=contract.hash)
-    assert explainer_of(bundle, whole) == whole["explain.ubj"]
-    with pytest.raises(ModelRejected, match="is not what was registered"):
-        explainer_of(bundle, whole | {"explain.ubj": whole["explain.ubj"] + b" "})
-    with pytest.raises(ModelRejected, match=r"has no explain\.ubj"):
-        explainer_of(bundle, {})
-    before = msgspec.structs.replace(bundle, explainer_sha256=None)
-    assert explainer_of(
-        before, {"explain.ubj": b"of a version that was registered before it was kept"}
-    )
