@@ -1,7 +1,9 @@
-"""`python -m pipelines.explainer`: explain single rows for a scoring server, which holds no training library itself.
+"""`python -m pipelines.explainer`: explain single rows for a scoring server.
 
-Requests come on standard input, replies leave on standard output, and the process ends with its input. It uses neither
-disk nor network: it is given models as data.
+The server itself imports no training library.
+
+Requests come on standard input, replies leave on standard output, and the process ends with its
+input. It uses neither disk nor network: it is given models as data.
 """
 
 import os

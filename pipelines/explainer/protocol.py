@@ -1,4 +1,4 @@
-"""The protocol between a scoring server and its explainer process: MessagePack maps, each after its length."""
+"""Messages between a scoring server and its explainer process: MessagePack after its length."""
 
 import struct
 
@@ -12,7 +12,7 @@ HELD = 4  # models that the explainer process keeps; one more replaces the oldes
 
 
 class LoadModel(msgspec.Struct, tag="model"):
-    """Load a model version under a `name`: `kind` is its estimator, `content` the file that explains it."""
+    """Load a model version as `name`: `kind` is its estimator, `content` the file that explains."""
 
     name: str
     kind: str

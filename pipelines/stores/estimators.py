@@ -21,8 +21,9 @@ def find_estimator(name: str) -> Estimator:
     found = tuple(entry_points(group=GROUP, name=name))
     if not found:
         raise UseCaseError(
-            f"estimator {name!r} is not installed: installed are {', '.join(installed_estimators())}; install its package "
-            "where the steps run, or correct `training.estimators` in the policy"
+            f"estimator {name!r} is not installed: installed are {', '.join(installed_estimators())}"
+            "; install its package where the steps run, or correct `training.estimators` "
+            "in the policy"
         )
     try:
         estimator: Estimator = found[0].load()()
@@ -32,7 +33,8 @@ def find_estimator(name: str) -> Estimator:
         ) from error
     if estimator.name != name:
         raise UseCaseError(
-            f"estimator {name!r} calls itself {estimator.name!r}: the entry point's name must be the same"
+            f"estimator {name!r} calls itself {estimator.name!r}: "
+            "the entry point's name must be the same"
         )
     return estimator
 
@@ -40,5 +42,5 @@ def find_estimator(name: str) -> Estimator:
 def read_explainer(
     kind: str, content: bytes, calibration: Calibration, preparation: Preparation | None
 ) -> Explainer:
-    """What explains a version, from the content of its file; UseCaseError when its estimator is not installed."""
+    """Read the file that explains a version; UseCaseError when its estimator is not installed."""
     return Explainer(find_estimator(kind).load(content), calibration, preparation)

@@ -1,4 +1,4 @@
-"""Why one row is scored so, at once: asked of a helper process that holds XGBoost, so that no scoring worker does."""
+"""Explanations of single rows, by a helper process that imports the training libraries."""
 
 import asyncio
 import logging
@@ -35,9 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class ExplainerProcess:
-    """One helper process, started on first use, that explains one row after the other; it ends with the server.
+    """One helper process that explains one row after the other.
 
-    One that dies or hangs is replaced at the next request.
+    It starts on first use and ends with the server. One that dies or hangs is replaced at the next
+    request.
     """
 
     def __init__(self, registry: RegistryReader) -> None:
@@ -49,7 +50,7 @@ class ExplainerProcess:
     async def explain(
         self, use_case: str, model: ServedModel, features: list[float]
     ) -> protocol.RowExplained:
-        """Contributions (columns,) and base value of one row; a 503 Problem when that is not possible now."""
+        """Contributions (columns,) and base value of one row; a 503 Problem when it can't be done."""
         if find_spec("xgboost") is None:
             raise Problem(
                 501,

@@ -1,4 +1,4 @@
-"""Why a score is what it is: SHAP contributions in log-odds of the calibrated score."""
+"""SHAP contributions in log-odds of the calibrated score."""
 
 from typing import Protocol
 
@@ -21,15 +21,15 @@ class MarginExplainer(Protocol):
         ...
 
     def contributions(self, features: NDArray[np.float32]) -> tuple[Values, float]:
-        """SHAP values (n, columns) and base value; each row and the base value add up to the margin."""
+        """SHAP values (n, columns) and base value, which add up to the margin of each row."""
         ...
 
 
 class Explainer:
     """Explains one model version; a call is a pure function of the features.
 
-    Every column is a feature of the contract, raw or derived. Contributions of the columns that a category was encoded
-    into are added up.
+    Every column is a feature of the contract, raw or derived. Contributions of the columns that a
+    category was encoded into are added up.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class Explainer:
     def __call__(self, features: Values) -> tuple[Values, float]:
         """SHAP values (n, columns) and base value in log-odds of the calibrated score.
 
-        Platt scaling is affine in the margin: its slope scales every contribution, its offset moves the base value.
+        Platt scaling is affine in the margin: its slope scales every contribution, its offset moves
+        the base value.
         """
         values, base = self._model.contributions(self._prepared(features))
         if self._preparation is not None:
@@ -51,7 +52,7 @@ class Explainer:
         return calibration.a * values, calibration.a * base + calibration.b
 
     def scores(self, features: Values) -> Values:
-        """Calibrated scores (n,) by the library that trained the model, not by the ONNX graph that serves."""
+        """Calibrated scores (n,) by the library that trained the model, not by its ONNX graph."""
         return self._calibration.score(self._model.margin(self._prepared(features)))
 
     def _prepared(self, features: Values) -> NDArray[np.float32]:
@@ -60,4 +61,5 @@ class Explainer:
 
 def add_up(values: Values, base: float, scores: Values) -> NDArray[np.bool_]:
     """Whether sigmoid(base + Σ contributions) is the score, to 1e-5, for each row (n,)."""
-    return np.asarray(np.abs(sigmoid(base + values.sum(axis=1)) - scores) <= ADDITIVITY)
+    totals = sigmoid(base + values.sum(axis=1))
+    return np.asarray(np.abs(totals - scores) <= ADDITIVITY)

@@ -1,8 +1,9 @@
-"""SHAP values of a booster's margin: by XGBoost's own code, and for many rows by WoodElf, which is as exact and faster.
+"""SHAP values of a booster's margin: by XGBoost itself, and for many rows by WoodElf.
 
-Path-dependent Tree SHAP (Lundberg and others, Nature Machine Intelligence 2, 2020), which `shap.TreeExplainer` also leaves to
-the booster. WoodElf (Nadel and Wettenstein, 2025) computes the same values for all rows of a tree at once; what it costs
-before the first row pays off from some thousand rows on. Both were measured: docs/decisions/015.
+Path-dependent Tree SHAP (Lundberg and others, Nature Machine Intelligence 2, 2020), which
+`shap.TreeExplainer` also leaves to the booster. WoodElf (Nadel and Wettenstein, 2025) computes the
+same values for all rows of a tree at once. Its fixed cost pays off from some thousand rows on.
+Measurements are in docs/decisions/015.
 """
 
 import logging
@@ -20,7 +21,7 @@ Values = NDArray[np.float64]
 
 
 def tree_shap(booster: xgboost.Booster, features: NDArray[np.float32]) -> tuple[Values, float]:
-    """SHAP values (n, columns) and base value, both in log-odds of the uncalibrated margin; NaN for missing."""
+    """SHAP values (n, columns) and base value, both in log-odds before calibration."""
     if len(features) < FAST_FROM:
         return _by_booster(booster, features)
     checked = np.linspace(0, len(features) - 1, CHECKED).astype(int)
@@ -30,14 +31,14 @@ def tree_shap(booster: xgboost.Booster, features: NDArray[np.float32]) -> tuple[
         apart = float(np.abs(values[checked] - sure).max())
     except Exception as error:  # of a package that is young: what it can't do the booster can
         log.warning(
-            "WoodElf failed (%s: %s): the booster, which is slower, computes all rows",
+            "WoodElf failed (%s: %s): the booster computes all rows, more slowly",
             type(error).__name__,
             error,
         )
         return _by_booster(booster, features)
     if not apart <= AGREE:
         log.warning(
-            "WoodElf and the booster are %.2g apart: the booster, which is slower, computes all rows",
+            "WoodElf and the booster are %.2g apart: the booster computes all rows, more slowly",
             apart,
         )
         return _by_booster(booster, features)
@@ -70,8 +71,8 @@ def _by_woodelf(booster: xgboost.Booster, features: NDArray[np.float32]) -> Valu
                 shares = np.kron(shares, [1 - cover, cover])
             return shares
 
-    # XGBoost goes left where a float32 is less than the threshold; WoodElf 0.4 lowers thresholds by one step of float32 and
-    # compares with less, so it needs numbers that lie just below.
+    # XGBoost goes left where a float32 is less than the threshold. WoodElf 0.4 lowers thresholds
+    # by one step of float32 and also compares with less, so it needs values that lie just below.
     below = pd.DataFrame(np.nextafter(features.astype(np.float64), -np.inf))
     deepest = min(_depth(booster), features.shape[1])
     values = WoodelfExplainer(booster).shap_values(

@@ -1,11 +1,11 @@
 """A model bundle: the files of a model version, and the digest that names those that serve.
 
-model.onnx: input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,), calibrated
-bundle.json: format, use case, contract hash, columns, kind, calibration, threshold, preparation
-known_answers.json: rows of features (null where missing) and their scores, checked whenever the model is loaded
-explain.*: what explains the version, written and read by its estimator; its sha256 is in bundle.json, so the
-digest covers it
-warm_up.json: rows and scores of the requests of the final validation; written later, and not part of the digest
+model.onnx: input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,),
+calibrated bundle.json: format, use case, contract hash, columns, kind, calibration, threshold,
+preparation known_answers.json: rows of features (null where missing) and their scores, checked
+whenever the model is loaded explain.*: what explains the version, written and read by its
+estimator; its sha256 is in bundle.json, so the digest covers it warm_up.json: rows and scores of
+the requests of the final validation; written later, and not part of the digest
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class Calibration(msgspec.Struct, frozen=True):
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model needs to be known by, beside its graph."""
+    """What identifies a model version and turns its margin into a prediction."""
 
     use_case: str
     contract_hash: str
@@ -95,42 +95,43 @@ def explainer_file(kind: str) -> str:
 
 
 def explainer_of(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
-    """The file that explains a version, as it was when the version was registered; ModelRejected when it is another."""
+    """The file that explains a version; ModelRejected when it is not what was registered."""
     name = explainer_file(bundle.kind)
     if name not in files:
         raise ModelRejected(f"the model has no {name}: it was not made by the train step")
-    found = hashlib.sha256(files[name]).hexdigest()
-    if bundle.explainer_sha256 not in (None, found):
+    sha256 = hashlib.sha256(files[name]).hexdigest()
+    registered = bundle.explainer_sha256
+    if registered not in (None, sha256):
         raise ModelRejected(
-            f"{name} is not what was registered: its sha256 is {found}, not {bundle.explainer_sha256}"
+            f"{name} is not what was registered: its sha256 is {sha256}, not {registered}"
         )
     return files[name]
 
 
 def read_bundle(files: Mapping[str, bytes], *, use_case: str, contract_hash: str) -> Bundle:
-    """Decode and check `bundle.json`; a bundle for another use case, contract or format is refused."""
+    """Decode `bundle.json`; ModelRejected for another use case, contract or format."""
     try:
         bundle = msgspec.json.decode(files["bundle.json"], type=Bundle)
     except (KeyError, msgspec.DecodeError) as error:
         raise ModelRejected(f"bundle.json can't be read: {error}") from error
-    for name, found, wanted in (
+    for name, value, served in (
         ("format", bundle.format, FORMAT),
         ("use case", bundle.use_case, use_case),
         ("contract hash", bundle.contract_hash, contract_hash),
     ):
-        if found != wanted:
+        if value != served:
             raise ModelRejected(
-                f"the model's {name} is {found!r} and {wanted!r} is served here: train it again"
+                f"the model's {name} is {value!r} and {served!r} is served here: train it again"
             )
     return bundle
 
 
 def check_answers(known: KnownAnswers, scores: NDArray[np.float64]) -> None:
-    """Refuse a model whose scores differ from the known ones by more than 1e-5, or are not numbers."""
-    worst = (
-        float(np.max(np.abs(np.asarray(known.scores) - scores))) if len(known.scores) else math.nan
-    )
-    if not worst <= TOLERANCE:
+    """Raise ModelRejected when scores differ from the known ones by more than 1e-5 or are NaN."""
+    differences = np.abs(np.asarray(known.scores) - scores)
+    largest = float(np.max(differences)) if len(known.scores) else math.nan
+    if not largest <= TOLERANCE:
         raise ModelRejected(
-            f"known answers differ by {worst:.2g}, more than {TOLERANCE:g}: the artefact is not what was trained"
+            f"known answers differ by {largest:.2g}, more than {TOLERANCE:g}: "
+            "the artefact is not what was trained"
         )

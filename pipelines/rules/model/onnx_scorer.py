@@ -1,4 +1,4 @@
-"""Scores from an ONNX graph: what serves is also what replays."""
+"""Scores from an ONNX graph; serving and replays use the same code."""
 
 import numpy as np
 import onnxruntime
@@ -8,7 +8,10 @@ from pipelines.rules.model.model_input import narrow
 
 
 class OnnxScorer:
-    """One model's graph, loaded; a call is thread-safe. One thread, so that sums are made in one order: a replay is exact."""
+    """One model's graph, loaded; calls are thread-safe.
+
+    It uses one thread, so that sums are computed in a fixed order and a replay is exact.
+    """
 
     def __init__(self, graph: bytes) -> None:
         options = onnxruntime.SessionOptions()
@@ -20,6 +23,9 @@ class OnnxScorer:
         )
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrated scores (n,) of features (n, columns), missing as NaN; what float32 can't hold is clipped to its range."""
+        """Calibrated scores (n,) of features (n, columns), NaN for missing.
+
+        Values beyond the range of float32 are clipped.
+        """
         (scores,) = self._session.run(["score"], {"features": narrow(features)})
         return np.asarray(scores, dtype=np.float64)

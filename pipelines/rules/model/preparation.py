@@ -12,8 +12,8 @@ Features = NDArray[np.float32]
 class Preparation(msgspec.Struct, frozen=True):
     """How features (n, columns) become what a model was fitted on.
 
-    fill: for each column the value that replaces a missing one, or None · categories: for each column the number of
-    categories that become columns of 0 and 1, or 0 for a column that stays
+    fill: for each column the value that replaces a missing one, or None · categories: for each
+    column the number of categories that become columns of 0 and 1, or 0 for a column that stays
     """
 
     fill: tuple[float, ...] | None
@@ -25,8 +25,8 @@ class Preparation(msgspec.Struct, frozen=True):
     ) -> "Preparation | None":
         """The preparation of features (n, columns); None when they stay as they are.
 
-        Missing numbers are filled with the column's median, missing categories with the most frequent one unless they are
-        encoded, and a column without any value with 0.
+        Missing numbers are filled with the column's median, missing categories with the most
+        frequent one unless they are encoded, and a column without any value with 0.
         """
         columns = features.shape[1]
         encoded = categories if encode and any(categories) else (0,) * columns
@@ -51,7 +51,7 @@ class Preparation(msgspec.Struct, frozen=True):
         return np.hstack(columns).astype(np.float32)
 
     def fold(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Contributions (n, columns) from those of the prepared columns (n, width): a feature's are added up."""
+        """Contributions (n, columns): sums over each feature's prepared columns (n, width)."""
         if not any(self.categories):
             return contributions
         starts = np.cumsum([0, *(count or 1 for count in self.categories)])[:-1]

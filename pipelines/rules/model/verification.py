@@ -1,4 +1,4 @@
-"""Load a model from its files, and prove it before anyone is served or judged by it."""
+"""Verification of a model's files before it serves or is judged."""
 
 from collections.abc import Mapping
 
@@ -13,15 +13,16 @@ from pipelines.rules.use_case.contract import Contract
 def prove(
     files: Mapping[str, bytes], contract: Contract, *, version: int, named: str
 ) -> tuple[Bundle, OnnxScorer]:
-    """Check digest, contract, columns and known answers; whatever does not hold raises ModelRejected with what to do.
+    """Load a model and check its digest, contract, columns and known answers.
 
-    `named` is the digest by which the ledger or the registry knows the version.
+    `named` is the version's digest in the ledger or the registry. ModelRejected, with the remedy,
+    when a check fails.
     """
-    found = digest(files)
-    if found != named:
+    actual = digest(files)
+    if actual != named:
         raise ModelRejected(
-            f"{contract.use_case} version {version} has digest {found[:12]}… and is known as {named[:12]}…: "
-            "its files changed, promote a version that is whole or train again"
+            f"{contract.use_case} version {version} has digest {actual[:12]}… and is known as "
+            f"{named[:12]}…: its files changed, promote a version that is whole or train again"
         )
     bundle = read_bundle(files, use_case=contract.use_case, contract_hash=contract.hash)
     if bundle.columns != contract.columns:
@@ -32,7 +33,7 @@ def prove(
         scorer = OnnxScorer(files["model.onnx"])
         known = msgspec.json.decode(files["known_answers.json"], type=KnownAnswers)
         scores = scorer(known.matrix())
-    except Exception as error:  # the runtime raises types of its own for graphs that can't be loaded or don't take the rows
+    except Exception as error:  # onnxruntime has exceptions of its own
         raise ModelRejected(f"model.onnx or its known answers can't be tried: {error}") from error
     check_answers(known, scores)
     return bundle, scorer

@@ -1,4 +1,4 @@
-"""Candidates for a challenger: one for each estimator, with the best parameters found, calibrated and judged on newer rows."""
+"""Candidates for a challenger: one for each estimator, calibrated and judged on newer rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A fitted model with its calibration and operating threshold, how it was found and how it did."""
+    """A fitted model with its calibration, operating threshold, parameters, metrics and trials."""
 
     fitted: FittedModel
     calibration: Calibration
@@ -57,7 +57,7 @@ class Candidate:
 
 
 def choose(candidates: list[Candidate]) -> Candidate:
-    """Return the candidate with the best average precision on the newest training rows; the first of equals."""
+    """Return the candidate with the best average precision; the first of equals."""
     return max(candidates, key=lambda candidate: candidate.metrics["average_precision"])
 
 
@@ -68,11 +68,12 @@ def fit_all(
     trainer: Trainer,
     over: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
-    """Search and fit each estimator on all `rows`; calibrate, set the threshold and judge on those from `tune` on.
+    """Search and fit each estimator on all `rows`; calibrate and judge on those from `tune` on.
 
-    These newest rows are scored by models that saw all older rows and the other half of the newest. When the world has
-    just changed, only the newest rows show it, and a model that is judged on some of them must have been able to learn
-    from the others. `over` says that the time for the search has passed.
+    These newest rows are scored by models that saw all older rows and the other half of the newest.
+    When the world has just changed, only the newest rows show it, and a model that is judged on
+    some of them must have been able to learn from the others. `over` says that the time for the
+    search has passed.
     """
     return [
         _candidate(estimator, rows, tune, trainer, search(estimator, rows, trainer, over))
@@ -109,7 +110,7 @@ def _candidate(
 
 
 def _halves(n: int, tune: int, half: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Masks (n,): what one of the two cross-fitted models sees, and the newest rows it is judged on, every other one."""
+    """Masks (n,) for cross-fitting: rows to learn from, and every other one of the newest."""
     judged = (np.arange(n) >= tune) & (np.arange(n) % 2 == half)
     return ~judged, judged
 

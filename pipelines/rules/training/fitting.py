@@ -15,7 +15,7 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A model with the preparation of the features that it was fitted on; None when it takes them as they are."""
+    """A model with the preparation of its features; None when it takes them as they are."""
 
     estimator: Estimator
     model: Any
@@ -60,8 +60,8 @@ class Trainer:
 def with_synthetic_positives(rows: Rows, seed: int) -> Rows:
     """Add positives between existing ones until there are as many as negatives.
 
-    Source: Chawla and others, SMOTE, JAIR 16, 2002. Missing values are replaced by the median first, because there is
-    no value between a number and a missing one.
+    Source: Chawla and others, SMOTE, JAIR 16, 2002. Missing values are replaced by the median
+    first, because there is no value between a number and a missing one.
     """
     from imblearn.over_sampling import SMOTE  # slow to import, and few policies ask for it
     from sklearn.impute import SimpleImputer

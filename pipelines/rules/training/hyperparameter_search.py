@@ -1,4 +1,4 @@
-"""The search for an estimator's parameters, judged by average precision on folds forward in time."""
+"""Parameter search, judged by average precision on folds forward in time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ STARTUP = 5  # trials that are never pruned
 
 @dataclass(frozen=True, kw_only=True)
 class SearchTrial:
-    """Parameters that were tried, and their average precision on each fold; a pruned trial did not reach every fold."""
+    """Parameters with their average precision on each fold; a pruned trial has not all folds."""
 
     params: Params
     folds: tuple[float, ...]
@@ -47,8 +47,8 @@ def search(
 ) -> list[SearchTrial]:
     """Try parameters on (a thinned sample of) `rows`; no further ones once `over` returns True.
 
-    The same rows and seed give the same trials, unless `over` cut them short. DataError when there are too few
-    positives to compare parameters on.
+    The same rows and seed give the same trials, unless `over` cut them short. DataError when there
+    are too few positives to compare parameters on.
     """
     rows = _thinned(rows, trainer.training.rows)
     folds = [
@@ -58,8 +58,8 @@ def search(
     ]
     if not folds:
         raise DataError(
-            f"{int(rows.labels.sum())} positives in {len(rows)} training rows are too few to compare parameters on: "
-            "no fold has positives before and in it; wait for more labels"
+            f"{int(rows.labels.sum())} positives in {len(rows)} training rows are too few to "
+            "compare parameters on: no fold has positives before and in it; wait for more labels"
         )
     space = estimator.search_space(trainer.training)
     if isinstance(space, ParameterGrid):
@@ -92,7 +92,7 @@ def _grid(
 def _guided(
     space: GuidedSearch, estimator: Estimator, folds: Folds, trainer: Trainer
 ) -> Iterator[SearchTrial]:
-    """What the Parzen estimator proposes; a trial behind the median of its predecessors is pruned."""
+    """Parameters from a Parzen estimator; a trial below the median of earlier ones is pruned."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize",
@@ -125,16 +125,15 @@ def _guided(
 
 
 def _average_precision(fitted: FittedModel, judged: Rows) -> float:
-    return float(average_precision_score(judged.labels, fitted.margin(judged.features)))
+    margins = fitted.margin(judged.features)
+    return float(average_precision_score(judged.labels, margins))
 
 
 def _thinned(rows: Rows, wanted: int) -> Rows:
-    """Evenly over time."""
-    return (
-        rows
-        if len(rows) <= wanted
-        else rows.take(np.linspace(0, len(rows) - 1, wanted).astype(int))
-    )
+    """At most so many rows, evenly spread over time."""
+    if len(rows) <= wanted:
+        return rows
+    return rows.take(np.linspace(0, len(rows) - 1, wanted).astype(int))
 
 
 def _has_both(labels: np.ndarray) -> bool:

@@ -15,6 +15,7 @@ from pipelines.rules.training.estimators.interface import FEATURES, MARGIN, Onnx
 
 OPSETS = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 3)]
 IR_VERSION = 8
+REMEDY = "correct its `to_onnx`, or remove it from `training.estimators`"
 
 
 def to_onnx(candidate: Candidate, columns: int) -> bytes:
@@ -46,20 +47,23 @@ def to_onnx(candidate: Candidate, columns: int) -> bytes:
 def verify_export(
     candidate: Candidate, graph: bytes, features: np.ndarray[Any, np.dtype[np.float32]]
 ) -> None:
-    """Raise ModelRejected, with the estimator's name, unless the graph's scores (n,) are the candidate's to 1e-5."""
+    """Raise ModelRejected unless the graph's scores (n,) are the candidate's to 1e-5.
+
+    The message names the estimator.
+    """
     try:
         scores = OnnxScorer(graph)(features.astype(np.float64))
     except Exception as error:  # onnxruntime has exceptions of its own for graphs that it can't run
         raise ModelRejected(
-            f"estimator {candidate.kind!r}: its ONNX graph can't be run: {error}: correct its `to_onnx`, "
-            "or remove it from `training.estimators`"
+            f"estimator {candidate.kind!r}: its ONNX graph can't be run: {error}: {REMEDY}"
         ) from error
     differences = np.abs(scores - candidate.score(features))
-    if not np.all(differences <= TOLERANCE):
+    wrong = ~(differences <= TOLERANCE)  # NaN is wrong too
+    if wrong.any():
         raise ModelRejected(
             f"estimator {candidate.kind!r}: its ONNX graph gives other scores for "
-            f"{int(np.sum(~(differences <= TOLERANCE))):,} of {len(scores):,} rows, by up to {np.max(differences):.2g} "
-            f"(limit {TOLERANCE:g}): correct its `to_onnx`, or remove it from `training.estimators`"
+            f"{wrong.sum():,} of {len(scores):,} rows, by up to {np.max(differences):.2g} "
+            f"(limit {TOLERANCE:g}): {REMEDY}"
         )
 
 

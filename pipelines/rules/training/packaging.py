@@ -21,7 +21,7 @@ def pack(
 ) -> dict[str, bytes]:
     """The files of a version by name; some of the rows (n, columns) become its known answers.
 
-    Raise ModelRejected, with the estimator's name, when the ONNX graph gives other scores than the candidate does.
+    Raise ModelRejected, with the estimator's name, when the ONNX graph gives other scores.
     """
     fitted = candidate.fitted
     graph = to_onnx(candidate, len(contract.columns))

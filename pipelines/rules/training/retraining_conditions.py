@@ -1,4 +1,4 @@
-"""May a retraining start? The reason why not, or None."""
+"""Conditions under which a retraining may start."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from pipelines.rules.use_case.policy import Policy
 
 WEEK = timedelta(days=7)
+MINUTE = "%Y-%m-%d %H:%M UTC"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What is known when a run asks to start.
+    """The state when a run starts.
 
-    last_trained: when the last run that trained was opened · trained_this_week: how many were, in the seven days before ·
-    waiting: the decision whose candidate is approved and neither promoted nor refused
+    last_trained: when the last run that trained was opened · trained_this_week: number of runs that
+    trained in the seven days before · waiting: the decision whose approved candidate is neither
+    promoted nor refused
     """
 
     as_of: datetime
@@ -28,43 +30,54 @@ class Conditions:
 
 
 def why_not(conditions: Conditions, policy: Policy) -> str | None:
-    """Say why a run may not start.
+    """The reason why a run may not start; None when it may.
 
-    A first model and a named snapshot need no labels; a person's `force` skips the cooldown only, and has to be explained.
+    A first model and a named snapshot need no labels. `force` skips the cooldown only, and needs a
+    reason.
     """
     if conditions.forced and not conditions.reason:
         return "force: a run that skips the cooldown needs a reason: give it in the param `reason`"
     if not conditions.has_champion:
         return None
-    rules = (_too_soon, _too_many, _waits, _unlabelled)
-    return next(filter(None, (rule(conditions, policy) for rule in rules)), None)
+    for rule in (_cooldown, _budget, _waiting_candidate, _labels):
+        if reason := rule(conditions, policy):
+            return reason
+    return None
 
 
-def _too_soon(conditions: Conditions, policy: Policy) -> str | None:
-    last, cooldown = conditions.last_trained, policy.retraining.cooldown
-    if conditions.forced or last is None or conditions.as_of >= last + cooldown:
+def _cooldown(conditions: Conditions, policy: Policy) -> str | None:
+    last = conditions.last_trained
+    if conditions.forced or last is None:
         return None
-    opened, again = f"{last:%Y-%m-%d %H:%M} UTC", f"{last + cooldown:%Y-%m-%d %H:%M} UTC"
-    return f"cooldown: the last retraining was opened {opened}, the next may start {again}"
-
-
-def _too_many(conditions: Conditions, policy: Policy) -> str | None:
-    trained, most = conditions.trained_this_week, policy.retraining.per_week
+    next_start = last + policy.retraining.cooldown
+    if conditions.as_of >= next_start:
+        return None
     return (
-        f"budget: {trained} runs trained within the last 7 days, {most} may"
-        if trained >= most
-        else None
+        f"cooldown: the last retraining was opened {last:{MINUTE}}, "
+        f"the next may start {next_start:{MINUTE}}"
     )
 
 
-def _waits(conditions: Conditions, policy: Policy) -> str | None:
+def _budget(conditions: Conditions, policy: Policy) -> str | None:
+    trained = conditions.trained_this_week
+    limit = policy.retraining.per_week
+    if trained < limit:
+        return None
+    return f"budget: {trained} runs trained within the last 7 days, the limit is {limit}"
+
+
+def _waiting_candidate(conditions: Conditions, policy: Policy) -> str | None:
     if conditions.waiting is None or policy.retraining.waiting == "supersede":
         return None
-    return f"waiting: the candidate of decision {conditions.waiting} is approved and waits for its review: answer it first"
+    return (
+        f"waiting: the candidate of decision {conditions.waiting} is approved and waits for its "
+        "review: answer it first"
+    )
 
 
-def _unlabelled(conditions: Conditions, policy: Policy) -> str | None:
-    there, wanted = conditions.matured_labels, policy.retraining.labels
-    if conditions.snapshot or there >= wanted:
+def _labels(conditions: Conditions, policy: Policy) -> str | None:
+    labels = conditions.matured_labels
+    needed = policy.retraining.labels
+    if conditions.snapshot or labels >= needed:
         return None
-    return f"labels: {there} matured labels in the window, {wanted - there} more are needed"
+    return f"labels: {labels} matured labels in the window, {needed - labels} more are needed"

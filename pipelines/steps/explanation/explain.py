@@ -1,9 +1,9 @@
-"""Explain one chunk of predictions with the very model version that scored them."""
+"""Explain one chunk of predictions, with the model version that scored them."""
 
 import logging
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,39 +27,43 @@ from pipelines.stores.estimators import read_explainer
 from pipelines.stores.registry_client import Production
 
 MISSING = (400, 404)  # MLflow's status for an artifact or version that does not exist
+BATCH = (
+    10_000  # rows that are computed and written together; a killed process repeats at most these
+)
 
 log = logging.getLogger(__name__)
-BATCH = 10_000  # rows that are computed and written together: what a killed process has to do again
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Claim, compute and write batch by batch; a row that can't be explained fails by itself.
+    """Claim, compute and write batch by batch; a row that can't be explained fails alone.
 
-    A repeated step finds what is left to do. A model that is gone fails all that waits of the chunk; a registry that does not
-    answer fails the task, and counts against no row.
+    A repeated step continues with what is pending. A model that is missing fails all pending rows
+    of the chunk. When MLflow does not respond, the task fails and no row's attempts are counted.
     """
-    chunk, attempts = context.text("chunk"), context.use_case.policy.explanation.attempts
+    chunk = context.text("chunk")
+    attempts = context.use_case.policy.explanation.attempts
     version = context.explanations.version_of(context.name, chunk)
     if version is None:
-        log.info("%s: nothing of it waits", chunk)
+        log.info("%s: no row is pending", chunk)
         return {"chunk": chunk, "completed": 0, "failed": 0}
     try:
         model = load(context, version)
     except (EvidenceError, ModelRejected) as error:
         context.explanations.refuse(context.name, chunk, str(error), attempts=attempts)
         raise
-    completed, failed = 0, dict[UUID, str]()
+    completed = 0
+    failures: dict[UUID, str] = {}
     while rows := context.explanations.claim(
-        context.name, chunk, size=BATCH, attempts=attempts, tried=list(failed)
+        context.name, chunk, size=BATCH, attempts=attempts, tried=list(failures)
     ):
-        done, wrong = write(context, model, rows)
-        completed, failed = completed + done, failed | wrong
+        written, failed = write(context, model, rows)
+        completed += written
+        failures |= failed
         log.info("%s: %s predictions explained by version %s", chunk, f"{completed:,}", version)
-    if failed:
-        log.warning(
-            "%s of them not explained, such as: %s", f"{len(failed):,}", next(iter(failed.values()))
-        )
-    return {"chunk": chunk, "completed": completed, "failed": len(failed)}
+    if failures:
+        example = next(iter(failures.values()))
+        log.warning("%s of them not explained, for example: %s", f"{len(failures):,}", example)
+    return {"chunk": chunk, "completed": completed, "failed": len(failures)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class Loaded:
 def load(context: Context, version: int) -> Loaded:
     """Fetch the file that explains a version, and read it.
 
-    ModelRejected or EvidenceError when that is not possible; httpx.HTTPError when MLflow does not respond.
+    ModelRejected or EvidenceError when that is not possible; httpx.HTTPError when MLflow does not
+    respond.
     """
     model = context.models.get(context.name, version)
     name = explainer_file(model.kind)
@@ -84,72 +89,74 @@ def load(context: Context, version: int) -> Loaded:
     except httpx.HTTPStatusError as error:
         if error.response.status_code not in MISSING:  # other errors may be temporary
             raise
-        raise ModelRejected(
-            f"{name} of version {version} can't be fetched from MLflow: {error}"
-        ) from error
+        message = f"{name} of version {version} can't be fetched from MLflow: {error}"
+        raise ModelRejected(message) from error
     bundle = read_bundle(files, use_case=context.name, contract_hash=model.contract_hash)
     content = explainer_of(bundle, files)
     try:
-        explainer = read_explainer(bundle.kind, content, bundle.calibration, bundle.preparation)
-    except (
-        Exception
-    ) as error:  # libraries have exceptions of their own for files that they can't read
+        explainer = read_explainer(
+            kind=bundle.kind,
+            content=content,
+            calibration=bundle.calibration,
+            preparation=bundle.preparation,
+        )
+    except Exception as error:  # libraries have their own exceptions for files that they can't read
         raise ModelRejected(f"{name} of version {version} can't be read: {error}") from error
     return Loaded(version, bundle, explainer)
 
 
 def write(context: Context, model: Loaded, rows: list[Claimed]) -> tuple[int, dict[UUID, str]]:
-    """Explain and write claimed rows; returns how many are COMPLETED, and why others are not."""
-    width, attempts = len(model.bundle.columns), context.use_case.policy.explanation.attempts
-    wrong = {
+    """Explain and write claimed rows; returns the number COMPLETED, and why others failed."""
+    attempts = context.use_case.policy.explanation.attempts
+    width = len(model.bundle.columns)
+    failures = {
         row.prediction_id: _unfit(row, model)
         for row in rows
         if row.features is None or len(row.features) != width
     }
-    fit = [row for row in rows if row.prediction_id not in wrong]
+    fit = [row for row in rows if row.prediction_id not in failures]
     if fit:
-        features = np.array([row.features for row in fit], dtype=np.float64)
-        scores = np.array([row.score for row in fit], dtype=np.float64)
         try:
-            values, base = model.explain(features)
+            values, base = model.explain(_features(fit))
         except Exception as error:
-            told = f"{type(error).__name__}: {error}"
-            context.explanations.fail(
-                context.name,
-                dict.fromkeys((row.prediction_id for row in fit), told),
-                attempts=attempts,
-            )
+            reason = f"{type(error).__name__}: {error}"
+            reasons = dict.fromkeys((row.prediction_id for row in fit), reason)
+            context.explanations.fail(context.name, reasons, attempts=attempts)
             raise
-        good = add_up(values, base, scores)
-        wrong |= {
-            fit[
-                at
-            ].prediction_id: f"the contributions add up to {sigmoid(base + values[at].sum()):.6f}, the logged score is "
-            f"{scores[at]:.6f}: version {model.version} did not score these features"
-            for at in np.flatnonzero(~good)
-        }
-        _complete(
-            context,
-            model,
-            [row for row, fine in zip(fit, good, strict=True) if fine],
-            values[good],
-            base,
-        )
-    if wrong:
-        context.explanations.fail(context.name, wrong, attempts=attempts)
-    return len(rows) - len(wrong), wrong
+        scores = np.array([row.score for row in fit], dtype=np.float64)
+        exact = add_up(values, base, scores)
+        for position in np.flatnonzero(~exact):
+            total = sigmoid(base + values[position].sum())
+            failures[fit[position].prediction_id] = (
+                f"the contributions add up to {total:.6f}, the logged score is "
+                f"{scores[position]:.6f}: version {model.version} did not score these features"
+            )
+        complete = [row for row, is_exact in zip(fit, exact, strict=True) if is_exact]
+        _complete(context, model, complete, values[exact], base)
+    if failures:
+        context.explanations.fail(context.name, failures, attempts=attempts)
+    return len(rows) - len(failures), failures
+
+
+def _features(rows: list[Claimed]) -> NDArray[np.float64]:
+    return np.array([row.features for row in rows], dtype=np.float64)
 
 
 def _unfit(row: Claimed, model: Loaded) -> str:
     if row.features is None:
         return "its prediction is no longer logged: see the policy's retention"
-    return f"it has {len(row.features)} features, and version {model.version} takes {len(model.bundle.columns)}"
+    expected = len(model.bundle.columns)
+    return f"it has {len(row.features)} features, and version {model.version} takes {expected}"
 
 
 def _complete(
-    context: Context, model: Loaded, rows: list[Claimed], values: NDArray[np.float64], base: float
+    context: Context,
+    model: Loaded,
+    rows: list[Claimed],
+    values: NDArray[np.float64],
+    base: float,
 ) -> None:
-    """Write explanations, and add them to the sums over time, both or neither."""
+    """Write explanations and add them to the sums by bucket, in one transaction."""
     step = context.use_case.policy.drift.step
     with context.connection.transaction():
         written = context.explanations.complete(
@@ -157,14 +164,22 @@ def _complete(
         )
         buckets: dict[datetime, list[int]] = defaultdict(list)
         shares = [written.get(row.prediction_id) for row in rows]
-        for at, (row, share) in enumerate(zip(rows, shares, strict=True)):
+        for position, (row, share) in enumerate(zip(rows, shares, strict=True)):
             if share is not None:
-                seconds = row.scored_at.timestamp() // step.total_seconds() * step.total_seconds()
-                buckets[datetime.fromtimestamp(seconds, row.scored_at.tzinfo)].append(at)
+                buckets[_bucket(row.scored_at, step)].append(position)
         for bucket, members in sorted(buckets.items()):
-            found = Attribution.of(
-                values[members], np.array([shares[at] for at in members], dtype=np.float64)
-            )
+            member_shares = np.array([shares[member] for member in members], dtype=np.float64)
             context.explanations.add(
-                context.name, model.version, model.bundle.columns, bucket, step, found
+                context.name,
+                model.version,
+                model.bundle.columns,
+                bucket,
+                step,
+                Attribution.of(values[members], member_shares),
             )
+
+
+def _bucket(moment: datetime, step: timedelta) -> datetime:
+    """Begin of the bucket that holds a moment."""
+    seconds = step.total_seconds()
+    return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, moment.tzinfo)

@@ -1,4 +1,4 @@
-"""Find predictions to explain, and cut them into chunks of one model version."""
+"""Select predictions to explain, and divide them into chunks of one model version each."""
 
 import logging
 from typing import Any
@@ -10,12 +10,13 @@ log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> list[dict[str, Any]]:
-    """Make PENDING rows by the policy and return the chunks; the mapped explain tasks take one each.
+    """Create PENDING explanations by the policy, and return the chunks; each mapped task takes one.
 
-    Looked at is what was logged since the last plan. A run with the param `select` looks at all of the policy's window too.
+    It considers the predictions that were logged since the last plan. With the param `select` it
+    considers all predictions of the policy's window.
     """
     policy = context.use_case.policy.explanation
-    made = context.explanations.plan(
+    created = context.explanations.plan(
         context.name,
         since=context.as_of - context.use_case.policy.evaluation.window,
         select=policy.select,
@@ -30,15 +31,16 @@ def run(context: Context) -> list[dict[str, Any]]:
         attempts=policy.attempts,
     )
     if not chunks:
-        raise StepSkipped("every prediction that the policy asks for is explained")
-    taken, waiting = sum(chunk["n"] for chunk in chunks), context.explanations.waiting(context.name)
+        raise StepSkipped("every prediction that the policy selects is explained")
+    assigned = sum(chunk["n"] for chunk in chunks)
+    pending = context.explanations.waiting(context.name)
     log.info(
-        "%s predictions are new, %s are taken in %s chunks", f"{made:,}", f"{taken:,}", len(chunks)
+        "%s new predictions, %s assigned to %s chunks", f"{created:,}", f"{assigned:,}", len(chunks)
     )
-    if waiting > taken:
+    if pending > assigned:
         log.warning(
-            "%s more wait for another run: the policy's explanation.limit is %s",
-            f"{waiting - taken:,}",
+            "%s more are pending for another run: the policy's explanation.limit is %s",
+            f"{pending - assigned:,}",
             policy.limit,
         )
     return [{"chunk": chunk["chunk"]} for chunk in chunks]

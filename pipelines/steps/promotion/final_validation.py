@@ -1,4 +1,4 @@
-"""One more proof before the switch: the artefact is what was judged, its evidence stands, and the server's code serves it."""
+"""Final validation: the evidence is unchanged, and the server's code serves the model."""
 
 import logging
 from dataclasses import replace
@@ -28,106 +28,114 @@ log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Try the model in a process of the scoring server; of a candidate (param decision_id) replay the evidence before.
+    """Try the model in a process of the scoring server; replay a candidate's evidence first.
 
-    A candidate that fails is refused in the ledger. A former Production (param version) was judged then: it has to be whole and
-    to answer, and is told of, not refused, when it is slow, large or differs by today's limits: whoever goes back is in need.
+    A candidate (param decision_id) that fails is refused in the ledger. A former Production version
+    (param version) must be complete and respond. It is not refused when it is slow, large or scores
+    otherwise by today's limits: the log says so, because a rollback is urgent.
     """
     if context.params.get("version") is not None:
         version = context.number("version")
-        found, reasons = _tried(context, version)
+        trial, reasons = _try(context, version)
         for reason in reasons:
             log.warning("version %s goes back into service although %s", version, reason)
-        return found | {"version": version}
-    decision = context.decisions.of_promotion(
-        context.name, context.run_id, context.number("decision_id")
-    )
+        return trial | {"version": version}
+    decision_id = context.number("decision_id")
+    decision = context.decisions.of_promotion(context.name, context.run_id, decision_id)
     evidence = gather(context, decision)
+    rows = len(evidence.labels)
     if evidence.hash != decision.evidence_hash:
         changed = (
-            f"decision {decision.id}: replaying {len(evidence.labels)} rows gives other evidence than the verdict was made on: "
-            "the artefact or the data changed, run the retraining again"
+            f"decision {decision.id}: replaying {rows} rows gives other evidence than the verdict "
+            "was made on: the artefact or the data changed, run the retraining again"
         )
         _refuse(context, decision, changed)
         raise EvidenceError(changed)
-    log.info(
-        "replayed %s rows: the evidence of decision %s stands",
-        f"{len(evidence.labels):,}",
-        decision.id,
-    )
-    assert decision.challenger_version is not None  # gather() has seen to it
-    found, reasons = _tried(context, decision.challenger_version)
+    log.info("replayed %s rows: the evidence of decision %s is unchanged", f"{rows:,}", decision.id)
+    assert decision.challenger_version is not None  # gather() checked it
+    trial, reasons = _try(context, decision.challenger_version)
     if reasons:
-        words = "; ".join(reasons)
-        unfit = f"version {decision.challenger_version} may not serve: {words}: see the policy's final_validation, and retrain"
+        unfit = (
+            f"version {decision.challenger_version} may not serve: {'; '.join(reasons)}: "
+            "see the policy's final_validation, and retrain"
+        )
         _refuse(context, decision, unfit)
         raise ModelRejected(unfit)
-    return found | {"decision_id": decision.id, "evidence_hash": evidence.hash}
+    return trial | {"decision_id": decision.id, "evidence_hash": evidence.hash}
 
 
-def _refuse(context: Context, decision: Decision, why: str) -> None:
-    """Write down that a candidate is none any more, so that nobody waits for it."""
-    refuse(
-        context,
-        replace(of_decision(context, decision), actor=f"{context.name}_promotion", reason=why),
-    )
+def _refuse(context: Context, decision: Decision, reason: str) -> None:
+    """Record in the ledger that a candidate is refused, so that no run waits for it."""
+    swap = of_decision(context, decision)
+    refuse(context, replace(swap, actor=f"{context.name}_promotion", reason=reason))
 
 
-def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
-    """Let the server score real requests with a version, and leave them with it as its warm-up; what speaks against it."""
-    contract, limits = context.use_case.contract, context.use_case.policy.final_validation
+def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
+    """Let the server's code score real requests with a version, and keep them as its warm-up.
+
+    Returns metrics of the trial, and reasons why the version may not serve.
+    """
+    contract = context.use_case.contract
+    limits = context.use_case.policy.final_validation
     model = context.models.get(context.name, version)
     name = explainer_file(model.kind)
     with Production.of(context.settings) as production:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
-    features = _asked(context, limits.requests)
-    trial = run_trial(contract, {each: files[each] for each in FILES}, requests(features, contract))
+    features = _requests(context, limits.requests)
+    serving_files = {each: files[each] for each in FILES}
+    trial = run_trial(contract, serving_files, requests(features, contract))
     expected = np.empty(0)
     try:
-        content = explainer_of(bundle, files)
-        explainer = read_explainer(bundle.kind, content, bundle.calibration, bundle.preparation)
+        explainer = read_explainer(
+            kind=bundle.kind,
+            content=explainer_of(bundle, files),
+            calibration=bundle.calibration,
+            preparation=bundle.preparation,
+        )
         if len(features):
             expected = explainer.scores(features)
-    except (
-        Exception
-    ) as error:  # libraries have exceptions of their own for files that they can't read
+    except Exception as error:  # libraries have their own exceptions for files that they can't read
         reasons = [f"{name} can't be used: {error}", *why_unfit(trial, None, limits)]
     else:
         reasons = list(why_unfit(trial, expected, limits))
     if len(expected):
-        context.registry.attach(
-            context.name, version, WARM_UP, msgspec.json.encode(KnownAnswers.of(features, expected))
-        )
+        answers = msgspec.json.encode(KnownAnswers.of(features, expected))
+        context.registry.attach(context.name, version, WARM_UP, answers)
+    p99_ms = 1000 * trial.p99
+    memory_mb = trial.memory / 2**20
     log.info(
-        "version %s answered %s requests in the server's code, p50 %.2f ms, p99 %.2f ms, with %.0f MB", version,
-        len(features), 1000 * trial.p50, 1000 * trial.p99, trial.memory / 2**20,
-    )  # fmt: skip
-    told = {
+        "version %s answered %s requests in the server's code, p50 %.2f ms, p99 %.2f ms, %.0f MB",
+        version,
+        len(features),
+        1000 * trial.p50,
+        p99_ms,
+        memory_mb,
+    )
+    metrics = {
         "requests": len(features),
-        "p99_ms": round(1000 * trial.p99, 3),
-        "memory_mb": round(trial.memory / 2**20),
+        "p99_ms": round(p99_ms, 3),
+        "memory_mb": round(memory_mb),
     }
-    return told, reasons
+    return metrics, reasons
 
 
-def _asked(context: Context, count: int) -> NDArray[np.float64]:
-    """Features (n, columns) of the newest logged requests; of the baseline's newest rows before there were any.
+def _requests(context: Context, count: int) -> NDArray[np.float64]:
+    """Features (n, columns) of the newest logged requests.
 
-    A rollback does without rows when the baseline can't be read: it never depends on the use case's files.
+    Before the first one they are of the baseline's newest rows. A rollback continues without rows
+    when the baseline can't be read, because it must not depend on the use case's files.
     """
     contract = context.use_case.contract
     logged = context.predictions.newest(context.name, contract.hash, limit=count)
     if not len(logged):
         try:
-            logged = dataset.historical(
-                read_baseline(context.use_case.folder, contract), contract
-            ).features[-count:]
+            baseline = read_baseline(context.use_case.folder, contract)
+            logged = dataset.historical(baseline, contract).features[-count:]
         except (UseCaseError, OSError) as error:
             if context.params.get("version") is None:
                 raise
-            log.warning(
-                "no request was logged and the baseline can't be read, so none is tried: %s", error
-            )
+            log.warning("no request was logged and the baseline can't be read: %s", error)
             return np.empty((0, len(contract.columns)))
-    return Deriver(contract)(np.ascontiguousarray(logged[:, : len(contract.raw)]))
+    raw = np.ascontiguousarray(logged[:, : len(contract.raw)])
+    return Deriver(contract)(raw)

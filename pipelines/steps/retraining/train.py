@@ -1,4 +1,4 @@
-"""Train a challenger: fit a candidate with each estimator, and register the best one on newer rows as ONNX."""
+"""Train a challenger: fit a candidate with each estimator, and register the best one."""
 
 import logging
 import os
@@ -33,35 +33,34 @@ EXAMPLE_ROWS, EXPLAINED_ROWS = 5, 1000
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Train once per run: a repeated step finds what it registered."""
+    """Train once for each run: a repeated step finds the version that it registered."""
     decision = context.decisions.of_run(context.name, context.run_id)
-    made = context.models.of_run(context.name, context.run_id)
-    if made is None:
+    model = context.models.of_run(context.name, context.run_id)
+    if model is None:
         if decision.verdict is not None:
             raise EvidenceError(
-                f"decision {decision.id} is decided ({decision.verdict}) without a model: trigger a new run"
+                f"decision {decision.id} is decided ({decision.verdict}) without a model: "
+                "trigger a new run"
             )
         data = decision.dataset or {}
-        frame = Frame.of(
-            context.artifacts.load("datasets", data["train"]), context.use_case.contract
-        )
-        _record(context, frame, _decide(context, frame), data)
-        made = context.models.of_run(context.name, context.run_id)
-        assert made is not None
+        table = context.artifacts.load("datasets", data["train"])
+        frame = Frame.of(table, context.use_case.contract)
+        _record(context, frame, _fit(context, frame), data)
+        model = context.models.of_run(context.name, context.run_id)
+        assert model is not None
     if decision.verdict is None:
-        context.decisions.set_challenger(context.name, context.run_id, made.version)
-    page = context.settings.model_page(context.name, made.version)
+        context.decisions.set_challenger(context.name, context.run_id, model.version)
     return {
-        "version": made.version,
-        "kind": made.kind,
-        "mlflow_run_id": made.mlflow_run_id,
-        "page": page,
+        "version": model.version,
+        "kind": model.kind,
+        "mlflow_run_id": model.mlflow_run_id,
+        "page": context.settings.model_page(context.name, model.version),
     }
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """All candidates, the chosen one first, and how long search and fitting took."""
+    """All candidates, the chosen one first, and the seconds of search and fitting."""
 
     candidates: list[Candidate]
     seconds: float
@@ -72,7 +71,7 @@ class Fitted:
         return self.candidates[0]
 
 
-def _decide(context: Context, frame: Frame) -> Fitted:
+def _fit(context: Context, frame: Frame) -> Fitted:
     begun = time.monotonic()
     training = context.use_case.policy.training
     estimators = [find_estimator(name) for name in training.estimators]
@@ -116,41 +115,68 @@ def _was_cut_short(candidate: Candidate, training: Training) -> bool:
 
 
 def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]) -> None:
-    candidate, explained = fitted.chosen, _explain(frame, fitted.chosen)
+    explained = _explain(frame, fitted.chosen)
     register(
-        context, candidate, frame.features, data_hash=data["train"], data=_inputs(context, data),
+        context,
+        fitted.chosen,
+        frame.features,
+        data_hash=data["train"],
+        data=_inputs(context, data),
         account=_account(context, frame, fitted, explained, data),
-        profile=_profile(context, frame, candidate, explained.contributions),
-    )  # fmt: skip
+        profile=_profile(context, frame, fitted.chosen, explained.contributions),
+    )
 
 
 def register(
-    context: Context, candidate: Candidate, features: NDArray[np.float64], *,
-    account: Account, data_hash: str, data: tuple[model_registry.Input, ...] = (), profile: Reference | None = None,
-) -> Registered:  # fmt: skip
-    """Register a candidate trained on features (n, columns) as this run's model version, once, and remember it."""
-    contract, files = (
-        context.use_case.contract,
-        pack(candidate, context.use_case.contract, features),
-    )
+    context: Context,
+    candidate: Candidate,
+    features: NDArray[np.float64],
+    *,
+    account: Account,
+    data_hash: str,
+    data: tuple[model_registry.Input, ...] = (),
+    profile: Reference | None = None,
+) -> Registered:
+    """Register a candidate trained on features (n, columns) as this run's version, once."""
+    contract = context.use_case.contract
+    files = pack(candidate, contract, features)
     tags = {
-        "contract_hash": contract.hash, "digest": digest(files), "threshold": repr(candidate.threshold),
-        "git_sha": git_sha(context.settings) or "unknown", "kind": candidate.kind,
-    }  # fmt: skip
+        "contract_hash": contract.hash,
+        "digest": digest(files),
+        "threshold": repr(candidate.threshold),
+        "git_sha": git_sha(context.settings) or "unknown",
+        "kind": candidate.kind,
+    }
     context.registry.ensure(context.name)
-    registered = context.registry.find(context.name, context.run_id) or context.registry.register(
-        context.name, context.run_id, files=files, tags=tags, account=account, example=narrow(features[:EXAMPLE_ROWS]),
-        columns=contract.columns, label=contract.label.name, data=data,
-    )  # fmt: skip
+    registered = context.registry.find(context.name, context.run_id)
+    if registered is None:
+        registered = context.registry.register(
+            context.name,
+            context.run_id,
+            files=files,
+            tags=tags,
+            account=account,
+            example=narrow(features[:EXAMPLE_ROWS]),
+            columns=contract.columns,
+            label=contract.label.name,
+            data=data,
+        )
     context.models.record_contract(contract)
     context.models.record(
-        use_case=context.name, version=registered.version, run_id=context.run_id, mlflow_run_id=registered.mlflow_run_id,
-        kind=candidate.kind, digest=tags["digest"], contract_hash=contract.hash, threshold=candidate.threshold,
-        metrics=candidate.metrics, data_hash=data_hash, profile=profile,
-    )  # fmt: skip
-    log.info(
-        "registered %s version %s, digest %s", context.name, registered.version, tags["digest"][:12]
+        use_case=context.name,
+        version=registered.version,
+        run_id=context.run_id,
+        mlflow_run_id=registered.mlflow_run_id,
+        kind=candidate.kind,
+        digest=tags["digest"],
+        contract_hash=contract.hash,
+        threshold=candidate.threshold,
+        metrics=candidate.metrics,
+        data_hash=data_hash,
+        profile=profile,
     )
+    version = registered.version
+    log.info("registered %s version %s, digest %s", context.name, version, tags["digest"][:12])
     return registered
 
 
@@ -163,18 +189,26 @@ class ExplainedRows:
 
 
 def _explain(frame: Frame, candidate: Candidate) -> ExplainedRows:
-    """Explain some training rows; ModelRejected, with the estimator's name, unless contributions add up to the scores."""
+    """Explain some training rows.
+
+    ModelRejected, with the estimator's name, unless contributions add up to the scores.
+    """
     count = min(len(frame), EXPLAINED_ROWS)
     features = frame.features[np.linspace(0, len(frame) - 1, count).astype(int)]
     fitted = candidate.fitted
-    content = fitted.estimator.save(fitted.model)
-    explainer = read_explainer(candidate.kind, content, candidate.calibration, fitted.preparation)
+    explainer = read_explainer(
+        kind=candidate.kind,
+        content=fitted.estimator.save(fitted.model),
+        calibration=candidate.calibration,
+        preparation=fitted.preparation,
+    )
     contributions, base = explainer(features)
     exact = add_up(contributions, base, candidate.score(narrow(features)))
     if not exact.all():
         raise ModelRejected(
-            f"estimator {candidate.kind!r}: contributions do not add up to the score in {int((~exact).sum()):,} of "
-            f"{count:,} rows: correct its explainer, or remove it from `training.estimators`"
+            f"estimator {candidate.kind!r}: contributions do not add up to the score in "
+            f"{(~exact).sum():,} of {count:,} rows: correct its explainer, or remove it from "
+            "`training.estimators`"
         )
     return ExplainedRows(features, contributions)
 
@@ -182,88 +216,103 @@ def _explain(frame: Frame, candidate: Candidate) -> ExplainedRows:
 def _profile(
     context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]
 ) -> Reference:
-    """What traffic is compared with while this model serves: the newest training rows, those that calibrated it.
+    """Profile of the newest training rows, with which traffic is compared while the model serves.
 
-    All rows would hold the reference's and the oldest for months, and no training could catch up with a world that changed.
+    All training rows would contain old ones for months, and no training could catch up with a
+    change.
     """
     assert candidate.judged is not None
-    manifest, newest = (
-        read_manifest(context.use_case.folder, context.use_case.contract),
-        frame.features[tune_cut(len(frame)) :],
-    )
+    manifest = read_manifest(context.use_case.folder, context.use_case.contract)
     return Reference.of(
-        manifest.name, manifest.profiles, newest, contributions=contributions, scores=candidate.judged.scores
-    )  # fmt: skip
+        manifest.name,
+        manifest.profiles,
+        frame.features[tune_cut(len(frame)) :],
+        contributions=contributions,
+        scores=candidate.judged.scores,
+    )
 
 
 def _account(
-    context: Context, frame: Frame, fitted: Fitted, explained: ExplainedRows, data: dict[str, Any]
-) -> Account:  # fmt: skip
+    context: Context,
+    frame: Frame,
+    fitted: Fitted,
+    explained: ExplainedRows,
+    data: dict[str, Any],
+) -> Account:
     """What MLflow shows of the run."""
-    from pipelines.reporting.plots import (
-        figures,
-    )  # with shap, which a repeated step need not import
+    from pipelines.reporting.plots import figures  # imports shap; a repeated step does without
 
-    contract, candidate, training = (
-        context.use_case.contract,
-        fitted.chosen,
-        context.use_case.policy.training,
-    )
+    contract = context.use_case.contract
+    candidate = fitted.chosen
     assert candidate.judged is not None
     trained_on = Data(
-        rows=len(frame), positives=int(frame.labels.sum()), hash=data["train"], warnings=tuple(data.get("warnings", ())),
+        rows=len(frame),
+        positives=int(frame.labels.sum()),
+        hash=data["train"],
+        warnings=tuple(data.get("warnings", ())),
         window=f"{frame.event_times.min()} to {frame.event_times.max()} UTC",
-    )  # fmt: skip
+    )
+    plots = figures(
+        candidate.judged,
+        candidate.threshold,
+        explained.contributions,
+        explained.features,
+        contract.columns,
+    )
+    card = model_card(
+        contract,
+        fitted.candidates,
+        context.use_case.policy.training,
+        trained_on,
+        git_sha(context.settings) or "unknown",
+    )
     return Account(
         params={"kind": candidate.kind, "rows": len(frame), **candidate.params},
         metrics={**candidate.metrics, "fit_seconds": fitted.seconds},
         below=tuple(_nested(each) for each in fitted.candidates),
-        figures=figures(
-            candidate.judged,
-            candidate.threshold,
-            explained.contributions,
-            explained.features,
-            contract.columns,
-        ),
-        card=model_card(
-            contract,
-            fitted.candidates,
-            training,
-            trained_on,
-            git_sha(context.settings) or "unknown",
-        ),
+        figures=plots,
+        card=card,
     )
 
 
 def _nested(candidate: Candidate) -> Nested:
-    tried = tuple(
+    trials = tuple(
         Nested(
-            name=f"{candidate.kind} {number}{' pruned' if trial.pruned else ''}", params=trial.params,
-            metrics={"average_precision": trial.average_precision, "folds": float(len(trial.folds))},
+            name=f"{candidate.kind} {number}{' pruned' if trial.pruned else ''}",
+            params=trial.params,
+            metrics={
+                "average_precision": trial.average_precision,
+                "folds": float(len(trial.folds)),
+            },
         )
         for number, trial in enumerate(candidate.trials, start=1)
-    )  # fmt: skip
+    )
     return Nested(
-        name=candidate.kind, params=candidate.params, metrics=candidate.metrics, below=tried
+        name=candidate.kind, params=candidate.params, metrics=candidate.metrics, below=trials
     )
 
 
 def _inputs(context: Context, data: dict[str, Any]) -> tuple[model_registry.Input, ...]:
-    """What trained and what judges, for MLflow: each with its rows, its time, and what it was made of."""
+    """The training and the evaluation data for MLflow: rows, time span and origin."""
     _, end = data["window"]
     origin = {
         "evidence_source": data["source"],
         "history": data["history"],
         "decision_run_id": context.run_id,
     }
+    training = origin | {
+        "rows": str(data["train_rows"]),
+        "from": data["train_from"],
+        "to": data["cut"],
+        "tune_from": data["tune_from"],
+    }
+    evaluation = origin | {"rows": str(data["holdout_rows"]), "from": data["cut"], "to": end}
     return (
-        model_registry.Input(
-            context="training", digest=data["train"], path=context.artifacts.path("datasets", data["train"]),
-            tags=origin | {"rows": str(data["train_rows"]), "to": data["cut"]}
-            | {"from": data["train_from"], "tune_from": data["tune_from"]},
-        ),
-        model_registry.Input(
-            context="evaluation", digest=data["holdout"], path=context.artifacts.path("datasets", data["holdout"]),
-            tags=origin | {"rows": str(data["holdout_rows"]), "from": data["cut"], "to": end},
-        ),
-    )  # fmt: skip
+        _input(context, "training", data["train"], training),
+        _input(context, "evaluation", data["holdout"], evaluation),
+    )
+
+
+def _input(context: Context, use: str, digest_: str, tags: dict[str, str]) -> model_registry.Input:
+    path = context.artifacts.path("datasets", digest_)
+    return model_registry.Input(context=use, digest=digest_, path=path, tags=tags)

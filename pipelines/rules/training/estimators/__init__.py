@@ -1,1 +1,1 @@
-"""Estimators: what can be trained. One module is one estimator; other packages add theirs by entry point."""
+"""Estimators, one in each module; other packages add theirs by entry point."""

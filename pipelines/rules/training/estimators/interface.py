@@ -1,7 +1,8 @@
 """What an estimator offers, and what it is given.
 
-An estimator is a class without arguments, named by an entry point of the group `sixgate.estimators`. The policy's
-`training.estimators` names the ones to train. See docs/how-to/add-an-estimator.md.
+An estimator is a class without arguments, named by an entry point of the group
+`sixgate.estimators`. The policy's `training.estimators` names the ones to train. See
+docs/how-to/add-an-estimator.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,8 +24,9 @@ MARGIN = "margin"  # the value that they write
 class Rows:
     """Rows to learn from, in order of time.
 
-    features (n, columns) float32 with NaN for missing and a category's index for a category · labels (n,) 0 or 1 ·
-    categories: for each column its number of categories, 0 for a number; empty when every column is a number
+    features (n, columns) float32 with NaN for missing and a category's index for a category ·
+    labels (n,) 0 or 1 · categories: for each column its number of categories, 0 for a number; empty
+    when every column is a number
     """
 
     features: NDArray[np.float32]
@@ -64,10 +66,10 @@ class ParameterGrid:
 
 @dataclass(frozen=True)
 class GuidedSearch:
-    """A search in which Optuna proposes parameters (tree-structured Parzen estimator) and prunes bad ones.
+    """A search in which Optuna's Parzen estimator proposes parameters, and bad trials are pruned.
 
-    propose: parameters of a trial, for rows such as those that the last fold learns from · first: what the first trial
-    suggests, by name
+    propose: parameters of a trial, for rows such as those that the last fold learns from · first:
+    what the first trial suggests, by name
     """
 
     propose: Callable[[Suggest, Rows], Params]
@@ -92,8 +94,9 @@ class OnnxPart:
 class Estimator(Protocol):
     """One way to train a model, score with it, export it and explain it.
 
-    Where `takes_missing` is false, rows come with missing values filled in. Where `takes_categories` is false, each
-    category comes as a column of 0 and 1. Sixgate adds the same steps to the ONNX graph and to explanations.
+    Where `takes_missing` is false, rows come with missing values filled in. Where
+    `takes_categories` is false, each category comes as a column of 0 and 1. Sixgate adds the same
+    steps to the ONNX graph and to explanations.
     """
 
     name: str
@@ -115,13 +118,13 @@ class Estimator(Protocol):
     ) -> Any:
         """Fit a model; the same rows, parameters and seed give the same model.
 
-        A guided search passes newer rows to `watch`: an estimator that adds trees can stop where it no longer improves
-        on them.
+        A guided search passes newer rows to `watch`: an estimator that adds trees can stop where it
+        no longer improves on them.
         """
         ...
 
     def settle(self, params: Params, models: Sequence[Any]) -> Params:
-        """Parameters for a fit without `watch`, from the models that a trial fitted with it, one for each fold."""
+        """Parameters for a fit without `watch`, from a trial's models, one for each fold."""
         ...
 
     def margin(self, model: Any, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -131,7 +134,8 @@ class Estimator(Protocol):
     def to_onnx(self, model: Any, columns: int) -> OnnxPart:
         """Nodes that compute `margin` float32 (n, 1) from `prepared` float32 (n, columns).
 
-        Operators of opset 15 and of ai.onnx.ml 3. The exported scores must be those of `margin` to 1e-5.
+        Operators of opset 15 and of ai.onnx.ml 3. The exported scores must be those of `margin` to
+        1e-5.
         """
         ...
 
@@ -140,5 +144,5 @@ class Estimator(Protocol):
         ...
 
     def load(self, content: bytes) -> MarginExplainer:
-        """Read what `save` wrote. It runs in a process that answers single requests, so keep imports light."""
+        """Read what `save` wrote. Keep imports light: a process for single requests calls it."""
         ...

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees by LightGBM, which splits leaf by leaf. It is not trained unless the policy names it."""
+"""Gradient-boosted trees by LightGBM; trained only where the policy names it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -194,10 +194,10 @@ def _add(
 
 
 def _float32_threshold(threshold: float) -> float:
-    """The float32 that splits every float32 x as LightGBM splits it by `x <= threshold` in double precision.
+    """The float32 that splits float32 values as LightGBM splits them in double precision.
 
-    It is the greatest float32 that is not above the threshold. Beside 0 it is another, because LightGBM takes values
-    between -1e-35 and 1e-35 for 0.
+    It is the greatest float32 that is not above the threshold. Beside 0 it is another, because
+    LightGBM takes values between -1e-35 and 1e-35 for 0.
     """
     if -ZERO <= threshold < 0:
         return float(np.nextafter(np.float32(-ZERO), np.float32(-np.inf)))

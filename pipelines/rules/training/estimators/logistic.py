@@ -27,7 +27,8 @@ Values = NDArray[np.float64]
 class LinearExplainer(msgspec.Struct, frozen=True):
     """A linear margin: slopes, intercept and training means of the columns.
 
-    `medians` fill in missing values in models that were trained before Sixgate did so for every estimator.
+    `medians` fill in missing values in models that were trained before Sixgate did so for every
+    estimator.
     """
 
     slopes: list[float]
@@ -40,9 +41,10 @@ class LinearExplainer(msgspec.Struct, frozen=True):
         return np.asarray(self._filled(features) @ np.asarray(self.slopes) + self.intercept)
 
     def contributions(self, features: NDArray[np.float32]) -> tuple[Values, float]:
-        """SHAP values (n, columns) and base value: slope · (x − mean), as `shap.LinearExplainer` computes them.
+        """SHAP values (n, columns) and base value: slope · (x − mean).
 
-        Features count as independent (Štrumbelj and Kononenko, 2014).
+        The same as of `shap.LinearExplainer`. Features count as independent (Štrumbelj and
+        Kononenko, 2014).
         """
         slopes = np.asarray(self.slopes)
         means = np.asarray(self.means)
@@ -61,7 +63,7 @@ class LogisticEstimator:
     takes_categories = False
 
     def search_space(self, training: Training) -> ParameterGrid:
-        """Every strength of the penalty; with class weights too where the policy permits weights."""
+        """Every strength of the penalty; also with class weights where the policy permits them."""
         weights = (None, "balanced") if training.imbalance == "weights" else (None,)
         return ParameterGrid(
             tuple(

@@ -85,7 +85,7 @@ class XGBoostEstimator:
         threads: int,
         watch: Rows | None = None,
     ) -> Any:
-        """Fit a classifier; given `watch`, it stops where the log loss of these rows stops falling."""
+        """Fit a classifier; with `watch`, stop where its log loss on them stops falling."""
         model = xgboost.XGBClassifier(
             **params,
             tree_method="hist",
