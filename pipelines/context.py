@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Context:
-    """What one step of a run works with; rules take `as_of`, the time of the run, as the only clock."""
+    """What one step of a run works with; `as_of`, the run's time, is the only clock of rules."""
 
     settings: Settings
     use_case: UseCase

@@ -208,7 +208,7 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """One prediction to explain now; `features` and `score` are None when it is no longer logged."""
+    """One prediction to explain now; features and score are None if it is no longer logged."""
 
     prediction_id: UUID
     scored_at: datetime

@@ -51,7 +51,13 @@ def drift(
         length = _window_length(window, bucket) if window else policy.drift.window
         span = Span.at(end, length, bucket)
         traffic = gather(step_context, manifest, span)
-        metrics = check("drift", span, traffic, references(step_context, manifest), policy)
+        metrics = check(
+            check_id="drift",
+            span=span,
+            traffic=traffic,
+            references=references(step_context, manifest),
+            policy=policy,
+        )
     raised = [alert for alert in alarms(metrics, policy) if alert.severity]
     if as_json:
         document = {

@@ -35,7 +35,7 @@ RETURNING a.id;
 UPDATE monitoring_alerts SET report = :report
 WHERE use_case = :use_case AND state <> 'RESOLVED' AND check_id = :check_id AND report IS NULL;
 
--- name: untold
+-- name: awaiting_notification
 -- Alerts that are open, and those that are over without everybody knowing.
 SELECT * FROM monitoring_alerts
 WHERE use_case = :use_case
@@ -43,7 +43,7 @@ WHERE use_case = :use_case
        OR (severity = 'SEVERE' AND resolved_at > now() - interval '1 day'))
 ORDER BY id;
 
--- name: note_told!
+-- name: record_notification!
 UPDATE monitoring_alerts SET told = told || jsonb_build_object(:target::text, :told::text)
 WHERE use_case = :use_case AND id = :alert_id;
 

@@ -17,7 +17,7 @@ from pipelines.records import Claimed
 from pipelines.rules.explanation.attribution import Attribution
 from pipelines.rules.explanation.shap_explainer import Explainer, add_up
 from pipelines.rules.model.bundle import EXPLAINERS, Bundle, explainer_of, read_bundle, sigmoid
-from pipelines.stores.registry_client import Production
+from pipelines.stores.registry_client import RegistryClient
 
 log = logging.getLogger(__name__)
 BATCH = 10_000  # rows that are computed and written together: what a killed process has to do again
@@ -67,7 +67,7 @@ def load(context: Context, version: int) -> Loaded:
     away."""
     model = context.models.get(context.name, version)
     try:
-        with Production.of(context.settings) as production:
+        with RegistryClient.of(context.settings) as production:
             files = production.fetch(context.name, version, ("bundle.json", EXPLAINERS[model.kind]))
     except httpx.HTTPStatusError as error:
         if error.response.status_code not in (

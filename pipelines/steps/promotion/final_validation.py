@@ -21,7 +21,7 @@ from pipelines.steps.promotion.promote import of_decision
 from pipelines.steps.retraining.shadow_evaluate import gather
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
-from pipelines.stores.registry_client import Production
+from pipelines.stores.registry_client import RegistryClient
 from pipelines.stores.serving_trial import run_trial
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _tried(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     contract, limits = context.use_case.contract, context.use_case.policy.final_validation
     model = context.models.get(context.name, version)
     name = EXPLAINERS[model.kind]
-    with Production.of(context.settings) as production:
+    with RegistryClient.of(context.settings) as production:
         files = production.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _asked(context, limits.requests)

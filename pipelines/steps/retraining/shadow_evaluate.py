@@ -19,7 +19,7 @@ from pipelines.rules.gates.slices import masks
 from pipelines.rules.gates.verdict import GateResult, verdict
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.policy import Gates
-from pipelines.stores.registered_model import Replay
+from pipelines.stores.registered_model import RegisteredModel
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def gather(context: Context, decision: Decision) -> Evidence:
     model = context.models.get(context.name, decision.challenger_version)
     contract = context.models.contract(model.contract_hash, context.use_case.contract)
     rows = Frame.of(context.artifacts.load("datasets", decision.dataset["holdout"]), contract)
-    challenger = Replay(context.settings, model, contract)
+    challenger = RegisteredModel(context.settings, model, contract)
     scores = challenger.scores(rows.features)
     evidence = Evidence(
         labels=rows.labels,
@@ -117,7 +117,9 @@ def _with_champion(
     scores, thresholds = rows.scores.copy(), rows.thresholds.copy()
     replayed = rows.versions != version
     if replayed.any():
-        champion = Replay(context.settings, context.models.get(context.name, version), contract)
+        champion = RegisteredModel(
+            context.settings, context.models.get(context.name, version), contract
+        )
         scores[replayed] = champion.scores(rows.features[replayed])
         thresholds[replayed] = champion.bundle.threshold
     log.info("%s of %s rows carry the champion's logged scores", int((~replayed).sum()), len(rows))

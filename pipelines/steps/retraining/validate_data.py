@@ -125,7 +125,7 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
     snapshot = context.params.get("snapshot") or None
     if snapshot:
         rows = dataset.historical(context.artifacts.load("snapshots", snapshot), contract)
-        common = dataset.logged_of(
+        common = dataset.also_logged(
             settings, contract, rows, decision.as_of, policy.evaluation.window
         )
         refused = int(context.artifacts.notes("snapshots", snapshot).get(QUARANTINED, 0))
@@ -138,7 +138,7 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
     )
     rows = dataset.historical(table, contract)
     if not has_champion:
-        return Gathered("REFERENCE", history, rows, rows.none(), dataset.nothing_common(contract))
+        return Gathered("REFERENCE", history, rows, rows.none(), dataset.no_common_rows(contract))
     matured_before = decision.as_of - policy.label_maturity
     found = dataset.logged(
         settings,
@@ -148,7 +148,7 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         as_of=decision.as_of,
     )
     return Gathered(
-        "LOGGED", history, found, rows, dataset.ingested_of(context.artifacts, contract, found)
+        "LOGGED", history, found, rows, dataset.also_ingested(context.artifacts, contract, found)
     )
 
 
