@@ -67,10 +67,11 @@ class Artifacts:
     def require(self, kind: str, id_: str) -> None:
         """Raise EvidenceError, with the existing ids, unless the table exists."""
         path = self.path(kind, id_)
-        if not path.exists():
-            existing = ", ".join(self.ids(kind)) or "none"
-            noun = kind.rstrip("s")
-            raise EvidenceError(f"no {noun} {id_!r} in {path.parent}: known are {existing}")
+        if path.exists():
+            return
+        noun = kind.rstrip("s")
+        existing = ", ".join(self.ids(kind)) or "none"
+        raise EvidenceError(f"no {noun} {id_!r} in {path.parent}: known are {existing}")
 
     def notes(self, kind: str, id_: str) -> dict[str, str]:
         """Return the key-value metadata of a table's file."""

@@ -134,7 +134,8 @@ def _filter(rows: Frame) -> pc.Expression:
     )
     event_time = pc.field("event_time")
     in_range = (event_time >= first) & (event_time <= last)
-    return in_range & pc.field("transaction_id").isin(rows.transaction_ids)
+    is_logged = pc.field("transaction_id").isin(rows.transaction_ids)
+    return in_range & is_logged
 
 
 def _read_snapshot(

@@ -138,12 +138,13 @@ class ModelRegistry:
             run = self._client.create_run(
                 experiment_id, run_name=nested.name, tags={MLFLOW_PARENT_RUN_ID: parent}
             )
-            params = [Param(name, str(value)) for name, value in nested.params.items()]
+            run_id = run.info.run_id
             time = run.info.start_time
+            params = [Param(name, str(value)) for name, value in nested.params.items()]
             metrics = [Metric(name, value, time, 0) for name, value in nested.metrics.items()]
-            self._client.log_batch(run.info.run_id, metrics=metrics, params=params)
-            self._log_nested(experiment_id, run.info.run_id, nested.below)
-            self._client.set_terminated(run.info.run_id)
+            self._client.log_batch(run_id, metrics=metrics, params=params)
+            self._log_nested(experiment_id, run_id, nested.below)
+            self._client.set_terminated(run_id)
 
     def ensure(self, use_case: str) -> None:
         """Create the registered model unless it exists; another run may create it meanwhile."""

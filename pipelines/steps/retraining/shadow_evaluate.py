@@ -51,7 +51,7 @@ def run(context: Context) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Replayed:
-    """A replayed decision: the gates' results now, and a sentence per difference from the record."""
+    """A replayed decision: the gates' results now, and each difference from the record as text."""
 
     results: list[GateResult]
     differences: list[str]
@@ -122,6 +122,7 @@ def _with_champion(
         champion = RegisteredModel(context.settings, model, contract)
         scores[by_others] = champion.scores(rows.features[by_others])
         cutoffs[by_others] = champion.bundle.threshold
-    log.info("%s of %s rows have logged scores of the champion", int((~by_others).sum()), len(rows))
+    count = len(rows) - int(by_others.sum())
+    log.info("%s of %s rows have logged scores of the champion", count, len(rows))
     flags = np.asarray(scores >= cutoffs)
     return replace(evidence, champion_scores=scores, champion_flags=flags)

@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 class Gathered:
     """The rows of a run.
 
-    `frame` holds the rows to evaluate on, which train too before the cut. `older` holds rows that
-    only train, `source` and `history` say where both come from, and `quarantined` counts the rows of
-    a snapshot's file that were quarantined when it was ingested.
+    `frame` holds the rows to evaluate on; those before the cut also train. `older` holds rows that
+    only train. `source` and `history` say where both come from. `quarantined` counts the rows of a
+    snapshot's file that were quarantined when it was ingested.
     """
 
     source: str
@@ -109,7 +109,7 @@ def _recorded(decision: Decision) -> dict[str, Any]:
 
 
 def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gathered:
-    """Read the rows: the run's snapshot, else the log, else the history when there is no champion."""
+    """Read a snapshot that the run names, else the log, or the history if there is no champion."""
     contract = context.use_case.contract
     if snapshot := context.params.get("snapshot"):
         return _gather_snapshot(context, decision, snapshot)
@@ -184,9 +184,11 @@ def _split(context: Context, rows: Gathered, frame: Frame) -> Split:
     labelled = frame.take(frame.labels >= 0)
     if not len(labelled):
         _stop(context, "INSUFFICIENT", _no_label(context, len(frame)))
-    cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
+    share = context.use_case.policy.evaluation.holdout
+    cut = holdout_cut(labelled.event_times, share)
     before, holdout = labelled.split(cut)
-    older, _ = rows.older.without(labelled.transaction_ids).split(cut)
+    only_older = rows.older.without(labelled.transaction_ids)
+    older, _ = only_older.split(cut)
     _, after_cut = frame.split(cut)
     train = concatenate([before, older])
     if len(np.unique(train.labels)) < 2:
@@ -210,7 +212,7 @@ def _no_label(context: Context, predictions: int) -> str:
 
 
 def _overlap(context: Context, served: Served | None, holdout: Frame) -> list[str]:
-    """Warn when the champion was trained on held-out rows; a snapshot of older days may hold some."""
+    """Warn if the champion was trained on held-out rows; a snapshot of older days may hold some."""
     trained_on = _training_dataset(context, served) if served else None
     if trained_on is None or trained_on not in context.artifacts.ids("datasets"):
         return []
@@ -229,7 +231,9 @@ def _overlap(context: Context, served: Served | None, holdout: Frame) -> list[st
 def _training_dataset(context: Context, served: Served) -> str | None:
     """Return the id of the dataset that a version was trained on; None when it is unknown."""
     for entry in context.ledger.recent(context.name, limit=1000):
-        if entry.state == "DONE" and entry.decision_id and entry.to_version == served.version:
+        if entry.state != "DONE" or entry.to_version != served.version:
+            continue
+        if entry.decision_id:
             decision = context.decisions.get(context.name, entry.decision_id)
             return (decision.dataset or {}).get("train")
     return None
@@ -292,7 +296,9 @@ def _check(context: Context, rows: Gathered, decision: Decision) -> tuple[Frame,
 def _failures(context: Context, frame: Frame) -> pd.DataFrame:
     """Check each row against the contract; an unlabelled row is checked as a negative."""
     contract = context.use_case.contract
-    raw = pd.DataFrame(frame.features[:, : len(contract.raw)], columns=list(contract.raw))
+    names = list(contract.raw)
+    features = frame.features[:, : len(names)]
+    raw = pd.DataFrame(features, columns=names)
     raw["label"] = np.maximum(frame.labels, 0)
     return failures(raw, contract)
 
@@ -300,12 +306,16 @@ def _failures(context: Context, frame: Frame) -> pd.DataFrame:
 def _require_no_verdict(context: Context, findings: list[Finding], report: str) -> None:
     """Log the findings; end the run with the first that has a verdict."""
     for finding in findings:
-        log.log(logging.ERROR if finding.verdict else logging.WARNING, "%s", finding.reason)
+        level = logging.ERROR if finding.verdict else logging.WARNING
+        log.log(level, "%s", finding.reason)
     serious = [finding for finding in findings if finding.verdict]
-    if serious:
-        first = serious[0]
-        others = f" (and {len(serious) - 1} more)" if len(serious) > 1 else ""
-        _stop(context, first.verdict, f"{first.reason}{others}: see {report}")
+    if not serious:
+        return
+    reason = serious[0].reason
+    others = len(serious) - 1
+    if others:
+        reason += f" (and {others} more)"
+    _stop(context, serious[0].verdict, f"{reason}: see {report}")
 
 
 def _too_many_bad(context: Context, bad: int, rows: int, quarantined: int) -> Iterator[Finding]:
@@ -355,9 +365,10 @@ def _dataset_findings(context: Context, rows: Gathered, decision: Decision) -> I
 
 def _failure_entry(failure: dict[str, Any], frame: Frame, context: Context) -> dict[str, Any]:
     """Return a failure as the report holds it, with some of its rows."""
-    column = failure["column"]
-    samples = frame.samples(failure.pop("positions"), (column,), context.use_case.contract)
-    return {"samples": samples} | failure
+    columns = (failure["column"],)
+    samples = frame.samples(failure["positions"], columns, context.use_case.contract)
+    others = {key: value for key, value in failure.items() if key != "positions"}
+    return {"samples": samples, **others}
 
 
 def _finding_entry(finding: Finding, frame: Frame, context: Context) -> dict[str, Any]:
