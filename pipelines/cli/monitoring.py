@@ -6,13 +6,17 @@ import re
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.decisions import JsonOption, UseCaseOption
 from pipelines.errors import SixgateError
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly
+    from pipelines.records import Metric
+    from pipelines.rules.use_case.policy import Policy
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -36,14 +40,30 @@ def drift(
 
     Statistics and thresholds are described in docs/reference/drift.md.
     """
-    from pipelines.context import context
     from pipelines.reporting.tables import console, drift_view
     from pipelines.rules.monitoring.alert_rules import alarms, driving
+
+    metrics, policy = _measure(use_case, window, parse_time(as_of))
+    raised = [alert for alert in alarms(metrics, policy) if alert.severity]
+    if as_json:
+        document = {
+            "figures": [asdict(metric) for metric in metrics],
+            "alarms": [asdict(alert) for alert in raised],
+        }
+        typer.echo(json.dumps(document, default=str, indent=2))
+        return
+    console().print(*drift_view(metrics, driving(metrics, policy)), sep="\n")
+    for alert in raised:
+        typer.echo(f"{alert.severity}: {alert.message}")
+
+
+def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Metric], Policy]":
+    """Make the metrics of a drift check without storing them; return them with the policy."""
+    from pipelines.context import context
     from pipelines.rules.monitoring.drift_check import Span, check
     from pipelines.steps.monitoring.measure import gather, references
     from pipelines.stores.baseline import read_manifest
 
-    end = parse_time(as_of)
     with closing(context(Settings.load(), use_case, "drift", end)) as step_context:
         policy = step_context.use_case.policy
         manifest = read_manifest(step_context.use_case.folder, step_context.use_case.contract)
@@ -58,17 +78,7 @@ def drift(
             references=references(step_context, manifest),
             policy=policy,
         )
-    raised = [alert for alert in alarms(metrics, policy) if alert.severity]
-    if as_json:
-        document = {
-            "figures": [asdict(metric) for metric in metrics],
-            "alarms": [asdict(alert) for alert in raised],
-        }
-        typer.echo(json.dumps(document, default=str, indent=2))
-        return
-    console().print(*drift_view(metrics, driving(metrics, policy)), sep="\n")
-    for alert in raised:
-        typer.echo(f"{alert.severity}: {alert.message}")
+    return metrics, policy
 
 
 def alerts(

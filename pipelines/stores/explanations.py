@@ -27,13 +27,19 @@ class ExplanationStore:
         self._connection = connection
 
     def plan(
-        self, use_case: str, *, since: datetime, select: str, sample: float, anew: str | None = None
+        self,
+        use_case: str,
+        *,
+        since: datetime,
+        select: str,
+        sample: float,
+        extra_select: str | None = None,
     ) -> int:
         """Insert PENDING rows for the predictions that the policy selects; return how many.
 
         Applies `select` and `sample` to predictions that were made since `since` and logged after
-        the last plan, then `anew`, another selection, to all that were made since `since`. Raises
-        EvidenceError when the database was restored from a dump.
+        the last plan, then `extra_select`, another selection, to all that were made since `since`.
+        Raises EvidenceError when the database was restored from a dump.
         """
         explanations = queries("explanations")
         with self._connection.transaction():
@@ -49,12 +55,12 @@ class ExplanationStore:
                 begin=span["begin"],
                 end=span["end"],
             )
-            if anew:
-                planned += explanations.plan_anew(
+            if extra_select:
+                planned += explanations.plan_extra(
                     self._connection,
                     use_case=use_case,
                     since=since,
-                    select=anew,
+                    select=extra_select,
                     sample=sample,
                     end=span["end"],
                 )

@@ -25,7 +25,7 @@ WHERE share IS NOT NULL
 ON CONFLICT (use_case, prediction_id) DO UPDATE SET share = excluded.share
 WHERE explanations.share IS NULL AND explanations.status <> 'COMPLETED';
 
--- name: plan_anew!
+-- name: plan_extra!
 -- Selects predictions that were logged before a transaction, whether or not a plan selected them
 -- then. They have no share: they are explained, and left out of the sums, because another selection
 -- picked them with another probability. FAILED ones become PENDING again.
