@@ -34,7 +34,7 @@ from pipelines.context import Context, context
 from pipelines.ingestion import ingest
 from pipelines.rules.data.frame import Frame
 from pipelines.settings import Settings
-from pipelines.stores.registered_model import Replay
+from pipelines.stores.registered_model import RegisteredModel
 from stack import temporary_services
 from stack.demo.shipped_baselines import as_snapshot
 from stack.demo.simulator import World, simulate
@@ -157,7 +157,9 @@ def handbook(on: Stage, file: Path) -> Iterator[tuple[str, str, float, float]]:
                 f"{week}: {len(rows)} rows are held out, not the {len(test)} of the test part"
             )
         model = wired.models.get(USE_CASE, decision.challenger_version)
-        scores = Replay(wired.settings, model, wired.use_case.contract).scores(rows.features)
+        scores = RegisteredModel(wired.settings, model, wired.use_case.contract).scores(
+            rows.features
+        )
         yield (
             week,
             model.kind,

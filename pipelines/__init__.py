@@ -1,1 +1,4 @@
-"""The life of a model: pure rules, thin stores, and the steps that join them. Never imports Airflow, FastAPI or serving."""
+"""The lifecycle of a model: pure rules, stores that do I/O, and the steps that join them.
+
+Nothing here imports Airflow, FastAPI or the scoring server.
+"""

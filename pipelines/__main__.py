@@ -1,4 +1,4 @@
-"""`python -m pipelines` is `sixgate`."""
+"""Run `sixgate` as `python -m pipelines`."""
 
 from pipelines.cli.app import main
 

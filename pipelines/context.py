@@ -1,4 +1,4 @@
-"""What a step is handed: its names and times, and the stores, opened when first used."""
+"""The context of a step: run, use case and parameters, and stores that open on first use."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.stores.metrics import MetricStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
-from pipelines.stores.recorded import recorded
+from pipelines.stores.recorded import recorded_use_case
 from pipelines.stores.rollups import RollupStore
 from pipelines.use_case import UseCase, read_in_force
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Context:
-    """One step of one run of one use case; `as_of` is the run's time, the only clock that rules see."""
+    """What one step of a run works with; `as_of`, the run's time, is the only clock of rules."""
 
     settings: Settings
     use_case: UseCase
@@ -47,27 +47,27 @@ class Context:
         return self.use_case.name
 
     def number(self, param: str) -> int:
-        """A param that the step can't do without, as a whole number."""
+        """Return a required parameter as a whole number; raises SixgateError when it is not one."""
         try:
             return int(self.params[param])
         except (KeyError, TypeError, ValueError) as error:
-            given = self.params.get(param)
+            value = self.params.get(param)
             raise SixgateError(
-                f"param {param!r} is {given!r}, not a number: pass --params '{{\"{param}\": 1}}'"
+                f"param {param!r} is {value!r}, not a number: pass --params '{{\"{param}\": 1}}'"
             ) from error
 
     def text(self, param: str) -> str:
-        """A param that the step can't do without, as text."""
-        given = self.params.get(param)
-        if not isinstance(given, str) or not given:
+        """Return a required parameter as text; raises SixgateError when it is empty or no text."""
+        value = self.params.get(param)
+        if not isinstance(value, str) or not value:
             raise SixgateError(
-                f'param {param!r} is {given!r}, not a text: pass --params \'{{"{param}": "…"}}\''
+                f'param {param!r} is {value!r}, not a text: pass --params \'{{"{param}": "…"}}\''
             )
-        return given
+        return value
 
     @cached_property
     def connection(self) -> Connection:
-        """An autocommit connection: what must be atomic says so with a transaction."""
+        """An autocommit connection; code that must be atomic opens a transaction."""
         return connect(self.settings, autocommit=True)
 
     @cached_property
@@ -119,7 +119,7 @@ class Context:
         return ModelRegistry(self.settings)
 
     def close(self) -> None:
-        """Let go of the connection if one was opened."""
+        """Close the connection if one was opened."""
         if "connection" in self.__dict__:
             self.connection.close()
 
@@ -127,7 +127,11 @@ class Context:
 def context(
     settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any
 ) -> Context:
-    """Wire a step's context for a use case, with the settings' policy overlay; an invalid file leaves its copy in force."""
+    """Make a step's context with the contract and policy in force.
+
+    `rest` are the optional fields of Context. Raises UseCaseError when a file is invalid and has
+    no valid copy.
+    """
     in_force = read_in_force(
         settings.reference, use_case, settings.policy_overlay, settings.last_valid
     )
@@ -137,35 +141,39 @@ def context(
 def rollback_context(
     settings: Settings, use_case: str, run_id: str, as_of: datetime, **rest: Any
 ) -> Context:
-    """Wire a rollback's context: where neither file nor copy can be read, by what the database recorded."""
+    """Make a rollback's context.
+
+    When neither file nor copy can be read, it uses the contract and policy that the database
+    recorded.
+    """
     try:
         return context(settings, use_case, run_id, as_of, **rest)
     except UseCaseError as fault:
         version = rest.get("params", {}).get("version")
         with connect(settings) as connection:
-            known = recorded(
+            in_database = recorded_use_case(
                 connection, settings.reference / use_case, version=version, fault=fault
             )
-        return _context(settings, known, run_id, as_of, **rest)
+        return _context(settings, in_database, run_id, as_of, **rest)
 
 
 def _context(
     settings: Settings, use_case: UseCase, run_id: str, as_of: datetime, **rest: Any
 ) -> Context:
-    """Say, once in a process, what is in force instead of an invalid file."""
+    """Make a context; log what is in force instead of an invalid file."""
     if use_case.warning:
         log.warning("%s", use_case.warning)
     return Context(settings, use_case, run_id, as_of, **rest)
 
 
 def git_sha(settings: Settings) -> str | None:
-    """The commit that runs, from `SIXGATE_GIT_SHA` or from git; None when neither knows."""
+    """Return the commit of this code, from `SIXGATE_GIT_SHA` or else git; None when unknown."""
     if sha := os.environ.get("SIXGATE_GIT_SHA"):
         return sha
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=settings.root, capture_output=True, text=True
         )
-    except OSError:  # no git here
+    except OSError:  # git is not installed
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return completed.stdout.strip() if completed.returncode == 0 else None

@@ -1,22 +1,24 @@
-"""Everything Sixgate raises on purpose.
+"""Every exception that Sixgate raises on purpose.
 
-SixgateError                something a person can act on; the message names the thing, the value and the remedy
-├── ParameterError          a run parameter that is unknown, or whose value is not permitted
-├── UseCaseError            a contract, policy or baseline that cannot be used
-├── DataError               rows that break the contract, or too few of them
-├── EvidenceError           a decision, version or snapshot that is not there or no longer what it was
-├── PromotionRefused        compare-and-swap lost, or the evidence changed since the verdict
-├── PromotionBusy           another promotion of the use case is under way; trying again may help (exit code 1)
-├── ModelRejected           an artefact that may not serve: digest, contract or known answers do not hold
-├── UnknownPrediction       no prediction has that id
-├── JournalFull             the journal's disk bound is reached; nothing more may be answered
-├── StackError              a part of the stack that cannot start, with what to do about it
-└── StepSkipped             not a failure: there is nothing to do, and the reason says why (exit code 99)
+SixgateError           an error that the user can resolve; the message names the thing, the value
+│                      and the remedy
+├── ParameterError     a run parameter that is unknown, or whose value is not permitted
+├── UseCaseError       a contract, policy or baseline that is missing or invalid
+├── DataError          rows that break the contract, or too few rows
+├── EvidenceError      a decision, version, snapshot or report that is missing, changed or closed
+├── PromotionRefused   a promotion, rollback or review that is not permitted, for example because
+│                      the champion or the evidence changed since the verdict
+├── PromotionBusy      another promotion of the use case is running; retry later (exit code 1)
+├── ModelRejected      a model that must not serve: its digest, contract or known answers differ
+├── UnknownPrediction  no prediction has that id
+├── JournalFull        the journal can take no more predictions, so none may be answered
+├── StackError         a part of the stack that cannot start; the message gives the remedy
+└── StepSkipped        not a failure: there is nothing to do; the message says why (exit code 99)
 """
 
 
 class SixgateError(Exception):
-    """Something a person can act on."""
+    """An error that the user can resolve."""
 
 
 class ParameterError(SixgateError):
@@ -24,27 +26,27 @@ class ParameterError(SixgateError):
 
 
 class UseCaseError(SixgateError):
-    """A contract, policy or baseline that cannot be used."""
+    """A contract, policy or baseline that is missing or invalid."""
 
 
 class DataError(SixgateError):
-    """Rows that break the contract, or too few of them."""
+    """Rows that break the contract, or too few rows."""
 
 
 class EvidenceError(SixgateError):
-    """A decision, version or snapshot that is not there or no longer what it was."""
+    """A decision, version, snapshot or report that is missing, changed or closed."""
 
 
 class PromotionRefused(SixgateError):
-    """Compare-and-swap lost, or the evidence changed since the verdict."""
+    """A promotion, rollback or review that is not permitted."""
 
 
 class PromotionBusy(SixgateError):
-    """Another promotion of the use case is under way."""
+    """Another promotion of the use case is running."""
 
 
 class ModelRejected(SixgateError):
-    """An artefact that may not serve."""
+    """A model that must not serve."""
 
 
 class UnknownPrediction(SixgateError):
@@ -52,7 +54,7 @@ class UnknownPrediction(SixgateError):
 
 
 class JournalFull(SixgateError):
-    """The journal's disk bound is reached."""
+    """The journal can take no more predictions."""
 
 
 class StackError(SixgateError):
@@ -60,4 +62,4 @@ class StackError(SixgateError):
 
 
 class StepSkipped(SixgateError):
-    """There is nothing to do, and the reason says why."""
+    """There is nothing to do; the message says why."""

@@ -1,4 +1,4 @@
-"""What the stores return: frozen, with the columns' names."""
+"""The records that stores return: frozen dataclasses whose fields are named as the columns."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """One answered prediction; `features` in the contract's column order, NaN where missing."""
+    """One logged prediction; `features` are in the contract's column order, NaN where missing."""
 
     prediction_id: UUID
     scored_at: datetime
@@ -27,7 +27,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """The truth about one transaction, 1 for the positive class."""
+    """The label of one transaction, 1 for the positive class."""
 
     transaction_id: str
     label: int
@@ -36,7 +36,7 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelReceipt:
-    """What became of posted labels: new, changing an earlier one, or already known."""
+    """How many posted labels were new, changed an earlier one, or repeated it."""
 
     accepted: int
     corrected: int
@@ -45,7 +45,7 @@ class LabelReceipt:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """One retraining run and what was decided; undecided while `verdict` is None."""
+    """One retraining run and its verdict, which is None until the run is decided."""
 
     id: int
     use_case: str
@@ -73,7 +73,7 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedReview:
-    """What a person answered about a decision; `comment` is None when nothing was said."""
+    """A person's answer to the review of a decision; `comment` is None when it was left empty."""
 
     reviewer: str
     approved: bool
@@ -83,7 +83,10 @@ class RecordedReview:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRecord:
-    """A registered model version; `digest` names its serving files, `run_id` the retraining run that made it."""
+    """A registered model version.
+
+    `digest` identifies its serving files, and `run_id` is the retraining run that trained it.
+    """
 
     use_case: str
     version: int
@@ -120,7 +123,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """What one replica serves, as it last said; `error` when it refused a model."""
+    """What one replica serves, as it last reported; `error` is set when it rejected a model."""
 
     replica: str
     use_case: str
@@ -133,9 +136,10 @@ class Replica:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One figure of one drift check; `feature` is empty for figures of the whole window.
+    """One metric of one drift check; `feature` is empty for metrics of the whole window.
 
-    `model_version` says whose figure it is, or against whose training data a comparison is; 0 is the frozen baseline.
+    `model_version` is the version that was measured or, for a comparison, the version whose
+    training data is the reference; 0 is the frozen baseline.
     """
 
     check_id: str
@@ -155,7 +159,7 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckTime:
-    """Where a drift check stands among others: the end of its window, and its moment within it."""
+    """The order of drift checks: the end of the window, then the time the check was made for."""
 
     check_id: str
     window_end: datetime
@@ -164,7 +168,7 @@ class CheckTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """Something a person should look at; one is open per cause."""
+    """Something that a person should look at; at most one alert is open per cause."""
 
     id: int
     use_case: str
@@ -188,8 +192,10 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a score is what it is: contributions in log-odds, in the order of the contract's columns, adding up with
-    `base_value` to the score's."""
+    """The explanation of one score: a contribution in log-odds for each column of the contract.
+
+    The contributions and `base_value` add up to the log-odds of the score.
+    """
 
     prediction_id: UUID
     model_version: int
@@ -202,7 +208,7 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """One prediction that is to be explained now; without features and score it is no longer logged."""
+    """One prediction to explain now; features and score are None if it is no longer logged."""
 
     prediction_id: UUID
     scored_at: datetime

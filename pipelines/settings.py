@@ -1,4 +1,7 @@
-"""Where things are: one frozen object, built at entry points and passed down; importing it connects to nothing."""
+"""The settings of Sixgate: one frozen object, built at entry points and passed down.
+
+Importing this module connects to nothing.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -11,7 +14,10 @@ ENV_FILE = "sixgate.env"
 
 
 class Settings(BaseSettings):
-    """Every setting, read from `SIXGATE_*`, then from the file that `sixgate up` leaves in `SIXGATE_HOME`."""
+    """All settings, read from `SIXGATE_*` environment variables, then from `sixgate.env`.
+
+    `sixgate up` writes that file to `SIXGATE_HOME`.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="SIXGATE_",
@@ -55,35 +61,39 @@ class Settings(BaseSettings):
 
     @property
     def reference(self) -> Path:
-        """The folder of use cases."""
+        """The folder that holds one folder per use case."""
         return self.root / "reference"
 
     @property
     def last_valid(self) -> Path:
-        """Copies of contracts and policies, kept when they were valid."""
+        """The folder of the last valid contracts and policies."""
         return self.home / "policies"
 
     @property
     def artifact_root(self) -> Path:
-        """Snapshots, datasets, reports and quarantined rows."""
+        """The folder of snapshots, datasets, reports and quarantined rows."""
         return self.artifacts or self.home / "artifacts"
 
     @property
     def api_url(self) -> str:
-        """Where the scoring server answers."""
+        """The local URL of the scoring server."""
         return f"http://127.0.0.1:{self.api_port}"
 
     @property
     def airflow_url(self) -> str:
-        """Where Airflow's API server answers."""
+        """The local URL of Airflow's API server."""
         return f"http://127.0.0.1:{self.airflow_port}"
 
     def model_page(self, use_case: str, version: int) -> str:
-        """Where people see a model version in MLflow: under `mlflow_url`, where that is not where programs find it."""
-        return f"{(self.mlflow_url or self.mlflow_tracking_uri).rstrip('/')}/#/models/{use_case}/versions/{version}"
+        """The URL of a model version in MLflow's UI.
+
+        `mlflow_url` is set where browsers reach MLflow at another address than programs do.
+        """
+        base = (self.mlflow_url or self.mlflow_tracking_uri).rstrip("/")
+        return f"{base}/#/models/{use_case}/versions/{version}"
 
     @classmethod
     def load(cls) -> "Settings":
-        """Read the environment first, then `sixgate.env` in the home it names."""
+        """Read the environment, then `sixgate.env` in the home that the environment names."""
         home = cls().home
         return cls(_env_file=home / ENV_FILE)

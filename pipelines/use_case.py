@@ -1,6 +1,8 @@
-"""A use case is a folder; this reads it. Light: it is imported where Airflow parses DAGs.
+"""Read a use case: the contract and policy of one model, from its folder.
 
-Contract and policy are kept in SIXGATE_HOME whenever a step finds them valid. While a file is invalid, the copy stays in force.
+Contract and policy are copied to SIXGATE_HOME whenever a step finds them valid. While a file is
+invalid, its copy stays in force. Airflow imports this module when it parses DAGs, so it must import
+quickly.
 """
 
 import contextlib
@@ -21,19 +23,21 @@ from pipelines.rules.use_case.contract import Contract, parse_contract
 from pipelines.rules.use_case.policy import Policy, overlay, parse_policy
 
 T = TypeVar("T")
-CONTRACT, POLICY = "contract.yaml", "policy.yaml"
+CONTRACT = "contract.yaml"
+POLICY = "policy.yaml"
 ALL = "all"
-LARGEST = 2**20  # bytes of a file
+MAX_FILE_BYTES = 2**20
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class UseCase:
-    """One model's folder: contract, policy and frozen baseline.
+    """One model's folder, with its contract and policy.
 
-    `texts` holds the files as they were read, by name; the policy's with the overlay laid over it. `fault` says why other
-    sources than the folder's files are in force, and `instead` which.
+    `texts` holds the text of each file by its name; the policy's text has the overlay merged in.
+    When a file of the folder is invalid, `fault` is its error and `substitute` names what is in
+    force instead.
     """
 
     name: str
@@ -43,53 +47,81 @@ class UseCase:
     overlay: Path | None = None
     texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     fault: UseCaseError | None = field(default=None, compare=False)
-    instead: str = ""
+    substitute: str = ""
 
     @property
     def warning(self) -> UseCaseError | None:
-        """The fault, and what is in force instead; None while the folder's files are valid."""
-        return UseCaseError(f"{self.fault}. {self.instead}") if self.fault else None
+        """The fault and what is in force instead; None while the folder's files are valid."""
+        return UseCaseError(f"{self.fault}. {self.substitute}") if self.fault else None
 
 
-def read_use_case(reference: Path, name: str, over: Path | None = None) -> UseCase:
-    """Read and check one use case; a fault raises UseCaseError naming file, key, value and remedy."""
+def read_use_case(reference: Path, name: str, overlay_file: Path | None = None) -> UseCase:
+    """Read and check one use case.
+
+    Raises UseCaseError when a file is invalid; its message names file, key, value and remedy.
+    """
     require_name(reference, name)
     folder = reference / name
     contract, contract_text = _read_contract(folder)
-    policy, policy_text = _read_policy(folder, over)
+    policy, policy_text = _read_policy(folder, overlay_file)
     _require_columns(policy, contract)
     return UseCase(
-        name, folder, contract, policy, over, {CONTRACT: contract_text, POLICY: policy_text}
+        name=name,
+        folder=folder,
+        contract=contract,
+        policy=policy,
+        overlay=overlay_file,
+        texts={CONTRACT: contract_text, POLICY: policy_text},
     )
 
 
-def read_in_force(reference: Path, name: str, over: Path | None, copies: Path) -> UseCase:
-    """Read one use case; while a file is invalid, its copy in `copies` stays in force. Without one, UseCaseError."""
-    folder, copy = reference / name, copies / name
+def read_in_force(reference: Path, name: str, overlay_file: Path | None, copies: Path) -> UseCase:
+    """Read one use case; while one of its files is invalid, read the file's copy in `copies`.
+
+    Raises UseCaseError when the copy is missing or invalid too.
+    """
     try:
-        return read_use_case(reference, name, over)
+        return read_use_case(reference, name, overlay_file)
     except UseCaseError as error:
-        if Path(name).name != name:  # not a name but a path: no copy of ours lies there
+        if Path(name).name != name:  # a path, such as ../fraud, must not lead out of `copies`
             raise
-        for contract_folder, policy_folder in ((folder, copy), (copy, folder), (copy, copy)):
-            with contextlib.suppress(UseCaseError):
-                contract = read_contract(contract_folder)
-                policy = read_policy(policy_folder, over if policy_folder == folder else None)
-                _require_columns(policy, contract)
-                used = [
-                    source / file
-                    for source, file in ((contract_folder, CONTRACT), (policy_folder, POLICY))
-                    if source == copy
-                ]
-                fault = _every_fault(folder, over, error)
-                return UseCase(
-                    name, folder, contract, policy, over, fault=fault, instead=_stays_in_force(used)
-                )
-        raise
+        folder = reference / name
+        in_force = _read_with_copies(folder, copies / name, overlay_file, error)
+        if in_force is None:
+            raise
+        return in_force
+
+
+def _read_with_copies(
+    folder: Path, copy: Path, overlay_file: Path | None, error: UseCaseError
+) -> UseCase | None:
+    """Read the folder's valid files, and the copies of the others; None when that is impossible.
+
+    The overlay applies to the folder's policy only: a copy of the policy has it merged in.
+    """
+    for contract_folder, policy_folder in ((folder, copy), (copy, folder), (copy, copy)):
+        with contextlib.suppress(UseCaseError):
+            contract = read_contract(contract_folder)
+            policy = read_policy(policy_folder, overlay_file if policy_folder == folder else None)
+            _require_columns(policy, contract)
+            sources = (contract_folder / CONTRACT, policy_folder / POLICY)
+            return UseCase(
+                name=folder.name,
+                folder=folder,
+                contract=contract,
+                policy=policy,
+                overlay=overlay_file,
+                fault=_every_fault(folder, overlay_file, error),
+                substitute=_stays_in_force([file for file in sources if file.parent == copy]),
+            )
+    return None
 
 
 def read_contract_in_force(folder: Path, copies: Path) -> Contract:
-    """Read the contract alone and keep it in `copies`; while it is invalid, its copy. Without one, UseCaseError."""
+    """Read the contract alone and copy it to `copies`; while it is invalid, read its copy.
+
+    Raises UseCaseError when the copy is missing or invalid too.
+    """
     try:
         contract, text = _read_contract(folder)
     except UseCaseError:
@@ -101,9 +133,10 @@ def read_contract_in_force(folder: Path, copies: Path) -> Contract:
 
 
 def keep(copies: Path, name: str, texts: Mapping[str, str]) -> None:
-    """Keep valid files as the copy of a use case, for the owner alone. What is equal is not written.
+    """Write valid files of a use case to `copies`, readable by the owner only.
 
-    A home that can't be written costs the copy and nothing else.
+    A file whose text is unchanged is not written. When `copies` is not writable, a warning is
+    logged and nothing else changes.
     """
     try:
         for file, text in texts.items():
@@ -114,91 +147,105 @@ def keep(copies: Path, name: str, texts: Mapping[str, str]) -> None:
         )
 
 
-def keep_valid(reference: Path, over: Path | None, copies: Path, only: str = "") -> None:
-    """Keep the files of every use case that is valid now."""
-    valid, _ = read_each(
-        reference, lambda folder: read_use_case(reference, folder.name, over), only
-    )
+def keep_valid(reference: Path, overlay_file: Path | None, copies: Path, only: str = "") -> None:
+    """Copy the files of every valid use case to `copies`."""
+
+    def read(folder: Path) -> UseCase:
+        return read_use_case(reference, folder.name, overlay_file)
+
+    valid, _ = read_each(reference, read, only)
     for use_case in valid:
         keep(copies, use_case.name, use_case.texts)
 
 
 def read_contract(folder: Path) -> Contract:
     """Read `contract.yaml`."""
-    return _read_contract(folder)[0]
+    contract, _ = _read_contract(folder)
+    return contract
 
 
-def read_policy(folder: Path, over: Path | None = None) -> Policy:
-    """Read `policy.yaml` with the overlay laid over it."""
-    return _read_policy(folder, over)[0]
+def read_policy(folder: Path, overlay_file: Path | None = None) -> Policy:
+    """Read `policy.yaml` and merge the overlay into it."""
+    policy, _ = _read_policy(folder, overlay_file)
+    return policy
 
 
 def read_each(
     reference: Path, read: Callable[[Path], T], only: str = ""
 ) -> tuple[list[T], dict[str, UseCaseError]]:
-    """Read every use case's folder by itself: what could be read, and the fault of each that could not, by its name."""
-    good: list[T] = []
+    """Call `read` on the folder of each use case; return the results, and the faults by name."""
+    results: list[T] = []
     faults: dict[str, UseCaseError] = {}
     for name in chosen(reference, only):
         try:
-            good.append(read(reference / name))
+            results.append(read(reference / name))
         except UseCaseError as fault:
             faults[name] = fault
-    return good, faults
+    return results, faults
 
 
 def require_name(reference: Path, name: str) -> None:
-    """Raise UseCaseError, with the names there are, unless `name` is a use case."""
-    if name not in names(reference):
-        known = ", ".join(names(reference)) or "none"
+    """Raise UseCaseError, with the valid names, unless `name` is a use case."""
+    valid = names(reference)
+    if name not in valid:
         raise UseCaseError(
-            f"there is no use case {name!r}, a folder of {reference} with a contract.yaml: known are {known}"
+            f"there is no use case {name!r}, a folder of {reference} with a contract.yaml: "
+            f"known are {', '.join(valid) or 'none'}"
         )
 
 
 def chosen(reference: Path, only: str = "") -> list[str]:
-    """The use cases that a deployment runs: those that SIXGATE_USE_CASES lists, or all there are, in order."""
+    """List the use cases that a deployment runs.
+
+    `only` is SIXGATE_USE_CASES, comma-separated names in order; empty or "all" selects every one.
+    """
     listed = dict.fromkeys(name.strip() for name in only.split(",") if name.strip())
     return names(reference) if not listed or ALL in listed else list(listed)
 
 
 def names(reference: Path) -> list[str]:
-    """The use cases there are, in order: folders with a contract or, where that was lost, a policy."""
-    return sorted(
-        {path.parent.name for file in (CONTRACT, POLICY) for path in reference.glob(f"*/{file}")}
-    )
+    """List all use cases in order: folders with a contract or, if that was lost, a policy."""
+    files = [path for file in (CONTRACT, POLICY) for path in reference.glob(f"*/{file}")]
+    return sorted({file.parent.name for file in files})
 
 
 def _read_contract(folder: Path) -> tuple[Contract, str]:
     text, document = _yaml(folder / CONTRACT)
-    return parse_contract(document, use_case=folder.name, file=f"{folder.name}/{CONTRACT}"), text
+    file = f"{folder.name}/{CONTRACT}"
+    return parse_contract(document, use_case=folder.name, file=file), text
 
 
-def _read_policy(folder: Path, over: Path | None) -> tuple[Policy, str]:
+def _read_policy(folder: Path, overlay_file: Path | None) -> tuple[Policy, str]:
     text, document = _yaml(folder / POLICY)
     source = f"{folder.name}/{POLICY}"
-    if over and not over.is_file():
-        raise UseCaseError(f"SIXGATE_POLICY_OVERLAY: {over} is no file: name one, or unset it")
-    if over:
-        document, source = overlay(document, _yaml(over)[1]), f"{source} under {over.name}"
-        whole = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-        text = f"# {POLICY} with {over.name} laid over it\n{whole}"
+    if overlay_file and not overlay_file.is_file():
+        raise UseCaseError(
+            f"SIXGATE_POLICY_OVERLAY: {overlay_file} is not a file: name one, or unset it"
+        )
+    if overlay_file:
+        _, changes = _yaml(overlay_file)
+        document = overlay(document, changes)
+        source = f"{source} under {overlay_file.name}"
+        merged = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        text = f"# {POLICY} with {overlay_file.name} laid over it\n{merged}"
     return parse_policy(document, use_case=folder.name, file=source), text
 
 
 def _require_columns(policy: Policy, contract: Contract) -> None:
-    """Raise UseCaseError unless the policy's slices and ignored features are columns of the contract."""
+    """Raise UseCaseError unless all slices and ignored features name columns of the contract."""
     conditions(policy.evaluation.slices, contract)
-    if unknown := [feature for feature in policy.drift.ignore if feature not in contract.columns]:
-        known = ", ".join(contract.columns)
-        key = f"{contract.use_case}/{POLICY}: drift.ignore"
-        raise UseCaseError(f"{key}: {unknown[0]!r} is no column of the contract: known are {known}")
+    unknown = [feature for feature in policy.drift.ignore if feature not in contract.columns]
+    if unknown:
+        raise UseCaseError(
+            f"{contract.use_case}/{POLICY}: drift.ignore: {unknown[0]!r} is not a column of the "
+            f"contract: known are {', '.join(contract.columns)}"
+        )
 
 
-def _every_fault(folder: Path, over: Path | None, first: UseCaseError) -> UseCaseError:
-    """What is wrong with contract and policy; `first` when each is valid by itself."""
+def _every_fault(folder: Path, overlay_file: Path | None, first: UseCaseError) -> UseCaseError:
+    """Collect the faults of contract and policy; `first` when each is valid by itself."""
     faults = []
-    for read in (lambda: _read_contract(folder), lambda: _read_policy(folder, over)):
+    for read in (lambda: _read_contract(folder), lambda: _read_policy(folder, overlay_file)):
         try:
             read()
         except UseCaseError as fault:
@@ -207,36 +254,40 @@ def _every_fault(folder: Path, over: Path | None, first: UseCaseError) -> UseCas
 
 
 def _stays_in_force(copies: Sequence[Path]) -> str:
-    """Name the copies in use, and since when each has been valid."""
-    kept = [
-        f"{copy.name} of {datetime.fromtimestamp(copy.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
-        for copy in copies
-    ]
-    return f"The last valid {' and '.join(kept)} stay{'s' * (len(kept) == 1)} in force"
+    """Name the copies in use, and when each was last known to be valid."""
+    named = []
+    for copy in copies:
+        written = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+        named.append(f"{copy.name} of {written:%Y-%m-%d %H:%M} UTC")
+    verb = "stays" if len(named) == 1 else "stay"
+    return f"The last valid {' and '.join(named)} {verb} in force"
 
 
 def _write_changed(file: Path, text: str) -> None:
-    """Write a file whole or not at all, unless it has this text already."""
+    """Replace a file atomically, unless it has this text already."""
     content = text.encode()
     with contextlib.suppress(FileNotFoundError):
         if file.read_bytes() == content:
             return
     for folder in (file.parent.parent, file.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, new = tempfile.mkstemp(dir=file.parent, prefix=".new-")  # mode 0600
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")  # mode 0600
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        Path(new).replace(file)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
     finally:
-        Path(new).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 class _Loader(yaml.SafeLoader):
-    """A key given twice is an error: YAML would keep the last one, and say nothing. So is an alias, by which a few lines
-    can stand for millions.
+    """A YAML loader that rejects repeated keys and aliases.
+
+    PyYAML keeps the last of repeated keys without an error. A few lines of aliases can expand to
+    millions of values.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -248,27 +299,29 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for at, key in enumerate(keys):
-            if key in keys[:at]:
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                key_node, _ = node.value[index]
                 raise yaml.MarkedYAMLError(
-                    problem=f"{key!r} is given twice", problem_mark=node.value[at][0].start_mark
+                    problem=f"{key!r} is given twice", problem_mark=key_node.start_mark
                 )
         return super().construct_mapping(node, deep)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what is shared twice, as aliases are not read."""
+    """A YAML dumper that writes shared values in full, because `_Loader` rejects aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def _yaml(file: Path) -> tuple[str, Any]:
-    """A file's text, and the document it holds."""
+    """Read a YAML file; return its text and its document."""
     try:
-        if file.stat().st_size > LARGEST:
+        if file.stat().st_size > MAX_FILE_BYTES:
             raise UseCaseError(
-                f"{file} is larger than {LARGEST:,} bytes: it is no contract and no policy"
+                f"{file} is larger than {MAX_FILE_BYTES:,} bytes: "
+                "a contract or a policy must be smaller"
             )
         text = file.read_text(encoding="utf-8")
         return text, yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
@@ -279,7 +332,7 @@ def _yaml(file: Path) -> tuple[str, Any]:
             f"{file} can't be read ({error.strerror}): make it a file that this user may read"
         ) from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        # ValueError: bytes that are no UTF-8, or a date such as 2026-13-45. TypeError: a key that can't be one, as [a]: 1.
-        raise UseCaseError(
-            f"{file} is not YAML as it is read here: {' '.join(str(error).split())}"
-        ) from error
+        # ValueError: invalid UTF-8, or an invalid date such as 2026-13-45.
+        # TypeError: a key that is not hashable, such as [a]: 1.
+        detail = " ".join(str(error).split())
+        raise UseCaseError(f"{file} is not YAML that Sixgate accepts: {detail}") from error

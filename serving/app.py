@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from pipelines.settings import Settings
-from pipelines.stores.registry_client import Production
+from pipelines.stores.registry_client import RegistryClient
 from serving import openapi
 from serving.background.heartbeat import Heartbeat
 from serving.background.model_watcher import Watch
@@ -79,7 +79,7 @@ def registry(settings: Settings) -> RegistryReader:
     """Where models come from: MLflow, unless the settings name a folder."""
     if settings.model_folder:
         return FolderRegistry(settings.model_folder)
-    return Production.of(settings, timeout=REGISTRY_TIMEOUT)
+    return RegistryClient.of(settings, timeout=REGISTRY_TIMEOUT)
 
 
 def build(service: Service, lifespan: object = None) -> ASGIApp:

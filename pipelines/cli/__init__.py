@@ -1,1 +1,1 @@
-"""`sixgate` on the command line."""
+"""The commands of the `sixgate` console script."""

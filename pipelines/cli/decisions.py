@@ -1,7 +1,8 @@
-"""What `sixgate` shows: decisions and the ledger, for people and as JSON."""
+"""`sixgate decisions` and `sixgate ledger`: gate decisions and promotions, as tables or JSON."""
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,23 +12,31 @@ import typer
 from pipelines.errors import SixgateError
 from pipelines.settings import Settings
 
-UseCaseOption = Annotated[str, typer.Option("--use-case", "-u", help="A folder in reference/.")]
+UseCaseOption = Annotated[
+    str, typer.Option("--use-case", "-u", help="Name of the use case, a folder in reference/.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def decisions(
     which: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID | replay ID]", help="One decision, whole; or judge it again."),
+        typer.Argument(metavar="[ID | replay ID]", help="Show one decision, or replay it."),
     ] = None,
     use_case: UseCaseOption = "fraud",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 5,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="How many decisions, newest first.")
+    ] = 5,
     as_json: JsonOption = False,
 ) -> None:
-    """Show gate decisions: each gate with value, threshold, interval and outcome, and the verdict with its reason.
+    """Show gate decisions, or replay one.
 
-    `decisions replay ID` judges a decision's evidence again, by the policy it was made under, and says what differs from the
-    record; exit code 1 when something does. It writes nothing.
+    For each gate: value, threshold, interval and outcome. For each decision:
+    the verdict with its reason.
+
+    `decisions replay ID` evaluates the gates again on the stored evidence,
+    with the policy stored in the decision, and lists the differences from the
+    record. Exit code 1 if there are any. Nothing is written.
     """
     from pipelines.reporting.tables import console, decision_view
     from pipelines.stores.database import connect
@@ -36,67 +45,62 @@ def decisions(
 
     settings = Settings.load()
     require_name(settings.reference, use_case)
-    again, decision = _which(which or [])
-    if again and decision is not None:
-        _replay(settings, use_case, decision, as_json=as_json)
+    is_replay, decision_id = _parse_arguments(which or [])
+    if is_replay and decision_id is not None:
+        _replay(settings, use_case, decision_id, as_json=as_json)
         return
     with connect(settings) as connection:
         store = DecisionStore(connection)
-        found = (
-            [store.get(use_case, decision)]
-            if decision is not None
-            else store.recent(use_case, limit=limit)
+        records = (
+            store.recent(use_case, limit=limit)
+            if decision_id is None
+            else [store.get(use_case, decision_id)]
         )
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], default=str, indent=2))
+        typer.echo(json.dumps([asdict(record) for record in records], default=str, indent=2))
         return
-    for one in reversed(found):
-        console().print(*decision_view(one), sep="\n", end="\n\n")
-    if not found:
+    for record in reversed(records):
+        console().print(*decision_view(record), sep="\n", end="\n\n")
+    if not records:
         typer.echo(f"{use_case} has no decision yet: trigger {use_case}_retraining")
 
 
-def _which(words: list[str]) -> tuple[bool, int | None]:
-    """Whether to judge again, and which decision."""
-    again = words[:1] == ["replay"]
-    rest = words[1:] if again else words
-    if (not rest and not again) or (len(rest) == 1 and rest[0].isdecimal()):
-        return again, int(rest[0]) if rest else None
+def _parse_arguments(arguments: list[str]) -> tuple[bool, int | None]:
+    """Return whether to replay, and the id of the decision, None when none is named."""
+    is_replay = arguments[:1] == ["replay"]
+    ids = arguments[1:] if is_replay else arguments
+    if not ids and not is_replay:
+        return False, None
+    if len(ids) == 1 and ids[0].isdecimal():
+        return is_replay, int(ids[0])
     raise SixgateError(
-        f"decisions {' '.join(words)!r}: write a decision's number, or `replay` and its number"
+        f"decisions {' '.join(arguments)!r}: write a decision's number, or `replay` and its number"
     )
 
 
-def _replay(settings: Settings, use_case: str, decision: int, *, as_json: bool) -> None:
+def _replay(settings: Settings, use_case: str, decision_id: int, *, as_json: bool) -> None:
     from pipelines.context import context
     from pipelines.reporting.tables import console, decision_view
     from pipelines.steps.retraining.shadow_evaluate import replay
 
-    wired = context(settings, use_case, "replay", datetime.now(UTC))
-    try:
-        recorded = wired.decisions.get(use_case, decision)
-        found = replay(wired, recorded)
-    finally:
-        wired.close()
-    gates = [result.as_dict() for result in found.results]
+    with closing(context(settings, use_case, "replay", datetime.now(UTC))) as step_context:
+        recorded = step_context.decisions.get(use_case, decision_id)
+        replayed = replay(step_context, recorded)
+    gates = [result.as_dict() for result in replayed.results]
     if as_json:
-        verdicts = {"recorded": recorded.verdict, "replayed": found.verdict}
-        typer.echo(
-            json.dumps(
-                {
-                    "decision": decision,
-                    **verdicts,
-                    "differences": found.differences,
-                    "gates": gates,
-                },
-                indent=2,
-            )
-        )
+        document = {
+            "decision": decision_id,
+            "recorded": recorded.verdict,
+            "replayed": replayed.verdict,
+            "differences": replayed.differences,
+            "gates": gates,
+        }
+        typer.echo(json.dumps(document, indent=2))
     else:
-        shown = replace(recorded, gates=gates, verdict=found.verdict, reason="judged again")
-        console().print(*decision_view(shown), sep="\n", end="\n\n")
-        typer.echo("\n".join(found.differences) or f"the same as recorded: {recorded.verdict}")
-    if found.differences:
+        view = replace(recorded, gates=gates, verdict=replayed.verdict, reason="replayed")
+        console().print(*decision_view(view), sep="\n", end="\n\n")
+        typer.echo("\n".join(replayed.differences) or f"the same as recorded: {recorded.verdict}")
+    if replayed.differences:
         sys.exit(1)
 
 
@@ -107,7 +111,11 @@ def ledger(
     ] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who served when: every promotion and rollback, state by state."""
+    """Show the ledger of promotions and rollbacks.
+
+    Each state of a promotion is one entry, with the versions, who requested
+    it, the reason and the time.
+    """
     from pipelines.reporting.tables import console, ledger_table
     from pipelines.stores.database import connect
     from pipelines.stores.ledger import Ledger

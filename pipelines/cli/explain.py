@@ -1,6 +1,8 @@
-"""`sixgate explain`: why a prediction came out as it did."""
+"""`sixgate explain`: how each feature contributed to the score of a prediction."""
 
 import json
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -13,73 +15,83 @@ from pipelines.errors import SixgateError
 from pipelines.records import Claimed, Explanation, Prediction
 from pipelines.settings import Settings
 
-if TYPE_CHECKING:  # the command line lists its commands, and must stay light
+if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly
     from pipelines.context import Context
+    from pipelines.rules.explanation.reason_codes import Reason
+
+JSON_FIELDS = (
+    "prediction_id",
+    "transaction_id",
+    "scored_at",
+    "model_version",
+    "score",
+    "threshold",
+    "predicted_label",
+)
 
 
 def explain(
-    prediction_id: Annotated[UUID, typer.Argument(help="As the answer named it.")],
+    prediction_id: Annotated[UUID, typer.Argument(help="The prediction_id returned by /predict.")],
     use_case: UseCaseOption = "fraud",
     as_json: JsonOption = False,
 ) -> None:
-    """Show why a logged prediction was scored so: a bar for each feature, in log-odds, and the reasons in words.
+    """Explain the score of a logged prediction.
 
-    One that nobody explained yet is explained now, by the model version that scored it, and kept.
+    Shows the contribution of each feature in log-odds as a bar, and the
+    reasons as text. An explanation that is not stored yet is computed by the
+    model version that made the prediction, and stored.
     """
     from pipelines.context import context
     from pipelines.reporting.tables import console, explanation_view
     from pipelines.rules.explanation.reason_codes import reasons
 
-    wired = context(Settings.load(), use_case, "explain", datetime.now(UTC))
-    try:
-        prediction = wired.predictions.get(use_case, prediction_id)
-        known = wired.explanations.get(use_case, prediction_id)
-        if known is None or known.status != "COMPLETED":
-            known = _now(wired, prediction)
-        contract = wired.models.contract(prediction.contract_hash, wired.use_case.contract)
-    finally:
-        wired.close()
-    assert known.base_value is not None
-    found = reasons(
-        contract, prediction.contract_hash, prediction.features, known.contributions or []
+    with closing(context(Settings.load(), use_case, "explain", datetime.now(UTC))) as step_context:
+        prediction = step_context.predictions.get(use_case, prediction_id)
+        explanation = step_context.explanations.get(use_case, prediction_id)
+        if explanation is None or explanation.status != "COMPLETED":
+            explanation = _compute(step_context, prediction)
+        current = step_context.use_case.contract
+        contract = step_context.models.contract(prediction.contract_hash, current)
+    base_value = explanation.base_value
+    assert base_value is not None
+    feature_reasons = reasons(
+        contract,
+        prediction.contract_hash,
+        prediction.features,
+        explanation.contributions or [],
     )
     if as_json:
-        names = (
-            "prediction_id",
-            "transaction_id",
-            "scored_at",
-            "model_version",
-            "score",
-            "threshold",
-            "predicted_label",
-        )
-        shown = {name: getattr(prediction, name) for name in names} | {
-            "base_value": known.base_value
-        }
-        typer.echo(
-            json.dumps(
-                shown | {"reasons": [asdict(reason) for reason in found]}, default=str, indent=2
-            )
-        )
-        return
-    console().print(*explanation_view(prediction, known.base_value, found), sep="\n")
+        document = _json_document(prediction, base_value, feature_reasons)
+        typer.echo(json.dumps(document, default=str, indent=2))
+    else:
+        console().print(*explanation_view(prediction, base_value, feature_reasons), sep="\n")
 
 
-def _now(wired: "Context", prediction: Prediction) -> Explanation:
-    """Compute and keep it, as the explain step does."""
+def _json_document(
+    prediction: Prediction, base_value: float, feature_reasons: "Sequence[Reason]"
+) -> dict[str, object]:
+    document = {name: getattr(prediction, name) for name in JSON_FIELDS}
+    document["base_value"] = base_value
+    document["reasons"] = [asdict(reason) for reason in feature_reasons]
+    return document
+
+
+def _compute(context: "Context", prediction: Prediction) -> Explanation:
+    """Compute and store an explanation, as the explain step does."""
     from pipelines.steps.explanation.explain import load, write
 
-    policy = wired.use_case.policy.explanation
-    wired.explanations.request(prediction, select=policy.select, sample=policy.sample)
+    policy = context.use_case.policy.explanation
+    context.explanations.request(prediction, select=policy.select, sample=policy.sample)
     row = Claimed(
-        prediction_id=prediction.prediction_id, scored_at=prediction.scored_at, features=prediction.features,
+        prediction_id=prediction.prediction_id,
+        scored_at=prediction.scored_at,
+        features=prediction.features,
         score=prediction.score,
-    )  # fmt: skip
-    _, wrong = write(wired, load(wired, prediction.model_version), [row])
-    if wrong:
-        raise SixgateError(
-            f"prediction {prediction.prediction_id} can't be explained: {wrong[prediction.prediction_id]}"
-        )
-    found = wired.explanations.get(wired.name, prediction.prediction_id)
-    assert found
-    return found
+    )
+    _, errors = write(context, load(context, prediction.model_version), [row])
+    if errors:
+        reason = errors[prediction.prediction_id]
+        raise SixgateError(f"prediction {prediction.prediction_id} can't be explained: {reason}")
+    explanation = context.explanations.get(context.name, prediction.prediction_id)
+    assert explanation
+    return explanation

@@ -1,1 +1,1 @@
-"""The only places that touch the world: tables, the model registry, artifacts."""
+"""Stores: the modules that do I/O, on tables, the model registry, artifacts and processes."""

@@ -1,4 +1,4 @@
-"""Bulk reads as Arrow columns, for what is too many rows for Python objects."""
+"""Bulk reads as Arrow columns, for results with too many rows for Python objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -14,13 +14,20 @@ from psycopg import sql
 from pipelines.settings import Settings
 
 Parameter = str | datetime
-PIECE = 2**22  # bytes
+BATCH_BYTES = 2**22
+# Built from a buffer, because `pa.array` imports pandas.
 NAN = pa.Array.from_buffers(pa.float64(), 1, [None, pa.py_buffer(np.array([np.nan]))])[0]
 
 
-def each(settings: Settings, name: str, runs: Iterable[Sequence[Parameter]]) -> Iterator[pa.Table]:
-    """The rows of one run after the other: the driver holds all rows of a query with parameters, so ask for parts."""
-    from adbc_driver_postgresql import dbapi  # with pandas, which is slow to import
+def fetch_tables(
+    settings: Settings, name: str, runs: Iterable[Sequence[Parameter]]
+) -> Iterator[pa.Table]:
+    """Run `sql/bulk/<name>.sql` once for each sequence of parameters; yield one table per run.
+
+    The driver holds all rows of a query that has parameters in memory: split a large read into
+    several runs.
+    """
+    from adbc_driver_postgresql import dbapi  # imports pandas, which is slow
 
     with dbapi.connect(settings.database_url) as connection, connection.cursor() as cursor:
         for parameters in runs:
@@ -28,45 +35,48 @@ def each(settings: Settings, name: str, runs: Iterable[Sequence[Parameter]]) -> 
             yield cursor.fetch_arrow_table()
 
 
-def stream(settings: Settings, name: str, **given: str) -> Iterator[pa.RecordBatch]:
-    """The rows of one run, piece by piece, in bounded memory; `given` replace the query's {names}, quoted by psycopg.
+def stream(settings: Settings, name: str, **values: str) -> Iterator[pa.RecordBatch]:
+    """Run `sql/bulk/<name>.sql` and yield its rows in batches, in bounded memory.
 
-    As the driver streams queries without parameters only. By its plain interface, as the other one imports pandas, which
-    takes longer than to count five minutes' rows; so would `pa.array` and `to_numpy`.
+    `values` replace the {names} in the query; psycopg quotes them, because the driver streams only
+    queries without parameters. This uses the driver's low-level interface: its DB-API module
+    imports pandas, and that import takes longer than counting the rows of five minutes.
     """
-    text = (
-        sql.SQL(_text(settings, name))
-        .format(**{key: sql.Literal(value) for key, value in given.items()})
-        .as_string()
-    )
+    literals = {key: sql.Literal(value) for key, value in values.items()}
+    text = sql.SQL(_text(settings, name)).format(**literals).as_string()
+    batch_size = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
     with (
         adbc_driver_postgresql.connect(settings.database_url) as database,
         adbc_driver_manager.AdbcConnection(database) as connection,
         adbc_driver_manager.AdbcStatement(connection) as statement,
     ):
-        statement.set_options(
-            **{adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(PIECE)}
-        )
+        statement.set_options(**{batch_size: str(BATCH_BYTES)})
         statement.set_sql_query(text)
         handle, _ = statement.execute_query()
         yield from pa.RecordBatchReader._import_from_c(handle.address)
 
 
 def matrix(column: pa.Array | pa.ChunkedArray, width: int) -> NDArray[np.float64]:
-    """A column of equally long lists as an (n, width) matrix, rows without a list left out; NULL becomes NaN."""
-    parts = [
-        part.flatten()
-        for part in (column.chunks if isinstance(column, pa.ChunkedArray) else [column])
-    ]
+    """Convert a column of lists of `width` numbers to a matrix (n, width).
+
+    Rows whose list is NULL are left out; a NULL inside a list becomes NaN.
+    """
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [chunk.flatten() for chunk in chunks]
     if not parts:
         return np.empty((0, width))
     values = parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
-    values = values.cast(pa.float64())  # copies only what is something else
-    return vector(values.fill_null(NAN) if values.null_count else values).reshape(-1, width)
+    values = values.cast(pa.float64())  # no copy when the type is float64 already
+    if values.null_count:
+        values = values.fill_null(NAN)
+    return vector(values).reshape(-1, width)
 
 
 def vector(column: pa.Array) -> NDArray[Any]:
-    """A column of numbers without NULL (n,) as it lies in memory; not to be written to."""
+    """View a column of numbers without NULL as an array (n,); do not write to it.
+
+    `to_numpy` would import pandas.
+    """
     return np.from_dlpack(column)
 
 

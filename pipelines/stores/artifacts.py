@@ -1,4 +1,4 @@
-"""Files of the lifecycle: snapshots and datasets named by their content, quarantined rows, reports."""
+"""The artifact store: snapshots, datasets and quarantined rows named by content, and reports."""
 
 import hashlib
 import json
@@ -19,41 +19,43 @@ from pipelines.settings import Settings
 
 @dataclass(frozen=True)
 class Artifacts:
-    """The artifact store of one use case."""
+    """The artifact store of one use case: a folder for each kind of table, and one for reports."""
 
     root: Path
 
     @classmethod
     def of(cls, settings: Settings, use_case: str) -> "Artifacts":
-        """The store that `settings` names."""
+        """Return the store of a use case under the artifact root of `settings`."""
         return cls(settings.artifact_root / use_case)
 
     @contextmanager
     def writing(self, kind: str, schema: pa.Schema) -> Iterator["Writing"]:
-        """Write a Parquet file piece by piece; at the end it gets its content's name, or vanishes if the block raised."""
+        """Write a Parquet file in parts; when the block ends, name the file by its content.
+
+        The file is removed if the block raises.
+        """
         folder = self._folder(kind)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".writing")
-        os.close(handle)
-        writing = Writing(
-            Path(name), pq.ParquetWriter(name, schema, compression="lz4", use_dictionary=False)
-        )
+        descriptor, name = tempfile.mkstemp(dir=folder, suffix=".writing")
+        os.close(descriptor)
+        writer = pq.ParquetWriter(name, schema, compression="lz4", use_dictionary=False)
+        file = Writing(Path(name), writer)
         try:
-            yield writing
-            writing.writer.close()
-            writing.id = _digest(writing.path)
-            writing.path.replace(folder / f"{writing.id}.parquet")
+            yield file
+            writer.close()
+            file.id = _digest(file.path)
+            file.path.replace(folder / f"{file.id}.parquet")
         finally:
-            writing.writer.close()
-            writing.path.unlink(missing_ok=True)
+            writer.close()
+            file.path.unlink(missing_ok=True)
 
     def save(self, kind: str, table: pa.Table) -> str:
-        """Keep a table; returns the id that its content gives it."""
+        """Store a table; return its id, which is derived from its content."""
         with self.writing(kind, table.schema) as file:
             file.writer.write_table(table)
         return file.id
 
     def load(self, kind: str, id_: str) -> pa.Table:
-        """Read a table by its id; a file whose content changed is refused."""
+        """Read a table by its id; raises EvidenceError when it is missing or has changed."""
         self.require(kind, id_)
         path = self.path(kind, id_)
         if _digest(path) != id_:
@@ -63,34 +65,31 @@ class Artifacts:
         return pq.read_table(path)
 
     def require(self, kind: str, id_: str) -> None:
-        """Raise EvidenceError, with the ids there are, unless there is such a table."""
+        """Raise EvidenceError, with the existing ids, unless the table exists."""
         path = self.path(kind, id_)
-        if not path.exists():
-            known = ", ".join(self.ids(kind)) or "none"
-            raise EvidenceError(
-                f"no {kind.rstrip('s')} {id_!r} in {path.parent}: known are {known}"
-            )
+        if path.exists():
+            return
+        noun = kind.rstrip("s")
+        existing = ", ".join(self.ids(kind)) or "none"
+        raise EvidenceError(f"no {noun} {id_!r} in {path.parent}: known are {existing}")
 
     def notes(self, kind: str, id_: str) -> dict[str, str]:
-        """What was noted beside a table's columns."""
-        found = pq.read_metadata(self.path(kind, id_)).metadata or {}
-        return {key.decode(): value.decode(errors="replace") for key, value in found.items()}
+        """Return the key-value metadata of a table's file."""
+        metadata = pq.read_metadata(self.path(kind, id_)).metadata or {}
+        return {key.decode(): value.decode(errors="replace") for key, value in metadata.items()}
 
     def path(self, kind: str, id_: str) -> Path:
-        """Where a table lies."""
+        """Return the path of a table's file."""
         return self.root / kind / f"{Path(id_).name}.parquet"
 
     def ids(self, kind: str) -> list[str]:
-        """The tables there are, oldest first."""
-        return [
-            file.stem
-            for file in sorted(
-                (self.root / kind).glob("*.parquet"), key=lambda f: f.stat().st_mtime
-            )
-        ]
+        """List the ids of the tables of a kind, oldest first."""
+        files = (self.root / kind).glob("*.parquet")
+        oldest_first = sorted(files, key=lambda file: file.stat().st_mtime)
+        return [file.stem for file in oldest_first]
 
     def report(self, name: str, content: dict[str, Any] | str | bytes) -> Path:
-        """Keep a report for people, as JSON or as it is."""
+        """Store a report, a dict as JSON; return its path."""
         path = self._folder("reports") / name
         if isinstance(content, dict):
             content = json.dumps(content, indent=2, default=str)
@@ -98,12 +97,12 @@ class Artifacts:
         return path
 
     def reports(self, pattern: str) -> list[str]:
-        """Names of the reports that match, in order."""
+        """List the names of the reports that match a glob pattern, in order."""
         return sorted(file.name for file in (self.root / "reports").glob(pattern))
 
     def read_report(self, name: str) -> bytes:
-        """One report; EvidenceError when there is none of that name."""
-        path = self.root / "reports" / Path(name).name
+        """Read a report; raises EvidenceError when there is none of that name."""
+        path = self._report_path(name)
         if not path.is_file():
             raise EvidenceError(
                 f"there is no report {name!r}: it may be older than the policy keeps them"
@@ -111,12 +110,15 @@ class Artifacts:
         return path.read_bytes()
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """One report that was kept as JSON."""
+        """Read a report that was stored as JSON."""
         return dict(json.loads(self.read_report(name)))
 
     def forget_report(self, name: str) -> None:
-        """Remove a report."""
-        (self.root / "reports" / Path(name).name).unlink(missing_ok=True)
+        """Remove a report if it exists."""
+        self._report_path(name).unlink(missing_ok=True)
+
+    def _report_path(self, name: str) -> Path:
+        return self.root / "reports" / Path(name).name
 
     def _folder(self, kind: str) -> Path:
         folder = self.root / kind
@@ -126,7 +128,7 @@ class Artifacts:
 
 @dataclass
 class Writing:
-    """A Parquet file while it is written; `id` is set once it is whole."""
+    """A Parquet file that is being written; `id` is set when the file is complete."""
 
     path: Path
     writer: pq.ParquetWriter

@@ -1,4 +1,4 @@
-"""The frozen reference sample of a use case: rows, and the bins that drift is measured on."""
+"""The baseline of a use case: a frozen sample of rows, and the bins that drift is measured in."""
 
 import hashlib
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipelines.rules.use_case.contract import Contract
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a baseline is and where it came from; `sha256` is of baseline.parquet."""
+    """What a baseline contains and where it came from; `sha256` is of `baseline.parquet`."""
 
     sha256: str
     rows: int
@@ -23,13 +23,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Short name of rows and bins, kept with everything counted into them: other bins are another baseline."""
+        """A short name of the rows and bins, stored with all counts: other bins, another name."""
         edges = {name: profile.edges for name, profile in self.profiles.items()}
-        return hashlib.sha256(self.sha256.encode() + msgspec.json.encode(edges)).hexdigest()[:12]
+        content = self.sha256.encode() + msgspec.json.encode(edges)
+        return hashlib.sha256(content).hexdigest()[:12]
 
 
 def read_manifest(folder: Path, contract: Contract) -> Manifest:
-    """Read and check `manifest.json`: it must belong to the contract and to the Parquet file beside it."""
+    """Read `manifest.json`; raises UseCaseError unless it fits the contract and the rows."""
     file = folder / "manifest.json"
     try:
         manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
@@ -41,40 +42,43 @@ def read_manifest(folder: Path, contract: Contract) -> Manifest:
         raise UseCaseError(f"{file} can't be read: {error}") from error
     if manifest.contract_hash != contract.hash:
         raise UseCaseError(
-            f"{file}: contract_hash: {manifest.contract_hash!r} is not the contract's {contract.hash!r}: make a new baseline"
+            f"{file}: contract_hash: {manifest.contract_hash!r} is not the contract's "
+            f"{contract.hash!r}: make a new baseline"
         )
-    found = hashlib.sha256((folder / "baseline.parquet").read_bytes()).hexdigest()
-    if found != manifest.sha256:
+    parquet = folder / "baseline.parquet"
+    digest = hashlib.sha256(parquet.read_bytes()).hexdigest()
+    if digest != manifest.sha256:
         raise UseCaseError(
-            f"{folder / 'baseline.parquet'}: sha256 {found[:12]}… is not the manifest's {manifest.sha256[:12]}…: restore it"
+            f"{parquet}: sha256 {digest[:12]}… is not the manifest's "
+            f"{manifest.sha256[:12]}…: restore it"
         )
     return manifest
 
 
 def read_baseline(folder: Path, contract: Contract) -> pa.Table:
-    """The rows of a checked baseline."""
+    """Read the rows of a baseline; raises UseCaseError as read_manifest does."""
     read_manifest(folder, contract)
     return pq.read_table(folder / "baseline.parquet")
 
 
 def write_baseline(
-    folder: Path, contract: Contract, table: pa.Table, manifest_of: "dict[str, str | int | float]"
+    folder: Path, contract: Contract, table: pa.Table, source: dict[str, str | int | float]
 ) -> Manifest:
-    """Freeze a snapshot table as the baseline of a use case, with its profile."""
+    """Write a snapshot table and its profile as a baseline; `source` says where it came from."""
     from pipelines.rules.monitoring.binning import profiles
     from pipelines.rules.use_case.derived_features import Deriver
     from pipelines.stores.dataset import features_of
 
-    path = folder / "baseline.parquet"
-    pq.write_table(table, path, compression="zstd", use_dictionary=True)
+    parquet = folder / "baseline.parquet"
+    pq.write_table(table, parquet, compression="zstd", use_dictionary=True)
+    features = Deriver(contract)(features_of(table, contract))
     manifest = Manifest(
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(parquet.read_bytes()).hexdigest(),
         rows=len(table),
         contract_hash=contract.hash,
-        source=manifest_of,
-        profiles=profiles(Deriver(contract)(features_of(table, contract)), contract),
+        source=source,
+        profiles=profiles(features, contract),
     )
-    (folder / "manifest.json").write_bytes(
-        msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
-    )
+    document = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    (folder / "manifest.json").write_bytes(document + b"\n")
     return manifest

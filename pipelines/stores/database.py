@@ -1,4 +1,4 @@
-"""The connection every store is given, and the named queries of `sql/queries`."""
+"""Connections to PostgreSQL, and the named queries of `sql/queries`."""
 
 from functools import lru_cache
 from typing import Any
@@ -15,9 +15,10 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 
 def connect(settings: Settings, *, autocommit: bool = False, seconds: int = 10) -> Connection:
-    """Open a connection whose rows are dicts; leaving its `with` block commits, or rolls back on an error.
+    """Open a connection whose rows are dicts; raises StackError when the URL is invalid.
 
-    `seconds` is how long a server that does not answer is waited for.
+    Its `with` block commits at the end, or rolls back on an error. `seconds` is how long to wait
+    for a server that does not answer.
     """
     _require_url(settings.database_url)
     return psycopg.connect(
@@ -25,23 +26,27 @@ def connect(settings: Settings, *, autocommit: bool = False, seconds: int = 10) 
         row_factory=dict_row,
         autocommit=autocommit,
         connect_timeout=seconds,
-        options="-c TimeZone=UTC",  # what people are shown is UTC, wherever the server stands
+        options="-c TimeZone=UTC",  # times are shown in UTC, whatever the server's time zone
         application_name="sixgate",
     )
 
 
 def _require_url(url: str) -> None:
-    """StackError unless `url` can be read; the driver's own message would repeat it, and its password, into logs."""
+    """Raise StackError unless the URL is valid.
+
+    The driver's own message would write the URL, with its password, to logs.
+    """
     try:
         conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        words = "is no PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX"
-        raise StackError(f"SIXGATE_DATABASE_URL {words}") from None
+        raise StackError(
+            "SIXGATE_DATABASE_URL is not a PostgreSQL URL: write "
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX"
+        ) from None
 
 
 @lru_cache
 def queries(name: str) -> Any:
-    """The named queries of `sql/queries/<name>.sql`."""
-    return aiosql.from_path(
-        ROOT / "sql" / "queries" / f"{name}.sql", "psycopg", mandatory_parameters=False
-    )
+    """Return the named queries of `sql/queries/<name>.sql`."""
+    file = ROOT / "sql" / "queries" / f"{name}.sql"
+    return aiosql.from_path(file, "psycopg", mandatory_parameters=False)

@@ -1,4 +1,4 @@
-"""The rows a run trains and judges on, gathered from the log, a snapshot or the reference."""
+"""The rows that a run trains and evaluates on, from the log, a snapshot or a baseline."""
 
 import itertools
 import logging
@@ -21,7 +21,8 @@ from pipelines.stores import arrow_reads
 from pipelines.stores.artifacts import Artifacts
 
 log = logging.getLogger(__name__)
-PARTS = 12  # in which the log is read, so that one of them and the result are in memory, not everything twice
+# The log is read in this many parts, so that memory holds one part and the result, not twice all.
+PARTS = 12
 
 
 def logged(
@@ -32,29 +33,26 @@ def logged(
     matured_before: datetime,
     as_of: datetime,
 ) -> Frame:
-    """Predictions of the window with the labels known at `as_of`; unlabelled ones too."""
-    edges = [since + part * (matured_before - since) / PARTS for part in range(PARTS)] + [
-        matured_before
-    ]
+    """Read the predictions of a window, labelled or not, with the labels received by `as_of`."""
+    length = matured_before - since
+    edges = [since + part * length / PARTS for part in range(PARTS)]
+    edges.append(matured_before)
     runs = [
         (contract.use_case, begin, end, contract.hash, as_of)
         for begin, end in itertools.pairwise(edges)
     ]
-    return concatenate(
-        [
-            _logged(part, contract)
-            for part in arrow_reads.each(settings, "labelled_predictions", runs)
-        ]
-    )
+    tables = arrow_reads.fetch_tables(settings, "labelled_predictions", runs)
+    return concatenate([_logged_frame(table, contract) for table in tables])
 
 
-def _logged(table: pa.Table, contract: Contract) -> Frame:
-    """Rows as they came, copied: whatever refers to one column of them would keep all in memory."""
-    everything = pa.array(np.arange(len(table)))
+def _logged_frame(table: pa.Table, contract: Contract) -> Frame:
+    """Copy logged rows to a Frame; a view of one column would keep the whole table in memory."""
+    all_rows = pa.array(np.arange(len(table)))
+    features = arrow_reads.matrix(table["features"], len(contract.columns))
     return Frame(
         event_times=_times(table["event_time"]),
-        transaction_ids=table["transaction_id"].take(everything).combine_chunks(),
-        features=np.asfortranarray(arrow_reads.matrix(table["features"], len(contract.columns))),
+        transaction_ids=table["transaction_id"].take(all_rows).combine_chunks(),
+        features=np.asfortranarray(features),
         labels=np.array(pc.fill_null(table["label"].cast(pa.int8()), -1)),
         scores=np.array(table["score"]),
         thresholds=np.array(table["threshold"]),
@@ -63,90 +61,119 @@ def _logged(table: pa.Table, contract: Contract) -> Frame:
 
 
 def historical(table: pa.Table, contract: Contract) -> Frame:
-    """Rows of a snapshot or a baseline: labelled, never predicted; EvidenceError when they are of a former contract."""
-    if why := outdated(table.schema, contract):
+    """Convert a snapshot or a baseline to a Frame of labelled rows without predictions.
+
+    Raises EvidenceError when the table was written under a former contract.
+    """
+    if reason := outdated(table.schema, contract):
         raise EvidenceError(
-            f"the snapshot was ingested under a former contract of {contract.use_case}: {why}: ingest it again"
+            f"the snapshot was ingested under a former contract of {contract.use_case}: "
+            f"{reason}: ingest it again"
         )
-    times, n = _times(table["event_time"]), len(table)
+    times = _times(table["event_time"])
     if (times[1:] < times[:-1]).any():
         return historical(table.sort_by("event_time"), contract)
+    features = numbers(table, contract.raw, len(contract.columns))
     return Frame(
         event_times=times,
         transaction_ids=table["transaction_id"].combine_chunks(),
-        features=Deriver(contract).fill(numbers(table, contract.raw, len(contract.columns))),
+        features=Deriver(contract).fill(features),
         labels=table["label"].to_numpy(),
-        scores=np.full(n, np.nan),
-        thresholds=np.full(n, np.nan),
-        versions=np.zeros(n, np.int64),
+        scores=np.full(len(table), np.nan),
+        thresholds=np.full(len(table), np.nan),
+        versions=np.zeros(len(table), np.int64),
     )
 
 
-def logged_of(
+def also_logged(
     settings: Settings, contract: Contract, rows: Frame, as_of: datetime, window: timedelta
 ) -> Common:
-    """Which of the newest `window` of a snapshot's rows were logged too."""
-    first, last = (
-        moment.astype(datetime).replace(tzinfo=UTC) for moment in rows.event_times[[0, -1]]
-    )
+    """Find the rows of a snapshot, within its newest `window`, that were logged as well."""
+    first, last = (time.astype(datetime).replace(tzinfo=UTC) for time in rows.event_times[[0, -1]])
     end = last + timedelta(microseconds=1)
-    there = logged(
-        settings, contract, since=max(first, end - window), matured_before=end, as_of=as_of
-    )
-    at, where = _shared(rows.transaction_ids, there.transaction_ids)
-    raw = len(contract.raw)
-    return Common(at, there.features[where, :raw], rows.features[at, :raw])
-
-
-def ingested_of(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common:
-    """Which of the logged rows were ingested too; of several snapshots that hold one, the newest counts."""
-    if not len(rows):
-        return nothing_common(contract)
-    first, last = (
-        pa.scalar(moment, pa.timestamp("us")).cast(TIMESTAMP)
-        for moment in rows.event_times[[0, -1]]
-    )
-    time, name = pc.field("event_time"), pc.field("transaction_id")
-    wanted = (time >= first) & (time <= last) & name.isin(rows.transaction_ids)
-    found, ingested = np.zeros(len(rows), bool), np.full((len(rows), len(contract.raw)), np.nan)
-    for id_ in reversed(artifacts.ids("snapshots")):
-        path = artifacts.path("snapshots", id_)
-        try:
-            if why := outdated(pq.read_schema(path), contract):
-                log.info("snapshot %s is not compared with the log: %s", id_, why)
-                continue
-            there = pq.read_table(path, columns=["transaction_id", *contract.raw], filters=wanted)
-        except (pa.ArrowException, OSError) as error:
-            log.warning(
-                "snapshot %s can't be read, and is not compared with the log: %s", id_, error
-            )
-            continue
-        at, where = _shared(rows.transaction_ids, there["transaction_id"].combine_chunks())
-        new = ~found[at]
-        ingested[at[new]], found[at[new]] = features_of(there, contract)[where[new]], True
-    return Common(np.flatnonzero(found), rows.features[found, : len(contract.raw)], ingested[found])
-
-
-def nothing_common(contract: Contract) -> Common:
-    """No transaction was both logged and ingested."""
+    since = max(first, end - window)
+    log_rows = logged(settings, contract, since=since, matured_before=end, as_of=as_of)
+    positions, log_positions = _shared(rows.transaction_ids, log_rows.transaction_ids)
+    width = len(contract.raw)
     return Common(
-        np.empty(0, np.int64), np.empty((0, len(contract.raw))), np.empty((0, len(contract.raw)))
+        positions=positions,
+        logged=log_rows.features[log_positions, :width],
+        ingested=rows.features[positions, :width],
     )
+
+
+def also_ingested(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common:
+    """Find the logged rows that were ingested as well; the newest snapshot of a row counts."""
+    if not len(rows):
+        return no_common_rows(contract)
+    width = len(contract.raw)
+    is_ingested = np.zeros(len(rows), bool)
+    ingested = np.full((len(rows), width), np.nan)
+    wanted = _filter(rows)
+    for id_ in reversed(artifacts.ids("snapshots")):
+        table = _read_snapshot(artifacts, id_, contract, wanted)
+        if table is None:
+            continue
+        ids = table["transaction_id"].combine_chunks()
+        positions, table_positions = _shared(rows.transaction_ids, ids)
+        is_new = ~is_ingested[positions]
+        new_positions = positions[is_new]
+        ingested[new_positions] = features_of(table, contract)[table_positions[is_new]]
+        is_ingested[new_positions] = True
+    return Common(
+        positions=np.flatnonzero(is_ingested),
+        logged=rows.features[is_ingested, :width],
+        ingested=ingested[is_ingested],
+    )
+
+
+def _filter(rows: Frame) -> pc.Expression:
+    """Select the transactions of `rows` in a snapshot; the time range lets Parquet skip groups."""
+    first, last = (
+        pa.scalar(time, pa.timestamp("us")).cast(TIMESTAMP) for time in rows.event_times[[0, -1]]
+    )
+    event_time = pc.field("event_time")
+    in_range = (event_time >= first) & (event_time <= last)
+    is_logged = pc.field("transaction_id").isin(rows.transaction_ids)
+    return in_range & is_logged
+
+
+def _read_snapshot(
+    artifacts: Artifacts, id_: str, contract: Contract, wanted: pc.Expression
+) -> pa.Table | None:
+    """Read the wanted rows of a snapshot; None, with a log line, when it can't be compared."""
+    path = artifacts.path("snapshots", id_)
+    try:
+        if reason := outdated(pq.read_schema(path), contract):
+            log.info("snapshot %s is not compared with the log: %s", id_, reason)
+            return None
+        return pq.read_table(path, columns=["transaction_id", *contract.raw], filters=wanted)
+    except (pa.ArrowException, OSError) as error:
+        log.warning("snapshot %s can't be read, and is not compared with the log: %s", id_, error)
+        return None
+
+
+def no_common_rows(contract: Contract) -> Common:
+    """Return the result for rows of which none was both logged and ingested."""
+    empty = np.empty((0, len(contract.raw)))
+    return Common(positions=np.empty(0, np.int64), logged=empty, ingested=empty)
 
 
 def _shared(
     ids: pa.StringArray, others: pa.StringArray
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the names that both have, in either."""
-    found = pc.index_in(ids, value_set=others)
-    at = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
-    return at, found.drop_null().to_numpy().astype(np.int64)
+    """Return the positions of the ids that both arrays hold, in either array."""
+    other_positions = pc.index_in(ids, value_set=others)
+    is_shared = pc.is_valid(other_positions).to_numpy(zero_copy_only=False)
+    positions = np.flatnonzero(is_shared)
+    return positions, other_positions.drop_null().to_numpy().astype(np.int64)
 
 
 def features_of(table: pa.Table, contract: Contract) -> NDArray[np.float64]:
-    """The raw features of a snapshot (n, raw), missing as NaN."""
+    """Return the raw features of a snapshot (n, raw), missing values as NaN."""
     return numbers(table, contract.raw)
 
 
 def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
-    return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).to_numpy(), dtype="datetime64[us]")
+    utc = column.cast(pa.timestamp("us", tz="UTC"))
+    return np.asarray(utc.to_numpy(), dtype="datetime64[us]")

@@ -1,4 +1,7 @@
-"""`retraining_decisions`: each run of retraining, with its evidence and verdict."""
+"""Decisions, the record of each retraining run with its evidence and verdict.
+
+They are read from the view `retraining_decisions`.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +14,7 @@ from pipelines.stores.database import Connection, queries
 
 
 class DecisionStore:
-    """Decisions, opened by the first step of a run and decided once."""
+    """Decisions: the first step of a run opens one, and it is decided once."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -29,15 +32,23 @@ class DecisionStore:
         policy: dict[str, Any],
         git_sha: str | None,
     ) -> Decision:
-        """Open the decision of a run, or find it again."""
+        """Open the decision of a run, or return the one that is open."""
         queries("decisions").open_decision(
-            self._connection, use_case=use_case, run_id=run_id, trigger=trigger, requested_by=requested_by,
-            request_reason=reason, params=Jsonb(params), as_of=as_of, policy=Jsonb(policy), git_sha=git_sha,
-        )  # fmt: skip
+            self._connection,
+            use_case=use_case,
+            run_id=run_id,
+            trigger=trigger,
+            requested_by=requested_by,
+            request_reason=reason,
+            params=Jsonb(params),
+            as_of=as_of,
+            policy=Jsonb(policy),
+            git_sha=git_sha,
+        )
         return self.of_run(use_case, run_id)
 
     def of_run(self, use_case: str, run_id: str) -> Decision:
-        """Return a run's decision, or say that its first step has not run."""
+        """Return a run's decision; raises EvidenceError when its first step has not run."""
         row = queries("decisions").get_by_run(self._connection, use_case=use_case, run_id=run_id)
         if row is None:
             raise EvidenceError(
@@ -46,46 +57,43 @@ class DecisionStore:
         return Decision(**row)
 
     def get(self, use_case: str, decision_id: int) -> Decision:
-        """Return one decision by its number."""
+        """Return a decision by its id; raises EvidenceError when there is none."""
         row = queries("decisions").get_by_id(self._connection, use_case=use_case, id=decision_id)
         if row is None:
             raise EvidenceError(
-                f"{use_case} has no decision {decision_id}: see `sixgate decisions --use-case {use_case}`"
+                f"{use_case} has no decision {decision_id}: "
+                f"see `sixgate decisions --use-case {use_case}`"
             )
         return Decision(**row)
 
     def newest_approved(self, use_case: str) -> Decision | None:
-        """Return the candidate that promotion is about, if there is one."""
-        return _decision(queries("decisions").newest_approved(self._connection, use_case=use_case))
+        """Return the newest APPROVED decision, whose candidate is the one to promote."""
+        row = queries("decisions").newest_approved(self._connection, use_case=use_case)
+        return Decision(**row) if row else None
 
     def newest_trained(self, use_case: str, *, but_run_id: str) -> Decision | None:
-        """Return the last run, other than the one named, that trained a challenger."""
-        return _decision(
-            queries("decisions").newest_trained(
-                self._connection, use_case=use_case, but_run_id=but_run_id
-            )
+        """Return the newest decision, other than that of `but_run_id`, that has a challenger."""
+        row = queries("decisions").newest_trained(
+            self._connection, use_case=use_case, but_run_id=but_run_id
         )
+        return Decision(**row) if row else None
 
     def trained_since(self, use_case: str, since: datetime, *, but_run_id: str) -> int:
-        """How many runs, other than the one named, trained a challenger and were opened since then."""
+        """Count the runs opened since a time, other than `but_run_id`, that have a challenger."""
         row = queries("decisions").count_trained(
             self._connection, use_case=use_case, since=since, but_run_id=but_run_id
         )
         return int(row["n"])
 
     def waiting(self, use_case: str) -> int | None:
-        """The decision whose candidate is approved and neither promoted nor refused, if there is one."""
+        """Return the decision whose approved candidate is neither promoted nor refused, if any."""
         row = queries("decisions").waiting(self._connection, use_case=use_case)
         return int(row["id"]) if row else None
 
     def recent(self, use_case: str, *, limit: int = 20) -> list[Decision]:
-        """The newest decisions first."""
-        return [
-            Decision(**row)
-            for row in queries("decisions").list_decisions(
-                self._connection, use_case=use_case, limit=limit
-            )
-        ]
+        """List the newest decisions, newest first."""
+        rows = queries("decisions").list_decisions(self._connection, use_case=use_case, limit=limit)
+        return [Decision(**row) for row in rows]
 
     def set_dataset(
         self,
@@ -96,15 +104,19 @@ class DecisionStore:
         evidence_source: str,
         champion_version: int | None,
     ) -> None:
-        """Fix what the run trains and judges on; EvidenceError when it is decided."""
+        """Store the dataset and champion of a run; raises EvidenceError when it is decided."""
         written = queries("decisions").set_dataset(
-            self._connection, use_case=use_case, run_id=run_id, dataset=Jsonb(dataset), evidence_source=evidence_source,
+            self._connection,
+            use_case=use_case,
+            run_id=run_id,
+            dataset=Jsonb(dataset),
+            evidence_source=evidence_source,
             champion_version=champion_version,
-        )  # fmt: skip
+        )
         self._require(written, use_case, run_id)
 
     def set_challenger(self, use_case: str, run_id: str, version: int) -> None:
-        """Name the model that the run trained; EvidenceError when it is decided."""
+        """Store the model version that a run trained; raises EvidenceError when it is decided."""
         written = queries("decisions").set_challenger(
             self._connection, use_case=use_case, run_id=run_id, version=version
         )
@@ -114,18 +126,33 @@ class DecisionStore:
         if not written:
             decision = self.of_run(use_case, run_id)
             raise EvidenceError(
-                f"decision {decision.id} is decided ({decision.verdict}) and stays as it is: trigger a new run"
+                f"decision {decision.id} is decided ({decision.verdict}) and stays as it is: "
+                "trigger a new run"
             )
 
     def decide(
-        self, use_case: str, run_id: str, *, verdict: str, reason: str, gates: list[dict[str, Any]] | None = None,
+        self,
+        use_case: str,
+        run_id: str,
+        *,
+        verdict: str,
+        reason: str,
+        gates: list[dict[str, Any]] | None = None,
         evidence_hash: str | None = None,
-    ) -> Decision:  # fmt: skip
-        """Write the verdict; the first one stays. An APPROVED one supersedes older candidates that were not promoted."""
+    ) -> Decision:
+        """Store the verdict unless there is one; return the decision.
+
+        An APPROVED decision supersedes older approved ones that were not promoted.
+        """
         queries("decisions").decide(
-            self._connection, use_case=use_case, run_id=run_id, verdict=verdict, reason=reason,
-            gates=None if gates is None else Jsonb(gates), evidence_hash=evidence_hash,
-        )  # fmt: skip
+            self._connection,
+            use_case=use_case,
+            run_id=run_id,
+            verdict=verdict,
+            reason=reason,
+            gates=None if gates is None else Jsonb(gates),
+            evidence_hash=evidence_hash,
+        )
         decision = self.of_run(use_case, run_id)
         if decision.verdict == "APPROVED":
             queries("decisions").supersede_older(
@@ -134,7 +161,10 @@ class DecisionStore:
         return decision
 
     def note_failure(self, use_case: str, run_id: str, reason: str) -> None:
-        """Keep why a run ended without a verdict; a retry may still come to one. What is decided keeps its reason."""
+        """Store why a run failed without a verdict; a decided run keeps its reason.
+
+        A retry of the run may still reach a verdict.
+        """
         queries("decisions").note_failure(
             self._connection, use_case=use_case, run_id=run_id, reason=reason
         )
@@ -142,7 +172,7 @@ class DecisionStore:
     def record_review(
         self, use_case: str, decision_id: int, *, reviewer: str, approved: bool, comment: str
     ) -> RecordedReview:
-        """Keep who answered the review and what they said; the first answer stands, and is returned."""
+        """Store the answer to a review unless there is one; return the stored answer."""
         self.get(use_case, decision_id)
         queries("decisions").record_review(
             self._connection,
@@ -151,31 +181,27 @@ class DecisionStore:
             approved=approved,
             comment=comment or None,
         )
-        return RecordedReview(**queries("decisions").review_of(self._connection, id=decision_id))
+        row = queries("decisions").review_of(self._connection, id=decision_id)
+        return RecordedReview(**row)
 
     def bind(self, use_case: str, run_id: str, decision_id: int) -> int:
-        """Note which decision a promotion run is about, and return it; the first one noted stays."""
+        """Bind a promotion run to a decision, unless it is bound already; return the bound one."""
         queries("decisions").bind_run(
             self._connection, use_case=use_case, run_id=run_id, id=decision_id
         )
-        return int(
-            queries("decisions").bound_to(self._connection, use_case=use_case, run_id=run_id)
-        )
+        bound = queries("decisions").bound_to(self._connection, use_case=use_case, run_id=run_id)
+        return int(bound)
 
     def of_promotion(self, use_case: str, run_id: str, decision_id: int) -> Decision:
-        """The decision that a promotion run is about; EvidenceError when its tasks were told another one."""
+        """Return a promotion run's decision; raises EvidenceError if the run is about another."""
         bound = queries("decisions").bound_to(self._connection, use_case=use_case, run_id=run_id)
         if bound is not None and bound != decision_id:
             raise EvidenceError(
-                f"this run is about decision {bound}, and was told decision {decision_id}: trigger a new run"
+                f"this run is about decision {bound}, not decision {decision_id}: trigger a new run"
             )
         return self.get(use_case, decision_id)
 
     def review_of(self, decision_id: int) -> RecordedReview | None:
-        """What was answered about a decision, if anything was."""
+        """Return the answer to a decision's review; None when there is none yet."""
         row = queries("decisions").review_of(self._connection, id=decision_id)
         return RecordedReview(**row) if row else None
-
-
-def _decision(row: dict[str, Any] | None) -> Decision | None:
-    return Decision(**row) if row else None

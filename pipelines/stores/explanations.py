@@ -1,4 +1,4 @@
-"""`explanations`: why predictions came out as they did; and sums of them over time."""
+"""Explanations of predictions in `explanations`, and their sums over time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,98 +14,123 @@ from pipelines.rules.explanation.attribution import Attribution
 from pipelines.stores.database import Connection, queries
 
 COPY = "COPY explained FROM STDIN (FORMAT binary)"
-DIED = "the process that computed it ended before it was done, each time: see the log of its task, and ask for it again"
+GAVE_UP = (
+    "the process that computed it ended before it was done, each time: "
+    "see the log of its task, and request it again"
+)
 
 
 class ExplanationStore:
-    """Explanations, planned as PENDING, then COMPLETED or FAILED."""
+    """Explanations: planned as PENDING, they become COMPLETED or FAILED."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def plan(
-        self, use_case: str, *, since: datetime, select: str, sample: float, anew: str | None = None
+        self,
+        use_case: str,
+        *,
+        since: datetime,
+        select: str,
+        sample: float,
+        extra_select: str | None = None,
     ) -> int:
-        """Make PENDING rows of what is picked from the predictions that are new since the last plan; return how many.
+        """Insert PENDING rows for the predictions that the policy selects; return how many.
 
-        Then of what `anew`, another selection, picks from all since a moment.
+        Applies `select` and `sample` to predictions that were made since `since` and logged after
+        the last plan, then `extra_select`, another selection, to all that were made since `since`.
+        Raises EvidenceError when the database was restored from a dump.
         """
         explanations = queries("explanations")
         with self._connection.transaction():
             explanations.open_watermark(self._connection, use_case=use_case)
             span = explanations.lock_watermark(self._connection, use_case=use_case)
-            if int(span["end"]) < int(span["begin"]):
-                raise EvidenceError(
-                    f"{use_case} is explained up to transaction {span['begin']}, but the database is at {span['end']}: it was "
-                    "restored from a dump; set logged_xid to DEFAULT in prediction_logs, and remove the use case's row from "
-                    "explanation_watermarks"
-                )
-            made = explanations.plan_explanations(
-                self._connection, use_case=use_case, since=since, select=select, sample=sample,
-                begin=span["begin"], end=span["end"],
-            )  # fmt: skip
-            if anew:
-                made += explanations.plan_anew(
+            _require_order(use_case, span["begin"], span["end"])
+            planned = explanations.plan_explanations(
+                self._connection,
+                use_case=use_case,
+                since=since,
+                select=select,
+                sample=sample,
+                begin=span["begin"],
+                end=span["end"],
+            )
+            if extra_select:
+                planned += explanations.plan_extra(
                     self._connection,
                     use_case=use_case,
                     since=since,
-                    select=anew,
+                    select=extra_select,
                     sample=sample,
                     end=span["end"],
                 )
             explanations.move_watermark(self._connection, use_case=use_case, logged_xid=span["end"])
-        return int(made)
+        return int(planned)
 
     def picks(self, prediction: Prediction, *, select: str, sample: float) -> bool:
-        """Whether the next plan picks a prediction, so that its explanation comes though nobody asked for it yet."""
-        found = queries("explanations").picks(
-            self._connection, use_case=prediction.use_case, prediction_id=prediction.prediction_id,
-            scored_at=prediction.scored_at, select=select, sample=sample,
-        )  # fmt: skip
-        return bool(found)
+        """Return whether the next plan will select a prediction, without any request for it."""
+        is_selected = queries("explanations").picks(
+            self._connection,
+            use_case=prediction.use_case,
+            prediction_id=prediction.prediction_id,
+            scored_at=prediction.scored_at,
+            select=select,
+            sample=sample,
+        )
+        return bool(is_selected)
 
     def request(self, prediction: Prediction, *, select: str, sample: float) -> Explanation:
-        """Ask for one prediction's explanation, ahead of what the policy picks by a selection and a share."""
+        """Request the explanation of one prediction; it is computed before those of a plan.
+
+        `select` and `sample` are the policy's: they give the row its share if a plan would select
+        it too.
+        """
         row = queries("explanations").request_explanation(
-            self._connection, use_case=prediction.use_case, prediction_id=prediction.prediction_id,
-            scored_at=prediction.scored_at, model_version=prediction.model_version,
-            predicted_label=prediction.predicted_label, select=select, sample=sample,
-        )  # fmt: skip
+            self._connection,
+            use_case=prediction.use_case,
+            prediction_id=prediction.prediction_id,
+            scored_at=prediction.scored_at,
+            model_version=prediction.model_version,
+            predicted_label=prediction.predicted_label,
+            select=select,
+            sample=sample,
+        )
         return Explanation(**row)
 
     def assign(
         self, use_case: str, run_id: str, *, size: int, limit: int, attempts: int
     ) -> list[dict[str, Any]]:
-        """Give so many PENDING rows a chunk, those asked for first; return rows of chunk, model_version, n.
+        """Assign at most `limit` PENDING rows to chunks of at most `size`, requested rows first.
 
-        Rows that were begun so many times, and never ended, become FAILED.
+        Returns rows of chunk, model_version and n. Rows that were begun `attempts` times without a
+        result become FAILED.
         """
         queries("explanations").give_up(
-            self._connection, use_case=use_case, attempts=attempts, error=DIED
+            self._connection, use_case=use_case, attempts=attempts, error=GAVE_UP
         )
-        return list(
-            queries("explanations").assign_chunks(
-                self._connection, use_case=use_case, run_id=run_id, size=size, limit=limit
-            )
+        chunks = queries("explanations").assign_chunks(
+            self._connection, use_case=use_case, run_id=run_id, size=size, limit=limit
         )
+        return list(chunks)
 
     def waiting(self, use_case: str) -> int:
-        """How many are PENDING."""
+        """Count the PENDING rows."""
         return int(queries("explanations").count_waiting(self._connection, use_case=use_case))
 
     def version_of(self, use_case: str, chunk: str) -> int | None:
-        """The model version of a chunk; None when nothing of it waits."""
-        found = queries("explanations").version_of_chunk(
+        """Return the model version of a chunk; None when the chunk has no PENDING row."""
+        version = queries("explanations").version_of_chunk(
             self._connection, use_case=use_case, chunk=chunk
         )
-        return None if found is None else int(found)
+        return None if version is None else int(version)
 
     def claim(
         self, use_case: str, chunk: str, *, size: int, attempts: int, tried: Sequence[UUID]
     ) -> list[Claimed]:
-        """Begin an attempt at up to so many rows of a chunk, without those that were tried just now.
+        """Begin an attempt at some rows of a chunk; rows in `tried` and used-up rows are left out.
 
-        At most `size`, and a hundredth of it for each attempt before: one of the rows may be what ended those.
+        The first attempt takes at most `size` rows. Each later attempt takes a hundredth of the
+        attempt before, because one of the rows may have ended the process.
         """
         rows = queries("explanations").claim(
             self._connection,
@@ -124,9 +149,10 @@ class ExplanationStore:
         contributions: NDArray[np.float64],
         base_value: float,
     ) -> dict[UUID, float | None]:
-        """Write contributions (n, columns) as COMPLETED, in the caller's transaction.
+        """Store contributions (n, columns) as COMPLETED, in the caller's transaction.
 
-        Returns which nobody had written yet, with the chance that the policy picks such a prediction, None where it did not.
+        Returns the rows that were not COMPLETED before, each with the probability that the policy
+        selects such a prediction, None when the policy did not select it.
         """
         explanations = queries("explanations")
         explanations.make_explained(self._connection)
@@ -134,11 +160,13 @@ class ExplanationStore:
             copy.set_types(["uuid", "float8[]"])
             for prediction_id, values in zip(prediction_ids, contributions.tolist(), strict=True):
                 copy.write_row((prediction_id, values))
-        written = explanations.complete(self._connection, use_case=use_case, base_value=base_value)
-        return {row["prediction_id"]: row["share"] for row in written}
+        completed = explanations.complete(
+            self._connection, use_case=use_case, base_value=base_value
+        )
+        return {row["prediction_id"]: row["share"] for row in completed}
 
     def fail(self, use_case: str, errors: dict[UUID, str], *, attempts: int) -> None:
-        """Say why attempts failed; after so many the rows are FAILED for good."""
+        """Store why attempts failed; rows with `attempts` attempts become FAILED."""
         queries("explanations").fail(
             self._connection,
             use_case=use_case,
@@ -148,7 +176,7 @@ class ExplanationStore:
         )
 
     def refuse(self, use_case: str, chunk: str, error: str, *, attempts: int) -> None:
-        """Count a failed attempt at all that waits of a chunk."""
+        """Count a failed attempt for every PENDING row of a chunk."""
         queries("explanations").refuse_chunk(
             self._connection, use_case=use_case, chunk=chunk, error=error, attempts=attempts
         )
@@ -160,54 +188,60 @@ class ExplanationStore:
         columns: Sequence[str],
         bucket: datetime,
         step: timedelta,
-        found: Attribution,
+        sums: Attribution,
     ) -> None:
-        """Add sums to a time bucket, in the transaction that writes what they are of."""
+        """Add sums to a time bucket, in the transaction that stores their explanations."""
         queries("explanations").add_attributions(
-            self._connection, use_case=use_case, version=version, features=list(columns), bucket=bucket,
-            step=step.total_seconds(), n=found.n, w=found.w, ww=found.ww,
-            wx=found.wx.tolist(), wwx=found.wwx.tolist(), wwxx=found.wwxx.tolist(),
-        )  # fmt: skip
+            self._connection,
+            use_case=use_case,
+            version=version,
+            features=list(columns),
+            bucket=bucket,
+            step=step.total_seconds(),
+            n=sums.n,
+            w=sums.w,
+            ww=sums.ww,
+            wx=sums.wx.tolist(),
+            wwx=sums.wwx.tolist(),
+            wwxx=sums.wwxx.tolist(),
+        )
 
     def attributions(
         self, use_case: str, window_start: datetime, window_end: datetime
-    ) -> dict[int, tuple[list[str], Attribution]]:  # fmt: skip
-        """Sums over a window, by model version: feature names, and their sums in that order."""
-        found: dict[int, list[dict[str, Any]]] = {}
-        for row in queries("explanations").read_attributions(
+    ) -> dict[int, tuple[list[str], Attribution]]:
+        """Return the sums of a window by model version: feature names, and sums in their order."""
+        rows = queries("explanations").read_attributions(
             self._connection, use_case=use_case, window_start=window_start, window_end=window_end
-        ):
-            found.setdefault(row["model_version"], []).append(row)
+        )
+        by_version: dict[int, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_version.setdefault(row["model_version"], []).append(row)
         return {
-            version: ([row["feature"] for row in rows], _summed(rows))
-            for version, rows in found.items()
+            version: ([row["feature"] for row in features], _attribution(features))
+            for version, features in by_version.items()
         }
 
     def get(self, use_case: str, prediction_id: UUID) -> Explanation | None:
-        """Return a prediction's explanation in whatever state it is, None when nobody asked for it."""
+        """Return a prediction's explanation in any status; None when there is no row."""
         row = queries("explanations").get_explanation(
             self._connection, use_case=use_case, prediction_id=prediction_id
         )
         return Explanation(**row) if row else None
 
     def failures(self, use_case: str, *, limit: int) -> list[Explanation]:
-        """The newest predictions that could not be explained."""
-        return [
-            Explanation(**row)
-            for row in queries("explanations").failures(
-                self._connection, use_case=use_case, limit=limit
-            )
-        ]
+        """List the FAILED explanations of the newest predictions."""
+        rows = queries("explanations").failures(self._connection, use_case=use_case, limit=limit)
+        return [Explanation(**row) for row in rows]
 
     def recent(self, use_case: str, *, limit: int) -> list[Prediction]:
-        """The predictions that were made last of those that are explained."""
+        """List the newest predictions whose explanation is COMPLETED."""
         rows = queries("explanations").recent_explained(
             self._connection, use_case=use_case, limit=limit
         )
         return [Prediction(**row) for row in rows]
 
     def counts(self, use_case: str, since: datetime) -> dict[str, int]:
-        """How many are in each status, of predictions made since a moment."""
+        """Count explanations by status, of predictions made since a time."""
         rows = queries("explanations").count_by_status(
             self._connection, use_case=use_case, since=since
         )
@@ -216,20 +250,39 @@ class ExplanationStore:
     def newest(
         self, use_case: str, version: int, *, since: datetime, limit: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Features and contributions, each (n, columns), and weights (n,), of the newest that the policy picked."""
+        """Return the newest explained predictions that the policy selected.
+
+        Features (n, columns), contributions (n, columns) and weights (n,).
+        """
         rows = list(
             queries("explanations").newest_explained(
                 self._connection, use_case=use_case, version=version, since=since, limit=limit
             )
         )
         features = np.array([row["features"] for row in rows], dtype=np.float64)
-        return (
-            features,
-            np.array([row["contributions"] for row in rows]),
-            np.array([row["weight"] for row in rows]),
+        contributions = np.array([row["contributions"] for row in rows])
+        weights = np.array([row["weight"] for row in rows])
+        return features, contributions, weights
+
+
+def _require_order(use_case: str, begin: str, end: str) -> None:
+    """Raise EvidenceError unless the watermark `begin` is not ahead of the database's `end`."""
+    if int(end) < int(begin):
+        raise EvidenceError(
+            f"{use_case} is explained up to transaction {begin}, but the database is at {end}: "
+            "it was restored from a dump; set logged_xid to DEFAULT in prediction_logs, and "
+            "remove the use case's row from explanation_watermarks"
         )
 
 
-def _summed(rows: list[dict[str, Any]]) -> Attribution:
-    wx, wwx, wwxx = (np.array([row[name] for row in rows]) for name in ("wx", "wwx", "wwxx"))
-    return Attribution(rows[0]["n"], rows[0]["w"], rows[0]["ww"], wx, wwx, wwxx)
+def _attribution(rows: list[dict[str, Any]]) -> Attribution:
+    """Combine the rows of one version, one per feature; n, w and ww are equal in all of them."""
+    first = rows[0]
+    return Attribution(
+        n=first["n"],
+        w=first["w"],
+        ww=first["ww"],
+        wx=np.array([row["wx"] for row in rows]),
+        wwx=np.array([row["wwx"] for row in rows]),
+        wwxx=np.array([row["wwxx"] for row in rows]),
+    )

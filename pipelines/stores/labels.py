@@ -1,4 +1,4 @@
-"""`label_store`: ground truth."""
+"""Labels, stored in `label_store`."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from pipelines.stores.database import Connection, queries
 
 
 class LabelStore:
-    """Ground truth as it arrives: late, repeated and corrected."""
+    """Labels as they arrive: late, repeated or corrected."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def record(self, use_case: str, labels: Sequence[Label], *, source: str) -> LabelReceipt:
-        """Keep `labels`; in their order: a changed label is a correction, an equal one a duplicate."""
+        """Store labels in order: a changed label is a correction, an equal one a duplicate."""
         row = queries("labels").record_labels(
             self._connection,
             use_case=use_case,

@@ -1,4 +1,4 @@
-"""`promotions`, the append-only ledger, and `serving_replicas`, who serves what."""
+"""The append-only ledger `promotions`, and `serving_replicas`, the state of each replica."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,41 +14,36 @@ from pipelines.stores.database import Connection, queries
 
 
 class Ledger:
-    """Promotions and rollbacks, each state a row of its own."""
+    """Promotions and rollbacks: each state of one is a row."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def write(self, state: str, **entry: Any) -> None:
-        """Append one state of a promotion; one that is there already stays as it is."""
+        """Append one state of a promotion unless the promotion has that state already."""
         queries("ledger").write_entry(self._connection, state=state, **entry)
 
     def of(self, promotion_id: UUID) -> list[LedgerEntry]:
-        """The states a promotion has been through, oldest first."""
-        return [
-            LedgerEntry(**row)
-            for row in queries("ledger").entries_of(self._connection, promotion_id=promotion_id)
-        ]
+        """List the states of a promotion, oldest first."""
+        rows = queries("ledger").entries_of(self._connection, promotion_id=promotion_id)
+        return [LedgerEntry(**row) for row in rows]
 
     def newest(self, use_case: str) -> LedgerEntry | None:
-        """The entry that says what may be served."""
+        """Return the newest entry that was not refused, which says what may be served."""
         row = queries("ledger").newest(self._connection, use_case=use_case)
         return LedgerEntry(**row) if row else None
 
     def recent(self, use_case: str, *, limit: int = 50) -> list[LedgerEntry]:
-        """The newest entries first."""
-        return [
-            LedgerEntry(**row)
-            for row in queries("ledger").list_entries(
-                self._connection, use_case=use_case, limit=limit
-            )
-        ]
+        """List the newest entries, newest first."""
+        rows = queries("ledger").list_entries(self._connection, use_case=use_case, limit=limit)
+        return [LedgerEntry(**row) for row in rows]
 
     @contextmanager
     def locked(self, use_case: str, *, within: timedelta) -> Iterator[None]:
-        """Hold the use case's promotion lock; needs an autocommit connection.
+        """Hold the promotion lock of a use case; needs an autocommit connection.
 
-        PromotionBusy after waiting for `within`, with the process that holds it.
+        Raises PromotionBusy, naming the process that holds the lock, when it is not free after
+        `within`.
         """
         ledger = queries("ledger")
         ledger.limit_waiting(self._connection, milliseconds=round(within.total_seconds() * 1000))
@@ -64,21 +59,19 @@ class Ledger:
             ledger.unlock_use_case(self._connection, use_case=use_case)
 
     def _busy(self, use_case: str, within: timedelta) -> str:
-        holder = queries("ledger").lock_holder(self._connection, use_case=use_case)
-        who = (
-            f"process {holder['pid']} of role {holder['role']}"
-            if holder
-            else "a process that ended just now"
-        )
-        seconds = f"{within.total_seconds():.0f} s"
+        row = queries("ledger").lock_holder(self._connection, use_case=use_case)
+        holder = "a process that has ended since"
+        if row:
+            holder = f"process {row['pid']} of role {row['role']}"
         return (
-            f"the promotion lock of {use_case} was not free within {seconds}: PostgreSQL gave it to {who}. "
+            f"the promotion lock of {use_case} was not free within "
+            f"{within.total_seconds():.0f} s: PostgreSQL gave it to {holder}. "
             "Try again when that promotion has ended, or end the process with pg_terminate_backend"
         )
 
 
 class ReplicaStore:
-    """What each replica says it serves."""
+    """What each replica reports that it serves."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -93,7 +86,7 @@ class ReplicaStore:
         error: str | None,
         loaded_at: datetime | None,
     ) -> None:
-        """Say what a replica serves now, and that it is alive."""
+        """Store what a replica serves now, and the time of the report."""
         queries("ledger").report_replica(
             self._connection,
             replica=replica,
@@ -105,12 +98,10 @@ class ReplicaStore:
         )
 
     def live(self, use_case: str) -> list[Replica]:
-        """Replicas seen within 15 s."""
-        return [
-            Replica(**row)
-            for row in queries("ledger").live_replicas(self._connection, use_case=use_case)
-        ]
+        """List the replicas that reported within the last 15 s."""
+        rows = queries("ledger").live_replicas(self._connection, use_case=use_case)
+        return [Replica(**row) for row in rows]
 
     def forget(self, replica: str) -> None:
-        """Forget a replica that stopped on purpose."""
+        """Remove a replica that was stopped on purpose, so that promotions do not wait for it."""
         queries("ledger").forget_replica(self._connection, replica=replica)

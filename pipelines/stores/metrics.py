@@ -1,4 +1,4 @@
-"""`monitoring_metrics`: what drift checks find."""
+"""Metrics of drift checks, stored in `monitoring_metrics`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,15 +10,15 @@ from pipelines.stores.database import Connection, queries
 
 
 class MetricStore:
-    """The figures of drift checks, and what the prediction log alone says of a window."""
+    """The metrics of drift checks, and daily performance from the prediction log."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def record(self, use_case: str, metrics: Sequence[Metric], *, as_of: datetime) -> None:
-        """Keep a check's figures in place of those it wrote before, in the caller's transaction.
+        """Store metrics in place of those that their checks stored before.
 
-        `as_of` is the moment for which the check was made.
+        Runs in the caller's transaction. `as_of` is the time that the check was made for.
         """
         for check_id in {metric.check_id for metric in metrics}:
             queries("monitoring").forget_check(
@@ -28,39 +28,40 @@ class MetricStore:
         queries("monitoring").record_metric(self._connection, rows)
 
     def of_check(self, use_case: str, check_id: str) -> list[Metric]:
-        """All figures of one check, newest window first."""
-        return [
-            Metric(**row)
-            for row in queries("monitoring").metrics_of_check(
-                self._connection, use_case=use_case, check_id=check_id
-            )
-        ]
+        """List the metrics of a drift check, newest window first."""
+        rows = queries("monitoring").metrics_of_check(
+            self._connection, use_case=use_case, check_id=check_id
+        )
+        return [Metric(**row) for row in rows]
 
     def history(self, use_case: str, *, training: bool) -> list[dict[str, Any]]:
-        """A week of window_end, feature and excess, the PSI above what no drift shows: of each window's last check."""
-        return list(
-            queries("monitoring").psi_history(
-                self._connection, use_case=use_case, training=training
-            )
+        """Return a week of window_end, feature and excess, from the last check of each window.
+
+        The excess is the PSI less the PSI expected without drift. With `training` it is relative to
+        the champion's training data where that was measured, else to the baseline.
+        """
+        rows = queries("monitoring").psi_history(
+            self._connection, use_case=use_case, training=training
         )
+        return list(rows)
 
     def days(self, use_case: str) -> list[dict[str, Any]]:
-        """A month of day, f1 and estimated_f1, of all versions together; None where nothing is known."""
+        """Return a month of day, f1 and estimated_f1 over all versions; unknown values are None."""
         return list(queries("monitoring").daily_f1(self._connection, use_case=use_case))
 
     def newest(self, use_case: str) -> CheckTime | None:
-        """The check whose window ended last; of one window, the one made for the latest moment.
+        """Return the check whose window ends last; of several, the one made for the latest time.
 
-        A check whose clock was more than a step ahead of the database's is never the newest.
+        A check whose clock was more than a bucket ahead of the database's is left out.
         """
         row = queries("monitoring").newest_check(self._connection, use_case=use_case)
         return CheckTime(**row) if row else None
 
     def is_ahead(self, as_of: datetime, step: timedelta) -> bool:
-        """Whether a moment lies more than a step ahead of the database's clock."""
+        """Return whether a time is more than `step` ahead of the database's clock."""
         return bool(queries("monitoring").is_ahead(self._connection, as_of=as_of, step=step))
 
     def latest(self, use_case: str) -> list[Metric]:
-        """The figures of the newest check."""
+        """List the metrics of the newest check."""
         newest = self.newest(use_case)
         return self.of_check(use_case, newest.check_id) if newest else []

@@ -1,6 +1,7 @@
-"""The database's schema: migrations, partitions ahead, a view per use case, and rights.
+"""The database schema: migrations, partitions ahead of time, a view per use case, and grants.
 
-`python -m pipelines.stores.migrations` prepares a home: besides, it keeps a copy of every valid contract and policy.
+`python -m pipelines.stores.migrations` prepares a home: it migrates the database, and copies every
+valid contract and policy to SIXGATE_HOME.
 """
 
 import sys
@@ -15,33 +16,29 @@ from psycopg import sql
 from pipelines.errors import SixgateError
 from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import Settings
-from pipelines.stores.database import connect
+from pipelines.stores.database import Connection, connect
 from pipelines.stores.roles import grant
 from pipelines.use_case import keep_valid, read_contract, read_each
 
-PARTITIONS_BEHIND, PARTITIONS_AHEAD = 2, 10
+DAYS_BEHIND = 2
+DAYS_AHEAD = 10
+LOCK = "SELECT pg_advisory_xact_lock(hashtext('sixgate.migrate'))"
+VIEW = (
+    "CREATE VIEW {view} AS SELECT scored_at, prediction_id, transaction_id, entity_key, event_time,"
+    " model_version, score, predicted_label, threshold, {features} FROM prediction_logs"
+    " WHERE use_case = {use_case} AND contract_hash = {contract_hash}"
+)
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the schema to the newest revision, make partitions and views, and grant rights; safe to repeat."""
-    config = Config()
-    config.set_main_option("script_location", str(settings.root / "sql" / "migrations"))
-    connect(settings).close()  # says what is wrong with the URL without repeating it
-    engine = sqlalchemy.create_engine(
-        settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-    )
-    with engine.begin() as connection:
-        connection.execute(
-            sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('sixgate.migrate'))")
-        )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
+    """Migrate the schema to the newest revision; create partitions and views; grant rights.
+
+    Safe to repeat.
+    """
+    connect(settings).close()  # reports an invalid URL without its password, unlike SQLAlchemy
+    _upgrade(settings)
     with connect(settings) as connection:
-        first = datetime.now(UTC).date() - timedelta(days=PARTITIONS_BEHIND)
-        connection.execute(
-            "SELECT ensure_partitions(%s, %s)", (first, PARTITIONS_BEHIND + PARTITIONS_AHEAD + 1)
-        )
+        _ensure_partitions(connection)
         contracts, faults = read_each(settings.reference, read_contract)
         for contract in contracts:
             create_view(connection, contract)
@@ -49,30 +46,46 @@ def migrate(settings: Settings) -> None:
             print(f"no view of predictions: {fault}", file=sys.stderr)
         if not grant(connection):
             print(
-                "the roles of sql/roles.sql are not there: every process signs in as the schema's owner",
+                "the roles of sql/roles.sql do not exist: "
+                "every process signs in as the schema's owner",
                 file=sys.stderr,
             )
 
 
-def create_view(connection: psycopg.Connection[dict[str, object]], contract: Contract) -> None:
-    """Make `<use_case>_predictions`: the prediction log with a named column for each feature."""
+def create_view(connection: Connection, contract: Contract) -> None:
+    """Create `<use_case>_predictions`: the prediction log with a named column for each feature."""
     features = [
         sql.SQL("features[{}] AS {}").format(sql.Literal(index), sql.Identifier(name))
         for index, name in enumerate(contract.columns, start=1)
     ]
     view = sql.Identifier(f"{contract.use_case}_predictions")
     connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
-    connection.execute(
-        sql.SQL(
-            "CREATE VIEW {} AS SELECT scored_at, prediction_id, transaction_id, entity_key, event_time, model_version, score,"
-            " predicted_label, threshold, {} FROM prediction_logs WHERE use_case = {} AND contract_hash = {}"
-        ).format(
-            view,
-            sql.SQL(", ").join(features),
-            sql.Literal(contract.use_case),
-            sql.Literal(contract.hash),
-        )
+    statement = sql.SQL(VIEW).format(
+        view=view,
+        features=sql.SQL(", ").join(features),
+        use_case=sql.Literal(contract.use_case),
+        contract_hash=sql.Literal(contract.hash),
     )
+    connection.execute(statement)
+
+
+def _upgrade(settings: Settings) -> None:
+    """Run Alembic under a lock, so that only one process migrates at a time."""
+    config = Config()
+    config.set_main_option("script_location", str(settings.root / "sql" / "migrations"))
+    url = settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(LOCK))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+def _ensure_partitions(connection: Connection) -> None:
+    first = datetime.now(UTC).date() - timedelta(days=DAYS_BEHIND)
+    days = DAYS_BEHIND + DAYS_AHEAD + 1
+    connection.execute("SELECT ensure_partitions(%s, %s)", (first, days))
 
 
 if __name__ == "__main__":

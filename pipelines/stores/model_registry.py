@@ -1,4 +1,4 @@
-"""The model registry: MLflow, as the training side writes it."""
+"""The MLflow model registry, as retraining and promotion write it."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a line per trial
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # one line per run
 
 import mlflow
 import numpy as np
@@ -31,7 +31,7 @@ RUN_TAG = "sixgate.run_id"
 
 @dataclass(frozen=True, kw_only=True)
 class Nested:
-    """A run below another one: a candidate, or one set of parameters that was tried for it."""
+    """A nested MLflow run: a candidate, or one set of parameters that was tried for it."""
 
     name: str
     params: dict[str, Any]
@@ -41,7 +41,7 @@ class Nested:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """What a training run leaves for people, beside the model: the runs below it, pictures by file name, the model card."""
+    """What a training run logs for people: nested runs, plots by file name, and the model card."""
 
     params: dict[str, Any]
     metrics: dict[str, float]
@@ -52,7 +52,10 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """A dataset that a run used: what for, the name its content gives it, where it lies, and where it came from, in tags."""
+    """A dataset that a run used.
+
+    `context` is its purpose, `digest` its id, `path` its file, and `tags` say where it came from.
+    """
 
     context: str
     digest: str
@@ -62,28 +65,31 @@ class Input:
 
 @dataclass(frozen=True)
 class Registered:
-    """Where a model landed."""
+    """The MLflow run and the version of a registered model."""
 
     mlflow_run_id: str
     version: int
 
 
 class ModelRegistry:
-    """Models, their runs, and the alias that says which one is Production."""
+    """Registered models, their runs, and the alias of the version in Production."""
 
     def __init__(self, settings: Settings) -> None:
         mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
-        if settings.mlflow_tracking_username:  # MLflow's client knows no other way to be told
+        if settings.mlflow_tracking_username:
+            # MLflow's client reads credentials from the environment only.
             os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_tracking_username
             os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow_tracking_password
         self._client = MlflowClient(settings.mlflow_tracking_uri)
 
     def find(self, use_case: str, run_id: str) -> Registered | None:
-        """What a lifecycle run has registered already, so that a retried step registers nothing twice."""
-        found = self._client.search_model_versions(
+        """Return the model that a retraining run has registered, so that a retry registers none."""
+        versions = self._client.search_model_versions(
             f"name = '{use_case}' AND tag.`{RUN_TAG}` = '{run_id}'"
         )
-        return Registered(found[0].run_id, int(found[0].version)) if found else None
+        if not versions:
+            return None
+        return Registered(versions[0].run_id, int(versions[0].version))
 
     def register(
         self,
@@ -98,21 +104,17 @@ class ModelRegistry:
         label: str,
         data: tuple[Input, ...],
     ) -> Registered:
-        """Log an MLflow run with its datasets and all that was tried, and register the model it made."""
-        experiment = mlflow.set_experiment(
-            use_case
-        )  # of two runs that make it at once, only one has it set
+        """Log a training run with its datasets and nested runs, and register the model."""
+        # set_experiment also creates the experiment; of two runs that create it at the same time,
+        # only one has it set, so the id is passed on.
+        experiment = mlflow.set_experiment(use_case)
         with mlflow.start_run(
             experiment_id=experiment.experiment_id, run_name=run_id, tags={RUN_TAG: run_id, **tags}
         ) as run:
-            mlflow.log_params(account.params)
-            mlflow.log_metrics(account.metrics)
-            for name, figure in account.figures.items():
-                mlflow.log_figure(figure, f"figures/{name}")
-            mlflow.log_text(account.card, "model_card.md")
-            for each in data:
-                _log_input(f"{use_case}-{each.context}", each, columns, label)
-            logged = Model.log(
+            _log_account(account)
+            for dataset in data:
+                _log_input(f"{use_case}-{dataset.context}", dataset, columns, label)
+            model = Model.log(
                 artifact_path=None,
                 name="model",
                 flavor=Flavor,
@@ -120,29 +122,32 @@ class ModelRegistry:
                 signature=signature_of(columns),
                 example=example,
             )
-            self._log_below(run.info.experiment_id, run.info.run_id, account.below)
+            self._log_nested(run.info.experiment_id, run.info.run_id, account.below)
         version = self._client.create_model_version(
-            use_case, source=logged.model_uri, run_id=run.info.run_id, model_id=logged.model_id,
-            tags={RUN_TAG: run_id, "stage": "challenger", **tags}, description=account.card,
-        )  # fmt: skip
+            use_case,
+            source=model.model_uri,
+            run_id=run.info.run_id,
+            model_id=model.model_id,
+            tags={RUN_TAG: run_id, "stage": "challenger", **tags},
+            description=account.card,
+        )
         return Registered(run.info.run_id, int(version.version))
 
-    def _log_below(self, experiment_id: str, parent: str, runs: tuple[Nested, ...]) -> None:
+    def _log_nested(self, experiment_id: str, parent: str, runs: tuple[Nested, ...]) -> None:
         for nested in runs:
             run = self._client.create_run(
                 experiment_id, run_name=nested.name, tags={MLFLOW_PARENT_RUN_ID: parent}
             )
+            run_id = run.info.run_id
+            time = run.info.start_time
             params = [Param(name, str(value)) for name, value in nested.params.items()]
-            metrics = [
-                Metric(name, value, run.info.start_time, 0)
-                for name, value in nested.metrics.items()
-            ]
-            self._client.log_batch(run.info.run_id, metrics=metrics, params=params)
-            self._log_below(experiment_id, run.info.run_id, nested.below)
-            self._client.set_terminated(run.info.run_id)
+            metrics = [Metric(name, value, time, 0) for name, value in nested.metrics.items()]
+            self._client.log_batch(run_id, metrics=metrics, params=params)
+            self._log_nested(experiment_id, run_id, nested.below)
+            self._client.set_terminated(run_id)
 
     def ensure(self, use_case: str) -> None:
-        """Make the registered model if it is not there; another run may be about to."""
+        """Create the registered model unless it exists; another run may create it meanwhile."""
         if self._client.search_registered_models(f"name = '{use_case}'"):
             return
         try:
@@ -152,29 +157,30 @@ class ModelRegistry:
                 raise
 
     def attach(self, use_case: str, version: int, name: str, content: bytes) -> None:
-        """Lay one more file beside those of a version."""
-        model_id = self._client.get_model_version(use_case, str(version)).source.rpartition("/")[
-            2
-        ]  # models:/m-…
+        """Add a file to those of a version."""
+        model_version = self._client.get_model_version(use_case, str(version))
+        _, _, model_id = model_version.source.rpartition("/")  # the source is models:/m-…
         with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / name).write_bytes(content)
-            self._client.log_model_artifact(model_id, str(Path(folder) / name))
+            file = Path(folder) / name
+            file.write_bytes(content)
+            self._client.log_model_artifact(model_id, str(file))
 
     def add_file(self, mlflow_run_id: str, folder: str, name: str, content: bytes) -> None:
-        """Lay a file into a folder of a run, in place of one of that name."""
-        with tempfile.TemporaryDirectory() as place:
-            (Path(place) / name).write_bytes(content)
-            self._client.log_artifact(mlflow_run_id, str(Path(place) / name), folder)
+        """Write a file to a folder of a run, replacing one of the same name."""
+        with tempfile.TemporaryDirectory() as temporary:
+            file = Path(temporary) / name
+            file.write_bytes(content)
+            self._client.log_artifact(mlflow_run_id, str(file), folder)
 
     def point(self, use_case: str, version: int | None, alias: str = ALIAS) -> None:
-        """Move an alias, or with None take it away."""
+        """Set an alias to a version, or remove it with None."""
         if version is None:
             self._client.delete_registered_model_alias(use_case, alias)
         else:
             self._client.set_registered_model_alias(use_case, alias, str(version))
 
     def release(self, use_case: str, version: int) -> None:
-        """Take the challenger's alias away from a version that has it."""
+        """Remove the challenger alias if it names this version."""
         aliases = self._client.get_registered_model(use_case).aliases
         if str(aliases.get(CHALLENGER)) == str(version):
             self._client.delete_registered_model_alias(use_case, CHALLENGER)
@@ -184,14 +190,24 @@ class ModelRegistry:
         self._client.set_model_version_tag(use_case, str(version), key, value)
 
 
+def _log_account(account: Account) -> None:
+    mlflow.log_params(account.params)
+    mlflow.log_metrics(account.metrics)
+    for name, figure in account.figures.items():
+        mlflow.log_figure(figure, f"figures/{name}")
+    mlflow.log_text(account.card, "model_card.md")
+
+
 def _log_input(name: str, data: Input, columns: tuple[str, ...], label: str) -> None:
-    schema = Schema([ColSpec("double", column) for column in columns] + [ColSpec("integer", label)])
+    features = [ColSpec("double", column) for column in columns]
     dataset = MetaDataset(
-        LocalArtifactDatasetSource(str(data.path)), name=name, digest=data.digest, schema=schema
+        LocalArtifactDatasetSource(str(data.path)),
+        name=name,
+        digest=data.digest,
+        schema=Schema([*features, ColSpec("integer", label)]),
     )
     try:
         mlflow.log_input(dataset, data.context, data.tags)
-    except (
-        MlflowException
-    ):  # two runs that log the same data at once: it fails for one of them, and is there then
+    except MlflowException:
+        # Of two runs that create the same dataset at the same time one fails; then it exists.
         mlflow.log_input(dataset, data.context, data.tags)

@@ -1,4 +1,4 @@
-"""`prediction_logs`: every answer the server gave."""
+"""The prediction log, stored in `prediction_logs`."""
 
 import math
 from collections.abc import Iterable
@@ -12,55 +12,56 @@ from pipelines.errors import UnknownPrediction
 from pipelines.records import Prediction
 from pipelines.stores.database import Connection, queries
 
-# JSON writes control characters as escapes, so these two never stand in a line, and it travels as it is.
+# A CSV of one column. JSON escapes control characters, so delimiter and quote never occur in a line
+# and no line needs quoting.
 COPY = r"COPY staged_lines FROM STDIN WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PredictionLog:
-    """Answers, each kept exactly once."""
+    """Predictions, each stored exactly once."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def record(self, lines: Iterable[bytes]) -> int:
-        """Log lines of JSON in the caller's transaction; returns how many predictions are new.
+        """Log lines of JSON in the caller's transaction; return how many predictions are new.
 
-        A line has what its predictions have in common, and `rows` with the rest; the keys are the table's columns. Lines come
-        in pieces that may end anywhere. PostgreSQL reads them itself; rows that are there already are left alone.
+        A line has the values that its predictions share, and in `rows` the others; keys are the
+        columns of the table. The chunks of `lines` may end anywhere within a line. PostgreSQL
+        parses the JSON, and ignores predictions that are logged already.
         """
         queries("predictions").make_staging(self._connection)
         with self._connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            for piece in lines:
-                copy.write(piece)
+            for chunk in lines:
+                copy.write(chunk)
         return int(queries("predictions").move_staged(self._connection))
 
     def get(self, use_case: str, prediction_id: UUID) -> Prediction:
-        """Return one prediction, or raise UnknownPrediction."""
+        """Return a prediction by its id; raises UnknownPrediction when it is not logged."""
         try:
             scored_at = time_of(prediction_id)
         except OverflowError as error:
             raise UnknownPrediction(
-                f"no prediction has the id {prediction_id}: take it from an answer"
+                f"no prediction has the id {prediction_id}: take the prediction_id from an answer"
             ) from error
         row = queries("predictions").get_prediction(
             self._connection, use_case=use_case, prediction_id=prediction_id, scored_at=scored_at
         )
         if row is None:
             raise UnknownPrediction(f"no prediction {prediction_id} of {use_case} is logged")
-        return Prediction(
-            **{
-                **row,
-                "features": [math.nan if value is None else value for value in row["features"]],
-            }
-        )
+        row["features"] = [math.nan if value is None else value for value in row["features"]]
+        return Prediction(**row)
 
     def newest(self, use_case: str, contract_hash: str, *, limit: int) -> NDArray[np.float64]:
-        """Features (n, columns) of the newest predictions under a contract, NaN where missing."""
-        found = queries("predictions").newest_features(
+        """Return features (n, columns) of the newest predictions under a contract.
+
+        Missing values are NaN.
+        """
+        rows = queries("predictions").newest_features(
             self._connection, use_case=use_case, contract_hash=contract_hash, limit=limit
         )
-        return np.array([row["features"] for row in found], dtype=np.float64)
+        return np.array([row["features"] for row in rows], dtype=np.float64)
 
     def sample(
         self,
@@ -72,18 +73,24 @@ class PredictionLog:
         limit: int,
         of: int,
     ) -> NDArray[np.float64]:
-        """Features (n, columns) of at most `limit` predictions of a window that holds about so many; NaN where missing.
+        """Return features (n, columns) of a random sample of a window; missing values are NaN.
 
-        Only some of the table's pages are read: ten times as many rows as are wanted, of which chance picks.
+        At most `limit` rows; `of` is about how many the window holds. Reads only a random part of
+        the table's pages, enough for ten times `limit` rows.
         """
-        found = queries("predictions").sample_features(
-            self._connection, use_case=use_case, contract_hash=contract_hash, window_start=start, window_end=end,
-            percent=min(100.0, 1000.0 * limit / max(of, 1)), limit=limit,
-        )  # fmt: skip
-        return np.array([row["features"] for row in found], dtype=np.float64)
+        rows = queries("predictions").sample_features(
+            self._connection,
+            use_case=use_case,
+            contract_hash=contract_hash,
+            window_start=start,
+            window_end=end,
+            percent=min(100.0, 1000.0 * limit / max(of, 1)),
+            limit=limit,
+        )
+        return np.array([row["features"] for row in rows], dtype=np.float64)
 
     def matured(self, use_case: str, window_start: datetime, matured_before: datetime) -> int:
-        """Count labelled predictions whose event time lies in the window."""
+        """Count labelled predictions with an event time in [window_start, matured_before)."""
         count = queries("predictions").count_matured(
             self._connection,
             use_case=use_case,
@@ -94,5 +101,5 @@ class PredictionLog:
 
 
 def time_of(prediction_id: UUID) -> datetime:
-    """The moment a uuid v7 was made, to the millisecond; it is the prediction's `scored_at`."""
+    """Return the time in a UUIDv7, to the millisecond, which is the prediction's `scored_at`."""
     return EPOCH + timedelta(milliseconds=prediction_id.int >> 80)

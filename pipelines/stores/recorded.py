@@ -1,4 +1,4 @@
-"""A use case as the database recorded it: what a rollback goes by when neither its files nor their copies can be read."""
+"""A use case as the database recorded it, for a rollback when no file and no copy can be read."""
 
 import contextlib
 from pathlib import Path
@@ -15,40 +15,50 @@ from pipelines.stores.ledger import Ledger
 from pipelines.stores.models import ModelStore
 from pipelines.use_case import UseCase, read_contract
 
+BUILT_IN_POLICY = "the built-in policy"
 
-def recorded(connection: Connection, folder: Path, *, version: Any, fault: UseCaseError) -> UseCase:
-    """The contract of the model to go back to and the policy of the newest decision; `fault` when nothing was promoted.
 
-    The policy that comes with Sixgate is the last resort.
+def recorded_use_case(
+    connection: Connection, folder: Path, *, version: Any, fault: UseCaseError
+) -> UseCase:
+    """Return the contract of the model to roll back to, with the policy of the newest decision.
+
+    `version` is that model's version, None for the current one. The built-in policy is used when no
+    decision has a valid one. Raises `fault` when nothing was promoted.
     """
     name = folder.name
-    now = champion(Ledger(connection).recent(name, limit=1000))
-    if now is None:
+    current = champion(Ledger(connection).recent(name, limit=1000))
+    if current is None:
         raise fault
-    contract = _contract(connection, folder, int(version or now.version), fault)
+    contract = _contract(connection, folder, int(version or current.version), fault)
     policy, source = _policy(connection, name)
     return UseCase(
-        name, folder, contract, policy, fault=fault, instead=f"The rollback uses {source}"
+        name=name,
+        folder=folder,
+        contract=contract,
+        policy=policy,
+        fault=fault,
+        substitute=f"The rollback uses {source}",
     )
 
 
 def _contract(connection: Connection, folder: Path, version: int, fault: UseCaseError) -> Contract:
-    """The folder's contract, or the one that a model version was trained on."""
+    """Return the folder's contract or, when it is invalid, the one a version was trained on."""
     with contextlib.suppress(UseCaseError):
         return read_contract(folder)
     models = ModelStore(connection)
-    contract = models.recorded_contract(models.get(folder.name, version).contract_hash)
+    model = models.get(folder.name, version)
+    contract = models.recorded_contract(model.contract_hash)
     if contract is None:
         raise fault
     return contract
 
 
 def _policy(connection: Connection, name: str) -> tuple[Policy, str]:
-    """The newest decision's policy that can still be read, or the built-in one; and how to name it."""
+    """Return the newest valid policy of a decision, else the built-in one, and its description."""
     for decision in DecisionStore(connection).recent(name):
         source = f"the policy of decision {decision.id}"
         with contextlib.suppress(UseCaseError):
             return parse_policy(decision.policy, use_case=name, file=source), source
-    return parse_policy(
-        DEFAULT_POLICY, use_case=name, file="the built-in policy"
-    ), "the built-in policy"
+    policy = parse_policy(DEFAULT_POLICY, use_case=name, file=BUILT_IN_POLICY)
+    return policy, BUILT_IN_POLICY

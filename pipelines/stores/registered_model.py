@@ -1,4 +1,4 @@
-"""Score rows with a registered model version, as the server would."""
+"""A registered model version that scores rows as the scoring server does."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,24 @@ from pipelines.records import ModelRecord
 from pipelines.rules.model.verification import prove
 from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import Settings
-from pipelines.stores.registry_client import Production
+from pipelines.stores.registry_client import RegistryClient
 
 
-class Replay:
-    """A model version, fetched from the registry and proven."""
+class RegisteredModel:
+    """A model version, downloaded from the registry and verified.
+
+    Raises ModelRejected when its files are not those that were registered.
+    """
 
     def __init__(self, settings: Settings, model: ModelRecord, contract: Contract) -> None:
-        with Production.of(settings) as production:
-            files = production.fetch(model.use_case, model.version)
+        with RegistryClient.of(settings) as registry:
+            files = registry.fetch(model.use_case, model.version)
         self.bundle, self._scorer = prove(
             files, contract, version=model.version, named=model.digest
         )
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrated scores (n,) of features (n, columns)."""
-        return self._scorer(features) if len(features) else np.empty(0)
+        """Return calibrated scores (n,) of features (n, columns)."""
+        if not len(features):
+            return np.empty(0)
+        return self._scorer(features)

@@ -1,4 +1,4 @@
-"""The database's roles beside its owner: each process signs in with its own. What each may do is `sql/roles.sql`."""
+"""The database roles of Sixgate's processes; `sql/roles.sql` says what each role may do."""
 
 from typing import Any
 
@@ -7,19 +7,23 @@ from psycopg import sql
 
 from pipelines.settings import ROOT
 
-SERVER, STEPS, PAGES = "sixgate_server", "sixgate_steps", "sixgate_pages"
+SERVER = "sixgate_server"
+STEPS = "sixgate_steps"
+PAGES = "sixgate_pages"
 GRANTS = ROOT / "sql" / "roles.sql"
+COUNT = "SELECT count(*) AS n, current_database() AS name FROM pg_roles WHERE rolname = ANY(%s)"
 
 
 def grant(connection: psycopg.Connection[Any]) -> bool:
-    """State anew what the roles may do, in the caller's transaction; False where the cluster has no such roles."""
+    """Grant the roles their rights, in the caller's transaction; False if there are no roles."""
     roles = {"server": SERVER, "steps": STEPS, "pages": PAGES}
-    query = "SELECT count(*) AS n, current_database() AS name FROM pg_roles WHERE rolname = ANY(%s)"
-    row = connection.execute(query, (list(roles.values()),)).fetchone()
+    row = connection.execute(COUNT, (list(roles.values()),)).fetchone()
     if row is None or row["n"] < len(roles):
         return False
     statements = GRANTS.read_text()
-    for name, value in {**roles, "database": row["name"]}.items():
-        statements = statements.replace(f":{name}", sql.Identifier(value).as_string(connection))
+    identifiers = {**roles, "database": row["name"]}
+    for name, value in identifiers.items():
+        quoted = sql.Identifier(value).as_string(connection)
+        statements = statements.replace(f":{name}", quoted)
     connection.execute(statements.encode())
     return True

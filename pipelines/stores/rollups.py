@@ -1,4 +1,4 @@
-"""`feature_rollups` and `score_rollups`: predictions and labels as counts."""
+"""Predictions and labels as counts per bucket, in `feature_rollups` and `score_rollups`."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,36 +11,43 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RollupStore:
-    """Predictions and labels counted, with the watermark up to which they are."""
+    """Counts of predictions and labels, and the watermark up to which the log is counted."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def span(self, use_case: str, baseline: str, step: timedelta) -> tuple[str, str, datetime]:
-        """Lock the watermark; returns the transaction ids [from, to) whose rows are new and complete, and the database's time.
+        """Lock the watermark; return the transaction ids [from, to) to count, and the current time.
 
-        Another baseline has other bins, and another step other buckets: what was counted so far is forgotten, and counted anew
-        from the log.
+        Rows of these transactions are complete and not counted yet. The time is the database's.
+
+        Another baseline has other bins, and another step has other buckets. When either changed,
+        all counts of the use case are deleted, and the span starts at the beginning of the log.
+
+        Raises EvidenceError when the database was restored from a dump.
         """
         monitoring = queries("monitoring")
         monitoring.open_watermark(self._connection, use_case=use_case, baseline=baseline, step=step)
-        found = monitoring.lock_watermark(self._connection, use_case=use_case)
-        begin, end = found["logged_xid"], str(monitoring.settled_xid(self._connection))
-        if (found["baseline"], found["step"]) != (baseline, step):
+        watermark = monitoring.lock_watermark(self._connection, use_case=use_case)
+        begin = watermark["logged_xid"]
+        end = str(monitoring.settled_xid(self._connection))
+        if (watermark["baseline"], watermark["step"]) != (baseline, step):
             monitoring.forget_features(self._connection, use_case=use_case)
             monitoring.forget_scores(self._connection, use_case=use_case)
             begin = "0"
         if int(end) < int(begin):
             raise EvidenceError(
-                f"{use_case} is rolled up to transaction {begin}, but the database is at {end}: it was restored from a dump; "
-                "set logged_xid to DEFAULT in prediction_logs and label_store, and remove the use case's rows from "
-                "rollup_watermarks, feature_rollups and score_rollups"
+                f"{use_case} is rolled up to transaction {begin}, but the database is at {end}: "
+                "it was restored from a dump; set logged_xid to DEFAULT in prediction_logs and "
+                "label_store, and remove the use case's rows from rollup_watermarks, "
+                "feature_rollups and score_rollups"
             )
-        return begin, end, found["now"]
+        return begin, end, watermark["now"]
 
     def add(self, use_case: str, baseline: str, rollup: Rollup) -> None:
         """Add counts, in the caller's transaction."""
-        features, scores = rollup.features(), rollup.scores()
+        features = rollup.features()
+        scores = rollup.scores()
         for columns in (features, scores):
             columns["buckets"] = [
                 EPOCH + timedelta(microseconds=micros) for micros in columns["buckets"]
@@ -53,9 +60,19 @@ class RollupStore:
             queries("monitoring").add_scores(self._connection, use_case=use_case, **scores)
 
     def add_outcomes(
-        self, use_case: str, begin: str, end: str, *, since: datetime, step: timedelta, edges: list[float]
-    ) -> None:  # fmt: skip
-        """Count what the labels say that came between two transactions, of predictions since a moment and of new ones."""
+        self,
+        use_case: str,
+        begin: str,
+        end: str,
+        *,
+        since: datetime,
+        step: timedelta,
+        edges: list[float],
+    ) -> None:
+        """Count what labels and predictions of the transactions [begin, end) change.
+
+        A label counts only for predictions made since `since`. `edges` are those of score bins.
+        """
         queries("monitoring").add_outcomes(
             self._connection,
             use_case=use_case,
@@ -69,7 +86,11 @@ class RollupStore:
     def move(
         self, use_case: str, baseline: str, step: timedelta, watermark: str, *, ahead: int | None
     ) -> None:
-        """Say up to where everything is counted, and how many of it came from the future; None when nothing came."""
+        """Move the watermark to the transaction up to which all is counted.
+
+        `ahead` is how many of the counted predictions have a time in the future; None keeps the
+        former number when no prediction was counted.
+        """
         queries("monitoring").move_watermark(
             self._connection,
             use_case=use_case,
@@ -82,7 +103,7 @@ class RollupStore:
     def features(
         self, use_case: str, baseline: str, window_start: datetime, window_end: datetime
     ) -> list[tuple[datetime, str, list[int], list[int]]]:
-        """Bucket, feature, bins and their counts, of a window's buckets."""
+        """List bucket, feature, bins and the count of each bin, for the buckets of a window."""
         rows = queries("monitoring").read_features(
             self._connection,
             use_case=use_case,
@@ -95,20 +116,17 @@ class RollupStore:
     def scores(
         self, use_case: str, window_start: datetime, window_end: datetime
     ) -> dict[int, ScoreCounts]:
-        """How the scores of a window lie, by model version."""
+        """Return the score counts of a window by model version."""
         rows = queries("monitoring").read_scores(
             self._connection, use_case=use_case, window_start=window_start, window_end=window_end
         )
-        found: dict[int, ScoreCounts] = {}
+        by_version: dict[int, ScoreCounts] = {}
         for row in rows:
-            counts = found.setdefault(row["model_version"], ScoreCounts.empty())
-            counts.sums[row["label"] + 1, row["predicted_label"], row["bin"]] = (
-                row["n"],
-                row["score"],
-                row["square"],
-            )
-        return found
+            counts = by_version.setdefault(row["model_version"], ScoreCounts.empty())
+            cell = (row["label"] + 1, row["predicted_label"], row["bin"])  # label -1: unlabelled
+            counts.sums[cell] = (row["n"], row["score"], row["square"])
+        return by_version
 
     def ahead(self, use_case: str) -> int:
-        """How many answers of the last roll-up said that they were given at a time that had not come yet."""
+        """Return how many predictions of the last roll-up have a time that was in the future."""
         return int(queries("monitoring").ahead(self._connection, use_case=use_case) or 0)

@@ -1,4 +1,7 @@
-"""The scoring server as a process of its own, which tries a model: the lifecycle never imports what serves."""
+"""Load a model in the scoring server's code and score requests, in a process of its own.
+
+The process keeps `serving` out of the imports of `pipelines`.
+"""
 
 import subprocess
 import sys
@@ -18,22 +21,27 @@ TIMEOUT = 120  # seconds
 def run_trial(
     contract: Contract, files: Mapping[str, bytes], requests: list[dict[str, object]]
 ) -> ServingTrial:
-    """Let the server's own code load and prove the files and answer the requests; ModelRejected says why it would not.
+    """Let the server's code verify the files and answer the requests; return what it measured.
 
-    A process that is killed or too slow raises something else, as it may do better when tried again.
+    Raises ModelRejected, with the server's reason, when it rejects the model. Raises another error
+    when the process is killed or exceeds 120 s: a retry may succeed.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
-        (Path(folder) / "requests.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(requests))
-        (Path(folder) / "contract.json").write_bytes(msgspec.json.encode(contract))
-        command = [sys.executable, "-m", "serving.trial", folder]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-    said = (done.stderr.strip() or "nothing").splitlines()[-1]
-    if done.returncode == REFUSED:
-        raise ModelRejected(f"the server does not take the model: {said}")
-    if done.returncode:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        lines = msgspec.json.Encoder().encode_lines(requests)
+        (folder / "requests.jsonl").write_bytes(lines)
+        (folder / "contract.json").write_bytes(msgspec.json.encode(contract))
+        command = [sys.executable, "-m", "serving.trial", name]
+        completed = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+    if completed.returncode == REFUSED:
+        message = (completed.stderr.strip() or "nothing").splitlines()[-1]
+        raise ModelRejected(f"the server does not take the model: {message}")
+    if completed.returncode:
         raise RuntimeError(
-            f"the trial ended with {done.returncode} and said: {done.stderr[-2000:]}"
+            f"the trial ended with exit code {completed.returncode} and this output: "
+            f"{completed.stderr[-2000:]}"
         )
-    return msgspec.json.decode(done.stdout.splitlines()[-1], type=ServingTrial)
+    last_line = completed.stdout.splitlines()[-1]
+    return msgspec.json.decode(last_line, type=ServingTrial)

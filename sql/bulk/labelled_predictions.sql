@@ -1,5 +1,6 @@
--- Every prediction of a use case and contract in a window of event time, with the label that counted at a moment (NULL while
--- unlabelled). One row per transaction: the first answer is the one that was acted on.
+-- Every prediction of a use case and contract in a window of event time, with the newest label that
+-- was received by a time, NULL without one. One row per transaction: its first prediction, because
+-- that one was acted on.
 -- $1 use case · $2 window start · $3 matured before · $4 contract hash · $5 labels received before
 SELECT DISTINCT ON (p.event_time, p.transaction_id)
        p.event_time, p.transaction_id, p.model_version, p.score, p.threshold, p.features, l.label

@@ -1,5 +1,6 @@
--- New predictions since the watermark. Transactions that were still open at the snapshot are left for the next check, so no
--- row is missed and none is counted twice. Features of another contract are other columns: they are NULL.
+-- New predictions since the watermark. Transactions that are still open are left for the next
+-- roll-up, so no row is missed and none is counted twice. Features of another contract are other
+-- columns, so they are NULL here.
 -- {begin} and {end} are transaction ids, inclusive and exclusive.
 SELECT scored_at, model_version, score, predicted_label, CASE WHEN contract_hash = {contract_hash} THEN features END AS features
 FROM prediction_logs

@@ -1,6 +1,6 @@
 -- name: raise_alert^
--- One open alert per cause: raising it again refreshes it, and one that was acknowledged is open again when it becomes worse
--- than it was then.
+-- One alert per cause is open: raising it again updates it. An acknowledged alert becomes OPEN when
+-- its severity is higher than when it was acknowledged.
 INSERT INTO monitoring_alerts (use_case, cause, severity, message, check_id)
 VALUES (:use_case, :cause, :severity, :message, :check_id)
 ON CONFLICT (use_case, cause) WHERE state <> 'RESOLVED' DO UPDATE
@@ -21,8 +21,8 @@ WHERE use_case = :use_case AND id = :alert_id AND state <> 'RESOLVED'
 RETURNING *;
 
 -- name: wake^
--- An alert wakes one retraining per cooldown, whatever alerts its cause had before; while none came of the last try, one per
--- window. The same run may ask again.
+-- An alert starts one retraining per cooldown, counting earlier alerts of its cause. If the last
+-- retraining trained no model, the wait is at most the window. The same run may ask again.
 UPDATE monitoring_alerts AS a SET woke_at = :as_of, woke_run = :run_id, updated_at = now()
 WHERE a.id = :alert_id AND NOT EXISTS (
     SELECT FROM monitoring_alerts AS o
@@ -32,18 +32,20 @@ WHERE a.id = :alert_id AND NOT EXISTS (
 RETURNING a.id;
 
 -- name: attach_report!
+-- An alert keeps the report of the check that raised it.
 UPDATE monitoring_alerts SET report = :report
 WHERE use_case = :use_case AND state <> 'RESOLVED' AND check_id = :check_id AND report IS NULL;
 
--- name: untold
--- Alerts that are open, and those that are over without everybody knowing.
+-- name: awaiting_notification
+-- Alerts that are open, and resolved ones whose resolution was not notified to every target. A
+-- severe alert of the last day is included even if nobody was notified of it.
 SELECT * FROM monitoring_alerts
 WHERE use_case = :use_case
   AND (state <> 'RESOLVED' OR EXISTS (SELECT FROM jsonb_each_text(told) WHERE value <> 'RESOLVED')
        OR (severity = 'SEVERE' AND resolved_at > now() - interval '1 day'))
 ORDER BY id;
 
--- name: note_told!
+-- name: record_notification!
 UPDATE monitoring_alerts SET told = told || jsonb_build_object(:target::text, :told::text)
 WHERE use_case = :use_case AND id = :alert_id;
 

@@ -2,7 +2,8 @@
 INSERT INTO explanation_watermarks (use_case, logged_xid) VALUES (:use_case, '0') ON CONFLICT DO NOTHING;
 
 -- name: lock_watermark^
--- The transaction ids [begin, end) whose predictions are new and complete; one plan at a time.
+-- The transaction ids [begin, end) whose predictions are new and complete. The lock admits one plan
+-- at a time.
 SELECT logged_xid::text AS begin, pg_snapshot_xmin(pg_current_snapshot())::text AS end
 FROM explanation_watermarks WHERE use_case = :use_case FOR UPDATE;
 
@@ -10,7 +11,7 @@ FROM explanation_watermarks WHERE use_case = :use_case FOR UPDATE;
 UPDATE explanation_watermarks SET logged_xid = :logged_xid::text::xid8 WHERE use_case = :use_case;
 
 -- name: plan_explanations!
--- What the policy picks of the predictions logged between two transactions becomes PENDING.
+-- Selects predictions that were logged between two transactions by the policy, as PENDING.
 INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, share)
 SELECT use_case, prediction_id, scored_at, model_version, share
 FROM (
@@ -24,9 +25,10 @@ WHERE share IS NOT NULL
 ON CONFLICT (use_case, prediction_id) DO UPDATE SET share = excluded.share
 WHERE explanations.share IS NULL AND explanations.status <> 'COMPLETED';
 
--- name: plan_anew!
--- What a selection picks of all that was logged before a transaction, whatever was decided then. It is explained and not summed
--- up, as the chance with which it was picked would be another one; what FAILED is tried again.
+-- name: plan_extra!
+-- Selects predictions that were logged before a transaction, whether or not a plan selected them
+-- then. They have no share: they are explained, and left out of the sums, because another selection
+-- picked them with another probability. FAILED ones become PENDING again.
 INSERT INTO explanations (use_case, prediction_id, scored_at, model_version)
 SELECT use_case, prediction_id, scored_at, model_version
 FROM prediction_logs
@@ -36,15 +38,15 @@ ON CONFLICT (use_case, prediction_id) DO UPDATE SET status = 'PENDING', attempts
 WHERE explanations.status = 'FAILED';
 
 -- name: picks$
--- Whether the next plan picks a prediction: none has looked at it yet, and the policy wants it.
+-- Whether the next plan will select a prediction: no plan has seen it, and the policy selects it.
 SELECT explanation_share(:select, :sample, p.predicted_label, p.prediction_id) IS NOT NULL
        AND p.logged_xid >= coalesce(w.logged_xid, '0')
 FROM prediction_logs AS p LEFT JOIN explanation_watermarks AS w USING (use_case)
 WHERE p.use_case = :use_case AND p.scored_at = :scored_at AND p.prediction_id = :prediction_id;
 
 -- name: request_explanation^
--- Somebody asked for one prediction; one that FAILED is tried again. One that the policy picks too has its share at once, as it may
--- be explained before a plan comes to it.
+-- A request for one prediction; a FAILED one becomes PENDING again. The share is set at once if the
+-- policy selects the prediction too, because it may be explained before the next plan.
 INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, share, requested_at)
 VALUES (:use_case, :prediction_id, :scored_at, :model_version,
         explanation_share(:select, :sample, :predicted_label::smallint, :prediction_id), now())
@@ -55,8 +57,8 @@ SET status = CASE explanations.status WHEN 'FAILED' THEN 'PENDING' ELSE explanat
 RETURNING prediction_id, model_version, status, contributions, base_value, attempts, error;
 
 -- name: assign_chunks
--- So many PENDING rows get a chunk of one model version, the unit of work and of retry: first those that somebody asked for, in
--- chunks of their own, then the oldest.
+-- Puts PENDING rows into chunks of one model version, the unit of work and of retry. Requested rows
+-- come first, in chunks that hold no others, then the oldest rows.
 WITH waiting AS (
     SELECT prediction_id, model_version, scored_at, requested_at IS NULL AS picked
     FROM explanations WHERE use_case = :use_case AND status = 'PENDING'
@@ -77,7 +79,7 @@ ORDER BY kind, model_version, number;
 SELECT count(*) FROM explanations WHERE use_case = :use_case AND status = 'PENDING';
 
 -- name: give_up!
--- Whoever computed these never came back to say how it went.
+-- Rows whose attempts are used up without a reported result.
 UPDATE explanations SET status = 'FAILED', error = coalesce(error, :error)
 WHERE use_case = :use_case AND status = 'PENDING' AND attempts >= :attempts;
 
@@ -85,8 +87,8 @@ WHERE use_case = :use_case AND status = 'PENDING' AND attempts >= :attempts;
 SELECT model_version FROM explanations WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING' LIMIT 1;
 
 -- name: claim
--- An attempt counts once it begins, so that one that ends a process is counted too. Rows that were tried least come first, and
--- only such as were tried equally often come together.
+-- An attempt counts when it begins, so that an attempt that ends the process counts too. Rows with
+-- the fewest attempts come first, and a claim holds only rows with equally many attempts.
 WITH least AS (
     SELECT min(attempts) AS attempts FROM explanations
     WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING' AND attempts < :attempts
@@ -109,7 +111,7 @@ FROM claimed AS c LEFT JOIN prediction_logs AS p ON p.scored_at = c.scored_at AN
 CREATE TEMP TABLE IF NOT EXISTS explained (prediction_id uuid, contributions double precision[]) ON COMMIT DELETE ROWS;
 
 -- name: complete
--- Written once, whoever comes second.
+-- A row is written once; a second writer changes nothing.
 UPDATE explanations AS e
 SET status = 'COMPLETED', contributions = c.contributions, base_value = :base_value, error = NULL, completed_at = now()
 FROM explained AS c
@@ -117,13 +119,13 @@ WHERE e.use_case = :use_case AND e.prediction_id = c.prediction_id AND e.status 
 RETURNING e.prediction_id, e.share;
 
 -- name: fail!
--- A row that can't be explained is tried again until its attempts are used up; it says why at once.
+-- A row is PENDING until its attempts are used up; its error is stored at once.
 UPDATE explanations AS e SET error = f.error, status = CASE WHEN attempts >= :attempts THEN 'FAILED' ELSE 'PENDING' END
 FROM unnest(:prediction_ids::uuid[], :errors::text[]) AS f (prediction_id, error)
 WHERE e.use_case = :use_case AND e.prediction_id = f.prediction_id AND e.status = 'PENDING';
 
 -- name: refuse_chunk!
--- A whole chunk that can't be explained, as its model is gone.
+-- A failed attempt at a whole chunk, for example because its model does not exist.
 UPDATE explanations
 SET attempts = attempts + 1, error = :error, status = CASE WHEN attempts + 1 >= :attempts THEN 'FAILED' ELSE 'PENDING' END
 WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING';
@@ -150,23 +152,24 @@ SELECT prediction_id, model_version, status, contributions, base_value, attempts
 FROM explanations WHERE use_case = :use_case AND prediction_id = :prediction_id;
 
 -- name: count_by_status
--- Of predictions made since a moment.
+-- Counts by status, of predictions made since a time.
 SELECT status, count(*)::int AS n FROM explanations WHERE use_case = :use_case AND scored_at >= :since GROUP BY status;
 
 -- name: failures
--- The newest that FAILED, with why.
+-- The FAILED explanations of the newest predictions.
 SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
 FROM explanations WHERE use_case = :use_case AND status = 'FAILED' ORDER BY prediction_id DESC LIMIT :limit;
 
 -- name: recent_explained
--- The predictions that were made last of those that are explained.
+-- The newest predictions whose explanation is COMPLETED.
 SELECT p.prediction_id, p.scored_at, p.use_case, p.transaction_id, p.entity_key, p.event_time, p.model_version, p.contract_hash,
        p.features, p.score, p.predicted_label, p.threshold, p.replica
 FROM explanations AS e JOIN prediction_logs AS p ON p.scored_at = e.scored_at AND p.prediction_id = e.prediction_id
 WHERE e.use_case = :use_case AND e.status = 'COMPLETED' ORDER BY e.prediction_id DESC LIMIT :limit;
 
 -- name: newest_explained
--- Newest explained predictions of a version that the policy picked, with what they weigh; ids are in order of time.
+-- The newest explained predictions of a version that the policy selected, with their weights. Ids
+-- are in order of time.
 SELECT p.features, e.contributions, 1 / e.share AS weight
 FROM explanations AS e JOIN prediction_logs AS p ON p.scored_at = e.scored_at AND p.prediction_id = e.prediction_id
 WHERE e.use_case = :use_case AND e.model_version = :version AND e.status = 'COMPLETED' AND e.share IS NOT NULL

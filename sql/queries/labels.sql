@@ -1,6 +1,6 @@
 -- name: record_labels^
--- In the order they come, also within one request: a label equal to the one that counts is a duplicate, a different one is kept as
--- its correction.
+-- Labels are compared in their order, also within one request: a label equal to the current one is
+-- a duplicate, a different one is stored as a correction.
 WITH incoming AS (
     SELECT *, lag(label) OVER (PARTITION BY transaction_id ORDER BY position) AS earlier
     FROM unnest(:transaction_ids::text[], :labels::smallint[], :labelled_ats::timestamptz[])

@@ -1,5 +1,5 @@
 -- name: write_entry^
--- A state is written once per promotion; a retried step finds it there.
+-- A promotion has each state once; a retried step changes nothing.
 INSERT INTO promotions (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state, actor, reason,
                         decision_id, evidence_hash)
 VALUES (:promotion_id, :use_case, :from_version, :from_digest, :to_version, :to_digest, :action, :state, :actor, :reason,
@@ -8,11 +8,11 @@ ON CONFLICT (promotion_id, state) DO NOTHING
 RETURNING id;
 
 -- name: entries_of
--- The states one promotion has been through, oldest first.
+-- The states of a promotion, oldest first.
 SELECT * FROM promotions WHERE promotion_id = :promotion_id ORDER BY id;
 
 -- name: newest^
--- The entry that says what may be served; a refused one changed nothing.
+-- The entry that says what may be served; a refused one changes nothing.
 SELECT * FROM promotions WHERE use_case = :use_case AND state <> 'REFUSED' ORDER BY id DESC LIMIT 1;
 
 -- name: list_entries
@@ -20,15 +20,16 @@ SELECT * FROM promotions WHERE use_case = :use_case AND state <> 'REFUSED' ORDER
 SELECT * FROM promotions WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;
 
 -- name: limit_waiting!
--- How long this session waits for a lock, in milliseconds; 0 is without end.
+-- How long this session waits for a lock, in milliseconds; 0 is no limit.
 SELECT set_config('lock_timeout', :milliseconds::text, false);
 
 -- name: lock_use_case!
--- One promotion of a use case at a time; a session lock, so that it spans the commits in between.
+-- One promotion of a use case at a time; a session lock, because it spans several transactions.
 SELECT pg_advisory_lock(hashtext('sixgate.promotion.' || :use_case));
 
 -- name: lock_holder^
--- The process that holds a use case's promotion lock, and its role. A lock's number is in two halves; a hash is 32 bits, signed.
+-- The process that holds a use case's promotion lock, and its role. pg_locks stores the lock's
+-- number in two halves; a hash is a signed number of 32 bits.
 SELECT pid, usename AS role FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -38,16 +39,16 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
 SELECT pg_advisory_unlock(hashtext('sixgate.promotion.' || :use_case));
 
 -- name: report_replica!
--- A replica says what it serves, and that it is alive.
+-- What a replica serves, and when it reported.
 INSERT INTO serving_replicas (replica, use_case, version, digest, error, loaded_at, seen_at)
 VALUES (:replica, :use_case, :version, :digest, :error, :loaded_at, now())
 ON CONFLICT (replica, use_case) DO UPDATE SET version = excluded.version, digest = excluded.digest, error = excluded.error,
     loaded_at = excluded.loaded_at, seen_at = now();
 
 -- name: live_replicas
--- Alive is seen within 15 s.
+-- Replicas that reported within the last 15 s.
 SELECT * FROM serving_replicas WHERE use_case = :use_case AND seen_at > now() - interval '15 seconds' ORDER BY replica;
 
 -- name: forget_replica!
--- A replica that stops on purpose is not waited for.
+-- Promotions do not wait for a replica that was stopped on purpose.
 DELETE FROM serving_replicas WHERE replica = :replica;

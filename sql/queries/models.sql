@@ -1,12 +1,12 @@
 -- name: record_contract!
--- A contract is kept as the models trained on it knew it.
+-- The contract that a model was trained on, stored once per hash.
 INSERT INTO contracts (contract_hash, use_case, body) VALUES (:contract_hash, :use_case, :body) ON CONFLICT DO NOTHING;
 
 -- name: get_contract$
 SELECT body FROM contracts WHERE contract_hash = :contract_hash;
 
 -- name: record_model!
--- One model per run: a retried step registers nothing twice.
+-- One model per run: a retried step registers none.
 INSERT INTO model_metadata (use_case, version, run_id, mlflow_run_id, kind, digest, contract_hash, threshold, metrics, data_hash,
                             profile)
 VALUES (:use_case, :version, :run_id, :mlflow_run_id, :kind, :digest, :contract_hash, :threshold, :metrics, :data_hash,
@@ -22,5 +22,5 @@ SELECT use_case, version, run_id, mlflow_run_id, kind, digest, contract_hash, th
 FROM model_metadata WHERE use_case = :use_case AND run_id = :run_id;
 
 -- name: get_profile$
--- What the version was trained on, as counts; some kilobytes, so only for who compares with it.
+-- The training profile of a version: some kilobytes, so it is read only where it is compared.
 SELECT profile FROM model_metadata WHERE use_case = :use_case AND version = :version;

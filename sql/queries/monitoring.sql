@@ -3,12 +3,12 @@ INSERT INTO rollup_watermarks (use_case, baseline, step, logged_xid) VALUES (:us
 ON CONFLICT DO NOTHING;
 
 -- name: lock_watermark^
--- The baseline whose bins are counted into, a bucket's length, and the transaction id up to which the log is; one roll-up at a
--- time.
+-- The baseline that defines the bins, the length of a bucket, and the transaction id up to which
+-- the log is counted. The lock admits one roll-up at a time.
 SELECT baseline, step, logged_xid::text AS logged_xid, now() AS now FROM rollup_watermarks WHERE use_case = :use_case FOR UPDATE;
 
 -- name: settled_xid$
--- Every transaction below this one has ended: what they logged is complete.
+-- Every transaction below this id has ended, so what it logged is complete.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
 
 -- name: forget_features!
@@ -18,13 +18,13 @@ DELETE FROM feature_rollups WHERE use_case = :use_case;
 DELETE FROM score_rollups WHERE use_case = :use_case;
 
 -- name: move_watermark!
--- What nobody answered anew says nothing of anybody's clock.
+-- `ahead` stays as it is when no prediction was counted.
 UPDATE rollup_watermarks
 SET baseline = :baseline, step = :step, logged_xid = :logged_xid::text::xid8, ahead = coalesce(:ahead, ahead)
 WHERE use_case = :use_case;
 
 -- name: add_features!
--- Counts and watermark move in one transaction, so a killed roll-up counts nothing twice.
+-- Counts and watermark change in one transaction, so an interrupted roll-up counts nothing twice.
 INSERT INTO feature_rollups (use_case, baseline, bucket, model_version, feature, bin, n)
 SELECT :use_case, :baseline, *
 FROM unnest(:buckets::timestamptz[], :versions::int[], :features::text[], :bins::smallint[], :counts::bigint[])
@@ -40,9 +40,10 @@ SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.sco
     square = score_rollups.square + excluded.square;
 
 -- name: add_outcomes!
--- What labels and predictions that are new since the watermark change: a label that comes or is corrected moves the predictions
--- counted before, and a new prediction is counted with the label that its transaction has by now. Predictions from before
--- :since are left as they are counted: there is a partition for each day, and a label would look into all.
+-- What new labels and new predictions change. A new or corrected label moves predictions that are
+-- counted already. A new prediction is counted with the label that its transaction has by now.
+-- Predictions made before `since` are not moved: each day is a partition, and a label would search
+-- all of them.
 WITH turned AS (
     SELECT transaction_id,
            (SELECT s.label FROM label_store AS s
@@ -78,29 +79,29 @@ SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.sco
     square = score_rollups.square + excluded.square;
 
 -- name: read_features
--- Counts of each bucket and feature in a window, whatever version answered.
+-- Counts of each bucket and feature in a window, over all model versions.
 SELECT bucket, feature, array_agg(bin) AS bins, array_agg(n) AS counts
 FROM feature_rollups
 WHERE use_case = :use_case AND baseline = :baseline AND bucket >= :window_start AND bucket < :window_end
 GROUP BY bucket, feature;
 
 -- name: read_scores
--- How the scores of a window lie: per version, label, flag and bin.
+-- Score counts of a window by model version, label, predicted label and bin.
 SELECT model_version, label, predicted_label, bin, sum(n)::bigint AS n, sum(score) AS score, sum(square) AS square
 FROM score_rollups
 WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
 GROUP BY model_version, label, predicted_label, bin;
 
 -- name: ahead$
--- Answers of the last roll-up that said they were given later than then: somebody's clock is wrong.
+-- Predictions of the last roll-up whose time was in the future: a clock is wrong.
 SELECT ahead FROM rollup_watermarks WHERE use_case = :use_case;
 
 -- name: forget_check!
 DELETE FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id;
 
 -- name: newest_check^
--- The check whose window ends last, and of several of one window the one that was made for the latest moment. A check whose
--- clock was more than a step ahead measured a window that had not come yet: it is never the newest.
+-- The check whose window ends last; of several, the one made for the latest time. A check whose
+-- clock was more than a bucket ahead measured a window in the future, so it is left out.
 SELECT check_id, window_end, at FROM monitoring_metrics
 WHERE use_case = :use_case AND metric = 'drift_share' AND window_end <= at + 2 * coalesce(
     (SELECT step FROM rollup_watermarks WHERE use_case = :use_case), interval '1 hour')
@@ -110,7 +111,8 @@ ORDER BY window_end DESC, at DESC, check_id DESC LIMIT 1;
 SELECT :as_of::timestamptz > now() + :step::interval;
 
 -- name: record_metric*!
--- `at` is the moment for which the check was made, so that a check that is repeated keeps its place among the others.
+-- `at` is the time that the check was made for, so that a repeated check keeps its place in the
+-- order.
 INSERT INTO monitoring_metrics (check_id, use_case, window_start, window_end, model_version, feature, metric, value, expected,
                                 threshold, p_value, low, high, n, at)
 VALUES (:check_id, :use_case, :window_start, :window_end, :model_version, :feature, :metric, :value, :expected, :threshold,
@@ -121,7 +123,8 @@ SELECT check_id, window_start, window_end, model_version, feature, metric, value
 FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id ORDER BY window_end DESC, feature, metric;
 
 -- name: psi_history
--- What alerts compared with at the time: the champion's training data where it was known and is wanted, else the baseline.
+-- The PSI that alerts used: against the champion's training data where it is known and `training`
+-- is set, else against the baseline.
 SELECT DISTINCT ON (window_end, feature) window_end, feature, value - expected AS excess
 FROM monitoring_metrics
 WHERE use_case = :use_case AND metric = 'psi' AND window_end > now() - interval '7 days' AND value IS NOT NULL

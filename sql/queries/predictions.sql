@@ -1,12 +1,12 @@
 -- name: get_prediction^
--- One prediction by its id; a uuid v7 carries its time, which lets the planner look into one partition only.
+-- The time in a UUIDv7 id lets the planner read one partition only.
 SELECT prediction_id, scored_at, use_case, transaction_id, entity_key, event_time, model_version, contract_hash, features,
        score, predicted_label, threshold, replica
 FROM prediction_logs
 WHERE use_case = :use_case AND prediction_id = :prediction_id AND scored_at = :scored_at;
 
 -- name: make_staging!
--- COPY can't ignore rows that are there already, so a batch of the journal's lines lands here first.
+-- COPY can't skip rows that exist already, so a batch of the journal is staged first.
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_lines (line json NOT NULL CHECK (json_typeof(line -> 'rows') IS NOT DISTINCT FROM 'array'))
 ON COMMIT DELETE ROWS;
 
@@ -22,19 +22,19 @@ FROM staged_lines,
 ON CONFLICT DO NOTHING;
 
 -- name: newest_features
--- What was asked lately: the features of the newest predictions that were made under a contract.
+-- The features of the newest predictions under a contract.
 SELECT features FROM prediction_logs
 WHERE use_case = :use_case AND contract_hash = :contract_hash
 ORDER BY scored_at DESC LIMIT :limit;
 
 -- name: sample_features
--- Rows for a picture of a window: some pages of the table, and of what is on them a random part.
+-- Random rows of a window: a random part of the table's pages, and random rows of those.
 SELECT features FROM prediction_logs TABLESAMPLE SYSTEM (:percent)
 WHERE use_case = :use_case AND contract_hash = :contract_hash AND scored_at >= :window_start AND scored_at < :window_end
 ORDER BY random() LIMIT :limit;
 
 -- name: count_matured$
--- Labelled and matured predictions in a window; what a retraining waits for.
+-- Labelled predictions of a window whose labels have matured; a retraining needs enough of them.
 SELECT count(*)
 FROM prediction_logs AS p JOIN current_labels AS l USING (use_case, transaction_id)
 WHERE p.use_case = :use_case AND p.event_time >= :window_start AND p.event_time < :matured_before;

@@ -340,7 +340,7 @@ def test_drift_and_alerts_are_read_on_the_command_line(stack: Settings) -> None:
     assert "baseline: PSI" in table
     assert "estimated_f1" in table
     refused = sixgate("drift", "--window", "a day")
-    assert (refused.returncode, "write whole steps" in refused.stderr) == (2, True)
+    assert (refused.returncode, "write a multiple of" in refused.stderr) == (2, True)
     assert "feature_drift" in sixgate("alerts").stdout
     refused = sixgate("alerts", "acknowledge", "999999")
     assert (refused.returncode, "has no open alert 999999" in refused.stderr) == (2, True)

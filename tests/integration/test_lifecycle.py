@@ -43,8 +43,8 @@ from pipelines.stores.dataset import features_of
 from pipelines.stores.estimators import read_explainer
 from pipelines.stores.labels import LabelStore
 from pipelines.stores.predictions import PredictionLog, time_of
-from pipelines.stores.registered_model import Replay
-from pipelines.stores.registry_client import CHALLENGER, Production
+from pipelines.stores.registered_model import RegisteredModel
+from pipelines.stores.registry_client import CHALLENGER, RegistryClient
 from serving.journal.journal import JournalLine, JournalRow
 from serving.journal.prediction_ids import uuid7
 from stack.demo.shipped_baselines import SEED, as_snapshot
@@ -107,7 +107,7 @@ PROMOTE = ("final_validation", "promote")
 def first(settings: Settings, run: Run) -> dict[str, Any]:
     """The first model: trained on the reference, approved, promoted."""
     approved = run("first", *RETRAIN)
-    with Production.of(settings) as production:
+    with RegistryClient.of(settings) as production:
         assert production.version("fraud", CHALLENGER) == 1 and production.version("fraud") is None
     run("first-promotion", *PROMOTE, decision_id=approved["decision_id"])
     return dict(approved)
@@ -168,7 +168,7 @@ def answered(wired: Context, table: Any, scored_at: datetime) -> list[Prediction
     """What the server would have logged for these rows."""
     contract, model = wired.use_case.contract, wired.models.get("fraud", 1)
     features = Deriver(contract)(features_of(table, contract))
-    scores = Replay(wired.settings, model, contract).scores(features)
+    scores = RegisteredModel(wired.settings, model, contract).scores(features)
     moment = scored_at.replace(microsecond=scored_at.microsecond // 1000 * 1000)
     millis = int(moment.timestamp() * 1000)
     return [
@@ -198,7 +198,7 @@ def ingested(wired: Context) -> Iterator[Callable[[pa.Table], str]]:
 
 
 def in_production(wired: Context) -> int | None:
-    with Production.of(wired.settings) as production:
+    with RegistryClient.of(wired.settings) as production:
         return production.version("fraud")
 
 
@@ -496,7 +496,7 @@ def test_the_promotion_of_a_decision_that_is_finished_asks_nobody_and_changes_no
         run("too late", "review", decision_id=first["decision_id"], approved=False, reviewer="bea")
     with pytest.raises(
         EvidenceError,
-        match=rf"is about decision {first['decision_id']}, and was told decision {second.id}",
+        match=rf"is about decision {first['decision_id']}, not decision {second.id}",
     ):
         run("too late", "review", decision_id=second.id, approved=True, reviewer="bea")
     assert wired.decisions.of_run("fraud", "second") == second
@@ -575,7 +575,7 @@ def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_s
     limits = wired.use_case.policy.final_validation
     told = tried(limits, decision_id=decision.id)
     assert (told["decision_id"], told["requests"]) == (decision.id, 1000)
-    with Production.of(wired.settings) as production:
+    with RegistryClient.of(wired.settings) as production:
         content = production.warm_up("fraud", 2)
         own, others = (
             production.fetch("fraud", version, ["explain.ubj"])["explain.ubj"] for version in (2, 1)
@@ -609,9 +609,9 @@ def test_a_row_beyond_what_float32_holds_is_tried_as_it_was_answered(
     )
     features = Deriver(contract)(raw)
     assert features.max() > 1e300
-    with Production.of(wired.settings) as production:
+    with RegistryClient.of(wired.settings) as production:
         trained = production.fetch("fraud", 1, ["explain.ubj"])["explain.ubj"]
-    replayed = Replay(wired.settings, model, contract)
+    replayed = RegisteredModel(wired.settings, model, contract)
     explainer = read_explainer(model.kind, trained, replayed.bundle.calibration, None)
     expected = explainer.scores(features)
     np.testing.assert_allclose(replayed.scores(features), expected, atol=1e-5)

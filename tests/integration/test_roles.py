@@ -411,7 +411,7 @@ def test_a_promotion_run_stays_about_its_decision(signed_in: Any) -> None:
         assert store.bind("fraud", "promotion", other.id) == one.id
         assert store.of_promotion("fraud", "promotion", one.id).id == one.id
         with pytest.raises(
-            EvidenceError, match=f"is about decision {one.id}, and was told decision {other.id}"
+            EvidenceError, match=f"is about decision {one.id}, not decision {other.id}"
         ):
             store.of_promotion("fraud", "promotion", other.id)
 

@@ -14,7 +14,7 @@ import pytest
 from pipelines.context import context
 from pipelines.rules.promotion.ledger import champion
 from pipelines.settings import ROOT, Settings
-from pipelines.stores.registry_client import Production
+from pipelines.stores.registry_client import RegistryClient
 
 RETRAIN = ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve")
 PROMOTE = ("final_validation", "promote")
@@ -82,5 +82,5 @@ def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_re
         "a newer candidate was approved|is not carried out: .*(champion|newer)", stopped
     ), stopped
     assert all(decision.verdict in ("APPROVED", "SUPERSEDED") for decision in decisions)
-    with Production.of(settings) as production:
+    with RegistryClient.of(settings) as production:
         assert champion(entries) is not None and production.version("fraud") == promoted.to_version

@@ -24,7 +24,7 @@ from pipelines.rules.model.bundle import (
     sigmoid,
 )
 from pipelines.stores.estimators import read_explainer
-from pipelines.stores.registry_client import Production
+from pipelines.stores.registry_client import RegistryClient
 
 MISSING = (400, 404)  # MLflow's status for an artifact or version that does not exist
 BATCH = (
@@ -84,8 +84,8 @@ def load(context: Context, version: int) -> Loaded:
     model = context.models.get(context.name, version)
     name = explainer_file(model.kind)
     try:
-        with Production.of(context.settings) as production:
-            files = production.fetch(context.name, version, ("bundle.json", name))
+        with RegistryClient.of(context.settings) as registry:
+            files = registry.fetch(context.name, version, ("bundle.json", name))
     except httpx.HTTPStatusError as error:
         if error.response.status_code not in MISSING:  # other errors may be temporary
             raise

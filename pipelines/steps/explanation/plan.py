@@ -21,7 +21,7 @@ def run(context: Context) -> list[dict[str, Any]]:
         since=context.as_of - context.use_case.policy.evaluation.window,
         select=policy.select,
         sample=policy.sample,
-        anew=context.params.get("select"),
+        extra_select=context.params.get("select"),
     )
     chunks = context.explanations.assign(
         context.name,

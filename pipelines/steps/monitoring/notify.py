@@ -13,13 +13,15 @@ def run(context: Context) -> dict[str, Any]:
     """Return the news for each of the policy's targets; with the param `told`, remember that these were told."""
     if told := context.params.get("told"):
         for one in told:
-            context.alerts.note_told(context.name, one["alert_id"], one["target"], one["told"])
+            context.alerts.record_notification(
+                context.name, one["alert_id"], one["target"], one["told"]
+            )
         return {"told": len(told)}
     require_newest(context)
     targets = context.use_case.policy.alerts.notify
     found = [
         one
-        for alert in context.alerts.untold(context.name)
+        for alert in context.alerts.awaiting_notification(context.name)
         for target in targets
         if (one := news(alert, target))
     ]

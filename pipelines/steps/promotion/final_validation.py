@@ -21,7 +21,7 @@ from pipelines.steps.retraining.shadow_evaluate import gather
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
 from pipelines.stores.estimators import read_explainer
-from pipelines.stores.registry_client import Production
+from pipelines.stores.registry_client import RegistryClient
 from pipelines.stores.serving_trial import run_trial
 
 log = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     limits = context.use_case.policy.final_validation
     model = context.models.get(context.name, version)
     name = explainer_file(model.kind)
-    with Production.of(context.settings) as production:
-        files = production.fetch(context.name, version, (*FILES, name))
+    with RegistryClient.of(context.settings) as registry:
+        files = registry.fetch(context.name, version, (*FILES, name))
     bundle, _ = prove(files, contract, version=version, named=model.digest)
     features = _requests(context, limits.requests)
     serving_files = {each: files[each] for each in FILES}

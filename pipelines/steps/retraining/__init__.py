@@ -1,1 +1,1 @@
-"""Steps of the DAG `retraining`."""
+"""The steps of the DAG `<use case>_retraining`."""

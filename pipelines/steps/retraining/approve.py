@@ -1,4 +1,7 @@
-"""Let an APPROVED verdict through: this task alone emits the candidate asset, and MLflow's alias names the candidate."""
+"""Pass an APPROVED decision on to promotion.
+
+Only this task emits the candidate asset. It also points MLflow's challenger alias to the candidate.
+"""
 
 from typing import Any
 
@@ -9,14 +12,13 @@ from pipelines.stores.registry_client import CHALLENGER
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Pass on the decision's number, or skip with the verdict's reason."""
+    """Return the decision's id; raises StepSkipped unless the verdict is APPROVED."""
     decision = context.decisions.of_run(context.name, context.run_id)
     if decision.verdict != "APPROVED":
-        raise StepSkipped(
-            f"{decision.verdict or 'no verdict'}: {decision.reason or 'the run has not decided yet'}"
-        )
-    if (
-        state_of(context.ledger.of(promotion_id(context.name, decision.id))) is None
-    ):  # else it is candidate no more
+        verdict = decision.verdict or "no verdict"
+        reason = decision.reason or "the run has not decided yet"
+        raise StepSkipped(f"{verdict}: {reason}")
+    entries = context.ledger.of(promotion_id(context.name, decision.id))
+    if state_of(entries) is None:  # a promotion that began has moved the aliases already
         context.registry.point(context.name, decision.challenger_version, CHALLENGER)
     return {"decision_id": decision.id}

@@ -1,4 +1,4 @@
-"""May this run retrain? Opens the run's decision; a run that may not start is SKIPPED with its reason."""
+"""Open the decision of a retraining run, and skip the run when it may not start."""
 
 import logging
 from typing import Any
@@ -7,6 +7,7 @@ import msgspec
 
 from pipelines.context import Context, git_sha
 from pipelines.errors import StepSkipped
+from pipelines.records import Decision
 from pipelines.rules.promotion.ledger import champion
 from pipelines.rules.training.retraining_conditions import WEEK, Conditions, why_not
 
@@ -15,33 +16,22 @@ TRIGGERS = {"scheduled": "SCHEDULE", "asset_triggered": "DRIFT"}
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Open the decision, and stop the run here when the conditions are not met."""
-    policy, params = context.use_case.policy, context.params
-    decision = context.decisions.open(
-        context.name,
-        context.run_id,
-        trigger=TRIGGERS.get(context.trigger, "MANUAL"),
-        requested_by=context.requested_by,
-        reason=params.get("reason") or None,
-        params=params,
-        as_of=context.as_of,
-        policy=msgspec.to_builtins(policy),
-        git_sha=git_sha(context.settings),
-    )
+    """Open the decision; raises StepSkipped, with the reason, when the conditions are not met."""
+    decision = _open(context)
     if decision.verdict == "SKIPPED":
         raise StepSkipped(
             f"decision {decision.id} was skipped before: {decision.reason}; trigger a new run"
         )
     if decision.verdict is not None:
         log.info(
-            "decision %s was decided before (%s): its record stays as it is",
+            "decision %s is decided already (%s): its record stays as it is",
             decision.id,
             decision.verdict,
         )
         return {"decision_id": decision.id}
-    if snapshot := params.get("snapshot"):
+    if snapshot := context.params.get("snapshot"):
         context.artifacts.require("snapshots", str(snapshot))
-    reason = why_not(_gather(context, forced=bool(params.get("force"))), policy)
+    reason = why_not(_gather(context), context.use_case.policy)
     if reason:
         context.decisions.decide(context.name, context.run_id, verdict="SKIPPED", reason=reason)
         raise StepSkipped(reason)
@@ -54,14 +44,28 @@ def run(context: Context) -> dict[str, Any]:
     return {"decision_id": decision.id}
 
 
-def _gather(context: Context, *, forced: bool) -> Conditions:
+def _open(context: Context) -> Decision:
+    return context.decisions.open(
+        context.name,
+        context.run_id,
+        trigger=TRIGGERS.get(context.trigger, "MANUAL"),
+        requested_by=context.requested_by,
+        reason=context.params.get("reason") or None,
+        params=context.params,
+        as_of=context.as_of,
+        policy=msgspec.to_builtins(context.use_case.policy),
+        git_sha=git_sha(context.settings),
+    )
+
+
+def _gather(context: Context) -> Conditions:
     policy = context.use_case.policy
     matured_before = context.as_of - policy.label_maturity
-    last = context.decisions.newest_trained(context.name, but_run_id=context.run_id)
+    newest = context.decisions.newest_trained(context.name, but_run_id=context.run_id)
     return Conditions(
         as_of=context.as_of,
         has_champion=champion(context.ledger.recent(context.name)) is not None,
-        last_trained=last.opened_at if last else None,
+        last_trained=newest.opened_at if newest else None,
         trained_this_week=context.decisions.trained_since(
             context.name, context.as_of - WEEK, but_run_id=context.run_id
         ),
@@ -69,7 +73,7 @@ def _gather(context: Context, *, forced: bool) -> Conditions:
         matured_labels=context.predictions.matured(
             context.name, matured_before - policy.evaluation.window, matured_before
         ),
-        forced=forced,
+        forced=bool(context.params.get("force")),
         reason=context.params.get("reason") or None,
         snapshot=context.params.get("snapshot") or None,
     )

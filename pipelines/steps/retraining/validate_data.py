@@ -1,9 +1,9 @@
-"""Gather the run's rows, check them one by one and as a whole, and fix them as the dataset that trains and judges."""
+"""Gather the rows of a run, check each row and the whole, and store them as the run's datasets."""
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from pipelines.rules.data.frame import Frame, concatenate
 from pipelines.rules.data.pandera_schema import failures, positions, reasons, summary
 from pipelines.rules.data.row_checks import QUARANTINED
 from pipelines.rules.data.time_split import holdout_cut, tune_cut
-from pipelines.rules.gates.score_bands import Parts, coverage
+from pipelines.rules.gates.score_bands import coverage
 from pipelines.rules.promotion.ledger import Served, champion
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
@@ -26,279 +26,372 @@ from pipelines.stores.baseline import read_baseline
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Gathered:
-    """The rows to judge on (and train on before the cut), older ones that only train, and where they come from."""
+    """The rows of a run.
+
+    `frame` holds the rows to evaluate on; those before the cut also train. `older` holds rows that
+    only train. `source` and `history` say where both come from. `quarantined` counts the rows of a
+    snapshot's file that were quarantined when it was ingested.
+    """
 
     source: str
     history: str
     frame: Frame
     older: Frame
     common: Common
-    refused: int = 0  # rows of a snapshot's file that were put aside when it was ingested
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Rows before the cut and from it on; `after_cut` also holds rows without a label."""
+
+    cut: np.datetime64
+    train: Frame
+    holdout: Frame
+    after_cut: Frame
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write train and held-out rows under the names their content gives them; data that can't be trusted end the run."""
+    """Store training and held-out rows as datasets, named by their content.
+
+    Raises DataError, and decides the run, when the data can't be used for training.
+    """
     decision = context.decisions.of_run(context.name, context.run_id)
     if decision.verdict is not None:
         return _recorded(decision)
     served = champion(context.ledger.recent(context.name))
     rows = _gather(context, decision, has_champion=served is not None)
-    frame, warnings = _checked(context, rows, decision)
-    labelled = frame.take(frame.labels >= 0)
-    if not len(labelled):
-        return _stop(context, "INSUFFICIENT", _nothing(context, len(frame)))
-    cut = holdout_cut(labelled.event_times, context.use_case.policy.evaluation.holdout)
-    before, holdout = labelled.split(cut)
-    train, judged = (
-        concatenate([before, rows.older.without(labelled.transaction_ids).split(cut)[0]]),
-        frame.split(cut)[1],
-    )
-    if len(np.unique(train.labels)) < 2:
-        return _stop(
-            context,
-            "INSUFFICIENT",
-            f"the {len(train)} training rows hold one class only: wait for more labels",
-        )
-    warnings += _known_to(context, served, holdout)
-    written = {
-        "train": context.artifacts.save("datasets", train.table(context.use_case.contract)),
-        "holdout": context.artifacts.save("datasets", holdout.table(context.use_case.contract)),
-        "history": rows.history,
-        "source": rows.source,
-        "train_rows": len(train),
-        "train_from": str(train.event_times[0]),
-        "tune_from": str(train.event_times[tune_cut(len(train))]),
-        "holdout_rows": len(holdout),
-        "holdout_positives": int(holdout.labels.sum()),
-        "predictions": len(judged),
-        "coverage": _coverage(judged),
-        "window": [str(frame.event_times.min()), str(frame.event_times.max())],
-        "cut": str(cut),
-        "warnings": warnings,
-    }
+    frame, warnings = _check(context, rows, decision)
+    split = _split(context, rows, frame)
+    warnings += _overlap(context, served, split.holdout)
+    window = [str(frame.event_times.min()), str(frame.event_times.max())]
+    record = _store(context, rows, split) | {"window": window, "warnings": warnings}
     context.decisions.set_dataset(
         context.name,
         context.run_id,
-        dataset=written,
+        dataset=record,
         evidence_source=rows.source,
         champion_version=served.version if served else None,
     )
     log.info(
         "%s rows train, %s are held out from %s on (%s)",
-        f"{len(train):,}",
-        f"{len(holdout):,}",
-        cut,
+        f"{len(split.train):,}",
+        f"{len(split.holdout):,}",
+        split.cut,
         rows.source,
     )
     return {
-        "train": written["train"],
-        "holdout": written["holdout"],
+        "train": record["train"],
+        "holdout": record["holdout"],
         "evidence_source": rows.source,
     }
 
 
 def _recorded(decision: Decision) -> dict[str, Any]:
-    """What a decided run was judged on; DataError when it ended at this step."""
+    """Return the datasets of a decided run; raises DataError when it ended at this step."""
     if decision.dataset is None:
         raise DataError(
-            f"decision {decision.id} is decided ({decision.verdict}): {decision.reason}; trigger a new run"
+            f"decision {decision.id} is decided ({decision.verdict}): {decision.reason}; "
+            "trigger a new run"
         )
     log.info(
-        "decision %s was decided before (%s): its record stays as it is",
+        "decision %s is decided already (%s): its record stays as it is",
         decision.id,
         decision.verdict,
     )
-    names = ("train", "holdout")
-    return {name: decision.dataset[name] for name in names} | {
-        "evidence_source": decision.evidence_source
+    return {
+        "train": decision.dataset["train"],
+        "holdout": decision.dataset["holdout"],
+        "evidence_source": decision.evidence_source,
     }
 
 
 def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gathered:
-    contract, policy, settings = (
-        context.use_case.contract,
-        context.use_case.policy,
-        context.settings,
-    )
-    snapshot = context.params.get("snapshot") or None
-    if snapshot:
-        rows = dataset.historical(context.artifacts.load("snapshots", snapshot), contract)
-        common = dataset.logged_of(
-            settings, contract, rows, decision.as_of, policy.evaluation.window
-        )
-        refused = int(context.artifacts.notes("snapshots", snapshot).get(QUARANTINED, 0))
-        return Gathered("INGESTED", snapshot, rows, rows.none(), common, refused)
+    """Read a snapshot that the run names, else the log, or the history if there is no champion."""
+    contract = context.use_case.contract
+    if snapshot := context.params.get("snapshot"):
+        return _gather_snapshot(context, decision, snapshot)
     history = _history(context)
-    table = (
-        read_baseline(context.use_case.folder, contract)
-        if history == "reference"
-        else context.artifacts.load("snapshots", history)
-    )
+    if history == "reference":
+        table = read_baseline(context.use_case.folder, contract)
+    else:
+        table = context.artifacts.load("snapshots", history)
     rows = dataset.historical(table, contract)
-    if not has_champion:
-        return Gathered("REFERENCE", history, rows, rows.none(), dataset.nothing_common(contract))
+    if has_champion:
+        return _gather_logged(context, decision, history, older=rows)
+    return Gathered(
+        source="REFERENCE",
+        history=history,
+        frame=rows,
+        older=rows.none(),
+        common=dataset.no_common_rows(contract),
+    )
+
+
+def _gather_snapshot(context: Context, decision: Decision, snapshot: str) -> Gathered:
+    contract = context.use_case.contract
+    window = context.use_case.policy.evaluation.window
+    rows = dataset.historical(context.artifacts.load("snapshots", snapshot), contract)
+    notes = context.artifacts.notes("snapshots", snapshot)
+    return Gathered(
+        source="INGESTED",
+        history=snapshot,
+        frame=rows,
+        older=rows.none(),
+        common=dataset.also_logged(
+            context.settings, contract, rows, as_of=decision.as_of, window=window
+        ),
+        quarantined=int(notes.get(QUARANTINED, 0)),
+    )
+
+
+def _gather_logged(context: Context, decision: Decision, history: str, *, older: Frame) -> Gathered:
+    contract = context.use_case.contract
+    policy = context.use_case.policy
     matured_before = decision.as_of - policy.label_maturity
-    found = dataset.logged(
-        settings,
+    rows = dataset.logged(
+        context.settings,
         contract,
         since=matured_before - policy.evaluation.window,
         matured_before=matured_before,
         as_of=decision.as_of,
     )
     return Gathered(
-        "LOGGED", history, found, rows, dataset.ingested_of(context.artifacts, contract, found)
+        source="LOGGED",
+        history=history,
+        frame=rows,
+        older=older,
+        common=dataset.also_ingested(context.artifacts, contract, rows),
     )
-
-
-def _known_to(context: Context, served: Served | None, holdout: Frame) -> list[str]:
-    """A warning when the champion was trained on rows that are held out now, as a snapshot of older days may hold."""
-    made = (
-        entry
-        for entry in context.ledger.recent(context.name, limit=1000)
-        if entry.state == "DONE" and entry.decision_id
-    )
-    decision = next(
-        (entry.decision_id for entry in made if served and entry.to_version == served.version), None
-    )
-    trained = (
-        (context.decisions.get(context.name, decision).dataset or {}).get("train")
-        if decision
-        else None
-    )
-    if trained is None or trained not in context.artifacts.ids("datasets"):
-        return []
-    known = len(holdout) - len(
-        holdout.without(context.artifacts.load("datasets", trained)["transaction_id"])
-    )
-    if not known:
-        return []
-    words = f"the champion was trained on {known:,} of the {len(holdout):,} held-out rows: the comparison favours it"
-    log.warning("%s", words)
-    return [words]
-
-
-def _nothing(context: Context, predictions: int) -> str:
-    """Why there is no labelled row, and what to do."""
-    if predictions:
-        return f"none of {predictions:,} predictions in the window is labelled: post labels, or name a snapshot"
-    window = context.use_case.policy.evaluation.window.days
-    return f"nothing that matured within {window} days was logged under this contract: see whether predictions are still logged"
-
-
-def _coverage(frame: Frame) -> Parts:
-    """By band of the scores that were logged; nothing of rows that were never scored."""
-    return coverage(frame.scores, frame.thresholds, frame.labels >= 0)
 
 
 def _history(context: Context) -> str:
-    """What the champion was first trained on goes on training its successors: a snapshot's id, or the reference."""
+    """Return what the champion's history is: the id of a snapshot, or "reference".
+
+    The history that trained the first model trains its successors too.
+    """
     for entry in context.ledger.recent(context.name):
         if entry.state == "DONE" and entry.decision_id:
-            found = context.decisions.get(context.name, entry.decision_id).dataset or {}
-            return str(found.get("history", "reference"))
+            decision = context.decisions.get(context.name, entry.decision_id)
+            return str((decision.dataset or {}).get("history", "reference"))
     return "reference"
 
 
-def _checked(context: Context, rows: Gathered, decision: Decision) -> tuple[Frame, list[str]]:
-    """Check everything, keep a report of all that was found, then end the run or return the good rows and the warnings."""
-    frame, contract = rows.frame, context.use_case.contract
-    raw = pd.DataFrame(frame.features[:, : len(contract.raw)], columns=list(contract.raw))
-    raw["label"] = np.maximum(frame.labels, 0)
-    broken = failures(raw, contract)
-    bad = np.zeros(len(frame), bool)
-    bad[positions(broken)] = True
-    findings = [*_too_many_bad(context, int(bad.sum()), len(bad), rows.refused)]
+def _split(context: Context, rows: Gathered, frame: Frame) -> Split:
+    """Split the rows by time; ends the run when labels or one of the classes are missing."""
+    labelled = frame.take(frame.labels >= 0)
+    if not len(labelled):
+        _stop(context, "INSUFFICIENT", _no_label(context, len(frame)))
+    share = context.use_case.policy.evaluation.holdout
+    cut = holdout_cut(labelled.event_times, share)
+    before, holdout = labelled.split(cut)
+    only_older = rows.older.without(labelled.transaction_ids)
+    older, _ = only_older.split(cut)
+    _, after_cut = frame.split(cut)
+    train = concatenate([before, older])
+    if len(np.unique(train.labels)) < 2:
+        reason = f"the {len(train)} training rows hold one class only: wait for more labels"
+        _stop(context, "INSUFFICIENT", reason)
+    return Split(cut=cut, train=train, holdout=holdout, after_cut=after_cut)
+
+
+def _no_label(context: Context, predictions: int) -> str:
+    """Return why there is no labelled row, and the remedy."""
+    if predictions:
+        return (
+            f"none of {predictions:,} predictions in the window is labelled: "
+            "post labels, or name a snapshot"
+        )
+    days = context.use_case.policy.evaluation.window.days
+    return (
+        f"no prediction that matured within {days} days was logged under this contract: "
+        "check that predictions are still logged"
+    )
+
+
+def _overlap(context: Context, served: Served | None, holdout: Frame) -> list[str]:
+    """Warn if the champion was trained on held-out rows; a snapshot of older days may hold some."""
+    trained_on = _training_dataset(context, served) if served else None
+    if trained_on is None or trained_on not in context.artifacts.ids("datasets"):
+        return []
+    trained_ids = context.artifacts.load("datasets", trained_on)["transaction_id"]
+    overlap = len(holdout) - len(holdout.without(trained_ids))
+    if not overlap:
+        return []
+    warning = (
+        f"the champion was trained on {overlap:,} of the {len(holdout):,} held-out rows: "
+        "the comparison favours it"
+    )
+    log.warning("%s", warning)
+    return [warning]
+
+
+def _training_dataset(context: Context, served: Served) -> str | None:
+    """Return the id of the dataset that a version was trained on; None when it is unknown."""
+    for entry in context.ledger.recent(context.name, limit=1000):
+        if entry.state != "DONE" or entry.to_version != served.version:
+            continue
+        if entry.decision_id:
+            decision = context.decisions.get(context.name, entry.decision_id)
+            return (decision.dataset or {}).get("train")
+    return None
+
+
+def _store(context: Context, rows: Gathered, split: Split) -> dict[str, Any]:
+    """Store both datasets; return the record that the decision keeps of them."""
+    contract = context.use_case.contract
+    train = split.train
+    after_cut = split.after_cut
+    return {
+        "train": context.artifacts.save("datasets", train.table(contract)),
+        "holdout": context.artifacts.save("datasets", split.holdout.table(contract)),
+        "history": rows.history,
+        "source": rows.source,
+        "train_rows": len(train),
+        "train_from": str(train.event_times[0]),
+        "tune_from": str(train.event_times[tune_cut(len(train))]),
+        "holdout_rows": len(split.holdout),
+        "holdout_positives": int(split.holdout.labels.sum()),
+        "predictions": len(after_cut),
+        # By score band; empty for rows that were never scored.
+        "coverage": coverage(after_cut.scores, after_cut.thresholds, after_cut.labels >= 0),
+        "cut": str(split.cut),
+    }
+
+
+def _check(context: Context, rows: Gathered, decision: Decision) -> tuple[Frame, list[str]]:
+    """Check the rows and store a report; return the valid rows and the warnings.
+
+    Ends the run when a finding has a verdict. Invalid rows are stored in quarantine.
+    """
+    frame = rows.frame
+    contract = context.use_case.contract
+    invalid = _failures(context, frame)
+    is_bad = np.zeros(len(frame), bool)
+    is_bad[positions(invalid)] = True
+    bad_rows = int(is_bad.sum())
+    findings = list(_too_many_bad(context, bad_rows, len(frame), rows.quarantined))
     if len(frame):
-        findings += _whole(context, rows, decision)
-    grouped = summary(broken)
+        findings += _dataset_findings(context, rows, decision)
     report = {
         "rows": len(frame),
-        "bad_rows": int(bad.sum()),
-        "quarantined_when_ingested": rows.refused,
+        "bad_rows": bad_rows,
+        "quarantined_when_ingested": rows.quarantined,
         "rows_logged_and_ingested": len(rows.common.positions),
-        "failures": [
-            {"samples": frame.samples(each.pop("positions"), (each["column"],), contract)} | each
-            for each in grouped
-        ],
-        "findings": [_told(finding, frame, context) for finding in findings],
+        "failures": [_failure_entry(failure, frame, context) for failure in summary(invalid)],
+        "findings": [_finding_entry(finding, frame, context) for finding in findings],
     }
-    path = context.artifacts.report(f"validation-{_safe(context.run_id)}.json", report)
-    if bad.any():
-        refused = frame.take(bad).table(contract).append_column("reason", pa.array(reasons(broken)))
-        context.artifacts.save("quarantine", refused)
-    log.info("%s of %s rows break the contract; report %s", int(bad.sum()), f"{len(frame):,}", path)
+    path = context.artifacts.report(f"validation-{_file_name(context.run_id)}.json", report)
+    if bad_rows:
+        table = frame.take(is_bad).table(contract)
+        reason = pa.array(reasons(invalid))
+        context.artifacts.save("quarantine", table.append_column("reason", reason))
+    log.info("%s of %s rows break the contract; report %s", bad_rows, f"{len(frame):,}", path)
+    _require_no_verdict(context, findings, path.name)
+    return frame.take(~is_bad), [finding.reason for finding in findings]
+
+
+def _failures(context: Context, frame: Frame) -> pd.DataFrame:
+    """Check each row against the contract; an unlabelled row is checked as a negative."""
+    contract = context.use_case.contract
+    names = list(contract.raw)
+    features = frame.features[:, : len(names)]
+    raw = pd.DataFrame(features, columns=names)
+    raw["label"] = np.maximum(frame.labels, 0)
+    return failures(raw, contract)
+
+
+def _require_no_verdict(context: Context, findings: list[Finding], report: str) -> None:
+    """Log the findings; end the run with the first that has a verdict."""
     for finding in findings:
-        log.log(logging.ERROR if finding.verdict else logging.WARNING, "%s", finding.reason)
-    if serious := [finding for finding in findings if finding.verdict]:
-        more = f" (and {len(serious) - 1} more)" if len(serious) > 1 else ""
-        _stop(context, serious[0].verdict, f"{serious[0].reason}{more}: see {path.name}")
-    return frame.take(~bad), [finding.reason for finding in findings]
+        level = logging.ERROR if finding.verdict else logging.WARNING
+        log.log(level, "%s", finding.reason)
+    serious = [finding for finding in findings if finding.verdict]
+    if not serious:
+        return
+    reason = serious[0].reason
+    others = len(serious) - 1
+    if others:
+        reason += f" (and {others} more)"
+    _stop(context, serious[0].verdict, f"{reason}: see {report}")
 
 
-def _too_many_bad(context: Context, bad: int, rows: int, refused: int) -> Iterator[Finding]:
-    share, all_bad, everything = (
-        context.use_case.policy.validation.quarantine_share,
-        bad + refused,
-        rows + refused,
+def _too_many_bad(context: Context, bad: int, rows: int, quarantined: int) -> Iterator[Finding]:
+    """Find more bad rows than the policy allows; rows that ingestion quarantined count as bad."""
+    limit = context.use_case.policy.validation.quarantine_share
+    all_bad = bad + quarantined
+    all_rows = rows + quarantined
+    if all_bad <= limit * all_rows:
+        return
+    reason = f"{all_bad:,} of {all_rows:,} rows break the contract, more than {limit:.1%}"
+    if quarantined:
+        reason += f" ({quarantined:,} of them were put aside when the file was ingested)"
+    yield Finding(
+        check="contract",
+        columns=(),
+        observed=all_bad / all_rows,
+        threshold=limit,
+        reason=reason,
     )
-    if all_bad > share * everything:
-        reason = f"{all_bad:,} of {everything:,} rows break the contract, more than {share:.1%}"
-        reason += (
-            f" ({refused:,} of them were put aside when the file was ingested)" if refused else ""
-        )
-        yield Finding(
-            check="contract",
-            columns=(),
-            observed=all_bad / everything,
-            threshold=share,
-            reason=reason,
-        )
 
 
-def _whole(context: Context, rows: Gathered, decision: Decision) -> Iterator[Finding]:
-    """What is wrong with the rows as a whole, against the baseline and the policy."""
-    contract, policy = context.use_case.contract, context.use_case.policy
-    limits, frame = policy.validation, rows.frame
-    reference = dataset.historical(read_baseline(context.use_case.folder, contract), contract)
-    raw, usual, names = (
-        frame.features[:, : len(contract.raw)],
-        reference.features[:, : len(contract.raw)],
-        contract.raw,
-    )
+def _dataset_findings(context: Context, rows: Gathered, decision: Decision) -> Iterator[Finding]:
+    """Check the rows as a whole against the baseline and the policy."""
+    contract = context.use_case.contract
+    policy = context.use_case.policy
+    limits = policy.validation
+    frame = rows.frame
+    names = contract.raw
+    baseline = dataset.historical(read_baseline(context.use_case.folder, contract), contract)
+    raw = frame.features[:, : len(names)]
+    baseline_raw = baseline.features[:, : len(names)]
+    usual_missing = np.isnan(baseline_raw).mean(axis=0)
+    usual_share = float(baseline.labels.mean())
     labels = frame.labels[frame.labels >= 0]
-    yield from dataset_checks.missing(
-        raw, np.isnan(usual).mean(axis=0), names, share=limits.missing_share
-    )
+    yield from dataset_checks.missing(raw, usual_missing, names, share=limits.missing_share)
     yield from dataset_checks.skew(rows.common, names, share=limits.skew_share)
     yield from dataset_checks.leaks(raw, frame.labels, names, auc=limits.leak)
     yield from dataset_checks.label_share(
-        labels, float(reference.labels.mean()), contract.label.name, factor=limits.label_factor
+        labels, usual_share, contract.label.name, factor=limits.label_factor
     )
     if rows.source == "LOGGED":
         due = np.datetime64((decision.as_of - policy.label_maturity).replace(tzinfo=None), "us")
         yield from dataset_checks.stale(frame.event_times[-1], due, limit=limits.freshness)
     yield from dataset_checks.copies(raw, names)
-    yield from dataset_checks.outside(raw, usual, names, share=limits.outside_share)
+    yield from dataset_checks.outside(raw, baseline_raw, names, share=limits.outside_share)
 
 
-def _told(finding: Finding, frame: Frame, context: Context) -> dict[str, Any]:
-    """A finding as the report tells it, with some of its rows."""
-    told = {
-        name: getattr(finding, name)
-        for name in ("check", "columns", "observed", "threshold", "verdict", "reason")
+def _failure_entry(failure: dict[str, Any], frame: Frame, context: Context) -> dict[str, Any]:
+    """Return a failure as the report holds it, with some of its rows."""
+    columns = (failure["column"],)
+    samples = frame.samples(failure["positions"], columns, context.use_case.contract)
+    others = {key: value for key, value in failure.items() if key != "positions"}
+    return {"samples": samples, **others}
+
+
+def _finding_entry(finding: Finding, frame: Frame, context: Context) -> dict[str, Any]:
+    """Return a finding as the report holds it, with some of its rows."""
+    samples = frame.samples(finding.rows, finding.columns, context.use_case.contract)
+    return {
+        "check": finding.check,
+        "columns": finding.columns,
+        "observed": finding.observed,
+        "threshold": finding.threshold,
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "samples": samples,
     }
-    return told | {
-        "samples": frame.samples(finding.rows, finding.columns, context.use_case.contract)
-    }
 
 
-def _stop(context: Context, verdict: str, reason: str) -> dict[str, Any]:
-    """Record why the run ends here, and end it."""
+def _stop(context: Context, verdict: str, reason: str) -> NoReturn:
+    """Store the verdict with its reason, and end the run with DataError."""
     context.decisions.decide(context.name, context.run_id, verdict=verdict, reason=reason)
     raise DataError(reason)
 
 
-def _safe(run_id: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in run_id)
+def _file_name(run_id: str) -> str:
+    return "".join(
+        character if character.isalnum() or character in "-_." else "_" for character in run_id
+    )

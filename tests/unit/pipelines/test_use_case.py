@@ -126,7 +126,7 @@ FAULTS = [
         id="a typo in the overlay",
     ),
     pytest.param(
-        remove("../../over.yaml"), r"over\.yaml is no file", id="an overlay that was deleted"
+        remove("../../over.yaml"), r"over\.yaml is not a file", id="an overlay that was deleted"
     ),
 ]
 

@@ -93,7 +93,7 @@ def test_a_bad_policy_is_refused_with_its_key(change: dict[str, object], words: 
 def test_a_feature_to_ignore_that_is_none_is_named(tmp_path: Path) -> None:
     over = tmp_path / "over.yaml"
     over.write_text("drift: {ignore: [amuont]}")
-    with pytest.raises(UseCaseError, match=r"drift\.ignore: 'amuont' is no column.*amount"):
+    with pytest.raises(UseCaseError, match=r"drift\.ignore: 'amuont' is not a column.*amount"):
         read_use_case(REFERENCE, "fraud", over)
 
 
