@@ -20,7 +20,7 @@ from pipelines.cli.explain import explain
 from pipelines.cli.monitoring import alerts, drift, read_moment
 from pipelines.errors import PromotionBusy, SixgateError, StepSkipped
 from pipelines.settings import Settings
-from pipelines.steps import STEPS, goes_back, perform
+from pipelines.steps import STEPS, is_rollback_step, perform
 
 SKIPPED, REFUSED = 99, 2
 # By name, because importing psycopg, httpx and pydantic for their errors would slow every command: a service that does not
@@ -186,7 +186,7 @@ def _run_step(
 ) -> tuple[int, dict[str, Any]]:
     from pipelines.context import context, rollback_context
 
-    wire = rollback_context if goes_back(name, params) else context
+    wire = rollback_context if is_rollback_step(name, params) else context
     wired = wire(
         Settings.load(),
         use_case,
