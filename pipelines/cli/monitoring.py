@@ -33,8 +33,8 @@ def drift(
     """
     from pipelines.context import context
     from pipelines.reporting.tables import console, drift_view
-    from pipelines.rules.monitoring.alert_rules import alarms, driving
-    from pipelines.rules.monitoring.drift_check import Span, check
+    from pipelines.rules.monitoring.alert_rules import evaluate_alerts, reference_version
+    from pipelines.rules.monitoring.drift_check import Span, check_drift
     from pipelines.steps.monitoring.measure import gather, references
     from pipelines.stores.baseline import read_manifest
 
@@ -50,22 +50,22 @@ def drift(
             _duration(window, policy.drift.step) if window else policy.drift.window,
             policy.drift.step,
         )
-        figures = check(
+        figures = check_drift(
             "drift", span, gather(wired, manifest, span), references(wired, manifest), policy
         )
     finally:
         wired.close()
-    found = [alarm for alarm in alarms(figures, policy) if alarm.severity]
+    found = [status for status in evaluate_alerts(figures, policy) if status.severity]
     if as_json:
         kept = {
             "figures": [asdict(m) for m in figures],
-            "alarms": [asdict(alarm) for alarm in found],
+            "alarms": [asdict(status) for status in found],
         }
         typer.echo(json.dumps(kept, default=str, indent=2))
         return
-    console().print(*drift_view(figures, driving(figures, policy)), sep="\n")
-    for alarm in found:
-        typer.echo(f"{alarm.severity}: {alarm.message}")
+    console().print(*drift_view(figures, reference_version(figures, policy)), sep="\n")
+    for status in found:
+        typer.echo(f"{status.severity}: {status.message}")
 
 
 def alerts(

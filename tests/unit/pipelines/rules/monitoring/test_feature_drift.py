@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.monitoring.binning import MISSING, Profile, bins, count, counted, profile
-from pipelines.rules.monitoring.feature_drift import WindowDrift, add, measure, rows, steps
+from pipelines.rules.monitoring.binning import MISSING, Profile, bins, count, profile, profile_like
+from pipelines.rules.monitoring.feature_drift import WindowDrift, add, measure, merged_buckets, rows
 from pipelines.rules.use_case.contract import Feature
 from pipelines.rules.use_case.policy import Drift, Severe
 
@@ -46,7 +46,7 @@ def test_a_profile_of_anything_counts_all_of_it_and_nothing_of_it_lies_outside(
     assert all(np.isfinite(found.means))
     assert found.means == pytest.approx(sorted(found.means)), "in order, but for the last digit"
     finite = [value for value in values if math.isfinite(value)]
-    inside = counted(np.array(finite), found)
+    inside = profile_like(np.array(finite), found)
     assert sum(inside.counts[at + 1] for at in found.outside) == 0
     assert found.edges == sorted(set(found.edges))
 
@@ -161,7 +161,7 @@ def test_steps_are_disjoint_hold_enough_and_reach_the_newest(
     sizes: list[int], least: int, n: int
 ) -> None:
     parts = [{"x": np.array([size])} for size in sizes]
-    found = steps(parts, least, n)
+    found = merged_buckets(parts, least, n)
     assert len(found) <= n
     assert not found or found[-1][1] == len(parts) - 1
     for (first, last), following in zip(found, [*found, (len(parts), 0)][1:], strict=True):
@@ -171,4 +171,4 @@ def test_steps_are_disjoint_hold_enough_and_reach_the_newest(
 
 
 def test_busy_hours_are_a_step_each() -> None:
-    assert steps([{"x": np.array([500])}] * 9, 200, 4) == [(5, 5), (6, 6), (7, 7), (8, 8)]
+    assert merged_buckets([{"x": np.array([500])}] * 9, 200, 4) == [(5, 5), (6, 6), (7, 7), (8, 8)]

@@ -11,9 +11,9 @@ from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_
 from pipelines.rules.monitoring.performance import (
     ScoreCounts,
     estimated,
+    floor_p_values,
     proxies,
     realised,
-    shortfall,
 )
 
 THRESHOLD = 0.3
@@ -99,7 +99,7 @@ def test_no_answers_have_no_figures() -> None:
         proxies(empty)
         == estimated(empty)
         == realised(empty)
-        == shortfall(empty, recall=0.5, roc_auc=0.7)
+        == floor_p_values(empty, recall=0.5, roc_auc=0.7)
         == {}
     )
 
@@ -120,8 +120,8 @@ def test_a_model_at_its_floor_is_seldom_called_under_it_and_one_far_below_always
     accused = []
     for seed in range(400):
         counts = counted(*drawn(2000, seed))
-        accused.append(shortfall(counts, recall=floor, roc_auc=0.5)["realised_recall"] < 0.01)
-        assert shortfall(counts, recall=0.9, roc_auc=0.99)["realised_recall"] < 0.001
-        assert shortfall(counts, recall=0.9, roc_auc=0.99)["realised_roc_auc"] < 0.001
-        assert shortfall(counts, recall=0.1, roc_auc=0.5)["realised_roc_auc"] > 0.5
+        accused.append(floor_p_values(counts, recall=floor, roc_auc=0.5)["realised_recall"] < 0.01)
+        assert floor_p_values(counts, recall=0.9, roc_auc=0.99)["realised_recall"] < 0.001
+        assert floor_p_values(counts, recall=0.9, roc_auc=0.99)["realised_roc_auc"] < 0.001
+        assert floor_p_values(counts, recall=0.1, roc_auc=0.5)["realised_roc_auc"] > 0.5
     assert np.mean(accused) < 0.025
