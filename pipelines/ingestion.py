@@ -57,10 +57,16 @@ def ingest(
         _Quarantine(artifacts) as quarantine,
     ):
         for table in _readable_batches(file, contract, quarantine):
-            good, row_reasons = _check(table, contract, rows + reasons.total(), ids)
+            good, row_reasons = _check(
+                table,
+                contract,
+                first_row=rows + reasons.total(),
+                ids=ids,
+            )
             snapshot.writer.write_table(good)
             quarantine.add(table, row_reasons)
-            reasons.update(sorted(row_reasons[row_reasons != ""]))
+            refusals = row_reasons[row_reasons != ""]
+            reasons.update(sorted(refusals))
             rows += len(good)
             progress(rows + reasons.total())
         reasons.update(quarantine.finish())
@@ -78,7 +84,7 @@ def ingest(
 
 
 def _check(
-    table: pa.Table, contract: Contract, first_row: int, ids: set[str]
+    table: pa.Table, contract: Contract, *, first_row: int, ids: set[str]
 ) -> tuple[pa.Table, NDArray[np.object_]]:
     """The rows to keep, and for each row of the table why it is not kept, or ""."""
     checked = check_rows(table, contract, first_row=first_row)
@@ -124,12 +130,20 @@ class _Quarantine:
         reasons = pa.array(row_reasons[bad].astype(str))
         refused = table.filter(pa.array(bad))
         no_line = pa.nulls(len(refused), pa.string())
-        self._write(refused.append_column("reason", reasons).append_column("line", no_line))
+        refused = refused.append_column("reason", reasons)
+        refused = refused.append_column("line", no_line)
+        self._write(refused)
 
     def finish(self) -> dict[str, int]:
         """Write the rows that were set aside, and return their reasons with counts."""
         if self.lines:
-            self._write(pa.table({"reason": self.line_reasons, "line": self.lines}))
+            refused = pa.table(
+                {
+                    "reason": self.line_reasons,
+                    "line": self.lines,
+                }
+            )
+            self._write(refused)
         return dict(Counter(self.line_reasons))
 
     def _write(self, refused: pa.Table) -> None:
@@ -151,8 +165,10 @@ class _Quarantine:
         if kind is not None:
             self.path.unlink()
             return
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        self.path = self.path.replace(self._folder / f"ingest-{digest[:16]}.parquet")
+        content = self.path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        final_path = self._folder / f"ingest-{digest[:16]}.parquet"
+        self.path = self.path.replace(final_path)
 
 
 def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
@@ -179,7 +195,9 @@ def _readable_batches(
 def _format_of(file: Path) -> str:
     if file.name.endswith(".parquet"):
         return "Parquet"
-    return "gzip-compressed CSV" if file.name.endswith(".gz") else "CSV"
+    if file.name.endswith(".gz"):
+        return "gzip-compressed CSV"
+    return "CSV"
 
 
 def _batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> Iterator[pa.Table]:

@@ -64,7 +64,8 @@ def _table(contract: Contract, rows: Rows) -> pd.DataFrame:
             values = feature.values or ("no", "yes")
             names = {float(number): name for number, name in enumerate(values)}
             column = table[feature.name]
-            table[feature.name] = [_name(value, names) for value in column]
+            named = [_name(value, names) for value in column]
+            table[feature.name] = named
     return table
 
 

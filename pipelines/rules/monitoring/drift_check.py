@@ -109,9 +109,9 @@ def check_drift(
     write = _Writer(check_id, span.start, span.end)
     metrics = [
         *_drift(write, window, references, policy),
-        *_bucket_shares(check_id, span, traffic.buckets, references, policy),
+        *_bucket_shares(check_id, span, traffic, references, policy=policy),
         *_scores(write, traffic.scores, references, policy),
-        *_realised(check_id, span, traffic.matured, references, policy),
+        *_realised(check_id, span, traffic, references, policy=policy),
         *_attributions(write, traffic, references, policy),
     ]
     if traffic.ahead:
@@ -232,16 +232,12 @@ def _statistics(
 
 
 def _bucket_shares(
-    check_id: str,
-    span: Span,
-    buckets: Mapping[datetime, Counts],
-    references: References,
-    policy: Policy,
+    check_id: str, span: Span, traffic: TrafficCounts, references: References, *, policy: Policy
 ) -> Iterator[Metric]:
     """The share of drifted features in each of the last complete merged buckets, oldest first."""
     version, profiles = references.for_alerts(policy.drift.reference)
-    starts = [start for start in sorted(buckets) if start < span.whole]
-    complete = [buckets[start] for start in starts]
+    starts = [start for start in sorted(traffic.buckets) if start < span.whole]
+    complete = [traffic.buckets[start] for start in starts]
     for first, last in merged_buckets(complete, policy.drift.rows, policy.drift.severe.n):
         merged = add(complete[first : last + 1])
         drift = measure(profiles, merged, policy.drift)
@@ -279,16 +275,12 @@ def _scores(
 
 
 def _realised(
-    check_id: str,
-    span: Span,
-    matured: Mapping[int, ScoreCounts],
-    references: References,
-    policy: Policy,
+    check_id: str, span: Span, traffic: TrafficCounts, references: References, *, policy: Policy
 ) -> Iterator[Metric]:
     """Performance on predictions whose labels have matured; the champion's with its floors."""
     until = span.whole - policy.label_maturity
     write = _Writer(check_id, until - policy.performance.window, until)
-    for version, counts in sorted(matured.items()):
+    for version, counts in sorted(traffic.matured.items()):
         coverage = counts.labelled / counts.n if counts.n else math.nan
         yield write(
             "label_coverage",

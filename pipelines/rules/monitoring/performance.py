@@ -197,8 +197,8 @@ def floor_p_values(counts: ScoreCounts, *, recall: float, roc_auc: float) -> dic
         low, high = confidence_intervals.roc_auc(roc_auc, n_positive, n_negative, 1.0)
         deviation = max((high - low) / 2, 1e-12)
         negatives, positives = counts.labelled_by_bin
-        observed = _roc_auc(positives, negatives)
-        roc_auc_p_value = ndtr((observed - roc_auc) / deviation)
+        excess = _roc_auc(positives, negatives) - roc_auc
+        roc_auc_p_value = ndtr(excess / deviation)
         p_values["realised_roc_auc"] = float(roc_auc_p_value)
     return p_values
 
@@ -248,7 +248,8 @@ def _realised_at_threshold(by_flag: Sums, z: float) -> dict[str, MetricValue]:
     fn, tp = positive[:, N]
     # Σ (s - y)²: Σ s² of the negatives, Σ (1 - 2 s + s²) of the positives.
     negative_error = negative[:, SQUARE].sum()
-    positive_error = (positive @ np.array([1.0, -2.0, 1.0])).sum()
+    coefficients = np.array([1.0, -2.0, 1.0])
+    positive_error = (positive @ coefficients).sum()
     n = by_flag[..., N].sum()
     brier = (negative_error + positive_error) / n
     metrics = {"brier": MetricValue(float(brier))}
@@ -267,7 +268,7 @@ def _realised_at_threshold(by_flag: Sums, z: float) -> dict[str, MetricValue]:
 
 
 def _f1_of(jaccard: float) -> float:
-    return 2 * jaccard / (1 + jaccard)
+    return float(2 * jaccard / (1 + jaccard))
 
 
 def _share(successes: float, n: float, z: float) -> MetricValue:
@@ -295,7 +296,8 @@ def _bounded(value: float, deviation: float) -> MetricValue:
 
 
 def _named(prefix: str, metrics: dict[str, MetricValue]) -> dict[str, MetricValue]:
-    return {f"{prefix}_{name}": metric for name, metric in sorted(metrics.items())}
+    in_order = sorted(metrics.items())
+    return {f"{prefix}_{name}": metric for name, metric in in_order}
 
 
 def _roc_auc(positives: Sums, negatives: Sums) -> float:

@@ -143,11 +143,12 @@ class Rollup:
         size = len(cells) * 2 * SCORE_BINS
         row = cell_index * 2 + predictions.flag
         indices = row * SCORE_BINS + score_bins(score)
-        counts = np.bincount(indices, minlength=size)
-        scores = np.bincount(indices, weights=score, minlength=size)
-        squares = np.bincount(indices, weights=score**2, minlength=size)
-        sums = [each.reshape(shape) for each in (counts, scores, squares)]
-        for cell, added in zip(cells, np.stack(sums, axis=1), strict=True):
+        sums = [
+            np.bincount(indices, weights=weights, minlength=size).reshape(shape)
+            for weights in (None, score, score**2)
+        ]
+        by_cell = np.stack(sums, axis=1)
+        for cell, added in zip(cells, by_cell, strict=True):
             if cell in self._scores:
                 self._scores[cell] = self._scores[cell] + added
             else:

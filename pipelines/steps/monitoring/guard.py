@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.context import Context
 from pipelines.errors import StepSkipped
-from pipelines.records import LedgerEntry
+from pipelines.records import Alert, LedgerEntry
 from pipelines.rules.monitoring.drift_check import Span
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises, on_probation
@@ -51,17 +51,21 @@ def run(context: Context) -> dict[str, Any]:
         )
     reasons = "; ".join(broken)
     message = f"version {version} {reasons}"
-    alert = context.alerts.raise_(
-        name,
+    alert = _raise_alert(context, message)
+    if last_good(entries) is None:
+        raise StepSkipped(f"{message}; there is no earlier version to roll back to")
+    return {"alert_id": alert.id, "message": message}
+
+
+def _raise_alert(context: Context, message: str) -> Alert:
+    log.warning("%s", message)
+    return context.alerts.raise_(
+        context.name,
         cause=CAUSE,
         severity="SEVERE",
         message=message,
         check_id=context.run_id,
     )
-    log.warning("%s", message)
-    if last_good(entries) is None:
-        raise StepSkipped(f"{message}; there is no earlier version to roll back to")
-    return {"alert_id": alert.id, "message": message}
 
 
 def _live_performance(context: Context, promotion: LedgerEntry) -> LivePerformance:

@@ -135,7 +135,7 @@ def _reference(context: Context, version: int, limit: int) -> NDArray[np.float64
 
 
 def _evenly_drawn(rows: Frame, limit: int) -> NDArray[np.float64]:
-    n = min(limit, len(rows))
-    positions = np.linspace(0, len(rows) - 1, n).astype(int)
+    n = len(rows)
+    positions = np.linspace(0, n - 1, min(limit, n)).astype(int)
     unique = np.unique(positions)
     return np.asarray(rows.features[unique])

@@ -94,12 +94,7 @@ def _carry_out(context: Context, swap: Swap, why_refused: Refusal) -> dict[str, 
         reason = f"{swap.reason}; {note}"
     _write(context, swap, "DONE", reason)
     _tag(context, source, swap.target)
-    log.info(
-        "%s version %s is Production: %s",
-        context.name,
-        version,
-        note,
-    )
+    log.info("%s version %s is Production: %s", context.name, version, note)
     return {
         "version": version,
         "state": "DONE",

@@ -57,7 +57,10 @@ def hour(n: int, seed: int, *, moved: int = 0, by: float = 2.0) -> dict[str, Any
 def day(
     policy: Policy, moved: dict[int, int], *, n: int = 300, references: References | None = None
 ) -> list[Metric]:
-    """The metrics of a check at NOW: n rows in each of 48 hours; `moved` features lie elsewhere in the hours so long ago."""
+    """The metrics of a drift check at NOW, with n rows in each of 48 hours.
+
+    `moved` gives by hours ago how many features lie elsewhere.
+    """
     span = Span.at(NOW, policy.drift.window, HOUR)
     hours = {span.whole - ago * HOUR: hour(n, ago, moved=moved.get(ago, 0)) for ago in range(48)}
     return check_drift(
@@ -115,7 +118,7 @@ def test_few_rows_or_none_say_nothing(policy: Policy) -> None:
     for n in (0, 1):
         metrics = day(policy, dict.fromkeys(range(48), 8), n=n)
         assert [m.value for m in metrics if m.metric in (SHARE, STEP_SHARE)] == [None], (
-            "a window without a figure, no step"
+            "the window has no share, and there is no merged bucket"
         )
         assert evaluate_alerts(metrics, policy) == []
     assert (
