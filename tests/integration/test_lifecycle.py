@@ -495,7 +495,7 @@ def test_the_promotion_of_a_decision_that_is_finished_asks_nobody_and_changes_no
                 approved=approved,
                 reviewer=reviewer,
             )
-    with pytest.raises(PromotionRefused, match=r"is DONE since .* changes nothing"):
+    with pytest.raises(PromotionRefused, match=r"has been DONE since .* changes nothing"):
         run("too late", "review", decision_id=first["decision_id"], approved=False, reviewer="bea")
     with pytest.raises(
         EvidenceError,

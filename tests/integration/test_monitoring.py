@@ -267,7 +267,7 @@ def test_features_that_are_all_missing_or_constant_drift_with_their_reason(wired
     assert found["wasserstein", "amount", 0].value is None
     assert found["drifted", "customer_count_1d", 0].value == 1.0
     (alert,) = [alert for alert in wired.alerts.open("fraud") if alert.cause == "data_quality"]
-    assert "missing: amount 100.0% of 300 predictions" in alert.message
+    assert "missing values: amount 100.0% of 300 predictions" in alert.message
 
 
 def test_a_repeated_check_writes_the_same_and_old_checks_are_thinned(wired: Context) -> None:
