@@ -19,10 +19,10 @@ from rich.progress import track
 from rich.table import Table
 
 from pipelines.records import Metric
-from pipelines.rules.monitoring.alert_rules import alarms, severity
+from pipelines.rules.monitoring.alert_rules import evaluate_alerts, severity
 from pipelines.rules.monitoring.binning import Profile, count, profiles
-from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check
-from pipelines.rules.monitoring.feature_drift import Counts, add, steps
+from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
+from pipelines.rules.monitoring.feature_drift import Counts, add, merged_buckets
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.statistics import divergence
@@ -126,7 +126,7 @@ def _look(here: Town, references: References, stream: list[NDArray[np.int64]]) -
     window = drift.window // drift.step
     buckets = {START + at * drift.step: counts for at, counts in enumerate(hours)}
     figures = _check(here, references, buckets, here.scores[np.concatenate(stream[-window:])])
-    cried = {alarm.severity for alarm in alarms(figures, policy) if alarm.severity}
+    cried = {status.severity for status in evaluate_alerts(figures, policy) if status.severity}
     feature = any(m.value for m in figures if m.metric == "drifted" and m.model_version == CHAMPION)
     laid = {
         name: profile for name, profile in references.baseline.items() if name not in drift.ignore
@@ -134,7 +134,7 @@ def _look(here: Town, references: References, stream: list[NDArray[np.int64]]) -
     share, drifted = _bare(laid, hours[-window:])
     merged = [
         _bare(laid, hours[first : last + 1])[0]
-        for first, last in steps(hours[:-1], drift.rows, drift.severe.n)
+        for first, last in merged_buckets(hours[:-1], drift.rows, drift.severe.n)
     ]
     single = [_bare(laid, [hour])[0] for hour in hours[-1 - drift.severe.n : -1]]
     bare, hourly = (
@@ -210,7 +210,7 @@ def _check(
         policy.drift.step,
     )
     counted = ScoreCounts.of(scores, scores >= 0.5)
-    return check(
+    return check_drift(
         "bench",
         span,
         TrafficCounts(buckets=buckets, scores={CHAMPION: counted}),

@@ -1,4 +1,7 @@
-"""Take in labelled history: rows that keep the contract become a snapshot, the others go to quarantine with the reason."""
+"""Import labelled history from a file.
+
+Rows that conform to the contract become a snapshot. All other rows go to quarantine with a reason.
+"""
 
 import hashlib
 from collections import Counter
@@ -18,12 +21,18 @@ from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.artifacts import Artifacts
 
 BATCH_ROWS = 100_000
+BLOCK_BYTES = 16 << 20
+HEADER_BYTES = 1 << 16
+REPEATED = "transaction_id: given twice, the first is kept"
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of a file; `snapshot` is the id to train on, `reasons` counts the faults."""
+    """The result of an import.
+
+    `snapshot` is the id to train on, `reasons` counts the quarantined rows by reason.
+    """
 
     snapshot: str
     rows: int
@@ -35,92 +44,115 @@ class Ingested:
 def ingest(
     file: Path, contract: Contract, artifacts: Artifacts, *, progress: Progress = lambda _: None
 ) -> Ingested:
-    """Read a CSV, CSV.gz or Parquet file in bounded memory; the same file gives the same snapshot."""
-    seen: set[str] = set()
-    reasons: dict[str, int] = {}
-    rows = quarantined = 0
+    """Import a CSV, CSV.gz or Parquet file in bounded memory; a file always has one snapshot id.
+
+    Raises DataError when the file is not readable, or when no row conforms to the contract; then
+    nothing is imported.
+    """
+    ids: set[str] = set()
+    reasons: Counter[str] = Counter()
+    rows = 0
     with (
         artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot,
         _Quarantine(artifacts) as quarantine,
     ):
-        for table in _readable(file, contract, quarantine):
-            checked = check_rows(table, contract, first_row=rows + quarantined)
-            good, repeated = _without_repeats(checked.good, seen)
-            why = checked.reasons.copy().astype(object)
-            why[np.flatnonzero(why == "")[repeated]] = (
-                "transaction_id: given twice, the first is kept"
+        for table in _readable_batches(file, contract, quarantine):
+            good, row_reasons = _check(
+                table,
+                contract,
+                first_row=rows + reasons.total(),
+                ids=ids,
             )
-            bad = why != ""
             snapshot.writer.write_table(good)
-            quarantine.add(table, why, bad)
-            for reason, n in zip(*np.unique(why[bad].astype(str), return_counts=True), strict=True):
-                reasons[str(reason)] = reasons.get(str(reason), 0) + int(n)
-            rows, quarantined = rows + len(good), quarantined + int(bad.sum())
-            progress(rows + quarantined)
-        for reason, n in quarantine.finish().items():
-            reasons[reason], quarantined = n, quarantined + n
+            quarantine.add(table, row_reasons)
+            refusals = row_reasons[row_reasons != ""]
+            reasons.update(sorted(refusals))
+            rows += len(good)
+            progress(rows + reasons.total())
+        reasons.update(quarantine.finish())
         if not rows:
-            faults = (
-                "; ".join(f"{n:,} × {reason}" for reason, n in reasons.items()) or "it has no rows"
-            )
-            raise DataError(f"{file}: no row keeps the contract: {faults}")
+            raise DataError(_no_good_row(file, reasons))
+        quarantined = reasons.total()
         snapshot.writer.add_key_value_metadata({QUARANTINED: str(quarantined)})
     return Ingested(
-        snapshot.id,
-        rows,
-        quarantined,
-        quarantine.path,
-        dict(sorted(reasons.items(), key=lambda r: -r[1])),
+        snapshot=snapshot.id,
+        rows=rows,
+        quarantined=quarantined,
+        quarantine=quarantine.path,
+        reasons=dict(reasons.most_common()),
     )
 
 
-class _Quarantine:
-    """A Parquet file of refused rows as they came, with a `reason` column; made when the first one turns up.
+def _check(
+    table: pa.Table, contract: Contract, *, first_row: int, ids: set[str]
+) -> tuple[pa.Table, NDArray[np.object_]]:
+    """The rows to keep, and for each row of the table why it is not kept, or ""."""
+    checked = check_rows(table, contract, first_row=first_row)
+    good, repeated = _without_repeats(checked.good, ids)
+    row_reasons = checked.reasons.copy().astype(object)
+    conforming = np.flatnonzero(row_reasons == "")
+    row_reasons[conforming[repeated]] = REPEATED
+    return good, row_reasons
 
-    Rows of another length than the header's stand in its `line` column.
+
+def _no_good_row(file: Path, reasons: Counter[str]) -> str:
+    counts = [f"{n:,} × {reason}" for reason, n in reasons.items()]
+    faults = "; ".join(counts) or "it has no rows"
+    return f"{file}: no row conforms to the contract: {faults}"
+
+
+class _Quarantine:
+    """A Parquet file of refused rows in their original form, with a `reason` column.
+
+    The file is created with the first such row. A row that has another number of columns than the
+    header is in the `line` column.
     """
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._folder = artifacts.root / "quarantine"
         self._writer: pq.ParquetWriter | None = None
-        self.lines: list[tuple[str, str]] = []
+        self.lines: list[str] = []
+        self.line_reasons: list[str] = []
         self.path: Path | None = None
 
     def set_aside(self, row: pyarrow.csv.InvalidRow) -> str:
         """Keep a row that has too many or too few columns."""
-        self.lines.append(
-            (
-                row.text,
-                f"the row has {row.actual_columns} columns, the header {row.expected_columns}",
-            )
-        )
+        reason = f"the row has {row.actual_columns} columns, the header {row.expected_columns}"
+        self.lines.append(row.text)
+        self.line_reasons.append(reason)
         return "skip"
 
-    def add(self, table: pa.Table, why: NDArray[np.object_], bad: NDArray[np.bool_]) -> None:
-        """Keep the rows of a batch where `bad` is true."""
-        if bad.any():
-            refused = table.filter(pa.array(bad)).append_column(
-                "reason", pa.array(why[bad].astype(str))
-            )
-            self._write(refused.append_column("line", pa.nulls(len(refused), pa.string())))
+    def add(self, table: pa.Table, row_reasons: NDArray[np.object_]) -> None:
+        """Keep the rows of a batch that have a reason."""
+        bad = row_reasons != ""
+        if not bad.any():
+            return
+        reasons = pa.array(row_reasons[bad].astype(str))
+        refused = table.filter(pa.array(bad))
+        no_line = pa.nulls(len(refused), pa.string())
+        refused = refused.append_column("reason", reasons)
+        refused = refused.append_column("line", no_line)
+        self._write(refused)
 
     def finish(self) -> dict[str, int]:
-        """Write what was set aside, and return its reasons with their counts."""
-        texts, reasons = [text for text, _ in self.lines], [reason for _, reason in self.lines]
-        if texts:
-            self._write(pa.table({"reason": reasons, "line": texts}))
-        return dict(Counter(reasons))
+        """Write the rows that were set aside, and return their reasons with counts."""
+        if self.lines:
+            refused = pa.table(
+                {
+                    "reason": self.line_reasons,
+                    "line": self.lines,
+                }
+            )
+            self._write(refused)
+        return dict(Counter(self.line_reasons))
 
     def _write(self, refused: pa.Table) -> None:
         if self._writer is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self.path = self._folder / "ingest.writing"
             self._writer = pq.ParquetWriter(self.path, refused.schema)
-        n, schema = len(refused), self._writer.schema
-        there = set(refused.column_names)
-        columns = [
-            refused[f.name].cast(f.type) if f.name in there else pa.nulls(n, f.type) for f in schema
-        ]
+        schema = self._writer.schema
+        columns = [_column(refused, column.name, column.type) for column in schema]
         self._writer.write_table(pa.table(columns, schema=schema))
 
     def __enter__(self) -> "_Quarantine":
@@ -130,91 +162,140 @@ class _Quarantine:
         if self._writer is None or self.path is None:
             return
         self._writer.close()
-        if kind is None:
-            name = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
-            self.path = self.path.replace(self._folder / f"ingest-{name}.parquet")
-        else:
+        if kind is not None:
             self.path.unlink()
+            return
+        content = self.path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        final_path = self._folder / f"ingest-{digest[:16]}.parquet"
+        self.path = self.path.replace(final_path)
 
 
-def _readable(file: Path, contract: Contract, quarantine: "_Quarantine") -> Iterator[pa.Table]:
-    """The file's batches; one that is cut off, empty or something else than its name says ends with what to do."""
+def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+    """A column of the table as this type; nulls when the table does not have it."""
+    if name in table.column_names:
+        return table[name].cast(kind)
+    return pa.nulls(len(table), kind)
+
+
+def _readable_batches(
+    file: Path, contract: Contract, quarantine: "_Quarantine"
+) -> Iterator[pa.Table]:
+    """The file's batches; DataError when it is truncated, empty or not of its format."""
     try:
         yield from _batches(file, contract, quarantine)
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        words = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise DataError(
-            f"{file} can't be read as its ending says: {words}: write it anew, nothing of it was kept"
+            f"{file} is not a valid {_format_of(file)} file: {reason}; nothing was imported: "
+            "export the file again"
         ) from error
+
+
+def _format_of(file: Path) -> str:
+    if file.name.endswith(".parquet"):
+        return "Parquet"
+    if file.name.endswith(".gz"):
+        return "gzip-compressed CSV"
+    return "CSV"
 
 
 def _batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> Iterator[pa.Table]:
     if not file.is_file():
         raise DataError(
-            f"{file} does not exist or is no file: name a .csv, .csv.gz or .parquet file"
+            f"{file} does not exist or is not a file: name a .csv, .csv.gz or .parquet file"
         )
     if file.name.endswith(".parquet"):
         source = pq.ParquetFile(file)
         names = _names(source.schema_arrow.names, contract, file)
         for batch in source.iter_batches(BATCH_ROWS, columns=list(names)):
-            yield pa.Table.from_batches([batch]).rename_columns(list(names.values()))
+            yield _renamed(batch, names)
     elif file.name.endswith((".csv", ".csv.gz")):
         yield from _csv_batches(file, contract, quarantine)
     else:
+        suffix = file.suffix or "no suffix"
         raise DataError(
-            f"{file}: {file.suffix or 'no ending'!r} is not read here: use .csv, .csv.gz or .parquet"
+            f"{file}: {suffix!r} is not a supported format: use .csv, .csv.gz or .parquet"
         )
 
 
 def _csv_batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> Iterator[pa.Table]:
-    """Every column as text, so that one bad value costs its row and not the file; so does a row of another length."""
-    with pa.input_stream(str(file), compression="detect") as head:
-        lines = head.read(1 << 16).decode("utf-8-sig", errors="replace").splitlines()
+    """Read every column as text, so that a bad value or row is quarantined on its own."""
+    header = _header(file)
+    delimiter = max(",;\t", key=header.count)
+    columns = [name.strip().strip('"') for name in header.split(delimiter)]
+    names = _names(columns, contract, file)
+    reader = pyarrow.csv.open_csv(
+        file,
+        read_options=pyarrow.csv.ReadOptions(
+            block_size=BLOCK_BYTES,
+            column_names=columns,
+            skip_rows=1,
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=delimiter,
+            invalid_row_handler=quarantine.set_aside,
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={name: pa.string() for name in names},
+            include_columns=list(names),
+            strings_can_be_null=True,
+        ),
+    )
+    with reader:
+        for batch in reader:
+            yield _renamed(batch, names)
+
+
+def _header(file: Path) -> str:
+    """The first line of a CSV file."""
+    with pa.input_stream(str(file), compression="detect") as stream:
+        head = stream.read(HEADER_BYTES)
+    lines = head.decode("utf-8-sig", errors="replace").splitlines()
     if not lines:
         raise DataError(f"{file} is empty: its first line must name the columns")
-    delimiter = max(",;\t", key=lines[0].count)
-    given = [name.strip().strip('"') for name in lines[0].split(delimiter)]
-    names = _names(given, contract, file)
-    convert = pyarrow.csv.ConvertOptions(
-        column_types={name: pa.string() for name in names},
-        include_columns=list(names),
-        strings_can_be_null=True,
-    )
-    read = pyarrow.csv.ReadOptions(block_size=16 << 20, column_names=given, skip_rows=1)
-    parse = pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=quarantine.set_aside)
-    with pyarrow.csv.open_csv(
-        file, read_options=read, parse_options=parse, convert_options=convert
-    ) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch]).rename_columns(list(names.values()))
+    return str(lines[0])
 
 
-def _names(given: list[str], contract: Contract, file: Path) -> dict[str, str]:
-    """Which of the file's columns are which of the contract's; columns the contract does not know are left out."""
-    wanted = {*required(contract), contract.transaction_id, contract.entity_key}
-    if twice := sorted({name for name in given if given.count(name) > 1}):
+def _renamed(batch: pa.RecordBatch, names: dict[str, str]) -> pa.Table:
+    table = pa.Table.from_batches([batch])
+    return table.rename_columns(list(names.values()))
+
+
+def _names(columns: list[str], contract: Contract, file: Path) -> dict[str, str]:
+    """The contract's names of the file's columns; columns that it does not know are left out.
+
+    Raises DataError when a column is repeated or a required one is missing.
+    """
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    if repeated:
         raise DataError(
-            f"{file}: the header names {', '.join(twice)} twice: take one of the columns out"
+            f"{file}: the header has {', '.join(repeated)} twice: remove one of the columns"
         )
-    names = {name: contract.sources.get(name, name) for name in given}
-    names = {name: target for name, target in names.items() if target in wanted}
+    known = {*required(contract), contract.transaction_id, contract.entity_key}
+    targets = {name: contract.sources.get(name, name) for name in columns}
+    names = {name: target for name, target in targets.items() if target in known}
     missing = [name for name in required(contract) if name not in names.values()]
     if missing:
         raise DataError(
-            f"{file}: no column for {', '.join(missing)}: rename the file's columns, or add them to the contract's `sources:`; "
-            f"the file has {', '.join(given)}"
+            f"{file}: no column for {', '.join(missing)}: rename the file's columns, or add them "
+            f"to the contract's `sources:`; the file has {', '.join(columns)}"
         )
     return names
 
 
-def _without_repeats(good: pa.Table, seen: set[str]) -> tuple[pa.Table, NDArray[np.int64]]:
-    """Drop rows whose transaction was taken in before; returns them with the positions of the dropped ones."""
-    ids = good["transaction_id"].to_pylist()
+def _without_repeats(good: pa.Table, ids: set[str]) -> tuple[pa.Table, NDArray[np.int64]]:
+    """The rows with a new transaction id, and the positions of all other rows.
+
+    Adds the new ids to `ids`.
+    """
     repeated = []
-    for at, name in enumerate(ids):
-        if name in seen:
-            repeated.append(at)
-        seen.add(name)
-    keep = np.ones(len(ids), bool)
+    for position, transaction_id in enumerate(good["transaction_id"].to_pylist()):
+        if transaction_id in ids:
+            repeated.append(position)
+        ids.add(transaction_id)
+    if not repeated:
+        return good, np.array([], int)
+    keep = np.ones(len(good), bool)
     keep[repeated] = False
-    return (good.filter(pa.array(keep)) if repeated else good), np.array(repeated, int)
+    return good.filter(pa.array(keep)), np.array(repeated, int)

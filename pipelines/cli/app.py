@@ -21,7 +21,7 @@ from pipelines.cli.explain import explain
 from pipelines.cli.monitoring import alerts, drift, parse_time
 from pipelines.errors import PromotionBusy, SixgateError, StepSkipped
 from pipelines.settings import Settings
-from pipelines.steps import STEPS, goes_back, perform
+from pipelines.steps import STEPS, is_rollback_step, perform
 
 SKIPPED = 99
 REFUSED = 2
@@ -220,7 +220,7 @@ def _run_step(
     """Run a step; return its exit code and its result, or the reason why it was skipped."""
     from pipelines.context import context, rollback_context
 
-    make_context = rollback_context if goes_back(name, params) else context
+    make_context = rollback_context if is_rollback_step(name, params) else context
     step_context = make_context(
         Settings.load(),
         use_case,

@@ -41,10 +41,10 @@ def drift(
     Statistics and thresholds are described in docs/reference/drift.md.
     """
     from pipelines.reporting.tables import console, drift_view
-    from pipelines.rules.monitoring.alert_rules import alarms, driving
+    from pipelines.rules.monitoring.alert_rules import evaluate_alerts, reference_version
 
     metrics, policy = _measure(use_case, window, parse_time(as_of))
-    raised = [alert for alert in alarms(metrics, policy) if alert.severity]
+    raised = [alert for alert in evaluate_alerts(metrics, policy) if alert.severity]
     if as_json:
         document = {
             "figures": [asdict(metric) for metric in metrics],
@@ -52,7 +52,7 @@ def drift(
         }
         typer.echo(json.dumps(document, default=str, indent=2))
         return
-    console().print(*drift_view(metrics, driving(metrics, policy)), sep="\n")
+    console().print(*drift_view(metrics, reference_version(metrics, policy)), sep="\n")
     for alert in raised:
         typer.echo(f"{alert.severity}: {alert.message}")
 
@@ -60,7 +60,7 @@ def drift(
 def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Metric], Policy]":
     """Make the metrics of a drift check without storing them; return them with the policy."""
     from pipelines.context import context
-    from pipelines.rules.monitoring.drift_check import Span, check
+    from pipelines.rules.monitoring.drift_check import Span, check_drift
     from pipelines.steps.monitoring.measure import gather, references
     from pipelines.stores.baseline import read_manifest
 
@@ -71,7 +71,7 @@ def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Me
         length = _window_length(window, bucket) if window else policy.drift.window
         span = Span.at(end, length, bucket)
         traffic = gather(step_context, manifest, span)
-        metrics = check(
+        metrics = check_drift(
             check_id="drift",
             span=span,
             traffic=traffic,

@@ -1,4 +1,4 @@
-"""The model card: what a version is, from what, how good, and what it is not for."""
+"""The model card: what a model version is, how it was trained, how good it is, and its limits."""
 
 from dataclasses import dataclass
 
@@ -10,26 +10,35 @@ from pipelines.rules.use_case.policy import Threshold, Training
 CARD = """\
 # {title}: {kind}
 
-Gives each transaction the probability that `{label}` is {positive!r}, from {columns} features.
+Estimates the probability that `{label}` is {positive!r} for each transaction, from {columns}
+features.
 
 - **Trained on** {rows:,} rows, {positives:,} of them positive, {window}
-{warnings}- **Names** dataset `{data_hash}`, contract `{contract}`, commit `{sha}`
-- **Parameters** {params}; the best of {tried} tried, by average precision on {folds} folds forward in time, seed {seed}
+{warnings}- **Identifiers** dataset `{data_hash}`, contract `{contract}`, commit `{sha}`
+- **Parameters** {params}; the best of {tried} trials by average precision, on {folds} folds forward
+  in time, seed {seed}
 - **Calibration** {calibration}
 - **Operating threshold** {threshold:.4f}: {rule}
 
 {table}
 
-These are the newest training rows, scored by models that did not see them. They chose the kind, the calibration and the
-threshold, so they flatter; whether it is better than what serves is the six gates' affair: see the decision of this run.
+These metrics are optimistic: they were computed on data used for model selection. The rows are the
+newest training rows, scored by models that did not see them; they also selected the kind of model,
+the calibration and the threshold. The six gates decide whether the model is better than the
+champion: see the decision of this run.
 
-Not for rows beyond the contract's ranges, which the scoring server refuses, and not for use without monitoring for drift.
+Not for rows outside the contract's ranges, which the scoring server refuses, and not for use
+without drift monitoring.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What a model was trained on: `window` in words, `hash` its dataset's name, `warnings` its validation's."""
+    """A model's training data.
+
+    `window` describes the period as text, `hash` names the dataset, and `warnings` are those of
+    the data validation.
+    """
 
     rows: int
     positives: int
@@ -41,26 +50,52 @@ class Data:
 def model_card(
     contract: Contract, candidates: list[Candidate], training: Training, data: Data, git_sha: str
 ) -> str:
-    """Markdown about the first of the candidates; the others are compared with it."""
+    """Markdown about the first of the candidates, compared with the others."""
     candidate = candidates[0]
-    params = ", ".join(f"{name} {_short(value)}" for name, value in candidate.params.items())
+    params = candidate.params.items()
+    warnings = [f"- **Warning** {warning}\n" for warning in data.warnings]
     return CARD.format(
-        title=contract.title, kind=candidate.kind, label=contract.label.name, positive=contract.label.positive,
-        columns=len(contract.columns), rows=data.rows, positives=data.positives, window=data.window, data_hash=data.hash,
-        contract=contract.hash[:12], sha=git_sha[:12], params=params, tried=len(candidate.trials), folds=training.folds,
-        seed=training.seed, calibration=_calibration(candidate.calibration), threshold=candidate.threshold,
-        rule=_rule(training.threshold), table=_table(candidates),
-        warnings="".join(f"- **Warning** {warning}\n" for warning in data.warnings),
-    )  # fmt: skip
+        title=contract.title,
+        kind=candidate.kind,
+        label=contract.label.name,
+        positive=contract.label.positive,
+        columns=len(contract.columns),
+        rows=data.rows,
+        positives=data.positives,
+        window=data.window,
+        data_hash=data.hash,
+        contract=contract.hash[:12],
+        sha=git_sha[:12],
+        params=", ".join(f"{name} {_short(value)}" for name, value in params),
+        tried=len(candidate.trials),
+        folds=training.folds,
+        seed=training.seed,
+        calibration=_calibration(candidate.calibration),
+        threshold=candidate.threshold,
+        rule=_rule(training.threshold),
+        table=_table(candidates),
+        warnings="".join(warnings),
+    )
 
 
 def _table(candidates: list[Candidate]) -> str:
     names = list(candidates[0].metrics)
-    lines = [["candidate", *names], ["---"] * (1 + len(names))]
+    header = ["candidate", *names]
+    lines = [
+        _table_line(header),
+        _table_line(["---"] * len(header)),
+    ]
     for candidate in candidates:
-        name = f"**{candidate.kind}**" if candidate is candidates[0] else candidate.kind
-        lines.append([name, *(f"{candidate.metrics[metric]:.4f}" for metric in names)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        is_first = candidate is candidates[0]
+        name = f"**{candidate.kind}**" if is_first else candidate.kind
+        metrics = [f"{candidate.metrics[metric]:.4f}" for metric in names]
+        lines.append(_table_line([name, *metrics]))
+    return "\n".join(lines)
+
+
+def _table_line(cells: list[str]) -> str:
+    line = " | ".join(cells)
+    return f"| {line} |"
 
 
 def _calibration(calibration: Calibration) -> str:
@@ -72,8 +107,13 @@ def _calibration(calibration: Calibration) -> str:
 def _rule(threshold: Threshold) -> str:
     if threshold.metric == "f1":
         return "the best F1"
-    return f"the least cost, where a miss costs {threshold.miss:g} and a false alarm {threshold.false_alarm:g}"
+    return (
+        f"the lowest cost, where a miss costs {threshold.miss:g} "
+        f"and a false alarm {threshold.false_alarm:g}"
+    )
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)

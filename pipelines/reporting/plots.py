@@ -1,4 +1,4 @@
-"""Pictures of a candidate, for its MLflow run: how it separates, how far its scores can be trusted, and on what it relies."""
+"""Plots of a candidate for its MLflow run, and of explained predictions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,75 +18,119 @@ import shap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-SIZE, WIDE, POINTS = (6.4, 4.8), (10.0, 6.0), 20_000
-PLOTTED = 4  # features with a dependence plot
+SIZE = (6.4, 4.8)
+WIDE = (10.0, 6.0)
+MAX_POINTS = 20_000
+DEPENDENCE_PLOTS = 4  # features with a dependence plot
+
+Matrix = NDArray[np.float64]
 
 
-def figures(judged: Judged, threshold: float, contributions: NDArray[np.float64], features: NDArray[np.float64],
-            columns: tuple[str, ...]) -> dict[str, Figure]:  # fmt: skip
-    """By file name: of judged rows (m,) with an operating threshold, and of SHAP contributions (n, columns) of some rows."""
-    shown = _thinned(judged)
+def figures(
+    judged: Judged,
+    threshold: float,
+    contributions: Matrix,
+    features: Matrix,
+    columns: tuple[str, ...],
+) -> dict[str, Figure]:
+    """Figures by file name, of one candidate.
+
+    `judged` holds rows (m,) with scores and labels, `threshold` is the operating threshold.
+    `contributions` and `features` (n, columns) are SHAP contributions of some rows.
+    """
+    sample = _thinned(judged)
     drawn: dict[str, Figure] = {}
+    _curves(drawn, sample)
+    _histogram(drawn, sample, threshold)
+    title = "SHAP: contributions to the score, in log-odds"
+    with _axes(drawn, "shap_summary.png", title, size=WIDE) as axes:
+        _beeswarm(axes, contributions, features, columns)
+    return drawn
+
+
+def explained(
+    features: Matrix, contributions: Matrix, columns: tuple[str, ...]
+) -> dict[str, bytes]:
+    """PNGs by file name, of explained predictions; both matrices are (n, columns).
+
+    One is a beeswarm; the others show for the most important features how the contribution depends
+    on the value.
+    """
+    drawn: dict[str, Figure] = {}
+    title = f"Contributions to the score, in log-odds: {len(features):,} predictions"
+    with _axes(drawn, "beeswarm.png", title, size=WIDE) as axes:
+        _beeswarm(axes, contributions, features, columns)
+    importance = np.abs(contributions).mean(axis=0)
+    most_important = np.argsort(-importance, kind="stable")
+    for index in most_important[:DEPENDENCE_PLOTS]:
+        name = columns[index]
+        title = f"{name}: contribution to the score by value"
+        with _axes(drawn, f"dependence-{name}.png", title) as axes:
+            axes.axhline(0, color="#8593a0", linewidth=0.8)
+            axes.scatter(
+                features[:, index],
+                contributions[:, index],
+                s=9,
+                alpha=0.5,
+                color="#1565c0",
+                linewidths=0,
+            )
+            axes.set_xlabel(name)
+            axes.set_ylabel("contribution, log-odds")
+    return {name: _png(figure) for name, figure in drawn.items()}
+
+
+def _curves(drawn: dict[str, Figure], sample: Judged) -> None:
+    labels = sample.labels
+    scores = sample.scores
     with _axes(drawn, "precision_recall.png", "Precision and recall") as axes:
-        PrecisionRecallDisplay.from_predictions(
-            shown.labels, shown.scores, ax=axes, plot_chance_level=True
-        )
+        PrecisionRecallDisplay.from_predictions(labels, scores, ax=axes, plot_chance_level=True)
     with _axes(drawn, "roc.png", "ROC") as axes:
-        RocCurveDisplay.from_predictions(
-            shown.labels, shown.scores, ax=axes, plot_chance_level=True
-        )
-    with _axes(
-        drawn, "calibration.png", "Calibration: of rows with such a score, how many are positive"
-    ) as axes:
+        RocCurveDisplay.from_predictions(labels, scores, ax=axes, plot_chance_level=True)
+    with _axes(drawn, "calibration.png", "Calibration: share of positives by score") as axes:
         CalibrationDisplay.from_predictions(
-            shown.labels, shown.scores, n_bins=10, strategy="uniform", ax=axes
+            labels,
+            scores,
+            n_bins=10,
+            strategy="uniform",
+            ax=axes,
         )
+
+
+def _histogram(drawn: dict[str, Figure], sample: Judged, threshold: float) -> None:
     with _axes(drawn, "scores.png", "Scores by label, and the operating threshold") as axes:
         for label, name in ((0, "negative"), (1, "positive")):
             axes.hist(
-                shown.scores[shown.labels == label],
+                sample.scores[sample.labels == label],
                 bins=np.linspace(0, 1, 51).tolist(),
                 alpha=0.6,
                 label=name,
                 histtype="stepfilled",
             )
-        axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.3f}")
+        axes.axvline(
+            threshold,
+            color="black",
+            linestyle="--",
+            label=f"threshold {threshold:.3f}",
+        )
         axes.set(xlabel="score", ylabel="rows", yscale="log")
         axes.legend()
-    values = shap.Explanation(contributions, data=features, feature_names=list(columns))
-    with _axes(
-        drawn, "shap_summary.png", "SHAP: what moves the score, in log-odds", size=WIDE
-    ) as axes:
-        shap.plots.beeswarm(values, ax=axes, plot_size=None, show=False)
-    return drawn
 
 
-def explained(
-    features: NDArray[np.float64], contributions: NDArray[np.float64], columns: tuple[str, ...]
-) -> dict[str, bytes]:  # fmt: skip
-    """PNGs by file name, of explained predictions, both (n, columns): a beeswarm, and for the features that move scores most
-    how their contribution depends on their value."""
-    values = shap.Explanation(contributions, data=features, feature_names=list(columns))
-    drawn: dict[str, Figure] = {}
-    with _axes(
-        drawn,
-        "beeswarm.png",
-        f"What moves the score, in log-odds: {len(features):,} predictions",
-        size=WIDE,
-    ) as axes:
-        shap.plots.beeswarm(values, ax=axes, plot_size=None, show=False)
-    for at in np.argsort(-np.abs(contributions).mean(axis=0), kind="stable")[:PLOTTED]:
-        name = columns[at]
-        with _axes(
-            drawn, f"dependence-{name}.png", f"{name}: its value, and what it does to the score"
-        ) as axes:
-            axes.axhline(0, color="#8593a0", linewidth=0.8)
-            axes.scatter(
-                features[:, at], contributions[:, at], s=9, alpha=0.5, color="#1565c0", linewidths=0
-            )
-            axes.set_xlabel(name)
-            axes.set_ylabel("contribution, log-odds")
-    return {name: _png(figure) for name, figure in drawn.items()}
+def _beeswarm(
+    axes: Axes, contributions: Matrix, features: Matrix, columns: tuple[str, ...]
+) -> None:
+    explanation = shap.Explanation(
+        contributions,
+        data=features,
+        feature_names=list(columns),
+    )
+    shap.plots.beeswarm(
+        explanation,
+        ax=axes,
+        plot_size=None,
+        show=False,
+    )
 
 
 def _png(figure: Figure) -> bytes:
@@ -99,9 +143,9 @@ def _png(figure: Figure) -> bytes:
 def _axes(
     drawn: dict[str, Figure], name: str, title: str, size: tuple[float, float] = SIZE
 ) -> Iterator[Axes]:
-    figure, axes = plt.subplots(
-        figsize=size, layout="constrained" if size is WIDE else None
-    )  # long names need room
+    """Axes of a new figure, which is added to `drawn` under its file name."""
+    layout = "constrained" if size is WIDE else None  # long feature names need room
+    figure, axes = plt.subplots(figsize=size, layout=layout)
     yield axes
     axes.set_title(title)
     plt.close(figure)
@@ -109,8 +153,11 @@ def _axes(
 
 
 def _thinned(judged: Judged) -> Judged:
-    """Enough points for the eye."""
-    if len(judged.labels) <= POINTS:
+    """At most MAX_POINTS rows, spread evenly: more points cannot be seen."""
+    if len(judged.labels) <= MAX_POINTS:
         return judged
-    kept = np.linspace(0, len(judged.labels) - 1, POINTS).astype(int)
-    return Judged(judged.labels[kept], judged.scores[kept])
+    last = len(judged.labels) - 1
+    positions = np.linspace(0, last, MAX_POINTS).astype(int)
+    labels = judged.labels[positions]
+    scores = judged.scores[positions]
+    return Judged(labels, scores)

@@ -1,4 +1,4 @@
-"""Tables for terminals and logs."""
+"""Tables of decisions, ledger entries, drift, alerts and explanations, for terminals and logs."""
 
 import io
 import re
@@ -15,8 +15,8 @@ from pipelines.records import Alert, Decision, LedgerEntry, Metric, Prediction
 from pipelines.rules.explanation.reason_codes import Reason
 
 WIDE = 180
-# Figures that are shown below a check's features.
-BELOW = (
+# The metrics in the second table of a drift check, below those of features.
+PERFORMANCE_METRICS = (
     "positive_rate",
     "score_",
     "estimated_",
@@ -25,190 +25,142 @@ BELOW = (
     "attribution_",
     "ahead",
 )
+# The statistics of a feature, with their column headers.
+STATISTICS = {
+    "jensen_shannon": "Jensen-Shannon",
+    "wasserstein": "Wasserstein",
+    "missing": "missing",
+    "outside": "outside",
+}
 MARKUP = re.compile(r"[\\`*_\[\]<>|]")
-BAR = 16  # characters of the longest bar
+BAR_WIDTH = 16  # characters of the longest bar
 STYLES = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow", "NOT_APPLICABLE": "dim"}
+
+Escape = Callable[[str], str]
+MetricsByFeature = dict[tuple[str, str, int], Metric]  # by feature, metric and model version
 
 
 def gate_table(decision: Decision) -> str:
     """A decision's gates and verdict as plain text, for logs."""
-    return _plain(decision_view(decision))
+    return _as_text(decision_view(decision))
 
 
 def gate_card(decision: Decision) -> str:
     """A decision as Markdown, for the page on which a person approves or rejects it."""
+    head = _decision_head(decision, markdown)
     lines = [
-        "| gate | outcome | value | threshold | interval | in words |",
+        f"**{head}**",
+        "",
+        "| gate | outcome | value | threshold | interval | reason |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [f"| {' | '.join(_cells(gate))} |" for gate in decision.gates or []]
-    return "\n".join([f"**{_head(decision, markdown)}**", "", *lines, "", _end(decision, markdown)])
+    for gate in decision.gates or []:
+        cells = " | ".join(_gate_cells(gate))
+        lines.append(f"| {cells} |")
+    lines.append("")
+    lines.append(_decision_end(decision, markdown))
+    return "\n".join(lines)
 
 
 def console() -> Console:
-    """As wide as the terminal; wide enough not to wrap where there is none. What people wrote is shown as they wrote it."""
+    """A console as wide as the terminal, or WIDE without one; it does not interpret markup."""
     return Console(
-        width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False, highlight=False
+        width=None if sys.stdout.isatty() else WIDE,
+        markup=False,
+        emoji=False,
+        highlight=False,
     )
 
 
 def plain(text: str) -> str:
-    """One line that shows what it says: control characters, which could steer a terminal or hide text, become ?."""
-    return "".join(
-        "?" if unicodedata.category(char) in ("Cc", "Cf") else char
-        for char in " ".join(text.split())
-    )
+    """The text on one line, with control characters as ?.
+
+    These could steer a terminal or hide text.
+    """
+    line = " ".join(text.split())
+    return "".join(_visible(char) for char in line)
 
 
 def markdown(text: str) -> str:
-    """A line of text that is no markup."""
+    """The text on one line, with Markdown's special characters escaped."""
     return MARKUP.sub(r"\\\g<0>", plain(text))
 
 
 def decision_view(decision: Decision) -> list[Table | Text]:
-    """A decision for people: who against whom, each gate with value, threshold, interval and outcome, the verdict."""
-    table = Table(
-        "gate", "outcome", "value", "threshold", "interval", "in words", box=None, pad_edge=False
-    )
-    for gate in decision.gates or []:
-        name, outcome, *rest = _cells(gate)
-        table.add_row(name, Text(outcome, style=STYLES.get(outcome, "")), *rest)
-    head, end = Text(_head(decision)), Text(_end(decision))
-    return [head, table, end] if decision.gates else [head, end]
+    """A decision for people: the models compared, each gate's result, and the verdict."""
+    head = Text(_decision_head(decision))
+    end = Text(_decision_end(decision))
+    if not decision.gates:
+        return [head, end]
+    table = _table("gate", "outcome", "value", "threshold", "interval", "reason")
+    for gate in decision.gates:
+        name, outcome, *rest = _gate_cells(gate)
+        style = STYLES.get(outcome, "")
+        table.add_row(name, Text(outcome, style=style), *rest)
+    return [head, table, end]
 
 
-def drift_text(figures: Sequence[Metric], version: int) -> str:
-    """A check's figures as plain text, for logs; `version` is of the comparison that alerts follow."""
-    return _plain(drift_view(figures, version))
+def drift_text(metrics: Sequence[Metric], version: int) -> str:
+    """A drift check as plain text, for logs; `version` names the reference that alerts use."""
+    return _as_text(drift_view(metrics, version))
 
 
 def explanation_view(
     prediction: Prediction, base_value: float, reasons: Sequence[Reason]
 ) -> list[Table | Text]:
-    """Why a score is what it is: a bar for each feature, to the right where it raises the score, else to the left."""
-    verdict = "flagged" if prediction.predicted_label else "not flagged"
-    when = f"{prediction.scored_at:%Y-%m-%d %H:%M:%S} UTC"
-    head = Text(
-        f"prediction {prediction.prediction_id}, transaction {prediction.transaction_id}, {when}\n"
-        f"version {prediction.model_version} scored {prediction.score:.4f}: {verdict}, threshold {prediction.threshold:.4f}\n"
-    )
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for justify in ("left", "right", "right", "left", "right", "left"):
-        table.add_column(justify=justify, overflow="fold")
-    most = max((abs(r.contribution) for r in reasons), default=0.0) or 1.0
-    for r in reasons:
-        bar = "█" * round(BAR * abs(r.contribution) / most) or "▏"
-        lowers, raises = (bar, "") if r.contribution < 0 else ("", bar)
-        table.add_row(
-            r.feature,
-            _value(r.value),
-            Text(lowers, style="blue"),
-            Text(raises, style="red"),
-            f"{r.contribution:+.4f}",
-            r.words,
-        )
-    total = base_value + sum(r.contribution for r in reasons)
+    """A bar for each feature: to the right where it raises the score, otherwise to the left."""
+    total = base_value + sum(reason.contribution for reason in reasons)
     end = Text(
-        f"\nbase value {base_value:+.4f}, all together {total:+.4f} in log-odds: a score of {prediction.score:.4f}"
+        f"\nbase value {base_value:+.4f}, sum {total:+.4f} in log-odds: "
+        f"a score of {prediction.score:.4f}"
     )
-    return [head, table, end]
+    return [
+        _prediction_head(prediction),
+        _contribution_table(reasons),
+        end,
+    ]
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, bool | str) else f"{value:,.6g}"
+def drift_view(metrics: Sequence[Metric], version: int) -> list[Table | Text]:
+    """A drift check for people: the features by drift, then scores and performance.
 
-
-def drift_view(figures: Sequence[Metric], version: int) -> list[Table | Text]:
-    """A check for people: each feature against both references, the ones that moved most first; then scores and performance.
-
-    All statistics but PSI are of the comparison that alerts follow, with what `version` was trained on or with the baseline, 0.
+    PSI is shown against each reference. All other statistics are against the reference that alerts
+    use: the training data of `version`, or the baseline when it is 0.
     """
-    shares = {m.model_version: m for m in figures if m.metric == "drift_share"}
+    shares = _by_version(metrics, "drift_share")
     if not shares:
-        return [Text("nothing was measured")]
+        return [Text("the drift check has no metrics")]
     window = shares[0]
     head = Text(
-        f"{window.window_start:%Y-%m-%d %H:%M} to {window.window_end:%Y-%m-%d %H:%M} UTC: {window.n:,} predictions"
+        f"{window.window_start:%Y-%m-%d %H:%M} to {window.window_end:%Y-%m-%d %H:%M} UTC: "
+        f"{window.n:,} predictions"
     )
     if window.value is None:
         return [head, Text("too few predictions to compare")]
-    parts: list[Table | Text] = [head, _features(figures, version)]
-    for of, share in sorted(shares.items()):
-        against = f"against what version {of} was trained on" if of else "against the baseline"
-        weighted = next(
-            (
-                m.value
-                for m in figures
-                if m.metric == "importance_drift_share" and m.model_version == of
-            ),
-            None,
-        )
-        held = f", which hold {weighted:.0%} of the importance" if weighted is not None else ""
-        parts.append(Text(f"{share.value or 0:.0%} of the features drifted {against}{held}"))
-    rest = Table(
-        "scores and performance",
-        "version",
-        "value",
-        "interval",
-        "floor",
-        "n",
-        box=None,
-        pad_edge=False,
-    )
-    for m in figures:
-        if not m.feature and m.metric.startswith(BELOW):
-            interval = f"{_number(m.low)} … {_number(m.high)}" if m.low is not None else "-"
-            floor = _number(m.threshold) if m.metric.startswith("realised_") else "-"
-            rest.add_row(
-                m.metric, str(m.model_version or "-"), _number(m.value), interval, floor, f"{m.n:,}"
-            )
-    return [*parts, rest] if rest.row_count else parts
-
-
-def _features(figures: Sequence[Metric], version: int) -> Table:
-    found = {(m.feature, m.metric, m.model_version): m for m in figures if m.feature}
-    versions = sorted({version for _, _, version in found})
-    columns = [f"{'version ' + str(v) if v else 'baseline'}: PSI" for v in versions]
-    extra = ("p adjusted", "Jensen-Shannon", "Wasserstein", "missing", "outside")
-    table = Table(
-        "feature",
-        *(part for name in columns for part in (name, "no drift")),
-        *extra,
-        "",
-        box=None,
-        pad_edge=False,
-    )
-    compared = {name for name, metric, _ in found if metric == "psi"}
-    names = sorted(
-        compared, key=lambda name: found[name, "psi", version].value or 0.0, reverse=True
-    )
-    for name in names:
-        of = {metric: found[name, metric, version] for metric in
-              ("chi_square", "jensen_shannon", "wasserstein", "missing", "outside", "drifted")}  # fmt: skip
-        psi = [found[name, "psi", of_version] for of_version in versions]
-        mark = Text("drifted", style="red") if of["drifted"].value else Text("")
-        p_value = of["chi_square"].p_value
-        table.add_row(
-            name, *(text for m in psi for text in (_number(m.value), _number(m.expected))),
-            "-" if p_value is None else f"{p_value:.2g}", *(_number(of[metric].value) for metric in
-            ("jensen_shannon", "wasserstein", "missing", "outside")), mark,
-        )  # fmt: skip
-    return table
+    parts: list[Table | Text] = [head]
+    parts.append(_feature_table(metrics, version))
+    weighted = _by_version(metrics, "importance_drift_share")
+    for reference, share in sorted(shares.items()):
+        summary = _drift_summary(share, weighted.get(reference))
+        parts.append(Text(summary))
+    performance = _performance_table(metrics)
+    if performance.row_count:
+        parts.append(performance)
+    return parts
 
 
 def alerts_table(alerts: list[Alert]) -> Table:
     """Alerts for people, newest first."""
-    table = Table(
-        "id", "opened", "severity", "state", "cause", "what", "by", box=None, pad_edge=False
+    table = _table(
+        "id",
+        "opened",
+        "severity",
+        "state",
+        "cause",
+        "message",
+        "acknowledged by",
     )
     for alert in alerts:
-        said = plain(
-            f"{alert.acknowledged_by}: {alert.comment}"
-            if alert.comment
-            else (alert.acknowledged_by or "-")
-        )
         table.add_row(
             str(alert.id),
             f"{alert.opened_at:%Y-%m-%d %H:%M}",
@@ -216,77 +168,14 @@ def alerts_table(alerts: list[Alert]) -> Table:
             alert.state,
             alert.cause,
             plain(alert.message),
-            said,
+            plain(_acknowledgement(alert)),
         )
     return table
 
 
-def _plain(parts: Sequence[Table | Text]) -> str:
-    text = io.StringIO()
-    console = Console(file=text, width=WIDE, no_color=True, markup=False, emoji=False)
-    for part in parts:
-        console.print(part)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-
-def _head(decision: Decision, shown: Callable[[str], str] = plain) -> str:
-    opened = f"opened {decision.opened_at:%Y-%m-%d %H:%M:%S} UTC"
-    parts = [f"decision {decision.id}", decision.use_case, decision.trigger, opened]
-    if decision.challenger_version:
-        champion = (
-            f"champion version {decision.champion_version}"
-            if decision.champion_version
-            else "no champion"
-        )
-        parts.append(f"challenger version {decision.challenger_version} against {champion}")
-        parts.append(f"evidence {decision.evidence_source}")
-    if decision.requested_by:
-        parts.append(f"asked for by {shown(decision.requested_by)}")
-    if decision.request_reason:
-        parts.append(f"because: {shown(decision.request_reason)}")
-    return " · ".join(parts)
-
-
-def _end(decision: Decision, shown: Callable[[str], str] = plain) -> str:
-    verdict = f"verdict: {decision.verdict or 'none'} ({shown(decision.reason or 'the run has not decided yet')})"
-    warnings = [f"data: {warning}" for warning in (decision.dataset or {}).get("warnings", [])]
-    return "\n".join(
-        [verdict, *warnings, *([_review(decision, shown)] if decision.reviewer else [])]
-    )
-
-
-def _review(decision: Decision, shown: Callable[[str], str]) -> str:
-    comment = f": {shown(decision.review_comment)}" if decision.review_comment else ""
-    return f"reviewed by {shown(decision.reviewer or '')}{comment}"
-
-
-def _cells(gate: dict[str, Any]) -> list[str]:
-    """Name, outcome, value, threshold, interval and reason of a gate, as text."""
-    low, high = _number(gate.get("low")), _number(gate.get("high"))
-    interval = f"{low} … {high}" if low != "-" or high != "-" else "-"
-    return [
-        gate["name"],
-        gate["outcome"],
-        _number(gate.get("observed")),
-        _number(gate["threshold"]),
-        interval,
-        gate["reason"],
-    ]
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "-"
-    return (
-        f"{value:,.0f}"
-        if isinstance(value, int) or (float(value).is_integer() and abs(value) >= 1)
-        else f"{value:.4f}"
-    )
-
-
 def ledger_table(entries: list[LedgerEntry]) -> Table:
     """Ledger entries for people, newest first."""
-    table = Table(
+    table = _table(
         "at",
         "action",
         "state",
@@ -296,12 +185,231 @@ def ledger_table(entries: list[LedgerEntry]) -> Table:
         "decision",
         "actor",
         "reason",
-        box=None,
-        pad_edge=False,
     )
     for entry in entries:
         table.add_row(
-            f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.action, entry.state, str(entry.from_version or "-"), str(entry.to_version),
-            entry.to_digest[:12], str(entry.decision_id or "-"), plain(entry.actor), plain(entry.reason),
-        )  # fmt: skip
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.action,
+            entry.state,
+            str(entry.from_version or "-"),
+            str(entry.to_version),
+            entry.to_digest[:12],
+            str(entry.decision_id or "-"),
+            plain(entry.actor),
+            plain(entry.reason),
+        )
     return table
+
+
+def _visible(char: str) -> str:
+    is_control = unicodedata.category(char) in ("Cc", "Cf")
+    return "?" if is_control else char
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def _as_text(parts: Sequence[Table | Text]) -> str:
+    output = io.StringIO()
+    console = Console(
+        file=output,
+        width=WIDE,
+        no_color=True,
+        markup=False,
+        emoji=False,
+    )
+    for part in parts:
+        console.print(part)
+    lines = output.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _decision_head(decision: Decision, escape: Escape = plain) -> str:
+    parts = [
+        f"decision {decision.id}",
+        decision.use_case,
+        decision.trigger,
+        f"opened {decision.opened_at:%Y-%m-%d %H:%M:%S} UTC",
+    ]
+    if decision.challenger_version:
+        version = decision.champion_version
+        champion = f"champion version {version}" if version else "no champion"
+        parts.append(f"challenger version {decision.challenger_version} against {champion}")
+        parts.append(f"evidence {decision.evidence_source}")
+    if decision.requested_by:
+        parts.append(f"requested by {escape(decision.requested_by)}")
+    if decision.request_reason:
+        parts.append(f"request reason: {escape(decision.request_reason)}")
+    return " · ".join(parts)
+
+
+def _decision_end(decision: Decision, escape: Escape = plain) -> str:
+    verdict = decision.verdict or "none"
+    reason = escape(decision.reason or "the run has not decided yet")
+    lines = [f"verdict: {verdict} ({reason})"]
+    dataset = decision.dataset or {}
+    for warning in dataset.get("warnings", []):
+        lines.append(f"data: {warning}")
+    if decision.reviewer:
+        review = f"reviewed by {escape(decision.reviewer)}"
+        comment = decision.review_comment
+        lines.append(f"{review}: {escape(comment)}" if comment else review)
+    return "\n".join(lines)
+
+
+def _gate_cells(gate: dict[str, Any]) -> list[str]:
+    """Name, outcome, value, threshold, interval and reason of a gate, as text."""
+    low = _number(gate.get("low"))
+    high = _number(gate.get("high"))
+    no_interval = low == high == "-"
+    return [
+        gate["name"],
+        gate["outcome"],
+        _number(gate.get("observed")),
+        _number(gate["threshold"]),
+        "-" if no_interval else f"{low} … {high}",
+        gate["reason"],
+    ]
+
+
+def _prediction_head(prediction: Prediction) -> Text:
+    verdict = "flagged" if prediction.predicted_label else "not flagged"
+    return Text(
+        f"prediction {prediction.prediction_id}, transaction {prediction.transaction_id}, "
+        f"{prediction.scored_at:%Y-%m-%d %H:%M:%S} UTC\n"
+        f"version {prediction.model_version} scored {prediction.score:.4f}: {verdict}, "
+        f"threshold {prediction.threshold:.4f}\n"
+    )
+
+
+def _contribution_table(reasons: Sequence[Reason]) -> Table:
+    """Feature, value, bars, contribution and reason, in the order of the reasons."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for justify in ("left", "right", "right", "left", "right", "left"):
+        table.add_column(justify=justify, overflow="fold")
+    sizes = [abs(reason.contribution) for reason in reasons]
+    largest = max(sizes, default=0.0) or 1.0
+    for reason, size in zip(reasons, sizes, strict=True):
+        length = round(BAR_WIDTH * size / largest)
+        bar = "█" * length or "▏"
+        lowers = reason.contribution < 0
+        table.add_row(
+            reason.feature,
+            _value(reason.value),
+            Text(bar if lowers else "", style="blue"),
+            Text("" if lowers else bar, style="red"),
+            f"{reason.contribution:+.4f}",
+            reason.words,
+        )
+    return table
+
+
+def _by_version(metrics: Sequence[Metric], name: str) -> dict[int, Metric]:
+    """The metrics of a name by model version."""
+    return {metric.model_version: metric for metric in metrics if metric.metric == name}
+
+
+def _drift_summary(share: Metric, weighted: Metric | None) -> str:
+    version = share.model_version
+    reference = f"the training data of version {version}" if version else "the baseline"
+    features = f"{share.value or 0:.0%} of the features"
+    if weighted is not None and weighted.value is not None:
+        features += f" ({weighted.value:.0%} of the importance)"
+    return f"{features} drifted against {reference}"
+
+
+def _feature_table(metrics: Sequence[Metric], version: int) -> Table:
+    """A row for each compared feature, by PSI against the reference `version`."""
+    by_feature = {
+        (metric.feature, metric.metric, metric.model_version): metric
+        for metric in metrics
+        if metric.feature
+    }
+    psi = {
+        name: metric.value or 0.0
+        for (name, statistic, reference), metric in by_feature.items()
+        if statistic == "psi" and reference == version
+    }
+    references = sorted({reference for _, _, reference in by_feature})
+    columns = ["feature"]
+    for reference in references:
+        name = f"version {reference}" if reference else "baseline"
+        columns.append(f"{name}: PSI")
+        columns.append("no drift")
+    columns += ["p adjusted", *STATISTICS.values(), ""]
+    table = _table(*columns)
+    for name in sorted(psi, key=lambda name: psi[name], reverse=True):
+        cells = _feature_cells(by_feature, name, version, references)
+        table.add_row(name, *cells)
+    return table
+
+
+def _feature_cells(
+    by_feature: MetricsByFeature, name: str, version: int, references: Sequence[int]
+) -> list[str | Text]:
+    """PSI and its expected value by reference; p-value, statistics and a mark of drift."""
+    cells: list[str | Text] = []
+    for reference in references:
+        psi = by_feature[name, "psi", reference]
+        cells.append(_number(psi.value))
+        cells.append(_number(psi.expected))
+    chi_square = by_feature[name, "chi_square", version]
+    p_value = chi_square.p_value
+    cells.append("-" if p_value is None else f"{p_value:.2g}")
+    for statistic in STATISTICS:
+        metric = by_feature[name, statistic, version]
+        cells.append(_number(metric.value))
+    drifted = by_feature[name, "drifted", version]
+    mark = "drifted" if drifted.value else ""
+    cells.append(Text(mark, style="red"))
+    return cells
+
+
+def _performance_table(metrics: Sequence[Metric]) -> Table:
+    table = _table(
+        "scores and performance",
+        "version",
+        "value",
+        "interval",
+        "floor",
+        "n",
+    )
+    for metric in metrics:
+        if metric.feature or not metric.metric.startswith(PERFORMANCE_METRICS):
+            continue
+        bounded = metric.low is not None
+        has_floor = metric.metric.startswith("realised_")
+        table.add_row(
+            metric.metric,
+            str(metric.model_version or "-"),
+            _number(metric.value),
+            f"{_number(metric.low)} … {_number(metric.high)}" if bounded else "-",
+            _number(metric.threshold) if has_floor else "-",
+            f"{metric.n:,}",
+        )
+    return table
+
+
+def _acknowledgement(alert: Alert) -> str:
+    if alert.comment:
+        return f"{alert.acknowledged_by}: {alert.comment}"
+    return alert.acknowledged_by or "-"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool | str):
+        return str(value)
+    return f"{value:,.6g}"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,.0f}"
+    if float(value).is_integer() and abs(value) >= 1:
+        return f"{value:,.0f}"
+    return f"{value:.4f}"

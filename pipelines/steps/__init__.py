@@ -1,4 +1,4 @@
-"""One module per stage, each reading as gather, decide, record."""
+"""One module per step of a DAG; each gathers evidence, decides by the rules, and records."""
 
 import contextlib
 import logging
@@ -27,56 +27,62 @@ POLICY_INVALID = "policy_invalid"  # cause of an alert
 log = logging.getLogger(__name__)
 
 
-def goes_back(name: str, params: dict[str, Any]) -> bool:
+def is_rollback_step(name: str, params: dict[str, Any]) -> bool:
     """Whether a step is part of a rollback, which never depends on the use case's files."""
-    return name == "select_rollback" or (
-        name in ("final_validation", "promote") and params.get("version") is not None
-    )
+    if name in ("final_validation", "promote"):
+        return params.get("version") is not None
+    return name == "select_rollback"
 
 
 def perform(name: str, context: "Context") -> Any:
-    """Run one step; when it fails, the decision of its run keeps why there is no verdict.
+    """Run one step; when it fails, record in the run's decision why there is no verdict.
 
-    Unknown parameters and wrong types are refused with ParameterError before anything is read.
+    Unknown parameters and wrong types raise ParameterError before anything is read.
     """
-    if refused := why_step_refused(name, context.params):
-        raise ParameterError(refused)
+    if refusal := why_step_refused(name, context.params):
+        raise ParameterError(refusal)
     try:
         _watch_policy(context)
         return import_module(MODULES[name]).run(context)
     except StepSkipped:
         raise
     except Exception as error:
-        with contextlib.suppress(
-            Exception
-        ):  # the database may be what failed; the error itself goes on
-            context.decisions.note_failure(
-                context.name, context.run_id, f"{name} failed: {' '.join(str(error).split())}"
-            )
+        # The database may be what failed: the error of the step is the one to report.
+        with contextlib.suppress(Exception):
+            failure = f"{name} failed: {_one_line(error)}"
+            context.decisions.note_failure(context.name, context.run_id, failure)
         raise
     finally:
         context.close()
 
 
 def _watch_policy(context: "Context") -> None:
-    """Keep a copy of valid files; while others are in force instead, have an alert open."""
+    """Keep a copy of valid files; while an older copy is in force, keep an alert open."""
     import psycopg
 
     from pipelines.use_case import keep
 
     use_case = context.use_case
-    if not use_case.warning:
+    warning = use_case.warning
+    if not warning:
         keep(context.settings.last_valid, use_case.name, use_case.texts)
     try:
-        if use_case.warning:
+        if warning:
             context.alerts.raise_(
-                use_case.name, cause=POLICY_INVALID, severity="ALERT", message=str(use_case.warning)
+                use_case.name,
+                cause=POLICY_INVALID,
+                severity="ALERT",
+                message=str(warning),
             )
         else:
             context.alerts.resolve(use_case.name, POLICY_INVALID)
-    except psycopg.Error as error:  # the step itself says what it needs of the database
+    except psycopg.Error as error:  # the step itself reports what it needs of the database
         log.warning(
-            "the alert %s can't be opened or resolved: %s",
+            "the alert %s could not be opened or resolved: %s",
             POLICY_INVALID,
-            " ".join(str(error).split()),
+            _one_line(error),
         )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -12,7 +12,7 @@ from sixgate_airflow.access import HEADERS, Access, database
 
 from drift_page.view import view
 from pipelines.errors import EvidenceError
-from pipelines.rules.monitoring.alert_rules import driving
+from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.artifacts import Artifacts
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         figures = metrics.latest(use_case)
         shown = view(
             alerts=AlertStore(connection).recent(use_case, limit=SHOWN_ALERTS), figures=figures,
-            version=driving(figures, policy), days=metrics.days(use_case),
+            version=reference_version(figures, policy), days=metrics.days(use_case),
             history=metrics.history(use_case, training=policy.drift.reference == "training"),
         )  # fmt: skip
         may = access.allowed(user, use_case, "POST")

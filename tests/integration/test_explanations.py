@@ -26,8 +26,8 @@ from pipelines.cli import app
 from pipelines.context import Context, context
 from pipelines.errors import ModelRejected, StepSkipped
 from pipelines.rules.model.bundle import Calibration
-from pipelines.rules.monitoring.alert_rules import ATTRIBUTION, alarms
-from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check
+from pipelines.rules.monitoring.alert_rules import ATTRIBUTION, evaluate_alerts
+from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate
 from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
@@ -512,10 +512,9 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
         traffic = TrafficCounts(buckets={}, attributions={1: (columns, sums)})
         references = References(baseline=manifest.profiles, champion=1, training=reference)
         span = Span.at(datetime.now(UTC), timedelta(days=1), timedelta(hours=1))
-        figures = check("c", span, traffic, references, wired.use_case.policy)
-        causes[name] = {alarm.cause: alarm for alarm in alarms(figures, wired.use_case.policy)}[
-            ATTRIBUTION
-        ]
+        figures = check_drift("c", span, traffic, references, wired.use_case.policy)
+        statuses = evaluate_alerts(figures, wired.use_case.policy)
+        causes[name] = {status.cause: status for status in statuses}[ATTRIBUTION]
         assert {m.metric for m in figures} >= {
             "attribution",
             "attribution_distance",
@@ -523,7 +522,7 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
         }
     assert causes["same"].severity is None
     assert causes["turned"].severity == "WARNING"
-    assert "has moved to other features" in causes["turned"].message
+    assert "moved to other features" in causes["turned"].message
 
 
 def test_pictures_are_drawn_for_each_version_into_mlflow_once_an_hour(

@@ -38,6 +38,7 @@ from pipelines.rules.promotion.ledger import champion
 from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
+from pipelines.steps.promotion.select_rollback import BY_GUARD
 from pipelines.steps.retraining.shadow_evaluate import replay
 from pipelines.stores.dataset import features_of
 from pipelines.stores.estimators import read_explainer
@@ -291,12 +292,14 @@ def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
         wired.connection.execute("DELETE FROM promotions WHERE use_case = 'fraud'")
     monkeypatch.setattr(promote, "promotion_id", lambda use_case, number: UUID(int=number))
     monkeypatch.setattr(promote, "why_refused", lambda *_, **__: None)
-    monkeypatch.setattr(model_swap, "_wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        model_swap, "_wait_for_replicas", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         run("cut", "promote", decision_id=decision.id)
     states = [entry.state for entry in wired.ledger.of(UUID(int=decision.id))]
     assert states == ["INTENDED"]
-    monkeypatch.setattr(model_swap, "_wait", lambda *_: "acknowledged")
+    monkeypatch.setattr(model_swap, "_wait_for_replicas", lambda *_: "acknowledged")
     run("cut", "promote", decision_id=decision.id)
     assert [entry.state for entry in wired.ledger.of(UUID(int=decision.id))] == ["INTENDED", "DONE"]
     assert in_production(wired) == decision.challenger_version
@@ -362,7 +365,7 @@ def test_drift_is_counted_once_and_the_attack_is_severe_while_the_week_before_is
     assert 0 < figures["", "positive_rate"].value < figures["", "score_entropy"].value < 1
     assert figures["", "score_mean"].n == len(traffic[2500:])
     assert figures["", "score_drifted"].model_version == 1
-    with pytest.raises(StepSkipped, match="a newer check was made"):
+    with pytest.raises(StepSkipped, match="a newer drift check exists"):
         run("an old one again", "measure", "alert", as_of=quiet)
     with pytest.raises(StepSkipped, match="ahead of the database's clock"):
         run("tomorrow", "measure", "alert", as_of=attacked + timedelta(days=1))
@@ -478,7 +481,7 @@ def test_the_promotion_of_a_decision_that_is_finished_asks_nobody_and_changes_no
     entries = wired.ledger.recent("fraud", limit=100)
     with pytest.raises(
         StepSkipped,
-        match=rf"decision {first['decision_id']} was carried out .* another model serves since",
+        match=rf"decision {first['decision_id']} was promoted at .* another model replaced it since",
     ):
         run("too late", "needs_review", decision_id=first["decision_id"])
     for reviewer, approved in (("bea", False), (None, False), ("bea", True)):
@@ -492,7 +495,7 @@ def test_the_promotion_of_a_decision_that_is_finished_asks_nobody_and_changes_no
                 approved=approved,
                 reviewer=reviewer,
             )
-    with pytest.raises(PromotionRefused, match=r"is DONE since .* changes nothing"):
+    with pytest.raises(PromotionRefused, match=r"has been DONE since .* changes nothing"):
         run("too late", "review", decision_id=first["decision_id"], approved=False, reviewer="bea")
     with pytest.raises(
         EvidenceError,
@@ -738,7 +741,7 @@ def test_a_candidate_that_a_person_rejects_or_nobody_looks_at_is_never_promoted(
         "ana",
         "rejected by ana: not on a Friday",
     )
-    with pytest.raises(StepSkipped, match="was REFUSED before: rejected by ana"):
+    with pytest.raises(StepSkipped, match="is already REFUSED: rejected by ana"):
         run("again", "needs_review", decision_id=decision.id)
     with pytest.raises(PromotionRefused, match="REFUSED already"):
         run("again", "promote", decision_id=decision.id)
@@ -769,7 +772,7 @@ def test_who_forced_a_run_may_not_approve_what_came_of_it(wired: Context, run: R
     rewrite(wired.connection, forced, (decision.id,))
     rewrite(wired.connection, "DELETE FROM decision_events WHERE decision_id = %s", (decision.id,))
     rewrite(wired.connection, "DELETE FROM promotions WHERE decision_id = %s", (decision.id,))
-    with pytest.raises(PromotionRefused, match=r"ana forced the run .* let somebody else answer"):
+    with pytest.raises(PromotionRefused, match=r"ana forced the run .* let another person answer"):
         run("own", "review", decision_id=decision.id, approved=True, reviewer="ana")
     assert wired.decisions.get("fraud", decision.id).reviewer is None
     run("other", "review", decision_id=decision.id, approved=True, reviewer="bea")
@@ -915,9 +918,7 @@ def test_a_new_champion_that_breaks_its_promise_wakes_the_way_back(
 ) -> None:
     promotion = on_probation(wired.ledger.recent("fraud"))
     assert promotion is not None
-    with pytest.raises(
-        StepSkipped, match="keeps its promise so far, by 0 predictions and 0 labels"
-    ):
+    with pytest.raises(StepSkipped, match=r"performs as expected \(0 predictions, 0 labels\)"):
         run("guard-quiet", "guard")
     now = datetime.now(UTC)
     missed = []
@@ -952,13 +953,13 @@ def test_a_new_champion_that_breaks_its_promise_wakes_the_way_back(
         promotion.from_version,
         promotion.to_version,
     )
-    assert found["reason"] == f"the new champion breaks its promise: {woken['message']}"
+    assert found["reason"] == f"{BY_GUARD}: {woken['message']}"
     assert (
         run("way-back", *PROMOTE, trigger="asset_triggered", **found)["version"] == found["version"]
     )
     assert in_production(wired) == promotion.from_version
-    with pytest.raises(StepSkipped, match="is gone already"):
+    with pytest.raises(StepSkipped, match="was already rolled back"):
         run("way-back-again", "select_rollback", trigger="asset_triggered")
-    with pytest.raises(StepSkipped, match="no champion was promoted lately"):
+    with pytest.raises(StepSkipped, match="no champion was promoted in the last"):
         run("guard-after", "guard")
     assert [a.state for a in wired.alerts.recent("fraud") if a.cause == "guard"] == ["RESOLVED"]

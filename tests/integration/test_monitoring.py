@@ -16,7 +16,7 @@ import pytest
 from pipelines.context import Context, context
 from pipelines.errors import EvidenceError, StepSkipped
 from pipelines.rules.monitoring.binning import count
-from pipelines.rules.monitoring.notifications import news
+from pipelines.rules.monitoring.notifications import pending_notification
 from pipelines.rules.statistics.divergence import psi
 from pipelines.settings import ROOT
 from pipelines.steps import perform
@@ -57,9 +57,9 @@ def test_severe_drift_wakes_one_retraining_per_cooldown_and_may_try_again_while_
     woken = run(wired, "first", "wake_retraining")
     assert run(wired, "first", "wake_retraining") == woken, "the same task again"
     run(wired, "second", "measure", "alert")
-    with pytest.raises(StepSkipped, match="feature_drift woke a retraining less than 7 days"):
+    with pytest.raises(StepSkipped, match="feature_drift started a retraining less than 7 days"):
         run(wired, "second", "wake_retraining", as_of=NOW + timedelta(minutes=5))
-    with pytest.raises(StepSkipped, match="all is quiet"):
+    with pytest.raises(StepSkipped, match="raised no drift or performance alert"):
         run(wired, "first", "wake_retraining")  # the alert is the newer check's by now
     later = NOW + timedelta(hours=25)
     run(wired, "third", "measure", "alert")
@@ -128,7 +128,7 @@ def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told
         shipped, alerts=msgspec.structs.replace(shipped.alerts, notify=targets)
     )
     wired.use_case = replace(wired.use_case, policy=policy)
-    with pytest.raises(StepSkipped, match="no news"):
+    with pytest.raises(StepSkipped, match="no notification is pending"):
         run(wired, "n", "notify")
     alert = wired.alerts.raise_("fraud", cause="guard", severity="WARNING", message="x")
     found = run(wired, "n", "notify")["news"]
@@ -140,7 +140,7 @@ def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told
     wired.alerts.raise_("fraud", cause="guard", severity="SEVERE", message="y")
     found = run(wired, "n", "notify")["news"]
     assert [one["subject"] for one in found] == [
-        "[SEVERE] fraud: guard became worse, it was WARNING",
+        "[SEVERE] fraud: guard escalated from WARNING",
         "[SEVERE] fraud: guard opened",
     ]
     run(wired, "n", "notify", told=found)
@@ -149,15 +149,19 @@ def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told
         run(wired, "n", "notify")
     wired.alerts.resolve("fraud", "guard")
     found = run(wired, "n", "notify")["news"]
-    assert {one["subject"] for one in found} == {"[RESOLVED] fraud: guard is over"}
+    assert {one["subject"] for one in found} == {"[RESOLVED] fraud: guard is resolved"}
     run(wired, "n", "notify", told=found)
     with pytest.raises(StepSkipped):
         run(wired, "n", "notify")
-    assert news(wired.alerts.find(alert.id), "log") is None
+    assert pending_notification(wired.alerts.find(alert.id), "log") is None
     mild = replace(wired.alerts.find(alert.id), severity="WARNING")
-    assert news(mild, "newcomer") is None, "who knew nothing need not hear that it is over"
-    grave = news(replace(mild, severity="SEVERE"), "newcomer")
-    assert grave is not None and grave.subject == "[RESOLVED] fraud: guard was SEVERE and is over"
+    assert pending_notification(mild, "newcomer") is None, (
+        "who knew nothing need not hear that it is over"
+    )
+    grave = pending_notification(replace(mild, severity="SEVERE"), "newcomer")
+    assert (
+        grave is not None and grave.subject == "[RESOLVED] fraud: guard was SEVERE and is resolved"
+    )
 
 
 def drawn(wired: Context, run_id: str, as_of: datetime = NOW) -> dict[str, Any]:
@@ -199,7 +203,7 @@ def test_a_page_is_drawn_when_an_alert_opens_and_once_a_day_and_old_ones_go(wire
     run(wired, "empty", "measure", "alert", as_of=empty)
     causes = {alert.cause for alert in wired.alerts.open("fraud")}
     assert causes == {"feature_drift", "data_quality"}, "no traffic is no proof that they ended"
-    assert "too few for a page" in drawn(wired, "empty", empty)["skipped"]
+    assert "too few for a report" in drawn(wired, "empty", empty)["skipped"]
     old = wired.artifacts.root / "reports" / "drift-20200101T000000Z.html.gz"
     old.write_bytes(b"")
     tomorrow = begun + timedelta(hours=24)
@@ -250,7 +254,7 @@ def test_answers_from_the_future_are_told_and_left_for_their_time(wired: Context
     assert found["alerts"]["data_quality"] == "WARNING"
     assert figures(wired, "check")["drift_share", "", 0].n == 300
     (alert,) = [alert for alert in wired.alerts.open("fraud") if alert.cause == "data_quality"]
-    assert "250 predictions say that they were made later than now" in alert.message
+    assert "250 predictions have a time in the future" in alert.message
 
 
 def test_features_that_are_all_missing_or_constant_drift_with_their_reason(wired: Context) -> None:
@@ -263,7 +267,7 @@ def test_features_that_are_all_missing_or_constant_drift_with_their_reason(wired
     assert found["wasserstein", "amount", 0].value is None
     assert found["drifted", "customer_count_1d", 0].value == 1.0
     (alert,) = [alert for alert in wired.alerts.open("fraud") if alert.cause == "data_quality"]
-    assert "missing: amount 100.0% of 300 predictions" in alert.message
+    assert "missing values: amount 100.0% of 300 predictions" in alert.message
 
 
 def test_a_repeated_check_writes_the_same_and_old_checks_are_thinned(wired: Context) -> None:

@@ -123,7 +123,7 @@ def test_a_cleared_run_rewrites_the_same_figures_and_wakes_nobody(wired: Context
     before = state(wired)
     results = whole_dag(wired, "old", begun)
     for step in ("alert", *AFTER_ALERT):
-        assert results[step].startswith("skipped: a newer check was made"), step
+        assert results[step].startswith("skipped: a newer drift check exists"), step
     assert wired.metrics.of_check("fraud", "old") == figures
     assert state(wired) == before
 
@@ -138,18 +138,18 @@ def test_an_old_page_that_an_alert_links_is_not_overwritten(wired: Context) -> N
     Log(wired).ship(400, THIS_HOUR)
     run(wired, "newer", *CHECK)
     run(wired, "backfill", "roll_up", "measure", as_of=raised)
-    assert "a newer check was made" in drawn(wired, "backfill", raised)["skipped"]
+    assert "a newer drift check exists" in drawn(wired, "backfill", raised)["skipped"]
     assert wired.artifacts.read_report(page) == content
 
 
 def test_people_are_not_told_by_an_old_run_but_by_the_newest(current: Context) -> None:
     whole_dag(current, "backfill", OLD)
-    with pytest.raises(StepSkipped, match="a newer check was made"):
+    with pytest.raises(StepSkipped, match="a newer drift check exists"):
         run(current, "backfill", "notify", as_of=OLD)
     news = run(current, "current", "notify")["news"]
     assert {one["subject"] for one in news} >= {"[SEVERE] fraud: feature_drift opened"}
     run(current, "backfill", "notify", as_of=OLD, told=news)
-    with pytest.raises(StepSkipped, match="no news"):
+    with pytest.raises(StepSkipped, match="no notification is pending"):
         run(current, "current", "notify")
 
 
@@ -160,7 +160,7 @@ def test_the_guard_of_an_old_run_leaves_the_alert_of_the_newest(wired: Context) 
     )
     before = wired.alerts.recent("fraud")
     run(wired, "backfill", "roll_up", "measure", as_of=OLD)
-    with pytest.raises(StepSkipped, match="a newer check was made"):
+    with pytest.raises(StepSkipped, match="a newer drift check exists"):
         run(wired, "backfill", "guard", as_of=OLD)
     assert wired.alerts.recent("fraud") == before
 

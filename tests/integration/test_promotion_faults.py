@@ -227,7 +227,7 @@ def test_two_promotions_in_a_row_end_with_the_second_and_of_two_at_once_one_is_r
 def test_a_lock_that_somebody_holds_is_waited_for_and_then_its_holder_is_named(
     server: Server, lifecycle: Lifecycle, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_swap, "_longest", lambda context: timedelta(seconds=0.5))
+    monkeypatch.setattr(model_swap, "_lock_timeout", lambda context: timedelta(seconds=0.5))
     before = lifecycle.production()
     decision, version = lifecycle.candidate("held", bias=0.6)
     with (
@@ -266,7 +266,7 @@ def test_an_artefact_that_is_corrupt_behind_the_alias_never_serves_and_is_taken_
         with ThreadPoolExecutor(1) as beside:
             promoted = beside.submit(lifecycle.promote, decision)
             until(lambda: open_alerts(database, "model_refused") == 1, "an alert is open")
-        with pytest.raises(PromotionRefused, match=f"version {version} was taken back.*digest"):
+        with pytest.raises(PromotionRefused, match=f"version {version} was rolled back.*digest"):
             promoted.result()
         until(lambda: open_alerts(database, "model_refused") == 0, "the alert is resolved")
         assert {answer["model_version"] for answer in traffic.answered} == {before}

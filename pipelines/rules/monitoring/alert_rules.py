@@ -1,4 +1,8 @@
-"""What the figures of a check mean: for each cause an alarm, or that it is quiet; a cause of which nothing is known is none."""
+"""Decide from the metrics of a drift check which causes raise an alert.
+
+There is a rule for each cause. A rule without enough evidence gives no status, so that an open
+alert of its cause is left as it is.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,46 +12,54 @@ from pipelines.rules.monitoring.drift_check import BASELINE, SHARE, STEP_SHARE, 
 from pipelines.rules.statistics.confidence_intervals import Z999, wilson
 from pipelines.rules.use_case.policy import Policy
 
-FEATURES, SCORES, QUALITY, PERFORMANCE = (
-    "feature_drift",
-    "prediction_drift",
-    "data_quality",
-    "performance",
-)
+FEATURES = "feature_drift"
+SCORES = "prediction_drift"
+QUALITY = "data_quality"
+PERFORMANCE = "performance"
 ATTRIBUTION = "attribution_drift"
-NAMED = 5  # features in a message
+MAX_NAMES = 5  # features that a message names
+QUALITY_NAMES = {"missing": "missing values", "outside": "values outside the baseline range"}
+PERFORMANCE_NAMES = {"realised_recall": "recall", "realised_roc_auc": "ROC-AUC"}
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """A cause with its severity, None when it is quiet, and why."""
+class AlertStatus:
+    """The status of one cause: the severity, None when there is nothing to alert, and why."""
 
     cause: str
     severity: str | None
     message: str
 
 
-def alarms(figures: Sequence[Metric], policy: Policy) -> list[Alarm]:
-    """Judge one check's figures by the policy."""
-    found = (
-        _features(figures, policy), _scores(figures), _quality(figures, policy), _performance(figures, policy),
-        _attribution(figures),
-    )  # fmt: skip
-    return [alarm for alarm in found if alarm]
+def evaluate_alerts(metrics: Sequence[Metric], policy: Policy) -> list[AlertStatus]:
+    """The status of each cause for which one check's metrics give enough evidence."""
+    statuses = (
+        _features(metrics, policy),
+        _scores(metrics),
+        _quality(metrics, policy),
+        _performance(metrics, policy),
+        _attribution(metrics),
+    )
+    return [status for status in statuses if status]
 
 
 def severity(
-    share: float | None, drifted: int, steps: Sequence[float | None], policy: Policy
+    share: float | None, drifted: int, bucket_shares: Sequence[float | None], policy: Policy
 ) -> str | None:
-    """The severity of what was measured, None when it is quiet.
+    """The severity of feature drift; None when there is nothing to alert.
 
-    `share` and `drifted` count the window's features that drifted, `steps` holds that share for disjoint steps, the newest
-    last; None, for too few rows, is never above a threshold. SEVERE needs dataset drift in k of the last n steps, the newest
-    among them: a spike that has passed is not severe.
+    `share` and `drifted` count the features that drifted in the window; `bucket_shares` holds that
+    share for disjoint merged buckets, the newest last. None, for too few rows, never exceeds a
+    threshold. SEVERE requires dataset drift in k of the last n buckets, the newest among them, so a
+    spike that has passed is not severe.
     """
     drift = policy.drift
-    over = [step is not None and step >= drift.dataset_share for step in steps[-drift.severe.n :]]
-    if over and over[-1] and sum(over) >= drift.severe.k:
+    recent = bucket_shares[-drift.severe.n :]
+    drifted_buckets = [
+        bucket_share is not None and bucket_share >= drift.dataset_share for bucket_share in recent
+    ]
+    newest_drifted = bool(drifted_buckets) and drifted_buckets[-1]
+    if newest_drifted and sum(drifted_buckets) >= drift.severe.k:
         return "SEVERE"
     if share is None:
         return None
@@ -58,147 +70,237 @@ def severity(
     return "INSPECT" if share > drift.inspect_share else None
 
 
-def _features(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
-    version = driving(figures, policy)
-    window = _one(figures, SHARE, version)
-    steps = sorted((m for m in figures if m.metric == STEP_SHARE), key=lambda m: m.window_end)
+def reference_version(metrics: Sequence[Metric], policy: Policy) -> int:
+    """The model version whose training data alerts compare with; 0 when it is the baseline.
+
+    It is the baseline when the policy says so, and when no training data were compared.
+    """
+    if policy.drift.reference != "training":
+        return BASELINE
+    versions = [metric.model_version for metric in metrics if metric.metric == SHARE]
+    return max(versions, default=BASELINE)
+
+
+def _features(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
+    """Whether the features drifted from the reference."""
+    version = reference_version(metrics, policy)
+    window = _first(metrics, SHARE, version)
     if window is None:
         return None
-    names = {
-        m.feature
-        for m in figures
-        if m.metric == "drifted" and m.model_version == version and m.value
-    }
-    psi = {
-        m.feature: m.value or 0.0
-        for m in figures
-        if m.metric == "psi" and m.model_version == version
-    }
-    worst = sorted(names, key=lambda name: psi[name], reverse=True)
-    shares = (
-        [m.value for m in steps] if steps and steps[-1].window_end > window.window_start else []
-    )  # else long ago
-    found = severity(window.value, len(names), shares, policy)
-    if found is None and window.value is None:
+    psi = _by_feature(metrics, "psi", version)
+    flags = _by_feature(metrics, "drifted", version)
+    drifted = [name for name, flag in flags.items() if flag]
+    bucket_shares = _bucket_shares(metrics, window)
+    level = severity(
+        share=window.value,
+        drifted=len(drifted),
+        bucket_shares=bucket_shares,
+        policy=policy,
+    )
+    counts = f"{len(drifted)} of {len(psi)} features"
+    predictions = f"{window.n:,} predictions"
+    if level is None and window.value is None:
         return None
-    if found is None:
-        return Alarm(
-            FEATURES,
-            None,
-            f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions",
-        )
-    against = (
-        f"against what version {version} was trained on" if version else "against the baseline"
-    )
-    shown = _list(f"{name} (PSI {psi[name]:.2f})" for name in worst)
-    weighted = _one(figures, WEIGHTED, version)
-    held = (
-        f", which hold {weighted.value:.0%} of the importance"
-        if weighted and weighted.value is not None
-        else ""
-    )
-    message = f"{len(names)} of {len(psi)} features drifted in {window.n:,} predictions {against}"
-    message += f"{held}: {shown}" if shown else ""
-    if found == "SEVERE":
-        message += (
-            f"; of all features, step by step: {', '.join(f'{share or 0:.0%}' for share in shares)}"
-        )
-    return Alarm(FEATURES, found, message)
+    if level is None:
+        return AlertStatus(FEATURES, None, f"{counts} drifted in {predictions}")
+    importance = _importance(metrics, version) if drifted else ""
+    message = f"{counts}{importance} drifted in {predictions} {_against(version)}"
+    if drifted:
+        message += f": {_worst_psi(drifted, psi)}"
+    if level == "SEVERE":
+        shares = [f"{share or 0:.0%}" for share in bucket_shares]
+        message += f"; share of drifted features by bucket: {', '.join(shares)}"
+    return AlertStatus(FEATURES, level, message)
 
 
-def driving(figures: Sequence[Metric], policy: Policy) -> int:
-    """The version whose training data alerts compare with; 0, the baseline, when there is none or the policy says so."""
-    known = [m.model_version for m in figures if m.metric == SHARE]
-    return max(known, default=BASELINE) if policy.drift.reference == "training" else BASELINE
+def _by_feature(metrics: Sequence[Metric], name: str, version: int) -> dict[str, float]:
+    return {
+        metric.feature: metric.value or 0.0
+        for metric in metrics
+        if metric.metric == name and metric.model_version == version
+    }
 
 
-def _scores(figures: Sequence[Metric]) -> Alarm | None:
-    drifted, psi = _one(figures, "score_drifted"), _one(figures, "score_psi")
+def _bucket_shares(metrics: Sequence[Metric], window: Metric) -> list[float | None]:
+    """The shares of merged buckets, oldest first; none when all of them end before the window."""
+    buckets = [metric for metric in metrics if metric.metric == STEP_SHARE]
+    buckets.sort(key=lambda metric: metric.window_end)
+    if not buckets or buckets[-1].window_end <= window.window_start:
+        return []
+    return [metric.value for metric in buckets]
+
+
+def _against(version: int) -> str:
+    if version == BASELINE:
+        return "against the baseline"
+    return f"against the training data of version {version}"
+
+
+def _importance(metrics: Sequence[Metric], version: int) -> str:
+    """The share of importance that the drifted features have, if it is known."""
+    weighted = _first(metrics, WEIGHTED, version)
+    if weighted is None or weighted.value is None:
+        return ""
+    return f" ({weighted.value:.0%} of the importance)"
+
+
+def _worst_psi(drifted: Sequence[str], psi: dict[str, float]) -> str:
+    worst = sorted(drifted, key=lambda name: psi[name], reverse=True)
+    return _list(f"{name} (PSI {psi[name]:.2f})" for name in worst)
+
+
+def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
+    """Whether the champion's scores drifted from those in its training."""
+    drifted = _first(metrics, "score_drifted")
+    psi = _first(metrics, "score_psi")
     if drifted is None or psi is None or psi.value is None:
         return None
-    message = f"version {psi.model_version}'s scores moved away from those of its training, PSI {psi.value:.2f}"
-    return Alarm(SCORES, "WARNING" if drifted.value else None, message)
+    return AlertStatus(
+        cause=SCORES,
+        severity="WARNING" if drifted.value else None,
+        message=(
+            f"the scores of version {psi.model_version} have a PSI of {psi.value:.2f} "
+            "against those of its training"
+        ),
+    )
 
 
-def _quality(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
-    """Shares that are surely above what the baseline has and the policy allows, and answers from the future."""
+def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
+    """Shares above those of the baseline by more than the policy allows; times in the future."""
     limits = {
         "missing": policy.validation.missing_share,
         "outside": policy.validation.outside_share,
     }
-    words = {"missing": "missing", "outside": "outside all that the baseline holds"}
-    seen = [
-        m
-        for m in figures
-        if m.metric in limits and m.model_version == BASELINE and m.feature and m.value is not None
-    ]
-    ahead = _one(figures, "ahead")
-    if not seen and ahead is None:
+    shares = {name: _baseline_shares(metrics, name) for name in limits}
+    ahead = _first(metrics, "ahead")
+    if not any(shares.values()) and ahead is None:
         return None
-    said = []
-    for metric, limit in limits.items():
-        bad = [m for m in seen if m.metric == metric and _surely(m) > (m.expected or 0.0) + limit]
-        if bad:
-            worst = sorted(bad, key=lambda m: m.value or 0.0, reverse=True)
-            said.append(
-                f"{words[metric]}: {_list(f'{m.feature} {m.value:.1%}' for m in worst)} of {bad[0].n:,} predictions"
-            )
+    problems = []
+    for name, limit in limits.items():
+        excessive = [share for share in shares[name] if _exceeds(share, limit)]
+        if excessive:
+            problems.append(f"{QUALITY_NAMES[name]}: {_worst_shares(excessive)}")
     if ahead:
-        said.append(
-            f"{ahead.n:,} predictions say that they were made later than now: a clock is wrong"
+        problems.append(f"{ahead.n:,} predictions have a time in the future: check the clocks")
+    return AlertStatus(
+        cause=QUALITY,
+        severity="WARNING" if problems else None,
+        message="; ".join(problems),
+    )
+
+
+def _baseline_shares(metrics: Sequence[Metric], name: str) -> list[Metric]:
+    """A share of each feature, compared with the baseline."""
+    return [
+        metric
+        for metric in metrics
+        if metric.metric == name
+        and metric.model_version == BASELINE
+        and metric.feature
+        and metric.value is not None
+    ]
+
+
+def _exceeds(share: Metric, limit: float) -> bool:
+    """Whether the lower 99.9 % bound of a share exceeds the baseline's share by over `limit`."""
+    successes = (share.value or 0.0) * share.n
+    lower, _ = wilson(successes, share.n, Z999)
+    return lower > (share.expected or 0.0) + limit
+
+
+def _worst_shares(shares: Sequence[Metric]) -> str:
+    worst = sorted(
+        shares,
+        key=lambda share: share.value or 0.0,
+        reverse=True,
+    )
+    names = _list(f"{share.feature} {share.value:.1%}" for share in worst)
+    predictions = shares[0].n
+    return f"{names} of {predictions:,} predictions"
+
+
+def _performance(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
+    """Whether the champion's realised performance is below its floors."""
+    tested = [metric for metric in metrics if _has_floor(metric)]
+    if not tested:
+        return None
+    version = tested[0].model_version
+    below = [metric for metric in tested if _is_below_floor(metric, policy)]
+    if not below:
+        return AlertStatus(
+            cause=PERFORMANCE,
+            severity=None,
+            message=f"version {version} is not below its floors",
         )
-    return Alarm(QUALITY, "WARNING" if said else None, "; ".join(said))
+    reasons = "; ".join(_below_floor(metric) for metric in below)
+    return AlertStatus(
+        cause=PERFORMANCE,
+        severity="SEVERE",
+        message=f"version {version} is below its floors: {reasons}",
+    )
 
 
-def _surely(share: Metric) -> float:
-    """The lower 99.9 % bound of a share of rows."""
-    return wilson((share.value or 0.0) * share.n, share.n, Z999)[0]
+def _has_floor(metric: Metric) -> bool:
+    realised = metric.metric.startswith("realised_")
+    return realised and metric.p_value is not None and metric.value is not None
+
+
+def _is_below_floor(metric: Metric, policy: Policy) -> bool:
+    """Whether a metric is below its floor, and chance does not explain it."""
+    if metric.threshold is None or (metric.value or 0.0) >= metric.threshold:
+        return False
+    return (metric.p_value or 0.0) < policy.performance.level
+
+
+def _below_floor(metric: Metric) -> str:
+    name = PERFORMANCE_NAMES[metric.metric]
+    return (
+        f"{name} {metric.value:.3f}, floor {metric.threshold:g} ({metric.n:,} labelled predictions)"
+    )
+
+
+def _attribution(metrics: Sequence[Metric]) -> AlertStatus | None:
+    """Whether the attribution of the champion's scores differs from training beyond chance."""
+    distance = _first(metrics, "attribution_distance")
+    if distance is None or distance.value is None or distance.threshold is None:
+        return None
+    expected = distance.expected or 0.0
+    excess = distance.value - expected
+    shares = [metric for metric in metrics if metric.metric == "attribution"]
+    shares.sort(key=_attribution_change, reverse=True)
+    changes = _list(
+        f"{share.feature} {share.value or 0:.0%} ({share.expected or 0:.0%} in training)"
+        for share in shares
+    )
+    return AlertStatus(
+        cause=ATTRIBUTION,
+        severity="WARNING" if excess > distance.threshold else None,
+        message=(
+            f"{distance.value:.0%} of the attribution of version {distance.model_version}'s scores "
+            f"moved to other features since training, in {distance.n:,} explained predictions: "
+            f"{changes}"
+        ),
+    )
+
+
+def _attribution_change(share: Metric) -> float:
+    now = share.value or 0.0
+    in_training = share.expected or 0.0
+    return abs(now - in_training)
 
 
 def _list(names: Iterable[str]) -> str:
-    """The first few of some names."""
-    shown = list(names)
-    return ", ".join(shown[:NAMED]) + (" …" if len(shown) > NAMED else "")
+    """The first names, and an ellipsis when there are more."""
+    items = list(names)
+    first = ", ".join(items[:MAX_NAMES])
+    if len(items) <= MAX_NAMES:
+        return first
+    return f"{first} …"
 
 
-def _performance(figures: Sequence[Metric], policy: Policy) -> Alarm | None:
-    """The champion's realised performance beside its floors."""
-    judged = [
-        m
-        for m in figures
-        if m.metric.startswith("realised_") and m.p_value is not None and m.value is not None
-    ]
-    if not judged:
-        return None
-    names = {"realised_recall": "recall", "realised_roc_auc": "ROC-AUC"}
-    under = [
-        f"{names[m.metric]} {m.value:.3f} on {m.n:,} labelled predictions, the floor is {m.threshold:g}"
-        for m in judged
-        if (m.p_value or 0.0) < policy.performance.level
-        and m.threshold is not None
-        and (m.value or 0.0) < m.threshold
-    ]
-    message = f"version {judged[0].model_version} is under its floor: {'; '.join(under)}"
-    return Alarm(PERFORMANCE, "SEVERE" if under else None, message)
-
-
-def _attribution(figures: Sequence[Metric]) -> Alarm | None:
-    """Whether other features move the champion's scores than did in training, by more than chance explains."""
-    distance = _one(figures, "attribution_distance")
-    if distance is None or distance.value is None or distance.threshold is None:
-        return None
-    moved = distance.value - (distance.expected or 0.0)
-    shares = [m for m in figures if m.metric == "attribution"]
-    worst = sorted(shares, key=lambda m: abs((m.value or 0.0) - (m.expected or 0.0)), reverse=True)
-    message = (
-        f"{distance.value:.0%} of what moves version {distance.model_version}'s scores has moved to other features than in "
-        f"training, in {distance.n:,} explained predictions: "
-        + _list(f"{m.feature} {m.value or 0:.0%} (was {m.expected or 0:.0%})" for m in worst)
-    )
-    return Alarm(ATTRIBUTION, "WARNING" if moved > distance.threshold else None, message)
-
-
-def _one(figures: Sequence[Metric], metric: str, version: int | None = None) -> Metric | None:
-    return next(
-        (m for m in figures if m.metric == metric and version in (None, m.model_version)), None
-    )
+def _first(metrics: Sequence[Metric], name: str, version: int | None = None) -> Metric | None:
+    """The first metric of a name; of one model version when given."""
+    for metric in metrics:
+        if metric.metric == name and version in (None, metric.model_version):
+            return metric
+    return None

@@ -1,4 +1,7 @@
-"""One drift check, from counts to figures: the same code for live traffic, for a stream that is replayed, and for tests."""
+"""Compute the metrics of one drift check from counts.
+
+The same code serves live traffic, replayed streams and tests.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,44 +23,49 @@ from pipelines.rules.monitoring.feature_drift import (
     add,
     compare,
     measure,
-    steps,
+    merged_buckets,
 )
-from pipelines.rules.monitoring.performance import Figure, ScoreCounts
+from pipelines.rules.monitoring.performance import MetricValue, ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference, score_profile
 from pipelines.rules.use_case.policy import Policy
 
-BASELINE = (
-    0  # as a figure's model version: compared with the frozen baseline, or of all versions together
-)
-SHARE, STEP_SHARE, WEIGHTED = "drift_share", "step_drift_share", "importance_drift_share"
+# The model version of a metric that compares with the baseline, or that covers all versions.
+BASELINE = 0
+SHARE = "drift_share"
+STEP_SHARE = "step_drift_share"
+WEIGHTED = "importance_drift_share"
 DISTANCES = ("psi", "jensen_shannon", "wasserstein", "chi_square")
 SHARES = ("missing", "outside")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Span:
-    """A window of whole buckets [start, end); the newest may still fill, those before `whole` are complete."""
+    """A window of whole buckets [start, end).
+
+    Buckets before `whole` are complete; the newest one may still receive predictions.
+    """
 
     start: datetime
     whole: datetime
     end: datetime
 
     @classmethod
-    def at(cls, as_of: datetime, window: timedelta, step: timedelta) -> "Span":
-        """The window up to a moment. Buckets are counted from 1970 on."""
-        begun = datetime.fromtimestamp(
-            as_of.timestamp() // step.total_seconds() * step.total_seconds(), UTC
-        )
-        return cls(begun + step - window, begun, begun + step)
+    def at(cls, as_of: datetime, window: timedelta, bucket: timedelta) -> "Span":
+        """The window that ends with the bucket of `as_of`. Buckets are counted from 1970 on."""
+        whole = EPOCH + (as_of - EPOCH) // bucket * bucket
+        end = whole + bucket
+        return cls(end - window, whole, end)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficCounts:
-    """What a check looks at, as counts.
+    """The counts that a drift check evaluates.
 
-    `buckets` by their begin, from as far back as steps may reach; scores of the window, and of the window whose labels have
-    matured, by model version; how many answers say that they come from the future; and by model version feature names with
-    sums over explained predictions.
+    `buckets`, by their start, reach as far back as `reach` tells. `scores` are those of the window,
+    `matured` those of the window whose labels have matured, both by model version. `ahead` is the
+    number of predictions with a time in the future. `attributions` holds feature names and sums
+    over explained predictions, by model version.
     """
 
     buckets: Mapping[datetime, Counts]
@@ -69,226 +77,276 @@ class TrafficCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class References:
-    """What traffic is compared with: the frozen baseline, and what the champion was trained on, if that is known."""
+    """What traffic is compared with: the frozen baseline, and the champion's training if known."""
 
     baseline: Mapping[str, Profile]
     champion: int | None = None
     training: Reference | None = None
 
-    def driving(self, choice: str) -> tuple[int, Mapping[str, Profile]]:
-        """The comparison that alerts follow, with the version that names it."""
+    def for_alerts(self, choice: str) -> tuple[int, Mapping[str, Profile]]:
+        """The reference that alerts use by the policy's `choice`, preceded by its model version."""
         if choice == "training" and self.training and self.champion:
             return self.champion, self.training.features
         return BASELINE, self.baseline
 
 
 def reach(policy: Policy) -> timedelta:
-    """How far back steps may have to go for enough rows."""
+    """How far back merged buckets may go to have enough rows."""
     return policy.drift.window * policy.drift.severe.n
 
 
-def check(
+def check_drift(
     check_id: str, span: Span, traffic: TrafficCounts, references: References, policy: Policy
 ) -> list[Metric]:
-    """All figures of one check, in the order in which people read them."""
+    """All metrics of one drift check, in the order in which people read them."""
     window = add(
         [
             counts
-            for begun, counts in sorted(traffic.buckets.items())
-            if span.start <= begun < span.end
+            for start, counts in sorted(traffic.buckets.items())
+            if span.start <= start < span.end
         ]
     )
     write = _Writer(check_id, span.start, span.end)
-    return [
+    metrics = [
         *_drift(write, window, references, policy),
-        *_steps(check_id, span, traffic.buckets, references, policy),
+        *_bucket_shares(check_id, span, traffic, references, policy=policy),
         *_scores(write, traffic.scores, references, policy),
-        *_realised(check_id, span, traffic.matured, references, policy),
+        *_realised(check_id, span, traffic, references, policy=policy),
         *_attributions(write, traffic, references, policy),
-        *([write("ahead", value=float(traffic.ahead), n=traffic.ahead)] if traffic.ahead else []),
     ]
+    if traffic.ahead:
+        metrics.append(write("ahead", value=float(traffic.ahead), n=traffic.ahead))
+    return metrics
 
 
 @dataclass(frozen=True)
 class _Writer:
+    """Makes the metrics of one window."""
+
     check_id: str
     start: datetime
     end: datetime
 
     def __call__(self, metric: str, *, value: float, n: int, **rest: Any) -> Metric:
-        """A figure of this window; NaN is kept as NULL."""
-        nothing = [
-            name for name, each in rest.items() if isinstance(each, float) and math.isnan(each)
-        ]
-        kept: dict[str, Any] = rest | dict.fromkeys(nothing)
+        """A metric of the window; NaN becomes None."""
         return Metric(
-            check_id=self.check_id, window_start=self.start, window_end=self.end, metric=metric, n=n,
-            value=None if math.isnan(value) else value, **kept,
-        )  # fmt: skip
+            check_id=self.check_id,
+            window_start=self.start,
+            window_end=self.end,
+            metric=metric,
+            n=n,
+            value=_none_if_nan(value),
+            **{name: _none_if_nan(field_value) for name, field_value in rest.items()},
+        )
+
+    def share(self, metric: str, drift: WindowDrift, version: int, policy: Policy) -> Metric:
+        """The share of drifted features."""
+        return self(
+            metric,
+            value=drift.share,
+            n=drift.n,
+            threshold=policy.drift.dataset_share,
+            model_version=version,
+        )
+
+    def bounded(
+        self, name: str, metric: MetricValue, n: int, version: int, **rest: float
+    ) -> Metric:
+        """A metric with its bounds."""
+        return self(
+            name,
+            value=metric.value,
+            low=metric.low,
+            high=metric.high,
+            n=n,
+            model_version=version,
+            **rest,
+        )
+
+
+def _none_if_nan(value: Any) -> Any:
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return None if is_nan else value
 
 
 def _drift(
     write: _Writer, counts: Counts, references: References, policy: Policy
 ) -> Iterator[Metric]:
-    """Both comparisons of the window's features, the one with the baseline first."""
-    sides = [(BASELINE, references.baseline)]
-    if references.training and references.champion:
-        sides.append((references.champion, references.training.features))
-    for version, profiles in sides:
-        found = measure(profiles, counts, policy.drift)
-        for feature in found.features:
-            of: dict[str, Any] = {"feature": feature.feature, "model_version": version}
-            names = SHARES if math.isnan(feature.adjusted) else (*DISTANCES, *SHARES)
-            yield from _statistics(write, feature, names, policy, **of)
-        yield _share(write, SHARE, found, version, policy)
-        if references.training:
-            weighted = found.weighted(references.training.importance)
-            yield write(WEIGHTED, value=weighted, n=found.n, model_version=version)
+    """Compare the window's features with the baseline, then with the champion's training."""
+    training = references.training
+    profiles_by_version = {BASELINE: references.baseline}
+    if training and references.champion:
+        profiles_by_version[references.champion] = training.features
+    for version, profiles in profiles_by_version.items():
+        drift = measure(profiles, counts, policy.drift)
+        for feature in drift.features:
+            ignored = math.isnan(feature.adjusted)
+            yield from _statistics(
+                write,
+                feature,
+                names=SHARES if ignored else (*DISTANCES, *SHARES),
+                policy=policy,
+                feature=feature.feature,
+                model_version=version,
+            )
+        yield write.share(SHARE, drift, version, policy)
+        if training:
+            yield write(
+                WEIGHTED,
+                value=drift.weighted(training.importance),
+                n=drift.n,
+                model_version=version,
+            )
 
 
 def _statistics(
-    write: _Writer, found: FeatureDrift, names: tuple[str, ...], policy: Policy, prefix: str = "", **of: Any
-) -> Iterator[Metric]:  # fmt: skip
-    thresholds = {"psi": policy.drift.psi, "chi_square": policy.drift.level}
-    p_values = {"psi": found.p_value, "chi_square": found.adjusted}
-    for name in names:
-        statistic: Statistic = getattr(found, name)
-        yield write(
-            prefix + name, value=statistic.value, expected=statistic.expected, n=found.n, threshold=thresholds.get(name),
-            p_value=p_values.get(name), **of,
-        )  # fmt: skip
-    if names != SHARES:
-        yield write(f"{prefix}drifted", value=float(found.drifted), n=found.n, **of)
-
-
-def _share(write: _Writer, metric: str, found: WindowDrift, version: int, policy: Policy) -> Metric:
-    return write(
-        metric,
-        value=found.share,
-        n=found.n,
-        threshold=policy.drift.dataset_share,
-        model_version=version,
-    )
-
-
-def _steps(
-    check_id: str,
-    span: Span,
-    buckets: Mapping[datetime, Counts],
-    references: References,
+    write: _Writer,
+    drift: FeatureDrift,
+    *,
+    names: tuple[str, ...],
     policy: Policy,
+    prefix: str = "",
+    **rest: Any,
 ) -> Iterator[Metric]:
-    """The share of drifted features in each of the last disjoint steps, oldest first."""
-    version, profiles = references.driving(policy.drift.reference)
-    begun = [at for at in sorted(buckets) if at < span.whole]
-    for first, last in steps(
-        [buckets[at] for at in begun], policy.drift.rows, policy.drift.severe.n
-    ):
-        found = measure(
-            profiles, add([buckets[at] for at in begun[first : last + 1]]), policy.drift
+    """The statistics of one column by name, and whether it drifted when any of them is a test."""
+    thresholds = {"psi": policy.drift.psi, "chi_square": policy.drift.level}
+    p_values = {"psi": drift.p_value, "chi_square": drift.adjusted}
+    for name in names:
+        statistic: Statistic = getattr(drift, name)
+        yield write(
+            prefix + name,
+            value=statistic.value,
+            expected=statistic.expected,
+            n=drift.n,
+            threshold=thresholds.get(name),
+            p_value=p_values.get(name),
+            **rest,
         )
-        write = _Writer(check_id, begun[first], begun[last] + policy.drift.step)
-        yield _share(write, STEP_SHARE, found, version, policy)
+    if names != SHARES:
+        yield write(
+            f"{prefix}drifted",
+            value=float(drift.drifted),
+            n=drift.n,
+            **rest,
+        )
+
+
+def _bucket_shares(
+    check_id: str, span: Span, traffic: TrafficCounts, references: References, *, policy: Policy
+) -> Iterator[Metric]:
+    """The share of drifted features in each of the last complete merged buckets, oldest first."""
+    version, profiles = references.for_alerts(policy.drift.reference)
+    starts = [start for start in sorted(traffic.buckets) if start < span.whole]
+    complete = [traffic.buckets[start] for start in starts]
+    for first, last in merged_buckets(complete, policy.drift.rows, policy.drift.severe.n):
+        merged = add(complete[first : last + 1])
+        drift = measure(profiles, merged, policy.drift)
+        write = _Writer(
+            check_id,
+            start=starts[first],
+            end=starts[last] + policy.drift.step,
+        )
+        yield write.share(STEP_SHARE, drift, version, policy)
 
 
 def _scores(
     write: _Writer, scores: Mapping[int, ScoreCounts], references: References, policy: Policy
 ) -> Iterator[Metric]:
-    """Proxies and estimates of each version, and how far the champion's scores have moved from those of its training."""
+    """Proxies and estimates of each version, and drift of the champion's scores from training."""
     for version, counts in sorted(scores.items()):
-        for name, figure in (performance.proxies(counts) | performance.estimated(counts)).items():
-            yield _figure(write, name, figure, counts.n, version)
+        metrics = performance.proxies(counts) | performance.estimated(counts)
+        for name, metric in metrics.items():
+            yield write.bounded(name, metric, counts.n, version)
     champion = scores.get(references.champion or BASELINE)
-    if (
-        champion
-        and references.training
-        and champion.n >= policy.drift.rows
-        and sum(references.training.scores)
-    ):
-        profile, now = score_profile(np.asarray(references.training.scores), champion.bins)
-        found = compare("", profile, now, policy.drift)
-        yield from _statistics(
-            write, found, DISTANCES, policy, prefix="score_", model_version=references.champion
-        )
+    training = references.training
+    if champion is None or training is None:
+        return
+    if champion.n < policy.drift.rows or not sum(training.scores):
+        return
+    profile, now = score_profile(np.asarray(training.scores), champion.bins)
+    yield from _statistics(
+        write,
+        compare("", profile, now, policy.drift),
+        names=DISTANCES,
+        policy=policy,
+        prefix="score_",
+        model_version=references.champion,
+    )
 
 
 def _realised(
-    check_id: str,
-    span: Span,
-    matured: Mapping[int, ScoreCounts],
-    references: References,
-    policy: Policy,
+    check_id: str, span: Span, traffic: TrafficCounts, references: References, *, policy: Policy
 ) -> Iterator[Metric]:
-    """What became of the predictions whose labels had their time; of the champion beside its floors."""
-    floors = {
+    """Performance on predictions whose labels have matured; the champion's with its floors."""
+    until = span.whole - policy.label_maturity
+    write = _Writer(check_id, until - policy.performance.window, until)
+    for version, counts in sorted(traffic.matured.items()):
+        coverage = counts.labelled / counts.n if counts.n else math.nan
+        yield write(
+            "label_coverage",
+            value=coverage,
+            n=counts.n,
+            model_version=version,
+        )
+        is_champion = version == references.champion
+        floors = _floors(counts, policy) if is_champion else {}
+        for name, metric in performance.realised(counts).items():
+            floor = floors.get(name, {})
+            yield write.bounded(name, metric, counts.labelled, version, **floor)
+
+
+def _floors(counts: ScoreCounts, policy: Policy) -> dict[str, dict[str, float]]:
+    """Threshold and p-value by metric; empty with fewer positives than the policy requires."""
+    if counts.positives < policy.performance.positives:
+        return {}
+    thresholds = {
         "realised_recall": policy.performance.recall,
         "realised_roc_auc": policy.performance.roc_auc,
     }
-    until = span.whole - policy.label_maturity
-    write = _Writer(check_id, until - policy.performance.window, until)
-    for version, counts in sorted(matured.items()):
-        coverage = counts.labelled / counts.n if counts.n else math.nan
-        yield write("label_coverage", value=coverage, n=counts.n, model_version=version)
-        likely: dict[str, float] = {}
-        if version == references.champion and counts.positives >= policy.performance.positives:
-            likely = performance.shortfall(
-                counts, recall=policy.performance.recall, roc_auc=policy.performance.roc_auc
-            )
-        for name, figure in performance.realised(counts).items():
-            rest = {"threshold": floors[name], "p_value": likely[name]} if name in likely else {}
-            yield _figure(write, name, figure, counts.labelled, version, **rest)
+    p_values = performance.floor_p_values(
+        counts, recall=policy.performance.recall, roc_auc=policy.performance.roc_auc
+    )
+    return {
+        name: {"threshold": thresholds[name], "p_value": p_value}
+        for name, p_value in p_values.items()
+    }
 
 
 def _attributions(
     write: _Writer, traffic: TrafficCounts, references: References, policy: Policy
 ) -> Iterator[Metric]:
-    """Each feature's share of what moves the champion's scores, beside training's."""
-    columns, found = traffic.attributions.get(references.champion or BASELINE, ((), None))
-    all_kinds = policy.explanation.select != "flagged" or policy.explanation.sample > 0
-    if (
-        found is None
-        or references.training is None
-        or found.effective < policy.drift.rows
-        or not all_kinds
-    ):
-        return  # flagged predictions alone say nothing of all
-    moved = shift(
-        found, references.training.importance, columns, trained=references.training.explained
-    )
-    if moved is None:
+    """Each feature's share of the champion's |contributions|, compared with training."""
+    champion = references.champion
+    training = references.training
+    columns, attribution = traffic.attributions.get(champion or BASELINE, ((), None))
+    if attribution is None or training is None:
         return
-    of: dict[str, Any] = {"n": found.n, "model_version": references.champion}
-    for name, now, then, p_value in zip(
-        columns, moved.shares, moved.former, moved.p_value, strict=True
-    ):
+    if attribution.effective < policy.drift.rows or _explains_flagged_only(policy):
+        return
+    change = shift(attribution, training.importance, columns, trained=training.explained)
+    if change is None:
+        return
+    window: dict[str, Any] = {"n": attribution.n, "model_version": champion}
+    features = zip(columns, change.shares, change.former, change.p_value, strict=True)
+    for name, share, former, p_value in features:
         yield write(
             "attribution",
-            value=float(now),
-            expected=float(then),
+            value=float(share),
+            expected=float(former),
             p_value=float(p_value),
             feature=name,
-            **of,
+            **window,
         )
-    threshold = policy.explanation.drift
     yield write(
         "attribution_distance",
-        value=moved.distance,
-        expected=moved.expected,
-        threshold=threshold,
-        **of,
+        value=change.distance,
+        expected=change.expected,
+        threshold=policy.explanation.drift,
+        **window,
     )
-    yield write("attribution_ndcg", value=moved.ndcg, **of)
+    yield write("attribution_ndcg", value=change.ndcg, **window)
 
 
-def _figure(
-    write: _Writer, name: str, figure: Figure, n: int, version: int, **rest: float
-) -> Metric:
-    return write(
-        name,
-        value=figure.value,
-        low=figure.low,
-        high=figure.high,
-        n=n,
-        model_version=version,
-        **rest,
-    )
+def _explains_flagged_only(policy: Policy) -> bool:
+    """Whether only flagged predictions are explained; they do not represent all predictions."""
+    return policy.explanation.select == "flagged" and policy.explanation.sample <= 0

@@ -1,4 +1,4 @@
-"""Drift of one window against a reference, from the counts of both."""
+"""Drift of one window against a reference, computed from the bin counts of both."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,23 +11,29 @@ from pipelines.rules.monitoring.binning import Profile
 from pipelines.rules.statistics import divergence
 from pipelines.rules.use_case.policy import Drift
 
-Counts = Mapping[str, NDArray[np.int64]]  # of each feature: missing, bin 0, bin 1, …
+BinCounts = NDArray[np.int64]  # missing, bin 0, bin 1, …
+Counts = Mapping[str, BinCounts]  # by feature
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statistic:
-    """What was measured, and what samples of these sizes would show without drift."""
+    """An observed value, and the value expected of samples of these sizes without drift."""
 
     value: float
     expected: float
 
+    @property
+    def excess(self) -> float:
+        """How far the value exceeds the expected one."""
+        return self.value - self.expected
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureDrift:
-    """One feature's distance from the reference; `adjusted` is the p-value corrected for looking at many features.
+    """One feature's distance from the reference; `adjusted` is the p-value for multiple tests.
 
-    `missing` and `outside` are shares of the window's rows beside those of the reference. A feature that the policy ignores
-    has no adjusted p-value and never drifted.
+    `missing` and `outside` are shares of the window's rows, with those of the reference as the
+    expected values. A feature that the policy ignores has no adjusted p-value and never drifts.
     """
 
     feature: str
@@ -45,7 +51,7 @@ class FeatureDrift:
 
 @dataclass(frozen=True)
 class WindowDrift:
-    """One window: every feature's drift; without enough rows there is none, and nothing is known."""
+    """The drift of every feature in one window; `features` is empty when it has too few rows."""
 
     n: int
     features: tuple[FeatureDrift, ...]
@@ -53,126 +59,198 @@ class WindowDrift:
     @property
     def compared(self) -> list[FeatureDrift]:
         """The features that the policy does not ignore."""
-        return [f for f in self.features if not math.isnan(f.adjusted)]
+        return [feature for feature in self.features if not math.isnan(feature.adjusted)]
 
     @property
     def share(self) -> float:
-        """The share of compared features that drifted; NaN when nothing is known."""
-        return (
-            sum(f.drifted for f in self.compared) / len(self.compared)
-            if self.compared
-            else math.nan
-        )
+        """The share of compared features that drifted; NaN without compared features."""
+        compared = self.compared
+        if not compared:
+            return math.nan
+        drifted = sum(feature.drifted for feature in compared)
+        return drifted / len(compared)
 
     def weighted(self, importance: Mapping[str, float]) -> float:
-        """The share of importance that the drifted features hold; NaN when nothing is known."""
-        total = sum(importance.get(f.feature, 0.0) for f in self.compared)
-        return (
-            sum(importance.get(f.feature, 0.0) for f in self.compared if f.drifted) / total
-            if total
-            else math.nan
-        )
+        """The share of importance that the drifted features have; NaN without any importance."""
+        total = 0.0
+        of_drifted = 0.0
+        for feature in self.compared:
+            weight = importance.get(feature.feature, 0.0)
+            total += weight
+            if feature.drifted:
+                of_drifted += weight
+        return of_drifted / total if total else math.nan
 
 
 def measure(reference: Mapping[str, Profile], counts: Counts, drift: Drift) -> WindowDrift:
-    """Compare a window's counts with a reference's.
+    """Compare a window's counts with those of a reference.
 
-    A feature drifts when its PSI exceeds what no drift would show by `drift.psi`, and chance explains the difference with a
-    probability below `drift.level`, corrected for the number of features. Of those that the policy ignores only what is missing
-    or outside counts. Fewer than `drift.rows` rows give no figure.
+    A feature drifts when its PSI exceeds the value expected without drift by more than `drift.psi`,
+    and its p-value, adjusted for the number of features, is below `drift.level`. Features that the
+    policy ignores never drift; only their missing and outside shares are of interest. A window
+    with fewer than `drift.rows` rows is not compared.
     """
     n = rows(counts)
     if n < drift.rows:
         return WindowDrift(n, ())
     names = [name for name in reference if name in counts]
-    tests = {
-        name: divergence.homogeneity(np.asarray(reference[name].counts), counts[name])
-        for name in names
-    }
-    compared = [name for name in names if name not in drift.ignore]
-    corrected = divergence.benjamini_hochberg(np.array([tests[name][2] for name in compared]))
-    adjusted = dict(zip(compared, corrected.tolist(), strict=True))
-    found = [
+    tests = {name: _test(reference[name], counts[name]) for name in names}
+    adjusted = _adjusted(tests, drift)
+    features = [
         _feature(
-            name, reference[name], counts[name], *tests[name], adjusted.get(name, math.nan), drift
+            name=name,
+            reference=reference[name],
+            counts=counts[name],
+            test=tests[name],
+            adjusted=adjusted.get(name, math.nan),
+            drift=drift,
         )
         for name in names
     ]
-    return WindowDrift(n, tuple(found))
+    return WindowDrift(n, tuple(features))
 
 
-def compare(name: str, reference: Profile, counts: NDArray[np.int64], drift: Drift) -> FeatureDrift:
-    """One column on its own, such as the scores; none of its rows may be missing, or few of them."""
-    test = divergence.homogeneity(np.asarray(reference.counts), counts)
-    return _feature(name, reference, counts, *test, test[2], drift)
+def compare(name: str, reference: Profile, counts: BinCounts, drift: Drift) -> FeatureDrift:
+    """Compare a single column, such as the scores; it must have rows that are not missing."""
+    test = _test(reference, counts)
+    return _feature(
+        name=name,
+        reference=reference,
+        counts=counts,
+        test=test,
+        adjusted=test.p_value,
+        drift=drift,
+    )
 
 
 def rows(counts: Counts) -> int:
-    """How many rows were counted: every one is in each feature's counts."""
-    return max((int(count.sum()) for count in counts.values()), default=0)
+    """The number of counted rows; every row is in the counts of each feature."""
+    totals = (int(count.sum()) for count in counts.values())
+    return max(totals, default=0)
 
 
-def add(parts: Sequence[Counts]) -> dict[str, NDArray[np.int64]]:
-    """The counts of several spans as those of one."""
-    return (
-        {name: np.sum([part[name] for part in parts], axis=0) for name in parts[0]} if parts else {}
-    )
+def add(buckets: Sequence[Counts]) -> dict[str, BinCounts]:
+    """The sum of the counts of several buckets."""
+    if not buckets:
+        return {}
+    totals = {}
+    for name in buckets[0]:
+        parts = [counts[name] for counts in buckets]
+        totals[name] = np.sum(parts, axis=0)
+    return totals
 
 
-def steps(parts: Sequence[Counts], least: int, n: int) -> list[tuple[int, int]]:
-    """The last `n` disjoint steps as spans [first, last] of `parts`, oldest part first and oldest step first.
+def merged_buckets(buckets: Sequence[Counts], min_rows: int, n: int) -> list[tuple[int, int]]:
+    """Merge adjacent buckets until each has `min_rows` rows; the last `n` as spans [first, last].
 
-    A step is a part that holds `least` rows, or as many parts together as it takes: where traffic is thin, single parts
-    would show nothing for ever. What remains before the first whole step is none.
+    Buckets and spans are in order of time. Merging starts at the newest bucket and joins as many as
+    it takes: with little traffic, single buckets would never have enough rows to be compared.
+    The oldest buckets are left out when they have too few rows.
     """
-    found: list[tuple[int, int]] = []
-    last, held = len(parts) - 1, 0
-    for at in range(len(parts) - 1, -1, -1):
-        held += rows(parts[at])
-        if held >= least:
-            found.append((at, last))
-            last, held = at - 1, 0
-            if len(found) == n:
-                break
-    return found[::-1]
+    spans: list[tuple[int, int]] = []
+    last = len(buckets) - 1
+    row_count = 0
+    for first in range(len(buckets) - 1, -1, -1):
+        row_count += rows(buckets[first])
+        if row_count < min_rows:
+            continue
+        spans.append((first, last))
+        if len(spans) == n:
+            break
+        last = first - 1
+        row_count = 0
+    return spans[::-1]
+
+
+@dataclass(frozen=True)
+class _HomogeneityTest:
+    chi_square: float
+    degrees: int
+    p_value: float
+
+
+def _test(reference: Profile, counts: BinCounts) -> _HomogeneityTest:
+    before = np.asarray(reference.counts)
+    chi_square, degrees, p_value = divergence.homogeneity(before, counts)
+    return _HomogeneityTest(chi_square, degrees, p_value)
+
+
+def _adjusted(tests: Mapping[str, _HomogeneityTest], drift: Drift) -> dict[str, float]:
+    """P-values of the features that the policy compares, adjusted for their number."""
+    compared = [name for name in tests if name not in drift.ignore]
+    p_values = np.array([tests[name].p_value for name in compared])
+    adjusted = divergence.benjamini_hochberg(p_values)
+    return dict(zip(compared, adjusted.tolist(), strict=True))
 
 
 def _feature(
-    name: str, reference: Profile, counts: NDArray[np.int64], chi_square: float, degrees: int, p_value: float,
-    adjusted: float, drift: Drift,
-) -> FeatureDrift:  # fmt: skip
-    all_bins = np.asarray(reference.counts)
-    used = (all_bins + counts) > 0
-    before, now = all_bins[used], counts[used]
-    n, m = int(before.sum()), int(now.sum())
-    stability = Statistic(
-        value=divergence.psi(before, now), expected=divergence.psi_without_drift(len(before), n, m)
-    )
+    *,
+    name: str,
+    reference: Profile,
+    counts: BinCounts,
+    test: _HomogeneityTest,
+    adjusted: float,
+    drift: Drift,
+) -> FeatureDrift:
+    reference_counts = np.asarray(reference.counts)
+    outside = [index + 1 for index in reference.outside]
+    used = (reference_counts + counts) > 0
+    before = reference_counts[used]
+    now = counts[used]
+    psi = _psi(before, now)
     return FeatureDrift(
-        feature=name, n=m, psi=stability, p_value=p_value, adjusted=adjusted,
-        jensen_shannon=Statistic(
-            value=divergence.jensen_shannon(before, now), expected=divergence.jensen_shannon_without_drift(len(before), n, m)
-        ),
+        feature=name,
+        n=int(now.sum()),
+        psi=psi,
+        jensen_shannon=_jensen_shannon(before, now),
         wasserstein=_wasserstein(reference, counts),
-        chi_square=Statistic(value=chi_square, expected=float(degrees)),
-        missing=Statistic(value=float(counts[0] / m), expected=float(all_bins[0] / n)),
-        outside=Statistic(value=_outside(reference, counts) / m, expected=_outside(reference, all_bins) / n),
-        drifted=stability.value - stability.expected > drift.psi and adjusted < drift.level,
-    )  # fmt: skip
+        chi_square=Statistic(value=test.chi_square, expected=float(test.degrees)),
+        missing=_share(reference_counts, counts, [0]),
+        outside=_share(reference_counts, counts, outside),
+        p_value=test.p_value,
+        adjusted=adjusted,
+        drifted=psi.excess > drift.psi and adjusted < drift.level,
+    )
 
 
-def _wasserstein(reference: Profile, counts: NDArray[np.int64]) -> Statistic:
-    """In the reference's standard deviations, over the rows that are not missing; NaN where there are none."""
-    before, now, means = np.asarray(reference.counts[1:]), counts[1:], np.asarray(reference.means)
-    n, m = int(before.sum()), int(now.sum())
+def _psi(before: BinCounts, now: BinCounts) -> Statistic:
+    n = int(before.sum())
+    m = int(now.sum())
+    return Statistic(
+        value=divergence.psi(before, now),
+        expected=divergence.psi_without_drift(len(before), n, m),
+    )
+
+
+def _jensen_shannon(before: BinCounts, now: BinCounts) -> Statistic:
+    n = int(before.sum())
+    m = int(now.sum())
+    return Statistic(
+        value=divergence.jensen_shannon(before, now),
+        expected=divergence.jensen_shannon_without_drift(len(before), n, m),
+    )
+
+
+def _wasserstein(reference: Profile, counts: BinCounts) -> Statistic:
+    """In the reference's standard deviations, over rows that are not missing; NaN without any."""
+    before = np.asarray(reference.counts[1:])
+    now = counts[1:]
+    means = np.asarray(reference.means)
+    n = int(before.sum())
+    m = int(now.sum())
     if not n or not m or len(means) != len(before):
         return Statistic(value=math.nan, expected=math.nan)
     scale = reference.deviation or 1.0
+    distance = divergence.wasserstein(before, now, means)
+    expected = divergence.wasserstein_without_drift(before, means, n, m)
+    return Statistic(value=distance / scale, expected=expected / scale)
+
+
+def _share(before: BinCounts, now: BinCounts, indices: list[int]) -> Statistic:
+    """The share of rows in some bins, and the reference's share."""
+    n = before[indices].sum()
+    m = now[indices].sum()
     return Statistic(
-        value=divergence.wasserstein(before, now, means) / scale,
-        expected=divergence.wasserstein_without_drift(before, means, n, m) / scale,
+        value=float(m / now.sum()),
+        expected=float(n / before.sum()),
     )
-
-
-def _outside(reference: Profile, counts: NDArray[np.int64]) -> float:
-    return float(sum(counts[at + 1] for at in reference.outside))

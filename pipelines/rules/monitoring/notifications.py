@@ -1,4 +1,4 @@
-"""What somebody has not been told of an alert yet."""
+"""Which notifications about an alert a target has not received yet."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,11 @@ RESOLVED = "RESOLVED"
 
 
 @dataclass(frozen=True)
-class News:
-    """What to tell whom of an alert; `told` is what they know afterwards: the worst severity, or that it is over."""
+class Notification:
+    """One notification of one target about an alert.
+
+    `told` is what the target knows afterwards: the worst severity, or that the alert is resolved.
+    """
 
     alert_id: int
     target: str
@@ -19,31 +22,45 @@ class News:
     text: str
 
 
-def news(alert: Alert, target: str) -> News | None:
-    """An alert that opened, became worse than was told, or is over; None when there is nothing new.
+def pending_notification(alert: Alert, target: str) -> Notification | None:
+    """Notify of an alert that opened, became worse or was resolved; None when the target knows.
 
-    One that is over before anybody was told is no news, unless it was SEVERE: somebody may have been woken by it.
+    An alert that was resolved before the target was notified needs no notification, unless it was
+    SEVERE: it may have started a retraining or a rollback.
     """
-    before = alert.told.get(target)
+    last_told = alert.told.get(target)
     if alert.state == RESOLVED:
-        if before == RESOLVED or (before is None and alert.severity != SEVERITIES[-1]):
-            return None
-        return _told(
-            alert, target, RESOLVED, "is over" if before else f"was {alert.severity} and is over"
-        )
-    if before is None:
-        return _told(alert, target, alert.severity, "opened")
-    if before in SEVERITIES and SEVERITIES.index(alert.severity) > SEVERITIES.index(before):
-        return _told(alert, target, alert.severity, f"became worse, it was {before}")
+        return _of_resolved(alert, target, last_told)
+    if last_told is None:
+        return _notification(alert, target, alert.severity, "opened")
+    if _is_worse(alert.severity, last_told):
+        event = f"escalated from {last_told}"
+        return _notification(alert, target, alert.severity, event)
     return None
 
 
-def _told(alert: Alert, target: str, told: str, what: str) -> News:
-    subject = f"[{told}] {alert.use_case}: {alert.cause} {what}"
-    return News(
-        alert.id,
-        target,
-        told,
-        subject,
-        f"{alert.message}\nAlert {alert.id}, opened {alert.opened_at:%Y-%m-%d %H:%M} UTC.",
+def _of_resolved(alert: Alert, target: str, last_told: str | None) -> Notification | None:
+    if last_told == RESOLVED:
+        return None
+    if last_told is not None:
+        return _notification(alert, target, RESOLVED, "is resolved")
+    if alert.severity == SEVERITIES[-1]:
+        return _notification(alert, target, RESOLVED, f"was {alert.severity} and is resolved")
+    return None
+
+
+def _is_worse(severity: str, last_told: str) -> bool:
+    if last_told not in SEVERITIES:
+        return False
+    return SEVERITIES.index(severity) > SEVERITIES.index(last_told)
+
+
+def _notification(alert: Alert, target: str, told: str, event: str) -> Notification:
+    opened = f"{alert.opened_at:%Y-%m-%d %H:%M} UTC"
+    return Notification(
+        alert_id=alert.id,
+        target=target,
+        told=told,
+        subject=f"[{told}] {alert.use_case}: {alert.cause} {event}",
+        text=f"{alert.message}\nAlert {alert.id}, opened {opened}.",
     )

@@ -1,4 +1,4 @@
-"""Predictions counted: into the baseline's bins by feature, and by their scores, per time bucket and model version."""
+"""Count predictions by time bucket and model version: in bins of features, and of scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,15 +11,18 @@ from pipelines.rules.monitoring.binning import SCORE_BINS, Profile, bins, score_
 
 Cell = tuple[int, int]  # bucket, model version
 Columns = dict[str, list[Any]]
-TOLERANCE = 60_000_000  # microseconds by which clocks may differ
-VERSIONS = 2**20  # of a model, at most: bucket and version make one number
+FEATURE_COLUMNS = ("buckets", "versions", "features", "bins", "counts")
+SCORE_COLUMNS = ("buckets", "versions", "flags", "bins", "counts", "scores", "squares")
+CLOCK_TOLERANCE = 60_000_000  # microseconds by which clocks may differ
+MAX_VERSIONS = 2**20  # of a model: bucket and version are packed into one number
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionBatch:
-    """Some predictions (n,): when (microseconds since 1970), by which version, their scores and labels.
+    """A batch of n predictions: times, model versions, scores and flags, each (n,).
 
-    `features` (m, columns) are of the `known` ones among them (n,), those that were made under the contract.
+    `scored_at` is in microseconds since 1970. `known` (n,) tells which predictions were made under
+    the current contract; `features` (m, columns) are those of the m known ones.
     """
 
     scored_at: NDArray[np.int64]
@@ -32,94 +35,124 @@ class PredictionBatch:
 
 @dataclass
 class Rollup:
-    """Counts that grow piece by piece and never with the rows, in buckets of `step` microseconds, as of a `time`."""
+    """Counts of predictions that are added batch by batch; its size is independent of the rows.
+
+    `step` is the length of a bucket, and `time` the current time, both in microseconds.
+    """
 
     profiles: Mapping[str, Profile]
     step: int
     time: int
     rows: int = 0
-    ahead: int = 0  # answered later than that: somebody's clock is wrong
-    foreign: int = (
-        0  # answered under another contract: their scores count, their features are other columns
-    )
+    ahead: int = 0  # scored later than `time`: a clock is wrong
+    # Made under another contract: their scores are counted, their features are other columns.
+    foreign: int = 0
     _features: dict[Cell, list[NDArray[np.int64]]] = field(default_factory=dict)
     _scores: dict[Cell, NDArray[np.float64]] = field(default_factory=dict)
 
-    def add(self, answers: PredictionBatch) -> None:
-        """Count some more."""
-        keys, at = np.unique(
-            answers.scored_at // self.step * VERSIONS + answers.version, return_inverse=True
-        )
-        cells = [divmod(key, VERSIONS) for key in keys.tolist()]
-        self.rows += len(at)
-        self.foreign += int((~answers.known).sum())
-        self.ahead += int((answers.scored_at > self.time + TOLERANCE).sum())
-        self._add_scores(cells, at, answers)
-        self._add_features(cells, at[answers.known], answers.features)
+    def add(self, predictions: PredictionBatch) -> None:
+        """Count a batch."""
+        scored_at = predictions.scored_at
+        known = predictions.known
+        foreign = ~known
+        ahead = scored_at > self.time + CLOCK_TOLERANCE
+        self.rows += len(scored_at)
+        self.foreign += int(foreign.sum())
+        self.ahead += int(ahead.sum())
+        keys = scored_at // self.step * MAX_VERSIONS + predictions.version
+        unique_keys, cell_index = np.unique(keys, return_inverse=True)
+        cells = [divmod(key, MAX_VERSIONS) for key in unique_keys.tolist()]
+        self._add_scores(cells, cell_index, predictions)
+        self._add_features(cells, cell_index[known], predictions.features)
 
     @property
     def cells(self) -> int:
-        """Buckets and versions held in memory, some 15 kB each."""
+        """The number of buckets and versions in memory, about 15 kB each."""
         return len(self._scores)
 
     def clear(self) -> None:
-        """Let go of the counts, once they are kept; what was counted is remembered."""
+        """Remove the counts from memory once they are stored; `rows` and the like remain."""
         self._features.clear()
         self._scores.clear()
 
     def features(self) -> Columns:
-        """Columns buckets (microseconds since 1970), versions, features, bins and counts; empty bins are left out."""
-        columns: Columns = {"buckets": [], "versions": [], "features": [], "bins": [], "counts": []}
-        for (bucket, version), counted in self._features.items():
-            for name, counts in zip(self.profiles, counted, strict=True):
-                there = np.flatnonzero(counts)
+        """FEATURE_COLUMNS, a row for each bin that is not empty; buckets in µs since 1970."""
+        columns: Columns = {name: [] for name in FEATURE_COLUMNS}
+        for (bucket, version), counts_by_feature in self._features.items():
+            for feature, counts in zip(self.profiles, counts_by_feature, strict=True):
+                used = np.flatnonzero(counts)
+                bin_indices = used - 1
                 _extend(
-                    columns, len(there), buckets=bucket * self.step, versions=version, features=name
+                    columns,
+                    len(used),
+                    buckets=bucket * self.step,
+                    versions=version,
+                    features=feature,
                 )
-                columns["bins"] += (there - 1).tolist()
-                columns["counts"] += counts[there].tolist()
+                columns["bins"] += bin_indices.tolist()
+                columns["counts"] += counts[used].tolist()
         return columns
 
     def scores(self) -> Columns:
-        """Columns buckets, versions, flags, bins, counts, and the sums of scores and of their squares."""
-        columns: Columns = {
-            name: []
-            for name in ("buckets", "versions", "flags", "bins", "counts", "scores", "squares")
-        }
+        """SCORE_COLUMNS, a row for each bin that is not empty; `scores` and `squares` are sums."""
+        columns: Columns = {name: [] for name in SCORE_COLUMNS}
         for (bucket, version), sums in self._scores.items():
-            flags, there = np.nonzero(sums[0])
-            _extend(columns, len(there), buckets=bucket * self.step, versions=version)
+            flags, used = np.nonzero(sums[0])
+            counts, scores, squares = sums[:, flags, used]
+            _extend(
+                columns,
+                len(used),
+                buckets=bucket * self.step,
+                versions=version,
+            )
             columns["flags"] += flags.tolist()
-            columns["bins"] += there.tolist()
-            for name, values in zip(
-                ("counts", "scores", "squares"), sums[:, flags, there], strict=True
-            ):
-                columns[name] += (values.astype(int) if name == "counts" else values).tolist()
+            columns["bins"] += used.tolist()
+            columns["counts"] += counts.astype(int).tolist()
+            columns["scores"] += scores.tolist()
+            columns["squares"] += squares.tolist()
         return columns
 
     def _add_features(
-        self, cells: list[Cell], at: NDArray[np.int64], features: NDArray[np.float64]
+        self, cells: list[Cell], cell_index: NDArray[np.int64], features: NDArray[np.float64]
     ) -> None:
-        columns = np.ascontiguousarray(features.T)  # each is passed over many times
-        for column, profile in enumerate(self.profiles.values()):
-            width = len(profile.edges) + 2
-            placed = at * width + bins(columns[column], profile.edges) + 1
-            counts = np.bincount(placed, minlength=len(cells) * width).reshape(len(cells), width)
-            for cell, count in zip(cells, counts, strict=True):
-                kept = self._features.setdefault(cell, [np.zeros(0, np.int64)] * len(self.profiles))
-                kept[column] = kept[column] + count if len(kept[column]) else count
+        columns = np.ascontiguousarray(features.T)  # each column is read many times
+        for number, profile in enumerate(self.profiles.values()):
+            shape = (len(cells), len(profile.edges) + 2)
+            size = shape[0] * shape[1]
+            offsets = cell_index * shape[1] + 1
+            indices = offsets + bins(columns[number], profile.edges)
+            counts = np.bincount(indices, minlength=size)
+            counts_by_cell = counts.reshape(shape)
+            for cell, added in zip(cells, counts_by_cell, strict=True):
+                self._add_counts(cell, number, added)
+
+    def _add_counts(self, cell: Cell, number: int, added: NDArray[np.int64]) -> None:
+        """Add counts of the bins of the feature with this number."""
+        if cell not in self._features:
+            nothing = np.zeros(0, np.int64)
+            self._features[cell] = [nothing] * len(self.profiles)
+        by_feature = self._features[cell]
+        counts = by_feature[number]
+        by_feature[number] = counts + added if len(counts) else added
 
     def _add_scores(
-        self, cells: list[Cell], at: NDArray[np.int64], answers: PredictionBatch
+        self, cells: list[Cell], cell_index: NDArray[np.int64], predictions: PredictionBatch
     ) -> None:
+        score = predictions.score
         shape = (len(cells), 2, SCORE_BINS)
-        placed = (at * 2 + answers.flag) * SCORE_BINS + score_bins(answers.score)
+        size = len(cells) * 2 * SCORE_BINS
+        row = cell_index * 2 + predictions.flag
+        indices = row * SCORE_BINS + score_bins(score)
         sums = [
-            np.bincount(placed, weights=weights, minlength=int(np.prod(shape))).reshape(shape)
-            for weights in (None, answers.score, answers.score**2)
+            np.bincount(indices, weights=weights, minlength=size).reshape(shape)
+            for weights in (None, score, score**2)
         ]
-        for cell, found in zip(cells, np.stack(sums, axis=1), strict=True):
-            self._scores[cell] = self._scores[cell] + found if cell in self._scores else found
+        by_cell = np.stack(sums, axis=1)
+        for cell, added in zip(cells, by_cell, strict=True):
+            if cell in self._scores:
+                self._scores[cell] = self._scores[cell] + added
+            else:
+                self._scores[cell] = added
 
 
 def _extend(columns: Columns, n: int, **values: object) -> None:

@@ -1,50 +1,65 @@
-"""What a model was trained on last, in the baseline's bins, so that one count of the traffic serves both comparisons."""
+"""The profile of a model's newest training rows, in the bins of the baseline.
+
+Because the bins are the same, traffic is counted once for both comparisons.
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.rules.monitoring.binning import SCORE_BINS, SCORE_EDGES, Profile, counted, score_bins
+from pipelines.rules.monitoring.binning import (
+    SCORE_BINS,
+    SCORE_EDGES,
+    Profile,
+    profile_like,
+    score_bins,
+)
 
-ROWS = 200_000  # spread evenly over the training rows; more would change no comparison
+MAX_ROWS = 200_000  # spread evenly over the training rows; more would change no comparison
 GROUPS = 10  # of scores, each with about as many rows
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's training profile: newest rows by feature, mean |contribution| in log-odds, and scores of rows it did not see.
+    """A model's training profile: features of its newest rows, importance, and scores.
 
-    `bins` names the baseline whose bins these are; `scores` counts the bins of scores.
+    `bins` names the baseline whose bins the features have. `importance` is the mean |contribution|
+    of each feature in log-odds; `scores` counts by score bin the rows that the model did not see.
     """
 
     bins: str
     features: dict[str, Profile]
     importance: dict[str, float]
     scores: list[int]
-    explained: int = 1000  # rows that `importance` is the mean of
+    explained: int = 1000  # the number of rows that `importance` is the mean of
 
     @classmethod
     def of(
-        cls, bins: str, profiles: Mapping[str, Profile], features: NDArray[np.float64], *,
-        contributions: NDArray[np.float64], scores: NDArray[np.float64],
-    ) -> "Reference":  # fmt: skip
-        """Profile training rows (n, columns), with contributions (m, columns) of some and scores (k,) of others."""
-        picked = (
-            features[np.unique(np.linspace(0, len(features) - 1, ROWS).astype(int))]
-            if len(features) > ROWS
-            else features
-        )
+        cls,
+        bins: str,
+        profiles: Mapping[str, Profile],
+        features: NDArray[np.float64],
+        *,
+        contributions: NDArray[np.float64],
+        scores: NDArray[np.float64],
+    ) -> "Reference":
+        """Profile training rows (n, columns).
+
+        `contributions` (m, columns) are of some rows, `scores` (k,) of rows the model did not see.
+        """
+        sample = _evenly_drawn(features, MAX_ROWS)
+        means = np.abs(contributions).mean(axis=0)
+        score_counts = np.bincount(score_bins(scores), minlength=SCORE_BINS)
         return cls(
             bins=bins,
             features={
-                name: counted(picked[:, at], laid)
-                for at, (name, laid) in enumerate(profiles.items())
+                name: profile_like(sample[:, index], profile)
+                for index, (name, profile) in enumerate(profiles.items())
             },
-            importance=dict(
-                zip(profiles, np.abs(contributions).mean(axis=0).tolist(), strict=True)
-            ),
-            scores=np.bincount(score_bins(scores), minlength=SCORE_BINS).tolist(),
+            importance=dict(zip(profiles, means.tolist(), strict=True)),
+            scores=score_counts.tolist(),
             explained=len(contributions),
         )
 
@@ -52,28 +67,53 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 def score_profile(
     before: NDArray[np.int64], now: NDArray[np.int64]
 ) -> tuple[Profile, NDArray[np.int64]]:
-    """Two counts of score bins (bins,) in groups that hold about a tenth of the first each; as a profile, and as counts."""
+    """Merge two counts of score bins (bins,) into groups that each hold about a tenth of `before`.
+
+    Returns the profile of `before`, and the counts of `now` in its bins.
+    """
+    total = max(before.sum(), 1)
     below = np.cumsum(before) - before
-    group = np.minimum(below * GROUPS // max(before.sum(), 1), GROUPS - 1)
-    edges = np.concatenate([[0.0], SCORE_EDGES, [1.0]])
-    middles = (edges[:-1] + edges[1:]) / 2
-    sums = [
-        np.bincount(group, weights=weights, minlength=GROUPS)
-        for weights in (before, now, before * middles)
-    ]
-    used = np.unique(group)
-    counts, found, moments = (each[used] for each in sums)
-    mean = moments.sum() / max(counts.sum(), 1)
-    deviation = float(np.sqrt((before * (middles - mean) ** 2).sum() / max(counts.sum(), 1)))
+    group = np.minimum(below * GROUPS // total, GROUPS - 1)
+    used, first_bins = np.unique(group, return_index=True)
+    middles = _score_middles()
+    counts_before = _group_sums(group, before)[used]
+    counts_now = _group_sums(group, now)[used]
+    moments = _group_sums(group, before * middles)[used]
     means = np.where(
-        counts > 0,
-        moments / np.maximum(counts, 1),
-        middles[[int(np.flatnonzero(group == g)[0]) for g in used]],
+        counts_before > 0,
+        moments / np.maximum(counts_before, 1),
+        middles[first_bins],
     )
+    mean = moments.sum() / total
+    squares = before * (middles - mean) ** 2
+    variance = squares.sum() / total
+    counts = counts_before.astype(int).tolist()
     profile = Profile(
         edges=[],
-        counts=[0, *counts.astype(int).tolist()],
+        counts=[0, *counts],
         means=means.tolist(),
-        deviation=deviation,
+        deviation=float(np.sqrt(variance)),
     )
-    return profile, np.array([0, *found.astype(int)])
+    return profile, np.array([0, *counts_now.astype(int)])
+
+
+def _evenly_drawn(rows: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
+    """At most `limit` rows, spread evenly."""
+    if len(rows) <= limit:
+        return rows
+    last = len(rows) - 1
+    positions = np.linspace(0, last, limit).astype(int)
+    return np.asarray(rows[np.unique(positions)])
+
+
+def _score_middles() -> NDArray[np.float64]:
+    """The middle of each score bin (bins,)."""
+    lower = np.array([0.0, *SCORE_EDGES])
+    upper = np.array([*SCORE_EDGES, 1.0])
+    middles: NDArray[np.float64] = (lower + upper) / 2
+    return middles
+
+
+def _group_sums(group: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.float64]:
+    sums = np.bincount(group, weights=weights, minlength=GROUPS)
+    return np.asarray(sums, dtype=np.float64)

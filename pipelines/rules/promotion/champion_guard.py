@@ -63,7 +63,7 @@ def _flagged(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> 
 
 
 def _recall(promise: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:
-    positives, found = live.outcomes.positives, live.outcomes.found
+    positives, found = live.outcomes.positives, live.outcomes.true_positives
     if promise["low"] is None or positives < policy.gates.positives:
         return None
     if confidence_intervals.wilson(found, positives, Z999)[1] >= promise["low"]:

@@ -1,38 +1,48 @@
-"""Turn a check's figures into alerts, one for each cause: opened, escalated, or resolved when it is quiet again."""
+"""Open, escalate or resolve an alert for each cause, by the metrics of a drift check."""
 
 import logging
 from typing import Any
 
 from pipelines.context import Context
 from pipelines.errors import EvidenceError
-from pipelines.rules.monitoring.alert_rules import alarms
+from pipelines.rules.monitoring.alert_rules import AlertStatus, evaluate_alerts
 from pipelines.steps.monitoring.newest_check import require_current
 
 log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Decide by the policy and record. A cause that nothing is known of, for want of rows or labels, is left as it is."""
-    figures = context.metrics.of_check(context.name, context.run_id)
-    if not figures:
-        raise EvidenceError(f"check {context.run_id} has no figures: run its measure step first")
-    require_current(context)
-    found = alarms(figures, context.use_case.policy)
-    raised = {}
-    for alarm in found:
-        if alarm.severity is None:
-            context.alerts.resolve(context.name, alarm.cause)
-            log.info("%s is quiet: %s", alarm.cause, alarm.message)
-            continue
-        alert = context.alerts.raise_(
-            context.name,
-            cause=alarm.cause,
-            severity=alarm.severity,
-            message=alarm.message,
-            check_id=context.run_id,
+    """Evaluate the alert rules and record the result.
+
+    An alert stays as it is when there are too few predictions or labels to evaluate its cause.
+    """
+    metrics = context.metrics.of_check(context.name, context.run_id)
+    if not metrics:
+        raise EvidenceError(
+            f"drift check {context.run_id} has no metrics: run its measure step first"
         )
-        raised[alarm.cause] = alarm.severity
-        log.warning("%s alert %s: %s", alarm.severity, alert.id, alarm.message)
-    if not found:
-        log.info("too few predictions to say anything")
-    return {"alerts": raised}
+    require_current(context)
+    statuses = evaluate_alerts(metrics, context.use_case.policy)
+    severities = {}
+    for status in statuses:
+        _record(context, status)
+        if status.severity is not None:
+            severities[status.cause] = status.severity
+    if not statuses:
+        log.info("too few predictions to evaluate any alert")
+    return {"alerts": severities}
+
+
+def _record(context: Context, status: AlertStatus) -> None:
+    if status.severity is None:
+        context.alerts.resolve(context.name, status.cause)
+        log.info("no %s alert: %s", status.cause, status.message)
+        return
+    alert = context.alerts.raise_(
+        context.name,
+        cause=status.cause,
+        severity=status.severity,
+        message=status.message,
+        check_id=context.run_id,
+    )
+    log.warning("%s alert %s: %s", status.severity, alert.id, status.message)

@@ -1,11 +1,15 @@
-"""For some days after its promotion a new champion has to keep what its decision promised; else rollback is woken."""
+"""Compare a newly promoted champion with the decision that promoted it; if worse, roll back.
+
+The comparison lasts for the policy's `guard.bake` after the promotion. When this step passes, the
+rollback DAG starts.
+"""
 
 import logging
 from typing import Any
 
 from pipelines.context import Context
 from pipelines.errors import StepSkipped
-from pipelines.records import LedgerEntry
+from pipelines.records import Alert, LedgerEntry
 from pipelines.rules.monitoring.drift_check import Span
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises, on_probation
@@ -17,52 +21,79 @@ CAUSE = "guard"
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Pass when the new champion breaks its promise and there is a way back, with an alert that says how; skip otherwise."""
+    """Pass when the new champion performs worse than its decision promised.
+
+    Raises an alert that says how. Skips when it performs as expected, when no champion was promoted
+    recently, and when there is no earlier version to roll back to.
+    """
     require_current(context)
-    entries, bake = (
-        context.ledger.recent(context.name, limit=1000),
-        context.use_case.policy.guard.bake,
-    )
+    name = context.name
+    policy = context.use_case.policy
+    entries = context.ledger.recent(name, limit=1000)
     promotion = on_probation(entries)
-    if promotion is None or promotion.decision_id is None or context.as_of > promotion.at + bake:
-        context.alerts.resolve(context.name, CAUSE)
-        raise StepSkipped("no champion was promoted lately")
-    decision = context.decisions.get(context.name, promotion.decision_id)
-    live = _gather(context, promotion)
-    broken = broken_promises(decision.gates or [], live, context.use_case.policy)
+    if (
+        promotion is None
+        or promotion.decision_id is None
+        or context.as_of > promotion.at + policy.guard.bake
+    ):
+        context.alerts.resolve(name, CAUSE)
+        raise StepSkipped(f"no champion was promoted in the last {policy.guard.bake}")
+    version = promotion.to_version
+    decision = context.decisions.get(name, promotion.decision_id)
+    gates = decision.gates or []
+    live = _live_performance(context, promotion)
+    broken = broken_promises(gates, live, policy)
     if not broken:
-        context.alerts.resolve(context.name, CAUSE)
-        seen = f"{live.predictions:,} predictions and {live.outcomes.labelled:,} labels"
-        raise StepSkipped(f"version {promotion.to_version} keeps its promise so far, by {seen}")
-    message = f"version {promotion.to_version} {'; '.join(broken)}"
-    alert = context.alerts.raise_(
-        context.name, cause=CAUSE, severity="SEVERE", message=message, check_id=context.run_id
-    )
-    log.warning("%s", message)
+        context.alerts.resolve(name, CAUSE)
+        raise StepSkipped(
+            f"version {version} performs as expected "
+            f"({live.predictions:,} predictions, {live.outcomes.labelled:,} labels)"
+        )
+    reasons = "; ".join(broken)
+    message = f"version {version} {reasons}"
+    alert = _raise_alert(context, message)
     if last_good(entries) is None:
-        raise StepSkipped(f"{message}; there is no earlier version to go back to")
+        raise StepSkipped(f"{message}; there is no earlier version to roll back to")
     return {"alert_id": alert.id, "message": message}
 
 
-def _gather(context: Context, promotion: LedgerEntry) -> LivePerformance:
-    """The share flagged from this check's own figures, and what became of all that it predicted since it serves, as counted."""
-    figures = context.metrics.of_check(context.name, context.run_id)
-    rate = next(
-        (
-            m
-            for m in figures
-            if m.metric == "positive_rate" and m.model_version == promotion.to_version
-        ),
-        None,
+def _raise_alert(context: Context, message: str) -> Alert:
+    log.warning("%s", message)
+    return context.alerts.raise_(
+        context.name,
+        cause=CAUSE,
+        severity="SEVERE",
+        message=message,
+        check_id=context.run_id,
     )
-    n = rate.n if rate and rate.value is not None else 0
-    drift = context.use_case.policy.drift
-    since, until = (
-        Span.at(moment, drift.step, drift.step) for moment in (promotion.at, context.as_of)
+
+
+def _live_performance(context: Context, promotion: LedgerEntry) -> LivePerformance:
+    """The champion's flagged share in this check's window, and all its outcomes since promotion."""
+    version = promotion.to_version
+    step = context.use_case.policy.drift.step
+    since = Span.at(promotion.at, step, step)
+    until = Span.at(context.as_of, step, step)
+    outcomes = context.rollups.scores(
+        context.name,
+        window_start=since.start,
+        window_end=until.end,
     )
-    outcomes = context.rollups.scores(context.name, since.start, until.end).get(
-        promotion.to_version, ScoreCounts.empty()
-    )
+    predictions, flagged = _flagged(context, version)
     return LivePerformance(
-        predictions=n, flagged=n * (rate.value or 0) if rate else 0.0, outcomes=outcomes
+        predictions=predictions,
+        flagged=flagged,
+        outcomes=outcomes.get(version, ScoreCounts.empty()),
     )
+
+
+def _flagged(context: Context, version: int) -> tuple[int, float]:
+    """The number of a version's predictions in the window, and how many of them were flagged."""
+    metrics = context.metrics.of_check(context.name, context.run_id)
+    for metric in metrics:
+        if metric.metric != "positive_rate" or metric.model_version != version:
+            continue
+        if metric.value is not None:
+            return metric.n, metric.n * metric.value
+        break
+    return 0, 0.0

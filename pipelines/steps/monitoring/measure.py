@@ -1,21 +1,20 @@
-"""Measure the window from its counts alone: drift against both references, the scores, and how well the champion does."""
+"""Measure a window from its counts: drift from both references, scores and performance."""
 
 import logging
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.context import Context
 from pipelines.reporting.tables import drift_text
-from pipelines.rules.monitoring.alert_rules import driving
+from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.rules.monitoring.drift_check import (
     SHARE,
     References,
     Span,
     TrafficCounts,
-    check,
+    check_drift,
     reach,
 )
 from pipelines.rules.monitoring.feature_drift import Counts
@@ -27,66 +26,94 @@ log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write the figures of this check; a repeated check writes the same ones again."""
-    drift = context.use_case.policy.drift
-    manifest = read_manifest(context.use_case.folder, context.use_case.contract)
+    """Record the metrics of this drift check; repeating it records the same metrics again."""
+    use_case = context.use_case
+    policy = use_case.policy
+    drift = policy.drift
+    manifest = read_manifest(use_case.folder, use_case.contract)
     span = Span.at(context.as_of, drift.window, drift.step)
-    figures = check(
-        context.run_id,
-        span,
-        gather(context, manifest, span),
-        references(context, manifest),
-        context.use_case.policy,
+    metrics = check_drift(
+        check_id=context.run_id,
+        span=span,
+        traffic=gather(context, manifest, span),
+        references=references(context, manifest),
+        policy=policy,
     )
     with context.connection.transaction():
-        context.metrics.record(context.name, figures, as_of=context.as_of)
-    log.info("%s", drift_text(figures, driving(figures, context.use_case.policy)))
-    if older := why_older(context):
-        log.info("the figures are kept for history: %s", older)
-    window = next(m for m in figures if m.metric == SHARE)
-    return {"check_id": context.run_id, "rows": window.n, "figures": len(figures)}
+        context.metrics.record(context.name, metrics, as_of=context.as_of)
+    version = reference_version(metrics, policy)
+    log.info("%s", drift_text(metrics, version))
+    if reason := why_older(context):
+        log.info("the metrics are kept as history only: %s", reason)
+    window = next(metric for metric in metrics if metric.metric == SHARE)
+    return {
+        "check_id": context.run_id,
+        "rows": window.n,
+        "figures": len(metrics),
+    }
 
 
 def references(context: Context, manifest: Manifest) -> References:
-    """The baseline, and what the champion of the check's time was trained on, in the same bins."""
+    """The baseline, and the training profile of the model that was champion at the check's time."""
     entries = context.ledger.recent(context.name, limit=1000)
-    served = champion([entry for entry in entries if entry.at <= context.as_of])
+    earlier = [entry for entry in entries if entry.at <= context.as_of]
+    served = champion(earlier)
     if served is None:
         return References(baseline=manifest.profiles)
     training = context.models.profile(context.name, served.version)
     if training is None or training.bins != manifest.name:
         log.info(
-            "version %s was not trained with this baseline's bins: traffic is compared with the baseline",
+            "version %s has no training profile in this baseline's bins: "
+            "traffic is compared with the baseline only",
             served.version,
         )
         training = None
-    return References(baseline=manifest.profiles, champion=served.version, training=training)
+    return References(
+        baseline=manifest.profiles,
+        champion=served.version,
+        training=training,
+    )
 
 
 def gather(context: Context, manifest: Manifest, span: Span) -> TrafficCounts:
-    """Counts of the window, of the steps before it, and of what has matured."""
-    policy, rollups = context.use_case.policy, context.rollups
-    until = span.whole - policy.label_maturity
+    """Counts of the window, of the buckets before it, and of predictions with matured labels."""
+    policy = context.use_case.policy
+    rollups = context.rollups
+    name = context.name
+    reach_start = span.end - reach(policy)
+    matured_end = span.whole - policy.label_maturity
+    matured_start = matured_end - policy.performance.window
     return TrafficCounts(
-        buckets=_buckets(context, manifest, min(span.start, span.end - reach(policy)), span.end),
-        scores=rollups.scores(context.name, span.start, span.end),
-        matured=rollups.scores(context.name, until - policy.performance.window, until),
-        ahead=rollups.ahead(context.name),
-        attributions=context.explanations.attributions(context.name, span.start, span.end),
+        buckets=_buckets(context, manifest, min(span.start, reach_start), span.end),
+        scores=rollups.scores(name, span.start, span.end),
+        matured=rollups.scores(name, matured_start, matured_end),
+        ahead=rollups.ahead(name),
+        attributions=context.explanations.attributions(name, span.start, span.end),
     )
 
 
 def _buckets(
     context: Context, manifest: Manifest, start: datetime, end: datetime
 ) -> dict[datetime, Counts]:
-    found: dict[datetime, dict[str, NDArray[np.int64]]] = {}
-    for bucket, feature, bins, counts in context.rollups.features(
-        context.name, manifest.name, start, end
-    ):
-        if bucket not in found:
-            found[bucket] = {
-                name: np.zeros(len(profile.counts), np.int64)
-                for name, profile in manifest.profiles.items()
-            }
-        np.add.at(found[bucket][feature], np.asarray(bins) + 1, counts)
-    return dict(found)
+    """The counts of each bucket by feature: missing, bin 0, bin 1, …"""
+    buckets: dict[datetime, Counts] = {}
+    rows = context.rollups.features(
+        context.name,
+        baseline=manifest.name,
+        window_start=start,
+        window_end=end,
+    )
+    for bucket, feature, bins, counts in rows:
+        if bucket not in buckets:
+            buckets[bucket] = _empty_counts(manifest)
+        by_bin = buckets[bucket][feature]
+        indices = np.asarray(bins) + 1
+        np.add.at(by_bin, indices, counts)
+    return buckets
+
+
+def _empty_counts(manifest: Manifest) -> Counts:
+    return {
+        feature: np.zeros(len(profile.counts), np.int64)
+        for feature, profile in manifest.profiles.items()
+    }

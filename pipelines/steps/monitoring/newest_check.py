@@ -1,7 +1,7 @@
-"""Only the newest drift check says something of now: an older one changes no alert and wakes nobody.
+"""Only the newest drift check changes alerts, sends notifications and starts other DAGs.
 
 A check is older when another one has a window that ends later, or was made for a later moment of
-the same window. Backfills and cleared runs are such checks. Their figures are kept for history.
+the same window. Backfills and cleared runs are such checks. Their metrics are kept as history.
 """
 
 from pipelines.context import Context
@@ -15,24 +15,29 @@ def why_older(context: Context) -> str | None:
     if newest is None or newest.check_id == context.run_id:
         return None
     drift = context.use_case.policy.drift
-    end = Span.at(context.as_of, drift.window, drift.step).end
-    if (newest.window_end, newest.at) <= (end, context.as_of):
+    span = Span.at(context.as_of, drift.window, drift.step)
+    if (newest.window_end, newest.at) <= (span.end, context.as_of):
         return None
-    return f"a newer check was made: what ended at {end:%Y-%m-%d %H:%M} UTC says nothing of now"
+    end = f"{span.end:%Y-%m-%d %H:%M} UTC"
+    return f"a newer drift check exists; the window of this one ended at {end}"
 
 
 def require_newest(context: Context) -> None:
     """Raise StepSkipped unless this run's check is the newest."""
-    if older := why_older(context):
-        raise StepSkipped(older)
+    if reason := why_older(context):
+        raise StepSkipped(reason)
 
 
 def require_current(context: Context) -> None:
-    """The same, and the check's time may lie one step ahead of the database's clock at most."""
+    """Raise StepSkipped unless this run's check is the newest and its time has come.
+
+    Its time may be at most one bucket ahead of the database's clock.
+    """
     require_newest(context)
     step = context.use_case.policy.drift.step
     if context.metrics.is_ahead(context.as_of, step):
+        time = f"{context.as_of:%Y-%m-%d %H:%M} UTC"
         raise StepSkipped(
-            f"the check's time, {context.as_of:%Y-%m-%d %H:%M} UTC, lies more than {step} ahead of the "
-            "database's clock: its window says nothing of now"
+            f"the time of the drift check, {time}, is more than {step} ahead of the database's "
+            "clock: the check changes no alert"
         )

@@ -1,30 +1,36 @@
-"""What is to be told of alerts, and to whom; and, once it was told, that it was."""
+"""Return the pending notifications about alerts, and record those that were sent."""
 
 from dataclasses import asdict
 from typing import Any
 
 from pipelines.context import Context
 from pipelines.errors import StepSkipped
-from pipelines.rules.monitoring.notifications import news
+from pipelines.rules.monitoring.notifications import pending_notification
 from pipelines.steps.monitoring.newest_check import require_newest
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Return the news for each of the policy's targets; with the param `told`, remember that these were told."""
-    if told := context.params.get("told"):
-        for one in told:
+    """Return the notifications for each of the policy's targets.
+
+    With the param `told`, a list of sent notifications, record these instead.
+    """
+    if sent := context.params.get("told"):
+        for notification in sent:
             context.alerts.record_notification(
-                context.name, one["alert_id"], one["target"], one["told"]
+                context.name,
+                alert_id=notification["alert_id"],
+                target=notification["target"],
+                told=notification["told"],
             )
-        return {"told": len(told)}
+        return {"told": len(sent)}
     require_newest(context)
     targets = context.use_case.policy.alerts.notify
-    found = [
-        one
+    pending = [
+        asdict(notification)
         for alert in context.alerts.awaiting_notification(context.name)
         for target in targets
-        if (one := news(alert, target))
+        if (notification := pending_notification(alert, target))
     ]
-    if not found:
-        raise StepSkipped("there is no news of alerts")
-    return {"news": [asdict(one) for one in found]}
+    if not pending:
+        raise StepSkipped("no notification is pending")
+    return {"news": pending}

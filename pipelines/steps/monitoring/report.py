@@ -1,7 +1,11 @@
-"""Draw Evidently's page of the window on a sample: when an alert opens, and now and then without one."""
+"""Write Evidently's drift report of a sample of the window.
+
+A report is written when an alert opens, and at the policy's interval without one.
+"""
 
 import gzip
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,94 +17,125 @@ from pipelines.errors import EvidenceError, StepSkipped
 from pipelines.records import Metric
 from pipelines.rules.data.frame import Frame
 from pipelines.rules.data.time_split import tune_cut
-from pipelines.rules.monitoring.alert_rules import driving
+from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.rules.monitoring.drift_check import BASELINE, SHARE
 from pipelines.steps.monitoring.newest_check import require_current
 from pipelines.stores.baseline import read_baseline
 from pipelines.stores.dataset import historical
 
 log = logging.getLogger(__name__)
-PREFIX, STAMP, SUFFIX = "drift-", "%Y%m%dT%H%M%SZ", ".html.gz"
+PREFIX = "drift-"
+TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+SUFFIX = ".html.gz"
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Write one page, link it to the alerts that this check raised, and let go of old ones; skip when there is no need."""
-    policy, window = context.use_case.policy.report, _window(context)
+    """Write a report, link it to the alerts that this check raised, and remove old reports.
+
+    Skips when there is no new alert and the last report is recent, and with too few predictions.
+    """
+    window = _window(context)
     require_current(context)
-    alerts = [
-        a
-        for a in context.alerts.open(context.name)
-        if a.check_id == context.run_id and a.report is None
-    ]
-    pages = context.artifacts.reports(f"{PREFIX}*{SUFFIX}")
-    name = f"{PREFIX}{context.as_of.astimezone(UTC):{STAMP}}{SUFFIX}"
-    times = [
-        datetime.strptime(page, f"{PREFIX}{STAMP}{SUFFIX}").replace(tzinfo=UTC)
-        for page in pages
-        if page != name
-    ]
-    if not alerts and times and context.as_of - max(times) < policy.every:
-        raise StepSkipped(
-            f"no alert opened, and the last page is of {max(times):%Y-%m-%d %H:%M} UTC"
-        )
+    artifacts = context.artifacts
+    time = f"{context.as_of.astimezone(UTC):{TIME_FORMAT}}"
+    name = f"{PREFIX}{time}{SUFFIX}"
+    pages = artifacts.reports(f"{PREFIX}*{SUFFIX}")
+    times = {page: _time_of(page) for page in pages if page != name}
+    _require_reason(context, times.values())
     if window.value is None:
-        raise StepSkipped(f"{window.n} predictions are too few for a page")
-    context.artifacts.report(name, _page(context, window))
+        raise StepSkipped(f"{window.n} predictions are too few for a report")
+    html = _html(context, window)
+    artifacts.report(name, gzip.compress(html.encode(), mtime=0))
     context.alerts.attach(context.name, context.run_id, name)
-    for page, made in zip([page for page in pages if page != name], times, strict=True):
-        if context.as_of - made > policy.keep:
-            context.artifacts.forget_report(page)
+    oldest = context.as_of - context.use_case.policy.report.keep
+    for page, page_time in times.items():
+        if page_time < oldest:
+            artifacts.forget_report(page)
     log.info("wrote %s", name)
-    return {"report": name, "page": f"/sixgate/drift/{context.name}/reports/{name}"}
+    return {
+        "report": name,
+        "page": f"/sixgate/drift/{context.name}/reports/{name}",
+    }
 
 
 def _window(context: Context) -> Metric:
-    figures = context.metrics.of_check(context.name, context.run_id)
-    if not figures:
-        raise EvidenceError(f"check {context.run_id} has no figures: run its measure step first")
-    version = driving(figures, context.use_case.policy)
-    return next(m for m in figures if m.metric == SHARE and m.model_version == version)
+    """The drift share of the window, compared with the reference of the alerts."""
+    metrics = context.metrics.of_check(context.name, context.run_id)
+    if not metrics:
+        raise EvidenceError(
+            f"drift check {context.run_id} has no metrics: run its measure step first"
+        )
+    version = reference_version(metrics, context.use_case.policy)
+    return next(
+        metric for metric in metrics if metric.metric == SHARE and metric.model_version == version
+    )
 
 
-def _page(context: Context, window: Metric) -> bytes:
-    from pipelines.reporting.evidently_report import (
-        drift_page,
-    )  # takes seconds, and is not needed where there is no page
+def _time_of(page: str) -> datetime:
+    page_format = f"{PREFIX}{TIME_FORMAT}{SUFFIX}"
+    return datetime.strptime(page, page_format).replace(tzinfo=UTC)
 
-    n = context.use_case.policy.report.rows
+
+def _require_reason(context: Context, times: Iterable[datetime]) -> None:
+    """Raise StepSkipped unless this check opened an alert or the last report is old enough."""
+    last = max(times, default=None)
+    new_alerts = [
+        alert
+        for alert in context.alerts.open(context.name)
+        if alert.check_id == context.run_id and alert.report is None
+    ]
+    if new_alerts or last is None:
+        return
+    if context.as_of - last < context.use_case.policy.report.every:
+        raise StepSkipped(f"no alert opened, and the last report is of {last:%Y-%m-%d %H:%M} UTC")
+
+
+def _html(context: Context, window: Metric) -> str:
+    # Evidently takes seconds to import, and is needed for a report only.
+    from pipelines.reporting.evidently_report import drift_page
+
+    use_case = context.use_case
+    limit = use_case.policy.report.rows
     current = context.predictions.sample(
         context.name,
-        context.use_case.contract.hash,
+        use_case.contract.hash,
         window.window_start,
         window.window_end,
-        limit=n,
+        limit=limit,
         of=window.n,
     )
-    html = drift_page(
-        context.use_case.contract,
-        _reference(context, window.model_version, n),
-        current,
-        context.use_case.policy.drift,
+    return drift_page(
+        use_case.contract,
+        reference=_reference(context, window.model_version, limit),
+        current=current,
+        drift=use_case.policy.drift,
     )
-    return gzip.compress(html.encode(), mtime=0)
 
 
-def _reference(context: Context, version: int, n: int) -> NDArray[np.float64]:
-    """Evenly drawn rows of what the alerts compare with, the newest training rows; of the baseline when these are gone."""
+def _reference(context: Context, version: int, limit: int) -> NDArray[np.float64]:
+    """Evenly drawn rows of the reference of the alerts: the newest training rows, or the baseline.
+
+    The baseline is used as well when the training rows are no longer stored.
+    """
     contract = context.use_case.contract
     if version != BASELINE:
-        trained_on = context.models.get(context.name, version).data_hash
-        if trained_on in context.artifacts.ids("datasets"):
-            rows = Frame.of(context.artifacts.load("datasets", trained_on), contract)
-            return _some(rows.take(slice(tune_cut(len(rows)), None)), n)
+        model = context.models.get(context.name, version)
+        if model.data_hash in context.artifacts.ids("datasets"):
+            dataset = context.artifacts.load("datasets", model.data_hash)
+            rows = Frame.of(dataset, contract)
+            newest = slice(tune_cut(len(rows)), None)
+            return _evenly_drawn(rows.take(newest), limit)
         log.warning(
-            "what version %s was trained on is gone from the artifacts: the page shows the baseline",
+            "the training data of version %s is no longer stored: "
+            "the report compares with the baseline",
             version,
         )
-    return _some(historical(read_baseline(context.use_case.folder, contract), contract), n)
+    baseline = read_baseline(context.use_case.folder, contract)
+    return _evenly_drawn(historical(baseline, contract), limit)
 
 
-def _some(rows: Frame, n: int) -> NDArray[np.float64]:
-    return np.asarray(
-        rows.features[np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))]
-    )
+def _evenly_drawn(rows: Frame, limit: int) -> NDArray[np.float64]:
+    n = len(rows)
+    positions = np.linspace(0, n - 1, min(limit, n)).astype(int)
+    unique = np.unique(positions)
+    return np.asarray(rows.features[unique])

@@ -1,7 +1,7 @@
-"""Count the predictions and labels that are new since the last check, as baseline bins and by score."""
+"""Count the predictions and labels that are new since the last drift check, by bin and score."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -14,43 +14,41 @@ from pipelines.stores.baseline import read_manifest
 from pipelines.stores.rollups import EPOCH
 
 log = logging.getLogger(__name__)
-TOLD = 1_000_000  # rows between two lines of progress
-HELD = 2_000  # buckets and versions in memory, before their counts are written
+LOG_INTERVAL = 1_000_000  # rows between two lines of progress
+MAX_CELLS = 2_000  # buckets and versions in memory, before their counts are written
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Add the new rows' counts and move the watermark, both or neither."""
-    contract, step = context.use_case.contract, context.use_case.policy.drift.step
-    manifest = read_manifest(context.use_case.folder, contract)
+    """Add the counts of new rows and move the watermark, in one transaction."""
+    use_case = context.use_case
+    step = use_case.policy.drift.step
+    manifest = read_manifest(use_case.folder, use_case.contract)
+    rollups = context.rollups
     with context.connection.transaction():
-        begin, end, now = context.rollups.span(context.name, manifest.name, step)
-        rollup = Rollup(manifest.profiles, _micros(step), _micros(now - EPOCH))
-        found = arrow_reads.stream(
-            context.settings,
-            "rollup",
-            use_case=context.name,
-            contract_hash=contract.hash,
+        begin, end, now = rollups.span(context.name, manifest.name, step)
+        rollup = Rollup(
+            manifest.profiles,
+            step=_micros(step),
+            time=_micros(now - EPOCH),
+        )
+        _count_predictions(
+            context,
+            rollup,
+            baseline=manifest.name,
             begin=begin,
             end=end,
         )
-        for piece in found:
-            before = rollup.rows
-            rollup.add(_answers(piece, len(contract.columns)))
-            if rollup.cells > HELD:
-                context.rollups.add(context.name, manifest.name, rollup)
-                rollup.clear()
-            if rollup.rows // TOLD > before // TOLD:
-                log.info("%s predictions are counted …", f"{rollup.rows:,}")
-        context.rollups.add(context.name, manifest.name, rollup)
-        since = (
-            now - context.use_case.policy.label_maturity - context.use_case.policy.evaluation.window
-        )
-        context.rollups.add_outcomes(
-            context.name, begin, end, since=since, step=step, edges=SCORE_EDGES.tolist()
+        rollups.add_outcomes(
+            context.name,
+            begin,
+            end,
+            since=_outcomes_since(context, now),
+            step=step,
+            edges=SCORE_EDGES.tolist(),
         )
         ahead = rollup.ahead if rollup.rows else None
-        context.rollups.move(context.name, manifest.name, step, end, ahead=ahead)
-    log.info("%s new predictions are rolled up", f"{rollup.rows:,}")
+        rollups.move(context.name, manifest.name, step, end, ahead=ahead)
+    log.info("%s new predictions were counted", f"{rollup.rows:,}")
     if rollup.foreign:
         log.warning(
             "%s of them were made under another contract: their features are not compared",
@@ -59,14 +57,46 @@ def run(context: Context) -> dict[str, Any]:
     return {"rows": rollup.rows, "foreign": rollup.foreign}
 
 
-def _answers(piece: pa.RecordBatch, width: int) -> PredictionBatch:
-    features, whole = piece["features"], pa.int64()
+def _count_predictions(
+    context: Context, rollup: Rollup, *, baseline: str, begin: str, end: str
+) -> None:
+    """Store the counts of the predictions that were written in the transactions [begin, end)."""
+    contract = context.use_case.contract
+    batches = arrow_reads.stream(
+        context.settings,
+        "rollup",
+        use_case=context.name,
+        contract_hash=contract.hash,
+        begin=begin,
+        end=end,
+    )
+    width = len(contract.columns)
+    for batch in batches:
+        before = rollup.rows
+        rollup.add(_predictions(batch, width))
+        if rollup.cells > MAX_CELLS:
+            context.rollups.add(context.name, baseline, rollup)
+            rollup.clear()
+        if rollup.rows // LOG_INTERVAL > before // LOG_INTERVAL:
+            log.info("%s predictions counted so far", f"{rollup.rows:,}")
+    context.rollups.add(context.name, baseline, rollup)
+
+
+def _outcomes_since(context: Context, now: datetime) -> datetime:
+    """The time before which predictions are too old for new labels to be counted."""
+    policy = context.use_case.policy
+    return now - policy.label_maturity - policy.evaluation.window
+
+
+def _predictions(batch: pa.RecordBatch, width: int) -> PredictionBatch:
+    features = batch["features"]
+    known = features.is_valid().cast(pa.int8())
     return PredictionBatch(
-        scored_at=arrow_reads.vector(piece["scored_at"].view(whole)),
-        version=arrow_reads.vector(piece["model_version"].cast(whole)),
-        score=arrow_reads.vector(piece["score"]),
-        flag=arrow_reads.vector(piece["predicted_label"].cast(whole)),
-        known=arrow_reads.vector(features.is_valid().cast(pa.int8())).astype(bool),
+        scored_at=arrow_reads.vector(batch["scored_at"].view(pa.int64())),
+        version=arrow_reads.vector(batch["model_version"].cast(pa.int64())),
+        score=arrow_reads.vector(batch["score"]),
+        flag=arrow_reads.vector(batch["predicted_label"].cast(pa.int64())),
+        known=arrow_reads.vector(known).astype(bool),
         features=arrow_reads.matrix(features, width),
     )
 

@@ -1,4 +1,4 @@
-"""The switch itself: ledger, alias, acknowledgement by every live replica; promotion and rollback alike."""
+"""Carry out a promotion or a rollback: ledger, alias, acknowledgement by every live replica."""
 
 import logging
 import time
@@ -16,15 +16,19 @@ from pipelines.rules.promotion.ledger import Served, champion
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
-BESIDE = timedelta(
-    minutes=1
-)  # for all that a promotion does while it holds the lock, beside waiting for the replicas
-ERROR_GRACE = 5.0  # seconds in which a replica may still report what it could not load before
+# For what a promotion does while it holds the lock, in addition to waiting for the replicas.
+LOCK_MARGIN = timedelta(minutes=1)
+ERROR_GRACE = 5.0  # seconds in which a replica may still report an error about an earlier model
+
+Refusal = Callable[[Served | None], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Swap:
-    """What becomes Production, by whom and why; `id` is the same whenever the same swap is tried again."""
+    """One promotion or rollback: the new Production model, who requested it and why.
+
+    `id` is the same whenever the same promotion or rollback is tried again.
+    """
 
     id: UUID
     action: Literal["PROMOTE", "ROLLBACK"]
@@ -34,128 +38,164 @@ class Swap:
     decision_id: int | None = None
     evidence_hash: str | None = None
 
+    @property
+    def name(self) -> str:
+        """As error messages call it."""
+        if self.action == "PROMOTE":
+            return f"decision {self.decision_id}"
+        return f"the rollback to version {self.target.version}"
 
-def carry_out(
-    context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]
-) -> dict[str, Any]:
-    """INTENDED, then the alias, then DONE; tried again after a crash it goes on where it stopped.
 
-    `why_refused` is told the champion and says why the swap may not begin, or None.
+def carry_out(context: Context, swap: Swap, why_refused: Refusal) -> dict[str, Any]:
+    """Write INTENDED, move the alias, write DONE; continue where an earlier attempt stopped.
+
+    `why_refused` gets the champion, and returns why the swap may not begin, or None.
     """
-    with context.ledger.locked(context.name, within=_longest(context)):
+    with context.ledger.locked(context.name, within=_lock_timeout(context)):
         return _carry_out(context, swap, why_refused)
 
 
 def refuse(context: Context, swap: Swap) -> None:
-    """Write down that a swap will not happen; one that did stays so."""
-    with context.ledger.locked(context.name, within=_longest(context)):
+    """Record that a swap is refused, unless the ledger already has an entry of it."""
+    with context.ledger.locked(context.name, within=_lock_timeout(context)):
         if state_of(context.ledger.of(swap.id)) is None:
             _write(context, swap, "REFUSED", swap.reason)
     context.registry.release(context.name, swap.target.version)
 
 
-def _longest(context: Context) -> timedelta:
-    """How long a promotion that goes well may hold the lock: it waits for the replicas, and asks MLflow a few times."""
-    return context.use_case.policy.promotion.acknowledge_within + BESIDE
+def _lock_timeout(context: Context) -> timedelta:
+    """How long a successful promotion may hold the lock: for the replicas, and for MLflow."""
+    return context.use_case.policy.promotion.acknowledge_within + LOCK_MARGIN
 
 
-def _carry_out(
-    context: Context, swap: Swap, why_refused: Callable[[Served | None], str | None]
-) -> dict[str, Any]:
-    before, now = (
-        state_of(context.ledger.of(swap.id)),
-        champion(context.ledger.recent(context.name)),
-    )
-    if before in ("REFUSED", "ROLLED_BACK"):
-        _follow_ledger(context)
-        raise PromotionRefused(f"{_name(swap)} was {before} already: see `sixgate ledger`")
-    if before == "DONE" and now != swap.target:
+def _carry_out(context: Context, swap: Swap, why_refused: Refusal) -> dict[str, Any]:
+    version = swap.target.version
+    state = state_of(context.ledger.of(swap.id))
+    current = _champion(context)
+    if state in ("REFUSED", "ROLLED_BACK"):
+        _point_at_champion(context)
+        raise PromotionRefused(f"{swap.name} was {state} already: see `sixgate ledger`")
+    if state == "DONE" and current != swap.target:
         return {
-            "version": swap.target.version,
+            "version": version,
             "state": "DONE",
             "note": "another model was promoted since",
         }
-    if before is None:
-        if refused := why_refused(now):
-            _write(context, swap, "REFUSED", refused)
-            raise PromotionRefused(f"{_name(swap)} is not carried out: {refused}")
-        _write(context, swap, "INTENDED", swap.reason)
-    context.registry.point(context.name, swap.target.version)
+    if state is None:
+        _begin(context, swap, why_refused(current))
+    context.registry.point(context.name, version)
     source = _source(context, swap)
-    if before == "DONE":
-        _tag(context, source.version if source else None, swap.target.version)
-        return {"version": swap.target.version, "state": "DONE"}
-    note = _wait(context, swap)
-    _write(context, swap, "DONE", f"{swap.reason}; {note}" if swap.action == "ROLLBACK" else note)
-    _tag(context, source.version if source else None, swap.target.version)
-    log.info("%s version %s is Production: %s", context.name, swap.target.version, note)
-    return {"version": swap.target.version, "state": "DONE", "replicas": note}
+    if state == "DONE":
+        _tag(context, source, swap.target)
+        return {"version": version, "state": "DONE"}
+    note = _wait_for_replicas(context, swap)
+    reason = note
+    if swap.action == "ROLLBACK":
+        reason = f"{swap.reason}; {note}"
+    _write(context, swap, "DONE", reason)
+    _tag(context, source, swap.target)
+    log.info("%s version %s is Production: %s", context.name, version, note)
+    return {
+        "version": version,
+        "state": "DONE",
+        "replicas": note,
+    }
 
 
-def _name(swap: Swap) -> str:
-    return (
-        f"decision {swap.decision_id}"
-        if swap.action == "PROMOTE"
-        else f"the rollback to version {swap.target.version}"
-    )
+def _begin(context: Context, swap: Swap, refusal: str | None) -> None:
+    """Write INTENDED; raise PromotionRefused when there is a refusal, after writing REFUSED."""
+    if refusal:
+        _write(context, swap, "REFUSED", refusal)
+        raise PromotionRefused(f"{swap.name} is not carried out: {refusal}")
+    _write(context, swap, "INTENDED", swap.reason)
 
 
 def _source(context: Context, swap: Swap) -> Served | None:
-    """The model to swap out: the one the first entry names, so that a retry swaps the same."""
-    written = context.ledger.of(swap.id)
-    if not written:
-        return champion(context.ledger.recent(context.name))
-    version, digest = written[0].from_version, written[0].from_digest
-    return Served(version, digest) if version and digest else None
+    """The model to replace: the one in the first entry, so that a retry replaces the same."""
+    entries = context.ledger.of(swap.id)
+    if not entries:
+        return _champion(context)
+    version = entries[0].from_version
+    digest = entries[0].from_digest
+    if not version or not digest:
+        return None
+    return Served(version, digest)
 
 
 def _write(context: Context, swap: Swap, state: str, reason: str) -> None:
     source = _source(context, swap)
     context.ledger.write(
-        state, promotion_id=swap.id, use_case=context.name, from_version=source.version if source else None,
-        from_digest=source.digest if source else None, to_version=swap.target.version, to_digest=swap.target.digest,
-        action=swap.action, actor=swap.actor, reason=reason, decision_id=swap.decision_id, evidence_hash=swap.evidence_hash,
-    )  # fmt: skip
+        state,
+        promotion_id=swap.id,
+        use_case=context.name,
+        from_version=source.version if source else None,
+        from_digest=source.digest if source else None,
+        to_version=swap.target.version,
+        to_digest=swap.target.digest,
+        action=swap.action,
+        actor=swap.actor,
+        reason=reason,
+        decision_id=swap.decision_id,
+        evidence_hash=swap.evidence_hash,
+    )
 
 
-def _wait(context: Context, swap: Swap) -> str:
-    """Wait until every live replica serves the target; one that can't, or stays silent, takes everything back."""
+def _wait_for_replicas(context: Context, swap: Swap) -> str:
+    """Wait until every live replica serves the target, and return the ledger's note.
+
+    When a replica reports an error or does not acknowledge in time, restore the former model and
+    raise PromotionRefused.
+    """
+    promotion = context.use_case.policy.promotion
+    timeout = promotion.acknowledge_within.total_seconds()
     begun = time.monotonic()
-    within = context.use_case.policy.promotion.acknowledge_within.total_seconds()
     while True:
         live = context.replicas.live(context.name)
         behind = [replica for replica in live if replica.digest != swap.target.digest]
         if not behind:
-            return (
-                f"acknowledged by {len(live)} replica{'s' * (len(live) > 1)}"
-                if live
-                else "no live replica: served from the next start on"
-            )
+            return _acknowledged_by(len(live))
         waited = time.monotonic() - begun
-        if waited > within or (waited > ERROR_GRACE and any(replica.error for replica in behind)):
-            _take_back(context, swap, behind)
+        failed = any(replica.error for replica in behind)
+        if waited > timeout or (waited > ERROR_GRACE and failed):
+            _restore(context, swap, behind)
         time.sleep(POLL_SECONDS)
 
 
-def _take_back(context: Context, swap: Swap, behind: list[Replica]) -> None:
-    silent = "; ".join(
-        f"{replica.replica}: {replica.error or 'no acknowledgement'}" for replica in behind
-    )
+def _acknowledged_by(replicas: int) -> str:
+    if not replicas:
+        return "no live replica: the model is served from the next start on"
+    if replicas == 1:
+        return "acknowledged by 1 replica"
+    return f"acknowledged by {replicas} replicas"
+
+
+def _restore(context: Context, swap: Swap, behind: list[Replica]) -> None:
+    """Write ROLLED_BACK, point the alias at the former model, and raise PromotionRefused."""
+    failures = [f"{replica.replica}: {replica.error or 'no acknowledgement'}" for replica in behind]
+    reason = "; ".join(failures)
     source = _source(context, swap)
-    _write(context, swap, "ROLLED_BACK", silent)
-    context.registry.point(context.name, source.version if source else None)
-    raise PromotionRefused(f"version {swap.target.version} was taken back: {silent}")
+    former = source.version if source else None
+    _write(context, swap, "ROLLED_BACK", reason)
+    context.registry.point(context.name, former)
+    raise PromotionRefused(f"version {swap.target.version} was rolled back: {reason}")
 
 
-def _follow_ledger(context: Context) -> None:
-    """Point the alias at what the ledger calls champion: MLflow may have been away when it had to be moved back."""
-    now = champion(context.ledger.recent(context.name))
-    if now:
-        context.registry.point(context.name, now.version)
+def _point_at_champion(context: Context) -> None:
+    """Point the alias at the ledger's champion: MLflow may have been down when it had to move."""
+    current = _champion(context)
+    if current:
+        context.registry.point(context.name, current.version)
 
 
-def _tag(context: Context, before: int | None, after: int) -> None:
-    context.registry.tag(context.name, after, "stage", "production")
-    context.registry.release(context.name, after)
-    if before and before != after:
-        context.registry.tag(context.name, before, "stage", "archived")
+def _champion(context: Context) -> Served | None:
+    entries = context.ledger.recent(context.name)
+    return champion(entries)
+
+
+def _tag(context: Context, source: Served | None, target: Served) -> None:
+    name = context.name
+    registry = context.registry
+    registry.tag(name, target.version, "stage", "production")
+    registry.release(name, target.version)
+    if source and source.version != target.version:
+        registry.tag(name, source.version, "stage", "archived")

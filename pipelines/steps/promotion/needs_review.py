@@ -1,4 +1,4 @@
-"""Find the candidate that the promotion is about, and whether a person has to look at it."""
+"""Find the decision to promote, and whether a person must review it first."""
 
 from typing import Any
 
@@ -11,20 +11,17 @@ from pipelines.rules.promotion.ledger import champion
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Name the decision and the task that follows: review, or straight on to final_validation."""
-    decision = _wanted(context)
-    if decision is None:
-        raise StepSkipped("no decision is APPROVED: there is nothing to promote")
-    if (bound := context.decisions.bind(context.name, context.run_id, decision.id)) != decision.id:
-        decision = context.decisions.get(
-            context.name, bound
-        )  # a task that runs again is about the same decision
-    entries = context.ledger.of(promotion_id(context.name, decision.id))
+    """Return the decision and the task that follows: review, or final_validation directly."""
+    decision = _decision(context)
+    swap_id = promotion_id(context.name, decision.id)
+    entries = context.ledger.of(swap_id)
     answer = context.decisions.review_of(decision.id)
-    if finished := _finished(context, decision, entries) or _rejected(decision, answer):
-        raise StepSkipped(finished)
-    answered = answer is not None or state_of(entries) is not None
-    review = not answered and needs_review(decision, context.use_case.policy.review)
+    if reason := _finished(context, decision, entries) or _rejected(decision, answer):
+        raise StepSkipped(reason)
+    if answer is not None or state_of(entries) is not None:
+        review = False
+    else:
+        review = needs_review(decision, context.use_case.policy.review)
     return {
         "decision_id": decision.id,
         "evidence_hash": decision.evidence_hash,
@@ -33,25 +30,45 @@ def run(context: Context) -> dict[str, Any]:
     }
 
 
+def _decision(context: Context) -> Decision:
+    """The requested decision or the newest approved one; a repeated task returns the same one."""
+    name = context.name
+    decisions = context.decisions
+    if context.params.get("decision_id") is None:
+        decision = decisions.newest_approved(name)
+    else:
+        decision = decisions.get(name, context.number("decision_id"))
+    if decision is None:
+        raise StepSkipped("no decision is APPROVED: there is nothing to promote")
+    bound_id = decisions.bind(name, context.run_id, decision.id)
+    if bound_id == decision.id:
+        return decision
+    return decisions.get(name, bound_id)
+
+
 def _finished(context: Context, decision: Decision, entries: list[LedgerEntry]) -> str | None:
-    """Say why there is nothing left to do for a decision, or None. A switch that was begun, or that serves, is repaired."""
-    state = state_of(entries)
-    if state in ("REFUSED", "ROLLED_BACK"):
-        return f"decision {decision.id} was {state} before: {entries[-1].reason}"
-    serves = champion(context.ledger.recent(context.name))
-    if state == "DONE" and (serves is None or serves.version != decision.challenger_version):
-        return f"decision {decision.id} was carried out at {entries[-1].at:%Y-%m-%d %H:%M} UTC, and another model serves since"
-    return None
+    """Why there is nothing left to do for a decision, or None.
+
+    A promotion that was begun, or whose model is the champion, is carried out again to repair it.
+    """
+    if not entries:
+        return None
+    last = entries[-1]
+    if last.state in ("REFUSED", "ROLLED_BACK"):
+        return f"decision {decision.id} is already {last.state}: {last.reason}"
+    if last.state != "DONE":
+        return None
+    recent = context.ledger.recent(context.name)
+    served = champion(recent)
+    if served is not None and served.version == decision.challenger_version:
+        return None
+    done_at = f"{last.at:%Y-%m-%d %H:%M} UTC"
+    return f"decision {decision.id} was promoted at {done_at}, and another model replaced it since"
 
 
 def _rejected(decision: Decision, answer: RecordedReview | None) -> str | None:
-    """Say that a person rejected a decision, or None; the ledger may not say so yet."""
+    """That a person rejected a decision, or None; the ledger may not have the rejection yet."""
     if answer is None or answer.approved:
         return None
-    return f"decision {decision.id} was rejected by {answer.reviewer} at {answer.at:%Y-%m-%d %H:%M} UTC"
-
-
-def _wanted(context: Context) -> Decision | None:
-    if context.params.get("decision_id") is None:
-        return context.decisions.newest_approved(context.name)
-    return context.decisions.get(context.name, context.number("decision_id"))
+    answered_at = f"{answer.at:%Y-%m-%d %H:%M} UTC"
+    return f"decision {decision.id} was rejected by {answer.reviewer} at {answered_at}"

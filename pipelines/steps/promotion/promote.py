@@ -1,4 +1,8 @@
-"""Make a candidate Production, or a former Production again: by compare-and-swap, acknowledged by every live replica."""
+"""Promote an approved challenger to Production, or roll back to an earlier version.
+
+Both compare the champion with the expected one before they change it, and wait until every live
+replica serves the new model.
+"""
 
 from typing import Any
 
@@ -18,56 +22,82 @@ from pipelines.steps.promotion.model_swap import Swap, carry_out
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Carry out a decision (param decision_id), or a rollback (params version, from_version and reason)."""
-    return _back(context) if context.params.get("version") is not None else _forward(context)
+    """Promote a decision (param decision_id), or roll back.
+
+    A rollback has the params version, from_version and reason.
+    """
+    if context.params.get("version") is not None:
+        return _roll_back(context)
+    return _promote(context)
 
 
 def of_decision(context: Context, decision: Decision) -> Swap:
-    """The swap that a decision asks for."""
+    """The promotion of a decision's challenger."""
     if decision.challenger_version is None:
         raise PromotionRefused(f"decision {decision.id} has no challenger")
     model = context.models.get(context.name, decision.challenger_version)
+    actor = decision.reviewer or context.requested_by or f"{context.name}_promotion"
     return Swap(
-        id=promotion_id(context.name, decision.id), action="PROMOTE", target=Served(model.version, model.digest),
-        actor=decision.reviewer or context.requested_by or f"{context.name}_promotion", reason=decision.reason or "",
-        decision_id=decision.id, evidence_hash=decision.evidence_hash,
-    )  # fmt: skip
+        id=promotion_id(context.name, decision.id),
+        action="PROMOTE",
+        target=Served(model.version, model.digest),
+        actor=actor,
+        reason=decision.reason or "",
+        decision_id=decision.id,
+        evidence_hash=decision.evidence_hash,
+    )
 
 
-def _forward(context: Context) -> dict[str, Any]:
+def _promote(context: Context) -> dict[str, Any]:
     decision = context.decisions.of_promotion(
         context.name, context.run_id, context.number("decision_id")
     )
     review = context.decisions.review_of(decision.id)
-    begun = state_of(context.ledger.of(promotion_id(context.name, decision.id)))
-    if begun is None and review is None and needs_review(decision, context.use_case.policy.review):
+    swap_id = promotion_id(context.name, decision.id)
+    state = state_of(context.ledger.of(swap_id))
+    policy = context.use_case.policy
+    if state is None and review is None and needs_review(decision, policy.review):
         raise PromotionRefused(
-            f"decision {decision.id} needs a review: trigger {context.name}_promotion and answer it there"
+            f"decision {decision.id} needs a review: trigger {context.name}_promotion and answer "
+            "the review there"
         )
 
-    def refused(now: Served | None) -> str | None:
+    def refusal(champion: Served | None) -> str | None:
         if review and not review.approved:
             return f"it was rejected by {review.reviewer}"
         approved = context.decisions.newest_approved(context.name)
+        evidence_hash = context.params.get("evidence_hash") or decision.evidence_hash
         return why_refused(
-            decision, champion=now, newest_approved=approved.id if approved else None,
-            evidence_hash=str(context.params.get("evidence_hash") or decision.evidence_hash),
-        )  # fmt: skip
+            decision,
+            champion=champion,
+            newest_approved=approved.id if approved else None,
+            evidence_hash=str(evidence_hash),
+        )
 
-    return carry_out(context, of_decision(context, decision), refused)
+    swap = of_decision(context, decision)
+    return carry_out(context, swap, refusal)
 
 
-def _back(context: Context) -> dict[str, Any]:
-    version, source = context.number("version"), context.number("from_version")
+def _roll_back(context: Context) -> dict[str, Any]:
+    version = context.number("version")
+    expected = context.number("from_version")
     model = context.models.get(context.name, version)
     swap = Swap(
-        id=rollback_id(context.name, context.run_id), action="ROLLBACK", target=Served(model.version, model.digest),
-        actor=context.requested_by or f"{context.name}_rollback", reason=context.text("reason"),
-    )  # fmt: skip
+        id=rollback_id(context.name, context.run_id),
+        action="ROLLBACK",
+        target=Served(model.version, model.digest),
+        actor=context.requested_by or f"{context.name}_rollback",
+        reason=context.text("reason"),
+    )
 
-    def refused(now: Served | None) -> str | None:
-        if now is None or now.version != source:
-            return f"the champion is version {now.version if now else None}, not {source} any more: check again"
-        return why_not_back(context.ledger.recent(context.name, limit=1000), version)
+    def refusal(champion: Served | None) -> str | None:
+        current = champion.version if champion else None
+        if current != expected:
+            return (
+                f"the champion is version {current}, no longer version {expected}: "
+                "start the rollback again"
+            )
+        entries = context.ledger.recent(context.name, limit=1000)
+        return why_not_back(entries, version)
 
-    return carry_out(context, swap, refused)
+    return carry_out(context, swap, refusal)

@@ -1,4 +1,4 @@
-"""Record what a person answered about a candidate; a rejection, or silence, refuses its promotion in the ledger."""
+"""Record a person's answer about a candidate; a rejection, or no answer, refuses its promotion."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 from pipelines.context import Context
 from pipelines.errors import PromotionRefused
 from pipelines.records import Decision, RecordedReview
-from pipelines.rules.promotion.eligibility import promotion_id, state_of
+from pipelines.rules.promotion.eligibility import promotion_id
 from pipelines.steps.promotion.model_swap import refuse
 from pipelines.steps.promotion.promote import of_decision
 
@@ -15,88 +15,116 @@ log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Record the answer about a decision that nobody answered yet; any other answer is refused and changes nothing.
+    """Record the first answer about a decision; raise PromotionRefused on any other answer.
 
-    Params: decision_id, approved, reviewer (None for silence), comment.
+    Params: decision_id, approved, reviewer (None when nobody answered in time), comment. Repeating
+    the recorded answer is allowed.
     """
     decision = context.decisions.of_promotion(
         context.name, context.run_id, context.number("decision_id")
     )
     answer = _answer(context)
-    if answer.approved and (own := _own(decision, answer.reviewer)):
-        raise PromotionRefused(own)
-    if finished := _finished(context, decision, answer):
-        raise PromotionRefused(finished)
-    kept = context.decisions.record_review(
+    if refusal := _forced_by(decision, answer) or _finished(context, decision, answer):
+        raise PromotionRefused(refusal)
+    recorded = context.decisions.record_review(
         context.name,
         decision.id,
         reviewer=answer.reviewer,
         approved=answer.approved,
         comment=answer.comment,
     )
-    if not answer.says(kept):
-        raise PromotionRefused(_answered(decision, kept))
-    log.info("decision %s was %s", decision.id, answer.words)
+    if not answer.equals(recorded):
+        raise PromotionRefused(_already_answered(decision, recorded))
+    log.info("decision %s was %s", decision.id, answer.summary)
     if not answer.approved:
-        refuse(
-            context,
-            replace(of_decision(context, decision), actor=answer.reviewer, reason=answer.words),
+        promotion = of_decision(context, decision)
+        rejected = replace(
+            promotion,
+            actor=answer.reviewer,
+            reason=answer.summary,
         )
-    return {"decision_id": decision.id, "approved": answer.approved, "reviewer": answer.reviewer}
+        refuse(context, rejected)
+    return {
+        "decision_id": decision.id,
+        "approved": answer.approved,
+        "reviewer": answer.reviewer,
+    }
 
 
 @dataclass(frozen=True)
 class ReviewAnswer:
-    """What the form sent, or that nobody sent it in time."""
+    """The answer from the form, or a rejection by "nobody" when it was not answered in time."""
 
     reviewer: str
     approved: bool
     comment: str
 
     @property
-    def words(self) -> str:
-        """As the ledger says it."""
-        said = f": {self.comment}" if self.comment else ""
-        return f"{'approved' if self.approved else 'rejected'} by {self.reviewer}{said}"
+    def summary(self) -> str:
+        """The answer as the ledger's reason."""
+        verb = "approved" if self.approved else "rejected"
+        summary = f"{verb} by {self.reviewer}"
+        if not self.comment:
+            return summary
+        return f"{summary}: {self.comment}"
 
-    def says(self, kept: RecordedReview) -> bool:
-        """Whether this is the answer that was kept: a repeated step brings the same one again."""
-        return (self.reviewer, self.approved, self.comment or None) == (
-            kept.reviewer,
-            kept.approved,
-            kept.comment,
+    def equals(self, recorded: RecordedReview) -> bool:
+        """Whether this is the recorded answer; a repeated step has the same one."""
+        return (
+            self.reviewer == recorded.reviewer
+            and self.approved == recorded.approved
+            and (self.comment or None) == recorded.comment
         )
 
 
 def _answer(context: Context) -> ReviewAnswer:
-    given = context.params.get("reviewer")
-    comment = str(context.params.get("comment") or ("" if given else "no answer in time"))
-    return ReviewAnswer(str(given or "nobody"), context.params.get("approved") is True, comment)
-
-
-def _finished(context: Context, decision: Decision, answer: ReviewAnswer) -> str | None:
-    """Say that a decision was promoted or refused before, or None; the answer that led there may come again."""
-    review = context.decisions.review_of(decision.id)
-    if review is not None:
-        return None if answer.says(review) else _answered(decision, review)
-    entries = context.ledger.of(promotion_id(context.name, decision.id))
-    state = state_of(entries)
-    if state is None:
-        return None
-    return f"decision {decision.id} is {state} since {entries[-1].at:%Y-%m-%d %H:%M} UTC: this answer changes nothing"
-
-
-def _answered(decision: Decision, review: RecordedReview) -> str:
-    verb = "approved" if review.approved else "rejected"
-    when = f"{review.at:%Y-%m-%d %H:%M} UTC"
-    return (
-        f"decision {decision.id} was {verb} by {review.reviewer} at {when}: the first answer stands"
+    reviewer = context.params.get("reviewer")
+    default_comment = "" if reviewer else "no answer in time"
+    return ReviewAnswer(
+        reviewer=str(reviewer or "nobody"),
+        approved=context.params.get("approved") is True,
+        comment=str(context.params.get("comment") or default_comment),
     )
 
 
-def _own(decision: Decision, reviewer: str) -> str | None:
-    """Who forced a run past the cooldown may not approve what came of it: why not, or None."""
-    if not decision.params.get("force") or decision.requested_by != reviewer:
+def _finished(context: Context, decision: Decision, answer: ReviewAnswer) -> str | None:
+    """That a decision was already promoted or refused, or None; the same answer may be repeated."""
+    review = context.decisions.review_of(decision.id)
+    if review is not None:
+        if answer.equals(review):
+            return None
+        return _already_answered(decision, review)
+    swap_id = promotion_id(context.name, decision.id)
+    entries = context.ledger.of(swap_id)
+    if not entries:
         return None
-    words = f"{reviewer} forced the run of decision {decision.id} and may not approve it"
-    return f"{words}: clear this task and let somebody else answer"
+    last = entries[-1]
+    since = f"{last.at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"decision {decision.id} has been {last.state} since {since}: this answer changes nothing"
+    )
+
+
+def _already_answered(decision: Decision, review: RecordedReview) -> str:
+    verb = "approved" if review.approved else "rejected"
+    answered_at = f"{review.at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"decision {decision.id} was {verb} by {review.reviewer} at {answered_at}: "
+        "the first answer stands"
+    )
+
+
+def _forced_by(decision: Decision, answer: ReviewAnswer) -> str | None:
+    """Why the reviewer may not approve, or None.
+
+    Whoever forced a run past the cooldown may not approve its result.
+    """
+    if not answer.approved or not decision.params.get("force"):
+        return None
+    reviewer = answer.reviewer
+    if decision.requested_by != reviewer:
+        return None
+    return (
+        f"{reviewer} forced the run of decision {decision.id} and may not approve it: "
+        "clear this task and let another person answer"
+    )

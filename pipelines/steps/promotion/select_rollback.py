@@ -1,43 +1,71 @@
-"""May we go back, and to which version? Named by a person, or the last good one."""
+"""Select the version to roll back to: the one that a person named, or the last good one."""
 
 import logging
 from typing import Any
 
 from pipelines.context import Context
 from pipelines.errors import PromotionRefused, StepSkipped
+from pipelines.records import LedgerEntry
 from pipelines.rules.promotion.champion_guard import on_probation
 from pipelines.rules.promotion.eligibility import last_good, why_not_back
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.monitoring.guard import CAUSE
 
 log = logging.getLogger(__name__)
-BY_GUARD = "the new champion breaks its promise"
+BY_GUARD = "the new champion performs worse than its decision promised"
 
 
 def run(context: Context) -> dict[str, Any]:
-    """Name the version to go back to, the one to leave, and why; refuse when there is nothing to go back to."""
+    """Return the version to roll back to, the champion's version, and the reason.
+
+    Raises PromotionRefused when there is no such version. Skips when the guard started this run
+    and the champion was already rolled back.
+    """
     entries = context.ledger.recent(context.name, limit=1000)
-    if context.trigger == "asset_triggered" and on_probation(entries) is None:
-        raise StepSkipped(
-            "the champion that broke its promise is gone already"
-        )  # woken twice, one step back is enough
-    now, wanted = champion(entries), context.params.get("version")
-    version = last_good(entries) if wanted is None else context.number("version")
-    if refused := why_not_back(entries, version):
-        raise PromotionRefused(f"{context.name} is not rolled back: {refused}")
-    assert now is not None
-    by_guard = _guards_reason(context) if context.trigger == "asset_triggered" else None
-    given = str(context.params.get("reason") or "").strip()
-    reason = given or by_guard or f"asked for by {context.requested_by or 'nobody known'}"
-    log.info("from version %s back to version %s: %s", now.version, version, reason)
-    return {"version": version, "from_version": now.version, "reason": reason}
+    by_guard = context.trigger == "asset_triggered"
+    # The guard may start several runs: only the first may roll back.
+    if by_guard and on_probation(entries) is None:
+        raise StepSkipped("the champion was already rolled back")
+    version = _target(context, entries)
+    if refusal := why_not_back(entries, version):
+        raise PromotionRefused(f"{context.name} was not rolled back: {refusal}")
+    current = champion(entries)
+    assert current is not None
+    reason = _reason(context, by_guard)
+    log.info(
+        "rolling back from version %s to version %s: %s",
+        current.version,
+        version,
+        reason,
+    )
+    return {
+        "version": version,
+        "from_version": current.version,
+        "reason": reason,
+    }
 
 
-def _guards_reason(context: Context) -> str | None:
-    """What the guard saw that woke this run."""
-    opened = [
-        alert
-        for alert in context.alerts.recent(context.name)
-        if alert.cause == CAUSE and alert.state != "RESOLVED"
-    ]
-    return f"{BY_GUARD}: {opened[0].message}" if opened else None
+def _target(context: Context, entries: list[LedgerEntry]) -> int | None:
+    if context.params.get("version") is None:
+        return last_good(entries)
+    return context.number("version")
+
+
+def _reason(context: Context, by_guard: bool) -> str:
+    """The reason that a person gave, what the guard observed, or who requested the rollback."""
+    reason = context.params.get("reason")
+    by_person = str(reason or "").strip()
+    if by_person:
+        return by_person
+    if by_guard and (observed := _guard_message(context)):
+        return observed
+    requested_by = context.requested_by or "an unknown person"
+    return f"requested by {requested_by}"
+
+
+def _guard_message(context: Context) -> str | None:
+    """The message of the guard's alert, which started this run."""
+    for alert in context.alerts.recent(context.name):
+        if alert.cause == CAUSE and alert.state != "RESOLVED":
+            return f"{BY_GUARD}: {alert.message}"
+    return None

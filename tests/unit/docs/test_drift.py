@@ -8,7 +8,7 @@ import numpy as np
 from pipelines.rules.explanation.attribution import Attribution
 from pipelines.rules.monitoring import alert_rules
 from pipelines.rules.monitoring.binning import count, profile
-from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check
+from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.use_case.policy import Alerts, Drift, ExplanationPolicy, Performance, Report
@@ -39,7 +39,7 @@ def test_every_figure_has_its_line() -> None:
         attributions=moved,
     )  # fmt: skip
     references = References(baseline=laid, champion=1, training=training)
-    written = {m.metric for m in check("c", span, traffic, references, POLICY)}
+    written = {m.metric for m in check_drift("c", span, traffic, references, POLICY)}
     table = PAGE.split("## What is measured")[1].split("## What is alerted")[0]
     lines = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert written == {name for line in lines for name in re.findall(r"`(\w+)`", line)} - {"metric"}

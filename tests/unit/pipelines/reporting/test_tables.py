@@ -64,7 +64,7 @@ HOSTILE = "[/bold] [link=http://x]y[/link] :smile: \x1b[2J\x1b]0;title\x07 \u202
 
 
 def test_what_people_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    told = decision(
+    hostile = decision(
         requested_by=HOSTILE,
         request_reason=HOSTILE,
         reason=HOSTILE,
@@ -72,12 +72,12 @@ def test_what_people_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]
         review_comment=HOSTILE,
     )
     entry = dict.fromkeys(LedgerEntry.__dataclass_fields__) | {
-        "at": told.opened_at,
+        "at": hostile.opened_at,
         "to_digest": "d",
         "to_version": 1,
     }
     console().print(
-        *decision_view(told),
+        *decision_view(hostile),
         ledger_table([LedgerEntry(**{**entry, "actor": "a", "reason": HOSTILE})]),
     )
     shown = capsys.readouterr().out

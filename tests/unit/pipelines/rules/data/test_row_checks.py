@@ -187,29 +187,31 @@ def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
         pytest.param("absent.csv", None, "does not exist", id="no such file"),
         pytest.param("history.csv", "", "is empty", id="an empty file"),
         pytest.param(
-            "history.csv.gz", "no gzip", "can't be read as its ending says", id="not gzip"
+            "history.csv.gz", "no gzip", "is not a valid gzip-compressed CSV file", id="not gzip"
         ),
         pytest.param(
-            "history.parquet", "no parquet", "can't be read as its ending says", id="not parquet"
+            "history.parquet", "no parquet", "is not a valid Parquet file", id="not parquet"
         ),
-        pytest.param("history.xlsx", "", r"'\.xlsx' is not read here", id="another format"),
+        pytest.param(
+            "history.xlsx", "", r"'\.xlsx' is not a supported format", id="another format"
+        ),
         pytest.param(
             "history.csv", "a,b\n1,2\n", "no column for event_time, defaulted", id="columns missing"
         ),
         pytest.param(
             "history.csv",
             f"{HEADER}\nt,c,no,0,5,1,a,2\n",
-            "no row keeps the contract: 1 × event_time",
+            "no row conforms to the contract: 1 × event_time",
             id="nothing good",
         ),
         pytest.param(
             "history.csv",
             f"{HEADER}\n",
-            "no row keeps the contract: it has no rows",
+            "no row conforms to the contract: it has no rows",
             id="a header only",
         ),
         pytest.param(
-            "history.csv", f"{HEADER},grade\n", "the header names grade twice", id="a column twice"
+            "history.csv", f"{HEADER},grade\n", "the header has grade twice", id="a column twice"
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a check makes of its traffic: which alarms, and that nothing known is no alarm and no end of one."""
+"""Which alerts a drift check raises; without evidence it neither raises nor resolves one."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,8 +13,8 @@ from pipelines.rules.monitoring.alert_rules import (
     PERFORMANCE,
     QUALITY,
     SCORES,
-    Alarm,
-    alarms,
+    AlertStatus,
+    evaluate_alerts,
     severity,
 )
 from pipelines.rules.monitoring.binning import SCORE_BINS, count, profile
@@ -24,7 +24,7 @@ from pipelines.rules.monitoring.drift_check import (
     References,
     Span,
     TrafficCounts,
-    check,
+    check_drift,
 )
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
@@ -57,10 +57,13 @@ def hour(n: int, seed: int, *, moved: int = 0, by: float = 2.0) -> dict[str, Any
 def day(
     policy: Policy, moved: dict[int, int], *, n: int = 300, references: References | None = None
 ) -> list[Metric]:
-    """The figures of a check at NOW: n rows in each of 48 hours; `moved` features lie elsewhere in the hours so long ago."""
+    """The metrics of a drift check at NOW, with n rows in each of 48 hours.
+
+    `moved` gives by hours ago how many features lie elsewhere.
+    """
     span = Span.at(NOW, policy.drift.window, HOUR)
     hours = {span.whole - ago * HOUR: hour(n, ago, moved=moved.get(ago, 0)) for ago in range(48)}
-    return check(
+    return check_drift(
         "check",
         span,
         TrafficCounts(buckets=hours),
@@ -69,8 +72,8 @@ def day(
     )
 
 
-def of(found: list[Alarm], cause: str) -> Alarm | None:
-    return next((alarm for alarm in found if alarm.cause == cause), None)
+def of(found: list[AlertStatus], cause: str) -> AlertStatus | None:
+    return next((status for status in found if status.cause == cause), None)
 
 
 @pytest.mark.parametrize(
@@ -106,21 +109,21 @@ def of(found: list[Alarm], cause: str) -> Alarm | None:
 def test_what_becomes_of_moved_features(
     policy: Policy, moved: dict[int, int], n: int, expected: str | None
 ) -> None:
-    alarm = of(alarms(day(policy, moved, n=n), policy), FEATURES)
-    assert alarm is not None
-    assert alarm.severity == expected, alarm.message
+    status = of(evaluate_alerts(day(policy, moved, n=n), policy), FEATURES)
+    assert status is not None
+    assert status.severity == expected, status.message
 
 
 def test_few_rows_or_none_say_nothing(policy: Policy) -> None:
     for n in (0, 1):
-        figures = day(policy, dict.fromkeys(range(48), 8), n=n)
-        assert [m.value for m in figures if m.metric in (SHARE, STEP_SHARE)] == [None], (
-            "a window without a figure, no step"
+        metrics = day(policy, dict.fromkeys(range(48), 8), n=n)
+        assert [m.value for m in metrics if m.metric in (SHARE, STEP_SHARE)] == [None], (
+            "the window has no share, and there is no merged bucket"
         )
-        assert alarms(figures, policy) == []
+        assert evaluate_alerts(metrics, policy) == []
     assert (
-        alarms(
-            check(
+        evaluate_alerts(
+            check_drift(
                 "x",
                 Span.at(NOW, HOUR, HOUR),
                 TrafficCounts(buckets={}),
@@ -136,13 +139,15 @@ def test_few_rows_or_none_say_nothing(policy: Policy) -> None:
 def test_severe_drift_that_is_young_says_how_it_shows_and_one_that_is_long_ago_is_not_known_to_last(
     policy: Policy,
 ) -> None:
-    young = of(alarms(day(policy, {0: 8, 1: 8, 2: 8, 3: 8}, n=3000), policy), FEATURES)
+    young = of(evaluate_alerts(day(policy, {0: 8, 1: 8, 2: 8, 3: 8}, n=3000), policy), FEATURES)
     assert young is not None and young.severity == "SEVERE"
-    assert young.message.endswith("; of all features, step by step: 0%, 100%, 100%, 100%")
+    assert young.message.endswith("; share of drifted features by bucket: 0%, 100%, 100%, 100%")
     span = Span.at(NOW, policy.drift.window, HOUR)
     gone = {span.start - ago * HOUR: hour(300, ago, moved=8) for ago in range(1, 9)}
-    figures = check("x", span, TrafficCounts(buckets=gone), References(baseline=BASELINE), policy)
-    assert of(alarms(figures, policy), FEATURES) is None, "no traffic since"
+    metrics = check_drift(
+        "x", span, TrafficCounts(buckets=gone), References(baseline=BASELINE), policy
+    )
+    assert of(evaluate_alerts(metrics, policy), FEATURES) is None, "no traffic since"
 
 
 def test_an_ignored_feature_is_still_asked_for_its_values(policy: Policy) -> None:
@@ -155,16 +160,16 @@ def test_an_ignored_feature_is_still_asked_for_its_values(policy: Policy) -> Non
     counts = {
         name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)
     }
-    figures = check(
+    metrics = check_drift(
         "x",
         span,
         TrafficCounts(buckets={span.start: counts}),
         References(baseline=BASELINE),
         ignoring,
     )
-    found = alarms(figures, ignoring)
-    assert [alarm.cause for alarm in found if alarm.severity] == [QUALITY]
-    assert not [m for m in figures if m.feature == "f0" and m.metric == "psi"]
+    found = evaluate_alerts(metrics, ignoring)
+    assert [status.cause for status in found if status.severity] == [QUALITY]
+    assert not [m for m in metrics if m.feature == "f0" and m.metric == "psi"]
 
 
 def test_alerts_follow_what_the_champion_was_trained_on_unless_the_policy_says_otherwise(
@@ -176,18 +181,18 @@ def test_alerts_follow_what_the_champion_was_trained_on_unless_the_policy_says_o
         "b", BASELINE, learnt, contributions=np.ones((1, 8)), scores=np.array([])
     )
     references = References(baseline=BASELINE, champion=3, training=training)
-    figures = day(policy, dict.fromkeys(range(48), 8), references=references)
-    shares = {m.model_version: m.value for m in figures if m.metric == SHARE}
+    metrics = day(policy, dict.fromkeys(range(48), 8), references=references)
+    shares = {m.model_version: m.value for m in metrics if m.metric == SHARE}
     assert shares == {0: 1.0, 3: 0.0}, "both comparisons are kept"
-    alarm = of(alarms(figures, policy), FEATURES)
-    assert alarm is not None and alarm.severity is None
+    status = of(evaluate_alerts(metrics, policy), FEATURES)
+    assert status is not None and status.severity is None
     baseline = msgspec.structs.replace(
         policy, drift=msgspec.structs.replace(policy.drift, reference="baseline")
     )
-    figures = day(baseline, dict.fromkeys(range(48), 8), references=references)
-    alarm = of(alarms(figures, baseline), FEATURES)
-    assert alarm is not None and alarm.severity == "SEVERE"
-    assert "against the baseline" in alarm.message
+    metrics = day(baseline, dict.fromkeys(range(48), 8), references=references)
+    status = of(evaluate_alerts(metrics, baseline), FEATURES)
+    assert status is not None and status.severity == "SEVERE"
+    assert "against the baseline" in status.message
 
 
 def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(policy: Policy) -> None:
@@ -197,29 +202,30 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
     counts = {
         name: np.array(count(rows[:, at], BASELINE[name].edges)) for at, name in enumerate(NAMES)
     }
-    figures = check(
+    metrics = check_drift(
         "x",
         span,
         TrafficCounts(buckets={span.start: counts}),
         References(baseline=BASELINE),
         policy,
     )
-    alarm = of(alarms(figures, policy), QUALITY)
-    assert alarm is not None and alarm.severity == "WARNING"
-    assert alarm.message == (
-        "missing: f2 20.0% of 1,000 predictions; outside all that the baseline holds: f5 30.0% of 1,000 predictions"
+    status = of(evaluate_alerts(metrics, policy), QUALITY)
+    assert status is not None and status.severity == "WARNING"
+    assert status.message == (
+        "missing values: f2 20.0% of 1,000 predictions; "
+        "values outside the baseline range: f5 30.0% of 1,000 predictions"
     )
 
 
 def test_answers_from_the_future_are_a_warning(policy: Policy) -> None:
     span = Span.at(NOW, policy.drift.window, HOUR)
-    figures = check(
+    metrics = check_drift(
         "x", span, TrafficCounts(buckets={}, ahead=7), References(baseline=BASELINE), policy
     )
-    alarm = of(alarms(figures, policy), QUALITY)
-    assert alarm is not None and (alarm.severity, alarm.message[:37]) == (
+    status = of(evaluate_alerts(metrics, policy), QUALITY)
+    assert status is not None and (status.severity, status.message[:39]) == (
         "WARNING",
-        "7 predictions say that they were made",
+        "7 predictions have a time in the future",
     )
 
 
@@ -243,15 +249,15 @@ def test_scores_that_moved_are_a_warning(policy: Policy) -> None:
         (dict.fromkeys(range(80, 120), 25), None),
         (dict.fromkeys(range(100, 140), 25), "WARNING"),
     ):
-        figures = check(
+        metrics = check_drift(
             "x",
             span,
             TrafficCounts(buckets={}, scores={2: scored(bins), 1: scored({5: 999})}),
             references,
             policy,
         )
-        alarm = of(alarms(figures, policy), SCORES)
-        assert alarm is not None and alarm.severity == expected, "of the champion's scores alone"
+        status = of(evaluate_alerts(metrics, policy), SCORES)
+        assert status is not None and status.severity == expected, "of the champion's scores alone"
 
 
 @pytest.mark.parametrize(
@@ -279,17 +285,17 @@ def test_realised_performance_under_its_floor_is_severe(
 ) -> None:
     references = References(baseline=BASELINE, champion=2)
     matured = {2: scored({100: 3000}, labels), 1: scored({100: 3000}, {(1, 0): 500, (0, 0): 500})}
-    figures = check(
+    metrics = check_drift(
         "x",
         Span.at(NOW, policy.drift.window, HOUR),
         TrafficCounts(buckets={}, matured=matured),
         references,
         policy,
     )
-    alarm = of(alarms(figures, policy), PERFORMANCE)
-    assert (alarm.severity if alarm else "unknown") == expected
+    status = of(evaluate_alerts(metrics, policy), PERFORMANCE)
+    assert (status.severity if status else "unknown") == expected
     until = Span.at(NOW, policy.drift.window, HOUR).whole - policy.label_maturity
-    assert {m.window_end for m in figures if m.metric == "label_coverage"} == {until}, (
+    assert {m.window_end for m in metrics if m.metric == "label_coverage"} == {until}, (
         "labels had their time"
     )
 

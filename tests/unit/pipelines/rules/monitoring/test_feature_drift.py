@@ -1,4 +1,4 @@
-"""Drift of a window: quiet when nothing happened, found when something did, and defined whatever comes."""
+"""Drift of a window: none without a change, detected after one, and defined for any values."""
 
 import math
 from datetime import timedelta
@@ -8,15 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.monitoring.binning import MISSING, Profile, bins, count, counted, profile
-from pipelines.rules.monitoring.feature_drift import WindowDrift, add, measure, rows, steps
+from pipelines.rules.monitoring.binning import MISSING, Profile, bins, count, profile, profile_like
+from pipelines.rules.monitoring.feature_drift import WindowDrift, add, measure, merged_buckets, rows
 from pipelines.rules.use_case.contract import Feature
 from pipelines.rules.use_case.policy import Drift, Severe
 
 DRIFT = Drift(
-    schedule="*/5 * * * *", window=timedelta(hours=24), step=timedelta(hours=1), reference="training", ignore=("noise",),
-    rows=200, psi=0.1, level=0.001, inspect_share=0.2, warning_features=5, dataset_share=0.5, severe=Severe(k=3, n=4),
-)  # fmt: skip
+    schedule="*/5 * * * *",
+    window=timedelta(hours=24),
+    step=timedelta(hours=1),
+    reference="training",
+    ignore=("noise",),
+    rows=200,
+    psi=0.1,
+    level=0.001,
+    inspect_share=0.2,
+    warning_features=5,
+    dataset_share=0.5,
+    severe=Severe(k=3, n=4),
+)
 SAMPLE = np.random.default_rng(0).normal(size=20_000)
 INFINITE = st.one_of(st.floats(-1e100, 1e100), st.sampled_from([math.nan, math.inf, -math.inf]))
 
@@ -46,7 +56,7 @@ def test_a_profile_of_anything_counts_all_of_it_and_nothing_of_it_lies_outside(
     assert all(np.isfinite(found.means))
     assert found.means == pytest.approx(sorted(found.means)), "in order, but for the last digit"
     finite = [value for value in values if math.isfinite(value)]
-    inside = counted(np.array(finite), found)
+    inside = profile_like(np.array(finite), found)
     assert sum(inside.counts[at + 1] for at in found.outside) == 0
     assert found.edges == sorted(set(found.edges))
 
@@ -133,13 +143,13 @@ def test_a_feature_gone_constant_or_missing_or_out_of_range_has_drifted() -> Non
     )
     assert drifted_of(found) == {"constant", "missing", "beyond"}
     assert found.share == 3 / 4
-    figures = {f.feature: f for f in found.features}
-    assert figures["noise"].outside.value == 1, (
+    features = {f.feature: f for f in found.features}
+    assert features["noise"].outside.value == 1, (
         "the policy ignores that it moved, and not that it is nonsense"
     )
-    assert (figures["missing"].missing.value, figures["missing"].outside.value) == (1.0, 0.0)
-    assert (figures["beyond"].outside.value, figures["beyond"].outside.expected) == (1.0, 0.0)
-    assert math.isnan(figures["missing"].wasserstein.value), "missing values lie nowhere"
+    assert (features["missing"].missing.value, features["missing"].outside.value) == (1.0, 0.0)
+    assert (features["beyond"].outside.value, features["beyond"].outside.expected) == (1.0, 0.0)
+    assert math.isnan(features["missing"].wasserstein.value), "missing values lie nowhere"
 
 
 def test_a_reference_that_was_all_missing_is_compared_by_that() -> None:
@@ -161,7 +171,7 @@ def test_steps_are_disjoint_hold_enough_and_reach_the_newest(
     sizes: list[int], least: int, n: int
 ) -> None:
     parts = [{"x": np.array([size])} for size in sizes]
-    found = steps(parts, least, n)
+    found = merged_buckets(parts, least, n)
     assert len(found) <= n
     assert not found or found[-1][1] == len(parts) - 1
     for (first, last), following in zip(found, [*found, (len(parts), 0)][1:], strict=True):
@@ -171,4 +181,4 @@ def test_steps_are_disjoint_hold_enough_and_reach_the_newest(
 
 
 def test_busy_hours_are_a_step_each() -> None:
-    assert steps([{"x": np.array([500])}] * 9, 200, 4) == [(5, 5), (6, 6), (7, 7), (8, 8)]
+    assert merged_buckets([{"x": np.array([500])}] * 9, 200, 4) == [(5, 5), (6, 6), (7, 7), (8, 8)]

@@ -1,4 +1,4 @@
-"""Performance from counts: what the libraries compute from rows, and what turns out when scores are true probabilities."""
+"""Performance from counts: equal to what libraries compute from rows, and estimated correctly."""
 
 import math
 
@@ -11,9 +11,9 @@ from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_
 from pipelines.rules.monitoring.performance import (
     ScoreCounts,
     estimated,
+    floor_p_values,
     proxies,
     realised,
-    shortfall,
 )
 
 THRESHOLD = 0.3
@@ -39,8 +39,8 @@ def test_realised_figures_are_what_the_rows_show() -> None:
     assert found["realised_brier"].value == pytest.approx(brier_score_loss(labels, scores))
     assert found["realised_roc_auc"].value == pytest.approx(roc_auc_score(labels, scores), abs=2e-3)
     for name in ("f1", "precision", "recall", "roc_auc"):
-        figure = found[f"realised_{name}"]
-        assert figure.low < figure.value < figure.high
+        metric = found[f"realised_{name}"]
+        assert metric.low < metric.value < metric.high
 
 
 def test_estimates_of_calibrated_scores_come_true_and_bounds_hold_about_as_often_as_they_say() -> (
@@ -51,9 +51,9 @@ def test_estimates_of_calibrated_scores_come_true_and_bounds_hold_about_as_often
         scores, labels = drawn(3000, seed)
         guess, truth = estimated(counted(scores)), realised(counted(scores, labels))
         for name in ("f1", "precision", "recall", "roc_auc"):
-            figure = guess[f"estimated_{name}"]
+            metric = guess[f"estimated_{name}"]
             inside.setdefault(name, []).append(
-                figure.low <= truth[f"realised_{name}"].value <= figure.high
+                metric.low <= truth[f"realised_{name}"].value <= metric.high
             )
     for name, held in inside.items():
         assert np.mean(held) > 0.88, name
@@ -61,7 +61,7 @@ def test_estimates_of_calibrated_scores_come_true_and_bounds_hold_about_as_often
 
 def test_proxies_are_those_of_the_rows() -> None:
     scores, _ = drawn(5000, 2)
-    found = {name: figure.value for name, figure in proxies(counted(scores)).items()}
+    found = {name: metric.value for name, metric in proxies(counted(scores)).items()}
     entropy = -(scores * np.log2(scores) + (1 - scores) * np.log2(1 - scores)).mean()
     assert found["positive_rate"] == pytest.approx((scores >= THRESHOLD).mean())
     assert (found["score_mean"], found["score_sd"]) == pytest.approx(
@@ -99,7 +99,7 @@ def test_no_answers_have_no_figures() -> None:
         proxies(empty)
         == estimated(empty)
         == realised(empty)
-        == shortfall(empty, recall=0.5, roc_auc=0.7)
+        == floor_p_values(empty, recall=0.5, roc_auc=0.7)
         == {}
     )
 
@@ -109,9 +109,9 @@ def test_every_figure_is_a_share(rows: list[tuple[float, int]]) -> None:
     counts = counted(
         np.array([score for score, _ in rows]), np.array([label for _, label in rows], dtype=int)
     )
-    for name, figure in (estimated(counts) | realised(counts) | proxies(counts)).items():
-        assert -1e-9 <= figure.value <= 1 + 1e-9, name
-        assert math.isnan(figure.low) or figure.low <= figure.value + 1e-9, name
+    for name, metric in (estimated(counts) | realised(counts) | proxies(counts)).items():
+        assert -1e-9 <= metric.value <= 1 + 1e-9, name
+        assert math.isnan(metric.low) or metric.low <= metric.value + 1e-9, name
 
 
 def test_a_model_at_its_floor_is_seldom_called_under_it_and_one_far_below_always() -> None:
@@ -120,8 +120,8 @@ def test_a_model_at_its_floor_is_seldom_called_under_it_and_one_far_below_always
     accused = []
     for seed in range(400):
         counts = counted(*drawn(2000, seed))
-        accused.append(shortfall(counts, recall=floor, roc_auc=0.5)["realised_recall"] < 0.01)
-        assert shortfall(counts, recall=0.9, roc_auc=0.99)["realised_recall"] < 0.001
-        assert shortfall(counts, recall=0.9, roc_auc=0.99)["realised_roc_auc"] < 0.001
-        assert shortfall(counts, recall=0.1, roc_auc=0.5)["realised_roc_auc"] > 0.5
+        accused.append(floor_p_values(counts, recall=floor, roc_auc=0.5)["realised_recall"] < 0.01)
+        assert floor_p_values(counts, recall=0.9, roc_auc=0.99)["realised_recall"] < 0.001
+        assert floor_p_values(counts, recall=0.9, roc_auc=0.99)["realised_roc_auc"] < 0.001
+        assert floor_p_values(counts, recall=0.1, roc_auc=0.5)["realised_roc_auc"] > 0.5
     assert np.mean(accused) < 0.025

@@ -12,15 +12,19 @@ NOW = 4 * HOUR
 PROFILES = {"x": profile(np.random.default_rng(0).normal(size=500)), "y": Profile([0.5], [])}
 
 
-def answers(n: int, seed: int) -> PredictionBatch:
+def batch(n: int, seed: int) -> PredictionBatch:
     draw = np.random.default_rng(seed)
     known = draw.random(n) > 0.1
     features = draw.normal(size=(int(known.sum()), 2))
     features[draw.random(features.shape) < 0.1] = np.nan
     return PredictionBatch(
-        scored_at=draw.integers(0, 5 * HOUR, n), version=draw.integers(1, 3, n), score=draw.random(n),
-        flag=draw.integers(0, 2, n), known=known, features=features,
-    )  # fmt: skip
+        scored_at=draw.integers(0, 5 * HOUR, n),
+        version=draw.integers(1, 3, n),
+        score=draw.random(n),
+        flag=draw.integers(0, 2, n),
+        known=known,
+        features=features,
+    )
 
 
 def collected(rollup: Rollup) -> dict[tuple[object, ...], int]:
@@ -31,14 +35,18 @@ def collected(rollup: Rollup) -> dict[tuple[object, ...], int]:
 
 def part(of: PredictionBatch, where: np.ndarray) -> PredictionBatch:
     return PredictionBatch(
-        scored_at=of.scored_at[where], version=of.version[where], score=of.score[where], flag=of.flag[where],
-        known=of.known[where], features=of.features[where[of.known]],
-    )  # fmt: skip
+        scored_at=of.scored_at[where],
+        version=of.version[where],
+        score=of.score[where],
+        flag=of.flag[where],
+        known=of.known[where],
+        features=of.features[where[of.known]],
+    )
 
 
 @given(st.integers(0, 300), st.integers(0, 2**32), st.integers(1, 5))
 def test_pieces_add_up_to_the_whole(n: int, seed: int, pieces: int) -> None:
-    everything = answers(n, seed)
+    everything = batch(n, seed)
     whole, piecewise = Rollup(PROFILES, HOUR, NOW), Rollup(PROFILES, HOUR, NOW)
     whole.add(everything)
     belongs = np.random.default_rng(seed).integers(0, pieces, n)
@@ -65,7 +73,7 @@ def test_pieces_add_up_to_the_whole(n: int, seed: int, pieces: int) -> None:
 
 
 def test_a_bucket_and_version_holds_what_a_direct_count_finds() -> None:
-    everything = answers(5000, 1)
+    everything = batch(5000, 1)
     rollup = Rollup(PROFILES, HOUR, NOW)
     rollup.add(everything)
     here = (everything.scored_at // HOUR == 2) & (everything.version == 1)
@@ -93,7 +101,7 @@ def test_answers_from_the_future_are_counted_but_for_what_clocks_may_differ() ->
 
 def test_kept_counts_are_let_go_and_the_rows_remembered() -> None:
     rollup = Rollup(PROFILES, HOUR, NOW)
-    rollup.add(answers(100, 2))
+    rollup.add(batch(100, 2))
     rollup.clear()
     assert (rollup.cells, rollup.rows, collected(rollup)) == (0, 100, {})
 
