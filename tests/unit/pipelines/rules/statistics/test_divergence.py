@@ -1,4 +1,4 @@
-"""Distances between counts: what libraries say, what no drift shows, and that chance is not taken for drift."""
+"""Distances between counts agree with other libraries, and chance is not taken for drift."""
 
 import math
 
