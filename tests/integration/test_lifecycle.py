@@ -868,7 +868,7 @@ def test_what_was_served_is_compared_with_whatever_was_ingested_of_the_same_time
     ingested(table.set_column(at, "terminal_risk_7d", pc.multiply(table["terminal_risk_7d"], 0.5)))
     with pytest.raises(
         DataError,
-        match=r"terminal_risk_7d: in .* the value that was served is not the one that was ingested",
+        match=r"terminal_risk_7d: in .* the served value differs from the ingested value",
     ):
         run("skewed", "check_conditions", "validate_data")
 

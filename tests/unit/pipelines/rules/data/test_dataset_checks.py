@@ -1,4 +1,4 @@
-"""What is wrong with rows as a whole: found where it is, and not where it is not."""
+"""Each check of a whole data set finds its fault, and reports nothing on good data."""
 
 from datetime import timedelta
 
@@ -51,7 +51,7 @@ def test_what_the_baseline_never_had_is_not_compared(noise: np.random.Generator)
 
 
 @pytest.mark.parametrize(
-    "factor", [1.0, 100.0, -1.0], ids=["the same", "in other units", "turned round"]
+    "factor", [1.0, 100.0, -1.0], ids=["the same", "in other units", "inverted"]
 )
 def test_a_copied_column_is_found_in_whatever_units(
     noise: np.random.Generator, factor: float
@@ -147,7 +147,7 @@ def test_separation_of_two_shifted_bells_is_their_roc_auc(noise: np.random.Gener
     [
         pytest.param(20, "", id="as many as usual"),
         pytest.param(150, "", id="more, within the factor"),
-        pytest.param(1980, "frequent", id="classes turned round"),
+        pytest.param(1980, "frequent", id="inverted labels"),
         pytest.param(0, "rare", id="none at all"),
     ],
 )
@@ -157,7 +157,7 @@ def test_the_share_of_positives_is_compared_with_the_baselines(positives: int, s
     assert [said in each.reason for each in found] == ([True] if said else [])
 
 
-def test_classes_turned_round_are_seen_where_positives_are_common_too() -> None:
+def test_inverted_labels_are_found_where_positives_are_common_too() -> None:
     labels = np.repeat([1, 0], [1560, 440]).astype(np.int8)
     (found,) = label_share(labels, 0.22, "is_bad", factor=10)
     assert "frequent" in found.reason
@@ -185,7 +185,7 @@ def test_one_correction_among_few_rows_is_no_skew(n: int) -> None:
     assert list(skew(Common(np.arange(n), logged, ingested), NAMES, share=0.01)) == []
 
 
-def test_a_log_that_ended_waits_for_new_rows() -> None:
+def test_a_stale_prediction_log_waits_for_new_rows() -> None:
     newest, due = (
         np.datetime64("2026-01-01T00:00:00", "us"),
         np.datetime64("2026-01-20T00:00:00", "us"),

@@ -1,4 +1,4 @@
-"""Rows as columns: taken, split, joined, and told to people."""
+"""Frames are selected, split, joined and reported."""
 
 import json
 

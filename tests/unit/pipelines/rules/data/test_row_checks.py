@@ -1,4 +1,4 @@
-"""Ingested rows: kept when they keep the contract, put aside with the first fault when they do not."""
+"""Ingested rows that keep the contract are kept; others go to quarantine with their first fault."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
