@@ -1,4 +1,4 @@
-"""A decision that is judged again: what differs from the record is said, and nothing else."""
+"""A replayed decision reports each difference from its record, and nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,9 +48,7 @@ def gates(**changed: Any) -> list[dict[str, Any]]:
             decision(gates=gates(observed=0.5 + 1e-13)), [], id="another processor's last digit"
         ),
         pytest.param(decision(gates=gates(reason="other words")), [], id="words may change"),
-        pytest.param(
-            decision(evidence_hash="abd"), ["the evidence is another"], id="other evidence"
-        ),
+        pytest.param(decision(evidence_hash="abd"), ["the evidence differs"], id="other evidence"),
         pytest.param(
             decision(gates=gates(observed=0.51)),
             ["recall: observed was 0.51, is 0.5"],
@@ -71,10 +69,12 @@ def gates(**changed: Any) -> list[dict[str, Any]]:
             ["recall: threshold was 0.3, is 0.4"],
             id="another threshold",
         ),
-        pytest.param(decision(gates=gates()[1:]), ["recall: not judged then"], id="a new gate"),
+        pytest.param(
+            decision(gates=gates()[1:]), ["recall: no result was recorded"], id="a new gate"
+        ),
         pytest.param(
             decision(gates=[*gates(), {"name": "old"}]),
-            ["old: judged then, no gate now"],
+            ["old: recorded, but no longer a gate"],
             id="a gate that is gone",
         ),
         pytest.param(

@@ -1,4 +1,4 @@
-"""Six gates: at the threshold, beside it, and where there is nothing to judge on."""
+"""The six gates at their thresholds, on both sides of them, and without evidence."""
 
 import math
 from dataclasses import replace

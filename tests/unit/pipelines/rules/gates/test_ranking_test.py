@@ -1,4 +1,4 @@
-"""Ranking is judged by ranks: no calibration, no order of rows and no tie broken at random is a gain."""
+"""Calibration, the order of rows and randomly broken ties are no gain in ranking."""
 
 from collections.abc import Callable
 
