@@ -290,7 +290,7 @@ def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         wired.connection.execute("DELETE FROM promotions WHERE use_case = 'fraud'")
     monkeypatch.setattr(promote, "promotion_id", lambda use_case, number: UUID(int=number))
-    monkeypatch.setattr(promote, "why_refused", lambda *_, **__: None)
+    monkeypatch.setattr(promote, "why_promotion_refused", lambda *_, **__: None)
     monkeypatch.setattr(model_swap, "_wait", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run("cut", "promote", decision_id=decision.id)
@@ -587,7 +587,7 @@ def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_s
     tight = msgspec.structs.replace(limits, p99=timedelta(microseconds=1), memory_mb=1)
     with pytest.raises(
         ModelRejected,
-        match=r"p99 is .* ms a request, more than 0.001 ms; a worker with it needs .* MB",
+        match=r"p99 is .* ms per request, more than 0.001 ms; a worker with it needs .* MB",
     ):
         tried(tight, decision_id=decision.id)
     assert tried(tight, version=1)["version"] == 1, "the way back is open"

@@ -8,7 +8,7 @@ from pipelines.errors import StepSkipped
 from pipelines.records import LedgerEntry
 from pipelines.rules.monitoring.drift_check import Span
 from pipelines.rules.monitoring.performance import ScoreCounts
-from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises, on_probation
+from pipelines.rules.promotion.champion_guard import LivePerformance, guard_violations, on_probation
 from pipelines.rules.promotion.eligibility import last_good
 from pipelines.steps.monitoring.newest_check import require_current
 
@@ -29,7 +29,7 @@ def run(context: Context) -> dict[str, Any]:
         raise StepSkipped("no champion was promoted lately")
     decision = context.decisions.get(context.name, promotion.decision_id)
     live = _gather(context, promotion)
-    broken = broken_promises(decision.gates or [], live, context.use_case.policy)
+    broken = guard_violations(decision.gates or [], live, context.use_case.policy)
     if not broken:
         context.alerts.resolve(context.name, CAUSE)
         seen = f"{live.predictions:,} predictions and {live.outcomes.labelled:,} labels"

@@ -10,8 +10,8 @@ from pipelines.rules.promotion.eligibility import (
     promotion_id,
     rollback_id,
     state_of,
-    why_not_back,
-    why_refused,
+    why_promotion_refused,
+    why_rollback_refused,
 )
 from pipelines.rules.promotion.ledger import Served
 from pipelines.steps.promotion.model_swap import Swap, carry_out
@@ -49,7 +49,7 @@ def _forward(context: Context) -> dict[str, Any]:
         if review and not review.approved:
             return f"it was rejected by {review.reviewer}"
         approved = context.decisions.newest_approved(context.name)
-        return why_refused(
+        return why_promotion_refused(
             decision, champion=now, newest_approved=approved.id if approved else None,
             evidence_hash=str(context.params.get("evidence_hash") or decision.evidence_hash),
         )  # fmt: skip
@@ -68,6 +68,6 @@ def _back(context: Context) -> dict[str, Any]:
     def refused(now: Served | None) -> str | None:
         if now is None or now.version != source:
             return f"the champion is version {now.version if now else None}, not {source} any more: check again"
-        return why_not_back(context.ledger.recent(context.name, limit=1000), version)
+        return why_rollback_refused(context.ledger.recent(context.name, limit=1000), version)
 
     return carry_out(context, swap, refused)

@@ -6,7 +6,7 @@ from typing import Any
 from pipelines.context import Context
 from pipelines.errors import PromotionRefused, StepSkipped
 from pipelines.rules.promotion.champion_guard import on_probation
-from pipelines.rules.promotion.eligibility import last_good, why_not_back
+from pipelines.rules.promotion.eligibility import last_good, why_rollback_refused
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.monitoring.guard import CAUSE
 
@@ -23,7 +23,7 @@ def run(context: Context) -> dict[str, Any]:
         )  # woken twice, one step back is enough
     now, wanted = champion(entries), context.params.get("version")
     version = last_good(entries) if wanted is None else context.number("version")
-    if refused := why_not_back(entries, version):
+    if refused := why_rollback_refused(entries, version):
         raise PromotionRefused(f"{context.name} is not rolled back: {refused}")
     assert now is not None
     by_guard = _guards_reason(context) if context.trigger == "asset_triggered" else None
