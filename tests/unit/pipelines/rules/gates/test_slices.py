@@ -127,7 +127,7 @@ def test_the_shipped_slices_are_conditions_on_the_contracts_columns() -> None:
     ("condition", "words"),
     [
         pytest.param("amount", "needed; compare it with something", id="a number"),
-        pytest.param("amuont > 3", "is no numeric raw feature", id="an unknown feature"),
+        pytest.param("amuont > 3", "is not a numeric raw feature", id="an unknown feature"),
         pytest.param("amount > 3 > 2", "compares more than two", id="a chain"),
     ],
 )
