@@ -72,7 +72,8 @@ def outside(
     """Warn of features with more than `share` of the rows outside the baseline's range."""
     for column, name in enumerate(names):
         values = features[:, column]
-        usual = baseline[~np.isnan(baseline[:, column]), column]
+        usual = baseline[:, column]
+        usual = usual[~np.isnan(usual)]
         if not len(usual):
             continue
         least = usual.min()
@@ -105,12 +106,15 @@ def copies(features: NDArray[np.float64], names: tuple[str, ...]) -> Iterator[Fi
     greatest = np.where(finite, sample, -np.inf).max(axis=0)
     varies = least < greatest
     for column in np.flatnonzero(~varies):
-        yield _constant(names[column], empty=not finite[:, column].any())
+        empty = not finite[:, column].any()
+        yield _constant(names[column], empty=empty)
     columns = np.flatnonzero(varies)
     correlation = _correlation(sample, finite, least, columns)
-    for first, second in np.argwhere(np.triu(correlation > COPY_CORRELATION, 1)):
-        pair = (names[columns[first]], names[columns[second]])
-        yield _copy(pair, float(correlation[first, second]))
+    high = np.triu(correlation > COPY_CORRELATION, 1)
+    for first, second in np.argwhere(high):
+        first_name = names[columns[first]]
+        second_name = names[columns[second]]
+        yield _copy(first_name, second_name, float(correlation[first, second]))
 
 
 def _constant(name: str, *, empty: bool) -> Finding:
@@ -125,14 +129,14 @@ def _constant(name: str, *, empty: bool) -> Finding:
     )
 
 
-def _copy(pair: tuple[str, str], correlation: float) -> Finding:
+def _copy(first: str, second: str, correlation: float) -> Finding:
     reason = (
-        f"{pair[0]} and {pair[1]} are perfectly correlated: "
+        f"{first} and {second} are perfectly correlated: "
         "remove one of them from the contract, or correct the data source"
     )
     return Finding(
         check="copy",
-        columns=pair,
+        columns=(first, second),
         observed=correlation,
         threshold=COPY_CORRELATION,
         reason=reason,
@@ -152,8 +156,10 @@ def _correlation(
     """
     filled = np.where(finite, values, least)
     shifted = filled[:, columns] - least[columns]
-    centred = np.where(finite[:, columns], shifted - shifted.mean(axis=0), 0.0)
-    unit = centred / np.sqrt((centred**2).sum(axis=0))
+    differences = shifted - shifted.mean(axis=0)
+    centred = np.where(finite[:, columns], differences, 0.0)
+    norms = np.sqrt((centred**2).sum(axis=0))
+    unit = centred / norms
     correlation: NDArray[np.float64] = np.abs(unit.T @ unit)
     return correlation
 
@@ -173,9 +179,11 @@ def leaks(
     sample = labelled[_evenly(len(labelled))]
     labels = labels[sample]
     positives = labels.sum()
-    if min(positives, len(labels) - positives) < ENOUGH:
+    negatives = len(labels) - positives
+    if min(positives, negatives) < ENOUGH:
         return
-    first_positives = tuple(sample[labels == 1][:SAMPLE_ROWS].tolist())
+    positive_rows = sample[labels == 1]
+    rows = tuple(positive_rows[:SAMPLE_ROWS].tolist())
     for column, name in enumerate(names):
         observed = separation(features[sample, column], labels)
         if observed <= auc:
@@ -189,7 +197,7 @@ def leaks(
                 f"{name} alone predicts the label (ROC-AUC {observed:.4f}, above {auc:g}): "
                 "check that its value is known before the label"
             ),
-            rows=first_positives,
+            rows=rows,
         )
 
 
@@ -203,13 +211,17 @@ def separation(values: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
     """
     present = ~np.isnan(values)
     edges = _edges(values[present], labels[present])
-    bins = np.where(present, np.searchsorted(edges, values, side="right") + 1, 0)
+    bin_of_value = np.searchsorted(edges, values, side="right") + 1
+    bins = np.where(present, bin_of_value, 0)
     # A row is placed by its rank in its class, so that each half holds rows of both classes.
     rank = np.where(labels == 1, np.cumsum(labels), np.cumsum(1 - labels))
     odd = rank % 2 == 1
-    halves = [_class_counts(bins[half], labels[half], len(edges) + 2) for half in (~odd, odd)]
-    first, second = halves
-    return (_auc(first, ordered_by=second) + _auc(second, ordered_by=first)) / 2
+    n = len(edges) + 2
+    first = _class_counts(bins[~odd], labels[~odd], n)
+    second = _class_counts(bins[odd], labels[odd], n)
+    first_auc = _auc(first, ordered_by=second)
+    second_auc = _auc(second, ordered_by=first)
+    return (first_auc + second_auc) / 2
 
 
 def _edges(values: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -217,15 +229,23 @@ def _edges(values: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.
     for label in (0, 1):
         of_class = values[labels == label]
         if len(of_class):
-            quantiles = np.quantile(of_class, np.linspace(0, 1, QUANTILES), method="lower")
-            edges += [quantiles, np.nextafter(quantiles[-1:], np.inf)]
-    return np.unique(np.concatenate(edges)) if edges else np.empty(0)
+            quantiles = np.quantile(
+                of_class,
+                np.linspace(0, 1, QUANTILES),
+                method="lower",
+            )
+            end = np.nextafter(quantiles[-1:], np.inf)
+            edges += [quantiles, end]
+    if not edges:
+        return np.empty(0)
+    return np.unique(np.concatenate(edges))
 
 
 def _class_counts(bins: NDArray[np.int64], labels: NDArray[np.int8], n: int) -> NDArray[np.float64]:
     """Negatives and positives (2, n) in each bin."""
-    counts = [np.bincount(bins[labels == label], minlength=n) for label in (0, 1)]
-    return np.array(counts, dtype=np.float64)
+    negatives = np.bincount(bins[labels == 0], minlength=n)
+    positives = np.bincount(bins[labels == 1], minlength=n)
+    return np.array([negatives, positives], dtype=np.float64)
 
 
 def _auc(counts: NDArray[np.float64], *, ordered_by: NDArray[np.float64]) -> float:
@@ -233,11 +253,14 @@ def _auc(counts: NDArray[np.float64], *, ordered_by: NDArray[np.float64]) -> flo
     known_positives = ordered_by[1]
     # A hundredth of a row with the overall share of positives keeps empty bins defined.
     prior = 0.01 * known_positives.sum() / ordered_by.sum()
-    share = (known_positives + prior) / (ordered_by.sum(axis=0) + 0.01)
+    known_rows = ordered_by.sum(axis=0)
+    share = (known_positives + prior) / (known_rows + 0.01)
     _, rank = np.unique(share, return_inverse=True)
-    negatives, positives = (np.bincount(rank, weights=each) for each in counts)
+    negatives = np.bincount(rank, weights=counts[0])
+    positives = np.bincount(rank, weights=counts[1])
     below = np.cumsum(negatives) - negatives / 2
-    return float((positives * below).sum() / max(positives.sum() * negatives.sum(), 1))
+    pairs = positives.sum() * negatives.sum()
+    return float((positives * below).sum() / max(pairs, 1))
 
 
 def label_share(
@@ -250,9 +273,11 @@ def label_share(
     """
     if len(labels) < ENOUGH or not 0 < usual < 1:
         return
-    low, high = wilson(float(labels.sum()), len(labels))
-    least = _share(_odds(usual) / factor)
-    most = _share(_odds(usual) * factor)
+    odds = _odds(usual)
+    least = _share(odds / factor)
+    most = _share(odds * factor)
+    positives = float(labels.sum())
+    low, high = wilson(positives, len(labels))
     if least <= high and low <= most:
         return
     observed = float(labels.mean())
@@ -298,10 +323,17 @@ def skew(common: Common, names: tuple[str, ...], *, share: float) -> Iterator[Fi
     n = len(logged)
     if n < ENOUGH:
         return
-    same = np.isclose(logged, common.ingested, rtol=SAME, atol=SAME, equal_nan=True)
+    same = np.isclose(
+        logged,
+        common.ingested,
+        rtol=SAME,
+        atol=SAME,
+        equal_nan=True,
+    )
     for column, name in enumerate(names):
         differs = ~same[:, column]
-        count = int(differs.sum())
+        positions = common.positions[differs]
+        count = len(positions)
         if wilson(count, n)[0] <= share:
             continue
         observed = count / n
@@ -314,7 +346,7 @@ def skew(common: Common, names: tuple[str, ...], *, share: float) -> Iterator[Fi
                 f"{name}: in {observed:.1%} of {n:,} transactions the served value differs from "
                 f"the ingested value, more than {share:.1%}: compute both in the same way"
             ),
-            rows=tuple(common.positions[differs][:SAMPLE_ROWS].tolist()),
+            rows=tuple(positions[:SAMPLE_ROWS].tolist()),
         )
 
 
@@ -342,11 +374,13 @@ def _days(time: timedelta) -> str:
 
 
 def _first(rows: NDArray[np.bool_]) -> tuple[int, ...]:
-    return tuple(int(row) for row in np.flatnonzero(rows)[:SAMPLE_ROWS])
+    positions = np.flatnonzero(rows)
+    return tuple(positions[:SAMPLE_ROWS].tolist())
 
 
 def _evenly(n: int) -> NDArray[np.int64]:
     """At most MOST_ROWS positions, evenly spaced over n rows."""
     if not n:
         return np.empty(0, np.int64)
-    return np.linspace(0, n - 1, min(n, MOST_ROWS)).astype(np.int64)
+    positions = np.linspace(0, n - 1, min(n, MOST_ROWS))
+    return positions.astype(np.int64)

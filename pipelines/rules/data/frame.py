@@ -37,13 +37,18 @@ class Frame:
         """Select rows by a mask, by positions in the order given, or by a slice."""
         if not isinstance(rows, slice) and rows.dtype == bool and rows.all():
             return self
-        return Frame(*(_taken(getattr(self, name), rows) for name in self.__dataclass_fields__))
+        columns = []
+        for name in self.__dataclass_fields__:
+            column = getattr(self, name)
+            columns.append(_taken(column, rows))
+        return Frame(*columns)
 
     def without(self, names: pa.StringArray | pa.ChunkedArray) -> "Frame":
         """Select the rows whose transaction ids are not in `names`."""
         if not len(self) or not len(names):
             return self
-        return self.take(~np.asarray(pc.is_in(self.transaction_ids, value_set=names)))
+        among = pc.is_in(self.transaction_ids, value_set=names)
+        return self.take(~np.asarray(among))
 
     def none(self) -> "Frame":
         """Return an empty frame with the same columns."""
@@ -54,31 +59,36 @@ class Frame:
     ) -> list[dict[str, Any]]:
         """Return some rows for a report: transaction id, event time, label and these columns."""
         names = [name for name in columns if name in contract.columns]
-        table = self.take(np.array(rows, np.int64)).table(contract)
+        positions = np.array(rows, np.int64)
+        frame = self.take(positions)
+        table = frame.table(contract)
         selected = table.select(["transaction_id", "event_time", "label", *names])
-        return [
-            {name: _finite(value) for name, value in row.items()} for row in selected.to_pylist()
-        ]
+        samples = []
+        for row in selected.to_pylist():
+            sample = {name: _finite(value) for name, value in row.items()}
+            samples.append(sample)
+        return samples
 
     def split(self, moment: np.datetime64) -> tuple["Frame", "Frame"]:
         """Return the rows before a moment, and the rows at or after it."""
         cut = int(np.searchsorted(self.event_times, moment))
-        return self.take(slice(0, cut)), self.take(slice(cut, None))
+        before = self.take(slice(0, cut))
+        after = self.take(slice(cut, None))
+        return before, after
 
     def table(self, contract: Contract) -> pa.Table:
         """Return a table with one column per feature, for the artifact store."""
-        features = {name: self.features[:, index] for index, name in enumerate(contract.columns)}
-        return pa.table(
-            {
-                "event_time": self.event_times,
-                "transaction_id": self.transaction_ids,
-                "label": self.labels,
-                "score": self.scores,
-                "threshold": self.thresholds,
-                "model_version": self.versions,
-                **features,
-            }
-        )
+        columns = {
+            "event_time": self.event_times,
+            "transaction_id": self.transaction_ids,
+            "label": self.labels,
+            "score": self.scores,
+            "threshold": self.thresholds,
+            "model_version": self.versions,
+        }
+        for index, name in enumerate(contract.columns):
+            columns[name] = self.features[:, index]
+        return pa.table(columns)
 
     @classmethod
     def of(cls, table: pa.Table, contract: Contract) -> "Frame":
@@ -99,7 +109,8 @@ def numbers(table: pa.Table, names: tuple[str, ...], width: int = 0) -> NDArray[
 
     Columns beyond the names are left unset for the caller to fill.
     """
-    matrix = np.empty((len(table), width or len(names)), order="F")
+    shape = (len(table), width or len(names))
+    matrix = np.empty(shape, order="F")
     for index, name in enumerate(names):
         matrix[:, index] = table[name].to_numpy(zero_copy_only=False)
     return matrix
@@ -107,12 +118,16 @@ def numbers(table: pa.Table, names: tuple[str, ...], width: int = 0) -> NDArray[
 
 def _finite(value: Any) -> Any:
     """Return None for NaN and infinity, which JSON does not have."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def concatenate(frames: list[Frame]) -> Frame:
     """Join the rows of several frames in order of event time."""
-    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    filled = [frame for frame in frames if len(frame)]
+    if not filled:
+        return frames[0]
     if len(filled) == 1:
         return filled[0]
     columns = []
@@ -123,7 +138,8 @@ def concatenate(frames: list[Frame]) -> Frame:
     times = joined.event_times
     if (times[1:] >= times[:-1]).all():
         return joined
-    return joined.take(np.argsort(times, kind="stable").astype(np.int64))
+    order = np.argsort(times, kind="stable")
+    return joined.take(order.astype(np.int64))
 
 
 def _taken(column: Any, rows: Rows) -> Any:
@@ -131,7 +147,9 @@ def _taken(column: Any, rows: Rows) -> Any:
     if not isinstance(column, pa.Array) or isinstance(rows, slice):
         return column[rows]
     selection = pa.array(rows)
-    return column.filter(selection) if rows.dtype == bool else column.take(selection)
+    if rows.dtype == bool:
+        return column.filter(selection)
+    return column.take(selection)
 
 
 def _joined(columns: list[Any]) -> Any:

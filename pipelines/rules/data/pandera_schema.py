@@ -15,9 +15,14 @@ FAILURE_COLUMNS = ["column", "check", "failure_case", "index"]
 
 def schema(contract: Contract) -> pa.DataFrameSchema:
     """Build the schema of a frame with the raw features and a `label` column of 0 and 1."""
-    columns = {"label": pa.Column("int8", pa.Check.isin([0, 1]))}
+    label = pa.Column("int8", pa.Check.isin([0, 1]))
+    columns = {"label": label}
     for feature in contract.features:
-        columns[feature.name] = pa.Column(float, _checks(feature), nullable=feature.nullable)
+        columns[feature.name] = pa.Column(
+            float,
+            _checks(feature),
+            nullable=feature.nullable,
+        )
     return pa.DataFrameSchema(columns)
 
 
@@ -36,18 +41,21 @@ def failures(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def positions(failed: pd.DataFrame) -> NDArray[np.int64]:
     """Return the positions of the rows that failed, in ascending order."""
-    return np.unique(failed["index"].dropna().to_numpy(np.int64))
+    indexes = failed["index"].dropna()
+    return np.unique(indexes.to_numpy(np.int64))
 
 
 def reasons(failed: pd.DataFrame) -> list[str]:
     """Return why each row failed, in the order of `positions`."""
-    indexed = failed.dropna(subset=["index"]).astype({"index": np.int64})
-    rows = indexed.sort_values("index", kind="stable")
+    rows = failed.dropna(subset=["index"])
+    rows = rows.astype({"index": np.int64})
+    rows = rows.sort_values("index", kind="stable")
     column = rows["column"].astype(str)
     check = rows["check"].astype(str)
     value = rows["failure_case"].astype(str)
     texts = column + ": " + check + ", got " + value
-    return [str(text) for text in texts.groupby(rows["index"]).agg("; ".join)]
+    by_row = texts.groupby(rows["index"]).agg("; ".join)
+    return [str(text) for text in by_row]
 
 
 def summary(failed: pd.DataFrame) -> list[dict[str, Any]]:
@@ -72,9 +80,13 @@ def _checks(feature: Feature) -> list[pa.Check]:
     if feature.type == "bool":
         return [pa.Check.isin([0.0, 1.0])]
     if feature.type == "category":
-        indexes = range(len(feature.values))
-        return [pa.Check.isin([float(index) for index in indexes])]
-    checks = [pa.Check.in_range(*feature.range)] if feature.range else []
+        n = len(feature.values)
+        indexes = [float(index) for index in range(n)]
+        return [pa.Check.isin(indexes)]
+    checks = []
+    if feature.range:
+        checks.append(pa.Check.in_range(*feature.range))
     if feature.type == "int":
-        checks.append(pa.Check(lambda values: values == values.round(), name="whole_number"))
+        whole = pa.Check(lambda values: values == values.round(), name="whole_number")
+        checks.append(whole)
     return checks

@@ -21,9 +21,11 @@ TIME = (
     r"(?P<zone>Z|[+-]\d{2}:?\d{2})?$"
 )
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-TRUE = ("1", "1.0", "true", "yes")
-FALSE = ("0", "0.0", "false", "no")
-MISSING = ("", "na", "nan", "null", "none")
+# Spellings, in lower case.
+TRUE = pa.array(["1", "1.0", "true", "yes"])
+FALSE = pa.array(["0", "0.0", "false", "no"])
+BOOLEAN = pa.concat_arrays([TRUE, FALSE])
+MISSING = pa.array(["", "na", "nan", "null", "none"])
 
 Reasons = NDArray[np.object_]
 
@@ -63,7 +65,9 @@ def outdated(schema: pa.Schema, contract: Contract) -> str | None:
 
 
 def _raw(contract: Contract) -> bytes:
-    features = [[feature.name, feature.type, list(feature.values)] for feature in contract.features]
+    features = []
+    for feature in contract.features:
+        features.append([feature.name, feature.type, list(feature.values)])
     return json.dumps(features).encode()
 
 
@@ -82,13 +86,14 @@ def check_rows(table: pa.Table, contract: Contract, *, first_row: int = 0) -> Ch
     reasons = np.full(n, "", dtype=object)
     row_names = [f"row-{first_row + row}" for row in range(n)]
     columns = {
-        "transaction_id": _text(table, contract.transaction_id, row_names),
-        "entity_key": _text(table, contract.entity_key, None),
+        "transaction_id": _text(table, contract.transaction_id, default=row_names),
+        "entity_key": _text(table, contract.entity_key, default=None),
         "event_time": _times(table[contract.event_time], contract.event_time, reasons),
         "label": _label(table[contract.label.name], contract, reasons),
     }
     for feature in contract.features:
-        columns[feature.name] = _feature(table[feature.name], feature, reasons)
+        column = table[feature.name]
+        columns[feature.name] = _feature(column, feature, reasons)
     checked = pa.table(columns, schema=snapshot_schema(contract))
     good = checked.filter(pa.array(reasons == ""))
     return CheckedRows(good, reasons.astype(str))
@@ -99,54 +104,91 @@ def _feature(column: pa.ChunkedArray, feature: Feature, reasons: Reasons) -> NDA
     values = _numbers(column, feature, reasons)
     missing = np.isnan(values)
     if not feature.nullable:
-        _mark(reasons, missing, f"{name}: missing, and the contract does not allow it")
-    _mark(reasons, np.isinf(values), f"{name}: infinite")
+        _mark(
+            reasons,
+            rows=missing,
+            reason=f"{name}: missing, and the contract does not allow it",
+        )
+    _mark(
+        reasons,
+        rows=np.isinf(values),
+        reason=f"{name}: infinite",
+    )
     if feature.range:
         low, high = feature.range
         outside = (values < low) | (values > high)
-        _mark(reasons, outside, f"{name}: outside [{low:g}, {high:g}]")
+        _mark(
+            reasons,
+            rows=outside,
+            reason=f"{name}: outside [{low:g}, {high:g}]",
+        )
     if feature.type == "int":
         fractional = ~missing & (values != np.round(values))
-        _mark(reasons, fractional, f"{name}: not a whole number")
+        _mark(
+            reasons,
+            rows=fractional,
+            reason=f"{name}: not a whole number",
+        )
     return values
 
 
 def _numbers(column: pa.ChunkedArray, feature: Feature, reasons: Reasons) -> NDArray[np.float64]:
     if feature.type == "category":
         return _categories(column, feature, reasons)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    type_ = column.type
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
         return _parsed(column, feature, reasons)
     values = _as_numpy(column)
     if feature.type == "bool":
-        other = ~np.isnan(values) & (values != 0) & (values != 1)
-        _mark(reasons, other, f"{feature.name}: neither true nor false")
+        boolean = (values == 0) | (values == 1)
+        other = ~np.isnan(values) & ~boolean
+        _mark(
+            reasons,
+            rows=other,
+            reason=f"{feature.name}: neither true nor false",
+        )
     return values
 
 
 def _categories(column: pa.ChunkedArray, feature: Feature, reasons: Reasons) -> NDArray[np.float64]:
     text = pc.cast(column, pa.string())
-    index = pc.index_in(text, value_set=pa.array(feature.values, pa.string()))
+    categories = pa.array(feature.values, pa.string())
+    index = pc.index_in(text, value_set=categories)
     unknown = pc.and_(pc.is_valid(text), pc.is_null(index))
-    _mark(reasons, _mask(unknown), f"{feature.name}: not one of {', '.join(feature.values)}")
+    _mark(
+        reasons,
+        rows=_mask(unknown),
+        reason=f"{feature.name}: not one of {', '.join(feature.values)}",
+    )
     return _as_numpy(index)
 
 
 def _parsed(column: pa.ChunkedArray, feature: Feature, reasons: Reasons) -> NDArray[np.float64]:
-    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    missing = pc.is_in(pc.utf8_lower(text), pa.array(MISSING))
+    text = _trimmed(column)
+    missing = pc.is_in(pc.utf8_lower(text), MISSING)
     text = pc.if_else(missing, None, text)
     present = pc.is_valid(text)
     if feature.type == "bool":
         lower = pc.utf8_lower(text)
-        true = pc.is_in(lower, pa.array(TRUE))
-        false = pc.is_in(lower, pa.array(FALSE))
-        other = pc.and_(present, pc.invert(pc.or_(true, false)))
-        _mark(reasons, _mask(other), f"{feature.name}: neither true nor false")
-        return np.where(_mask(present), _mask(true).astype(float), np.nan)
+        true = pc.is_in(lower, TRUE)
+        boolean = pc.is_in(lower, BOOLEAN)
+        other = pc.and_(present, pc.invert(boolean))
+        _mark(
+            reasons,
+            rows=_mask(other),
+            reason=f"{feature.name}: neither true nor false",
+        )
+        values = _mask(true).astype(float)
+        return np.where(_mask(present), values, np.nan)
     number = pc.match_substring_regex(text, NUMBER)
     other = pc.and_(present, pc.invert(number))
-    _mark(reasons, _mask(other), f"{feature.name}: not a number")
-    return _as_numpy(pc.cast(pc.if_else(number, text, None), pa.float64()))
+    _mark(
+        reasons,
+        rows=_mask(other),
+        reason=f"{feature.name}: not a number",
+    )
+    digits = pc.if_else(number, text, None)
+    return _as_numpy(pc.cast(digits, pa.float64()))
 
 
 def _label(column: pa.ChunkedArray, contract: Contract, reasons: Reasons) -> pa.Array:
@@ -157,15 +199,23 @@ def _label(column: pa.ChunkedArray, contract: Contract, reasons: Reasons) -> pa.
     """
     name = contract.label.name
     positive = contract.label.positive
-    text = pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(column, pa.string())))
+    text = pc.utf8_lower(_trimmed(column))
     text = pc.if_else(pc.equal(text, ""), None, text)
-    _mark(reasons, ~_mask(pc.is_valid(text)), f"{name}: the label is missing")
-    spellings: tuple[str, ...] = (str(positive).lower(),)
+    _mark(
+        reasons,
+        rows=~_mask(pc.is_valid(text)),
+        reason=f"{name}: the label is missing",
+    )
+    spellings = pa.array([str(positive).lower()])
     if positive in (0, 1, True, False):
         spellings = TRUE if positive else FALSE
-        binary = _mask(pc.is_in(text, pa.array((*TRUE, *FALSE), pa.string())))
-        _mark(reasons, ~binary, f"{name}: neither positive nor negative")
-    matches = pc.is_in(text, pa.array(spellings, pa.string()))
+        binary = pc.is_in(text, BOOLEAN)
+        _mark(
+            reasons,
+            rows=~_mask(binary),
+            reason=f"{name}: neither positive nor negative",
+        )
+    matches = pc.is_in(text, spellings)
     return pa.array(_mask(matches).astype(np.int8))
 
 
@@ -176,8 +226,13 @@ def _times(column: pa.ChunkedArray, name: str, reasons: Reasons) -> pa.Array:
     elif column.type.tz:
         times = pc.cast(column, TIMESTAMP, safe=False)
     else:
-        times = pc.assume_timezone(pc.cast(column, pa.timestamp("us"), safe=False), "UTC")
-    _mark(reasons, _mask(pc.is_null(times)), f"{name}: not a date and time")
+        naive = pc.cast(column, pa.timestamp("us"), safe=False)
+        times = pc.assume_timezone(naive, "UTC")
+    _mark(
+        reasons,
+        rows=_mask(pc.is_null(times)),
+        reason=f"{name}: not a date and time",
+    )
     return times
 
 
@@ -197,11 +252,17 @@ def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
         unit="us",
         error_is_null=True,
     )
-    digits = pc.utf8_slice_codeunits(pc.struct_field(parts, ["fraction"]), 1, 7)
+    point_and_digits = pc.struct_field(parts, ["fraction"])
+    digits = pc.utf8_slice_codeunits(point_and_digits, 1, 7)
     micros = pc.cast(pc.utf8_rpad(digits, 6, "0"), pa.int64())
-    local = pc.add(whole, pc.cast(micros, pa.duration("us")))
+    fraction = pc.cast(micros, pa.duration("us"))
+    local = pc.add(whole, fraction)
     offsets = _offsets(pc.struct_field(parts, ["zone"]))
     return pc.assume_timezone(pc.subtract(local, offsets), "UTC")
+
+
+def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
 
 
 def _or_default(text: pa.ChunkedArray, default: str) -> pa.ChunkedArray:
@@ -210,20 +271,23 @@ def _or_default(text: pa.ChunkedArray, default: str) -> pa.ChunkedArray:
 
 def _offsets(zones: pa.ChunkedArray) -> pa.Array:
     """Return the offsets of zones from UTC; positive is east."""
-    minutes = {zone: _minutes_east(zone or "") for zone in pc.unique(zones).to_pylist()}
+    distinct = pc.unique(zones).to_pylist()
+    minutes = {zone: _minutes_east(zone or "") for zone in distinct}
     offsets = [minutes[zone] for zone in zones.to_pylist()]
-    return pa.array(np.array(offsets, dtype="timedelta64[m]").astype("timedelta64[us]"))
+    in_minutes = np.array(offsets, dtype="timedelta64[m]")
+    return pa.array(in_minutes.astype("timedelta64[us]"))
 
 
 def _minutes_east(zone: str) -> int:
     digits = zone[1:].replace(":", "")
     if not digits:
         return 0
-    minutes = 60 * int(digits[:2]) + int(digits[2:])
+    hours = int(digits[:2])
+    minutes = 60 * hours + int(digits[2:])
     return minutes if zone[0] == "+" else -minutes
 
 
-def _text(table: pa.Table, name: str, default: list[str] | None) -> pa.ChunkedArray | pa.Array:
+def _text(table: pa.Table, name: str, *, default: list[str] | None) -> pa.ChunkedArray | pa.Array:
     if name in table.column_names:
         return pc.cast(table[name], pa.string())
     if default is None:
@@ -232,16 +296,18 @@ def _text(table: pa.Table, name: str, default: list[str] | None) -> pa.ChunkedAr
 
 
 def _as_numpy(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
+    numbers = pc.cast(column, pa.float64())
+    values = numbers.to_numpy(zero_copy_only=False)
     return np.asarray(values, dtype=np.float64)
 
 
 def _mask(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
     """Convert to a mask; null is false."""
     filled = pc.fill_null(column, False)
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=bool)
+    mask = filled.to_numpy(zero_copy_only=False)
+    return np.asarray(mask, dtype=bool)
 
 
-def _mark(reasons: Reasons, rows: NDArray[np.bool_], reason: str) -> None:
+def _mark(reasons: Reasons, *, rows: NDArray[np.bool_], reason: str) -> None:
     """Set the reason of rows that have none yet: a row reports its first fault."""
     reasons[rows & (reasons == "")] = reason

@@ -29,5 +29,6 @@ def forward_folds(n: int, folds: int, share: float = 2 / 3) -> list[tuple[int, i
     A model that is judged on a block is trained on the rows [0, begin).
     """
     first = int(n * (1 - share))
-    edges = np.linspace(first, n, folds + 1).astype(int)
-    return [(int(begin), int(end)) for begin, end in pairwise(edges)]
+    edges = np.linspace(first, n, folds + 1)
+    positions = [int(edge) for edge in edges]
+    return list(pairwise(positions))

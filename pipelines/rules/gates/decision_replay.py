@@ -11,13 +11,14 @@ CLOSE = 1e-9  # relative difference that another order of rows or another proces
 
 
 def differences(decision: Decision, evidence_hash: str, results: list[GateResult]) -> list[str]:
-    """Compare the record with the replayed evidence and gates; the list is empty when both agree."""
+    """Describe how replayed evidence and gates differ from the record; empty when they agree."""
     differing: list[str] = []
     if decision.evidence_hash != evidence_hash:
         differing.append(
             f"the evidence differs: recorded {decision.evidence_hash}, replayed {evidence_hash}"
         )
-    recorded = {gate["name"]: gate for gate in decision.gates or []}
+    gates = decision.gates or []
+    recorded = {gate["name"]: gate for gate in gates}
     for result in results:
         before = recorded.pop(result.name, None)
         differing += _gate_differences(before, result)
@@ -31,18 +32,24 @@ def differences(decision: Decision, evidence_hash: str, results: list[GateResult
 
 def recorded_verdict(decision: Decision) -> str | None:
     """Return the verdict of the gates: a superseded candidate had been approved."""
-    return Verdict.APPROVED if decision.verdict == Verdict.SUPERSEDED else decision.verdict
+    if decision.verdict == Verdict.SUPERSEDED:
+        return Verdict.APPROVED
+    return decision.verdict
 
 
 def _gate_differences(recorded: dict[str, Any] | None, result: GateResult) -> list[str]:
     if recorded is None:
         return [f"{result.name}: no result was recorded"]
     replayed = result.as_dict()
-    return [
-        f"{result.name}: {key} was {recorded[key]}, is {replayed[key]}"
-        for key in COMPARED
-        if key in recorded and not _same(recorded[key], replayed[key])
-    ]
+    differing = []
+    for key in COMPARED:
+        if key not in recorded:
+            continue
+        before = recorded[key]
+        now = replayed[key]
+        if not _same(before, now):
+            differing.append(f"{result.name}: {key} was {before}, is {now}")
+    return differing
 
 
 def _same(recorded: Any, replayed: Any) -> bool:
@@ -50,4 +57,9 @@ def _same(recorded: Any, replayed: Any) -> bool:
         return bool(recorded == replayed)
     if recorded is None or replayed is None:
         return False
-    return math.isclose(recorded, replayed, rel_tol=CLOSE, abs_tol=1e-12)
+    return math.isclose(
+        recorded,
+        replayed,
+        rel_tol=CLOSE,
+        abs_tol=1e-12,
+    )

@@ -50,7 +50,10 @@ class Evidence:
             self.champion_flags,
         )
         for array in arrays:
-            content.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+            if array is None:
+                content.update(b"-")
+            else:
+                content.update(np.ascontiguousarray(array).tobytes())
         for band, (labelled, rows) in sorted(self.coverage.items()):
             content.update(f"{band}{labelled}/{rows}".encode())
         for name, mask in sorted(self.slices.items()):
@@ -95,5 +98,6 @@ def f1_scores(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
 def _f1(
     *, tp: NDArray[np.int64], fp: NDArray[np.int64], fn: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    denominator = np.maximum(2 * tp + fp + fn, 1)
-    return np.asarray(2 * tp / denominator, dtype=np.float64)
+    twice = 2 * tp
+    denominator = np.maximum(twice + fp + fn, 1)
+    return np.asarray(twice / denominator, dtype=np.float64)

@@ -28,8 +28,13 @@ def bootstrap_f1_gain(
     """
     flat = counts.reshape(-1)
     rows = flat.sum()
-    generator = np.random.default_rng([int(count) for count in flat])
-    draws = generator.multinomial(int(rows), flat / rows, size=resamples)
+    seed = [int(count) for count in flat]
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(
+        int(rows),
+        flat / rows,
+        size=resamples,
+    )
     gains = f1_gain(draws.reshape(-1, 2, 2, 2))
     low, high = np.quantile(gains, [level, 1 - level])
     return float(low), float(high)

@@ -26,8 +26,8 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
     """Pass when F1 gains `f1_improvement`, relative, and the ranking gains significantly.
 
     F1 alone depends on where two thresholds happen to lie: equal models pass in 4 of 10 cases, and
-    better ones hardly more often. So the ranking must gain too, at `level`: see `ranking_test.gain`.
-    The bounds of the gain in F1 are reported and not judged.
+    better ones hardly more often. So the ranking must gain, too, with a p-value below `level`: see
+    `ranking_test.gain`. The bounds of the gain in F1 are reported and not judged.
     """
     name = "f1_improvement"
     threshold = gates.f1_improvement
@@ -41,8 +41,16 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
         return _no_number(name, threshold)
     counts = table(evidence)
     observed = float(f1_gain(counts))
-    low, high = bootstrap_f1_gain(counts, level=gates.level, resamples=gates.resamples)
-    ranking = gain(evidence.labels, champion_scores, evidence.challenger_scores)
+    low, high = bootstrap_f1_gain(
+        counts,
+        level=gates.level,
+        resamples=gates.resamples,
+    )
+    ranking = gain(
+        evidence.labels,
+        champion_scores,
+        evidence.challenger_scores,
+    )
     return _result(
         name,
         threshold,
@@ -58,12 +66,14 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
 
 
 def _f1_change(counts: NDArray[np.int64], relative_gain: float) -> str:
-    champion, challenger = f1_scores(counts)
-    return f"F1 {float(champion):.3f} → {float(challenger):.3f}, {relative_gain:+.1%}"
+    champion, challenger = (float(value) for value in f1_scores(counts))
+    return f"F1 {champion:.3f} → {challenger:.3f}, {relative_gain:+.1%}"
 
 
 def _ranking(ranking: Gain) -> str:
-    p = f"p = {ranking.p:.4f}" if ranking.p >= 0.0001 else "p < 0.0001"
+    p = "p < 0.0001"
+    if ranking.p >= 0.0001:
+        p = f"p = {ranking.p:.4f}"
     return f"ranking test: {ranking.nats:+.4f} nats per row, {p}"
 
 
@@ -123,7 +133,7 @@ def label_coverage(evidence: Evidence, gates: Gates) -> GateResult:
     threshold = gates.label_coverage
     predictions = evidence.predictions
     if evidence.champion_scores is None:
-        return _not_applicable(name, threshold, "there is no prediction yet")
+        return _not_applicable(name, threshold, "there are no predictions yet")
     if not predictions:
         return _insufficient(name, threshold, "the window holds no matured prediction")
     n = len(evidence.labels)
@@ -163,23 +173,25 @@ def recall(evidence: Evidence, gates: Gates) -> GateResult:
     if not positives:
         return _insufficient(name, threshold, "no labelled row is positive")
     flags = evidence.challenger_flags
-    hits = int((flags & (evidence.labels == 1)).sum())
+    is_hit = flags & (evidence.labels == 1)
+    hits = int(is_hit.sum())
     observed = hits / positives
     low, high = confidence_intervals.wilson(hits, positives)
     reason = f"finds {hits:,} of {positives:,} positives, {observed:.1%}"
     needs = f"at least {threshold:.1%}"
     parts = _recall_of_slices(evidence)
     worst = _worst_slice(parts, positives=gates.positives)
+    passes = observed >= threshold
     if worst is not None:
         reason += f"; worst slice: {worst}"
-    slice_fails = worst is not None and worst.recall < gates.slice_recall
-    if worst is not None and slice_fails:
+    if worst is not None and worst.recall < gates.slice_recall:
+        passes = False
         needs += f' and {gates.slice_recall:.1%} in slice "{worst.name}"'
     return _result(
         name,
         threshold,
         observed,
-        passes=observed >= threshold and not slice_fails,
+        passes=passes,
         low=low,
         high=high,
         counts={
@@ -215,16 +227,23 @@ def _recall_of_slices(evidence: Evidence) -> Parts:
     parts: Parts = {}
     for name, mask in evidence.slices.items():
         positives = int((mask & positive).sum())
+        hits = int((mask & hit).sum())
         if positives:
-            parts[name] = (int((mask & hit).sum()), positives)
+            parts[name] = (hits, positives)
     return parts
 
 
 def _worst_slice(parts: Parts, *, positives: int) -> _Slice | None:
     """Return the slice of lowest recall among those with enough positives."""
-    slices = [_Slice(name, hits, of) for name, (hits, of) in parts.items()]
-    large_enough = [each for each in slices if each.positives >= positives]
-    return min(large_enough, key=lambda each: each.recall, default=None)
+    slices = []
+    for name, (hits, in_slice) in parts.items():
+        if in_slice >= positives:
+            slices.append(_Slice(name, hits, in_slice))
+    return min(
+        slices,
+        key=lambda each: each.recall,
+        default=None,
+    )
 
 
 def roc_auc(evidence: Evidence, gates: Gates) -> GateResult:
@@ -292,20 +311,37 @@ def _result(
 
 
 def _insufficient(name: str, threshold: float, reason: str) -> GateResult:
-    return GateResult(name=name, outcome=Outcome.INSUFFICIENT, threshold=threshold, reason=reason)
+    return GateResult(
+        name=name,
+        outcome=Outcome.INSUFFICIENT,
+        threshold=threshold,
+        reason=reason,
+    )
 
 
 def _no_number(name: str, threshold: float) -> GateResult:
     reason = "not every score is a finite number"
-    return GateResult(name=name, outcome=Outcome.FAIL, threshold=threshold, reason=reason)
+    return GateResult(
+        name=name,
+        outcome=Outcome.FAIL,
+        threshold=threshold,
+        reason=reason,
+    )
 
 
 def _not_applicable(name: str, threshold: float, reason: str) -> GateResult:
-    return GateResult(name=name, outcome=Outcome.NOT_APPLICABLE, threshold=threshold, reason=reason)
+    return GateResult(
+        name=name,
+        outcome=Outcome.NOT_APPLICABLE,
+        threshold=threshold,
+        reason=reason,
+    )
 
 
 def _waits_for(missing: list[str], reason: str) -> str:
-    return f"{reason}; waits for {' and '.join(missing)}" if missing else reason
+    if not missing:
+        return reason
+    return f"{reason}; waits for {' and '.join(missing)}"
 
 
 def _all_finite(*scores: NDArray[np.float64]) -> bool:

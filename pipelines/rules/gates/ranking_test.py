@@ -50,7 +50,8 @@ def log_likelihood(labels: NDArray[np.int8], scores: NDArray[np.float64]) -> NDA
     regression = LogisticRegression(C=WEAK, solver="newton-cholesky")
     regression.fit(basis, labels)
     margin = regression.decision_function(basis)
-    return np.asarray(log_expit(np.where(labels == 1, margin, -margin)))
+    signed = np.where(labels == 1, margin, -margin)
+    return np.asarray(log_expit(signed))
 
 
 def rank_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -40,9 +40,12 @@ def masks(
     """
     import numexpr
 
-    position = {name: index for index, name in enumerate(contract.columns)}
+    columns = contract.columns
     selected = {}
     for name, formula in conditions(slices, contract).items():
-        inputs = {column: features[:, position[column]] for column in formula.inputs}
+        inputs = {}
+        for column in formula.inputs:
+            position = columns.index(column)
+            inputs[column] = features[:, position]
         selected[name] = numexpr.evaluate(formula.text, inputs)
     return selected

@@ -48,7 +48,8 @@ class GateResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON: NaN and infinity become null."""
-        return {key: _finite(value) for key, value in asdict(self).items()}
+        fields = asdict(self)
+        return {name: _finite(value) for name, value in fields.items()}
 
 
 def verdict(results: list[GateResult]) -> tuple[Verdict, str]:
@@ -64,7 +65,8 @@ def verdict(results: list[GateResult]) -> tuple[Verdict, str]:
         return Verdict.INSUFFICIENT, _reasons(waiting)
     n = len(results)
     passed = len(_with_outcome(results, Outcome.PASS))
-    reason = f"{passed} of {n} gates passed, {n - passed} not applicable"
+    not_applicable = n - passed
+    reason = f"{passed} of {n} gates passed, {not_applicable} not applicable"
     return Verdict.APPROVED, reason
 
 
@@ -73,8 +75,11 @@ def _with_outcome(results: list[GateResult], outcome: Outcome) -> list[GateResul
 
 
 def _reasons(results: list[GateResult]) -> str:
-    return "; ".join(f"{result.name}: {result.reason}" for result in results)
+    reasons = [f"{result.name}: {result.reason}" for result in results]
+    return "; ".join(reasons)
 
 
 def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -28,8 +28,10 @@ def on_probation(entries: list[LedgerEntry]) -> LedgerEntry | None:
     None after a rollback and before the first promotion. An attempt that was ROLLED_BACK changes
     nothing: the model that was Production before it is so again, and still on probation.
     """
-    done = next((entry for entry in entries if entry.state == "DONE"), None)
-    return done if done and done.action == "PROMOTE" else None
+    for entry in entries:
+        if entry.state == "DONE":
+            return entry if entry.action == "PROMOTE" else None
+    return None
 
 
 def guard_violations(
@@ -54,37 +56,42 @@ def _flagged(gate: dict[str, Any], live: LivePerformance, policy: Policy) -> str
     """Compare the flagged share, which needs no labels, with the share in the gate's evidence."""
     rows = gate["counts"].get("rows")
     flagged = gate["counts"].get("flagged")
-    if not rows or flagged is None or live.predictions < policy.guard.predictions:
+    predictions = live.predictions
+    if not rows or flagged is None or predictions < policy.guard.predictions:
         return None
     _, expected_high = wilson(flagged, rows, Z999)
-    live_low, _ = wilson(live.flagged, live.predictions, Z999)
+    live_low, _ = wilson(live.flagged, predictions, Z999)
     if live_low <= policy.guard.flagged * expected_high:
         return None
-    share = live.flagged / live.predictions
-    return f"flags {share:.1%} of {live.predictions:,} predictions; expected {flagged / rows:.1%}"
+    share = live.flagged / predictions
+    expected = flagged / rows
+    return f"flags {share:.1%} of {predictions:,} predictions; expected {expected:.1%}"
 
 
 def _recall(gate: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:
+    expected = gate["low"]
     positives = live.outcomes.positives
-    hits = live.outcomes.found
-    if gate["low"] is None or positives < policy.gates.positives:
+    if expected is None or positives < policy.gates.positives:
         return None
+    hits = live.outcomes.found
     _, live_high = wilson(hits, positives, Z999)
-    if live_high >= gate["low"]:
+    if live_high >= expected:
         return None
     return (
         f"finds {hits:,} of {positives:,} positives, {hits / positives:.1%}; "
-        f"expected at least {gate['low']:.1%}"
+        f"expected at least {expected:.1%}"
     )
 
 
 def _roc_auc(gate: dict[str, Any], live: LivePerformance, policy: Policy) -> str | None:
-    if gate["low"] is None or live.outcomes.positives < policy.gates.positives:
+    expected = gate["low"]
+    outcomes = live.outcomes
+    if expected is None or outcomes.positives < policy.gates.positives:
         return None
-    observed = realised(live.outcomes, Z999).get("realised_roc_auc")
-    if observed is None or observed.high >= gate["low"]:
+    observed = realised(outcomes, Z999).get("realised_roc_auc")
+    if observed is None or observed.high >= expected:
         return None
     return (
-        f"ROC-AUC {observed.value:.3f} on {live.outcomes.labelled:,} labelled rows; "
-        f"expected at least {gate['low']:.3f}"
+        f"ROC-AUC {observed.value:.3f} on {outcomes.labelled:,} labelled rows; "
+        f"expected at least {expected:.3f}"
     )

@@ -32,5 +32,7 @@ def champion(entries: list[LedgerEntry]) -> Served | None:
 
     A promotion counts once it is DONE: an entry that is only INTENDED is skipped.
     """
-    settled = next((entry for entry in entries if entry.state in ("DONE", "ROLLED_BACK")), None)
-    return may_serve(settled)
+    for entry in entries:
+        if entry.state in ("DONE", "ROLLED_BACK"):
+            return may_serve(entry)
+    return None

@@ -43,8 +43,8 @@ def why_unfit(
                 "there must be at least one, and all must be answered"
             )
             return
-        distances = np.abs(np.asarray(trial.scores) - expected)
-        distance = float(distances.max())
+        differences = np.asarray(trial.scores) - expected
+        distance = float(np.abs(differences).max())
         if not distance <= limits.parity:  # also when it is NaN
             yield (
                 f"its scores differ from the training library's by {distance:.2g}, "
@@ -52,7 +52,7 @@ def why_unfit(
             )
     p99_limit = limits.p99.total_seconds()
     if not trial.p99 <= p99_limit:
-        yield f"p99 is {1000 * trial.p99:.2f} ms per request, more than {1000 * p99_limit:g} ms"
+        yield (f"p99 is {1000 * trial.p99:.2f} ms per request, more than {1000 * p99_limit:g} ms")
     memory_mb = trial.memory / MEGABYTE
     if not memory_mb <= limits.memory_mb:
         yield f"a worker with it needs {memory_mb:.0f} MB, more than {limits.memory_mb} MB"
@@ -60,11 +60,13 @@ def why_unfit(
 
 def requests(features: NDArray[np.float64], contract: Contract) -> list[dict[str, object]]:
     """Convert raw features (n, raw) to the bodies of n requests to the API."""
-    columns = [
-        typed(feature, features[:, index]) for index, feature in enumerate(contract.features)
-    ]
+    columns = []
+    for index, feature in enumerate(contract.features):
+        column = typed(feature, features[:, index])
+        columns.append(column)
+    names = contract.raw
     rows = zip(*columns, strict=True)
-    return [dict(zip(contract.raw, values, strict=True)) for values in rows]
+    return [dict(zip(names, values, strict=True)) for values in rows]
 
 
 def typed(feature: Feature, values: NDArray[np.float64]) -> list[object]:

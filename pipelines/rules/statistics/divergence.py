@@ -21,7 +21,8 @@ def psi(reference: Counts, current: Counts) -> float:
     """Population stability index, Σ (q − p) ln(q / p), with half a count added to each bin."""
     p = _shares(reference + HALF)
     q = _shares(current + HALF)
-    return float(((q - p) * np.log(q / p)).sum())
+    terms = (q - p) * np.log(q / p)
+    return float(terms.sum())
 
 
 def psi_without_drift(bins: int, n: int, m: int) -> float:
@@ -29,7 +30,8 @@ def psi_without_drift(bins: int, n: int, m: int) -> float:
 
     Yurdakul and Naranjo, Statistical properties of PSI, Journal of Risk Model Validation 14, 2020.
     """
-    return max(bins - 1, 0) * (1 / n + 1 / m)
+    degrees = max(bins - 1, 0)
+    return degrees * (1 / n + 1 / m)
 
 
 def jensen_shannon(reference: Counts, current: Counts) -> float:
@@ -40,7 +42,8 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
     p = _shares(reference)
     q = _shares(current)
     mixture = (p + q) / 2
-    nats = _entropy(mixture) - (_entropy(p) + _entropy(q)) / 2
+    mean_entropy = (_entropy(p) + _entropy(q)) / 2
+    nats = _entropy(mixture) - mean_entropy
     return math.sqrt(max(nats, 0.0) / math.log(2))
 
 
@@ -54,7 +57,8 @@ def jensen_shannon_without_drift(bins: int, n: int, m: int) -> float:
     if degrees < 1:
         return 0.0
     scale = (1 / n + 1 / m) / (8 * math.log(2))
-    mean_chi = math.sqrt(2) * math.exp(gammaln((degrees + 1) / 2) - gammaln(degrees / 2))
+    log_ratio = gammaln((degrees + 1) / 2) - gammaln(degrees / 2)
+    mean_chi = math.sqrt(2) * math.exp(log_ratio)
     return math.sqrt(scale) * mean_chi
 
 
@@ -74,7 +78,8 @@ def wasserstein_without_drift(
     Without drift F − G is normal with variance F(1 − F)(1/n + 1/m). The mean absolute value of a
     normal variable is √(2/π) of its standard deviation.
     """
-    below = np.clip(np.cumsum(_shares(reference))[:-1], 0, 1)
+    cumulative = np.cumsum(_shares(reference))
+    below = np.clip(cumulative[:-1], 0, 1)
     difference = np.sqrt(2 / math.pi * below * (1 - below) * (1 / n + 1 / m))
     return float((difference * np.diff(means)).sum())
 
@@ -87,7 +92,8 @@ def homogeneity(reference: Counts, current: Counts) -> tuple[float, int, float]:
     window are binomial. With two tests, the p-value is the smaller one after Šidák's correction.
     """
     smaller = np.minimum(reference.sum(), current.sum())
-    rare = smaller * _shares(reference) < RARE
+    expected_rows = smaller * _shares(reference)
+    rare = expected_rows < RARE
     statistic, degrees = _chi_square(reference[~rare], current[~rare])
     p_values = []
     if degrees:
@@ -104,7 +110,8 @@ def benjamini_hochberg(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     k = len(p_values)
     order = np.argsort(p_values)
-    scaled = p_values[order] * k / np.arange(1, k + 1)
+    ranks = np.arange(1, k + 1)
+    scaled = p_values[order] * k / ranks
     smallest_from_here = np.minimum.accumulate(scaled[::-1])[::-1]
     adjusted = np.empty(k)
     adjusted[order] = np.minimum(smallest_from_here, 1.0)
@@ -117,15 +124,16 @@ def _chi_square(reference: Counts, current: Counts) -> tuple[float, int]:
     if len(reference) < 2 or not n or not m:
         return 0.0, 0
     differences = math.sqrt(m / n) * reference - math.sqrt(n / m) * current
-    statistic = (differences**2 / (reference + current)).sum()
-    return float(statistic), len(reference) - 1
+    terms = differences**2 / (reference + current)
+    return float(terms.sum()), len(reference) - 1
 
 
 def _rare_bins_p_value(reference: Counts, current: Counts, rare: NDArray[np.bool_]) -> float:
     """Probability of at least so many rows of the window in the rare bins."""
     in_window = int(current[rare].sum())
     in_reference = int(reference[rare].sum())
-    window_share = current.sum() / (current.sum() + reference.sum())
+    window_rows = current.sum()
+    window_share = window_rows / (window_rows + reference.sum())
     return float(betainc(in_window, in_reference + 1, window_share))
 
 
@@ -134,7 +142,8 @@ def _sidak(p_values: list[float]) -> float:
     smallest = min(p_values, default=1.0)
     if not smallest < 1:
         return 1.0
-    return -math.expm1(len(p_values) * math.log1p(-smallest))
+    log_none_smaller = len(p_values) * math.log1p(-smallest)
+    return -math.expm1(log_none_smaller)
 
 
 def _shares(counts: Counts) -> NDArray[np.float64]:

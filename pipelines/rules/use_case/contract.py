@@ -91,7 +91,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of all features: raw, then derived."""
-        return (*self.raw, *(derived.name for derived in self.derived))
+        derived = [feature.name for feature in self.derived]
+        return (*self.raw, *derived)
 
     def formula(self, derived: Derived) -> Formula:
         """Check a derived feature's expression and return it; BadExpression when it is invalid."""
@@ -110,7 +111,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             "features": [(f.name, f.type, f.range, f.values, f.nullable) for f in self.features],
             "derived": [(d.name, d.expression) for d in self.derived],
         }
-        return hashlib.sha256(msgspec.json.encode(essence, order="deterministic")).hexdigest()[:16]
+        content = msgspec.json.encode(essence, order="deterministic")
+        return hashlib.sha256(content).hexdigest()[:16]
 
 
 def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
@@ -120,9 +122,18 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
     """
     top = _mapping(document, file, "the file")
     for key in top.keys() - KEYS:
-        remedy = f"is not a key of a contract; known are {', '.join(sorted(KEYS))}"
-        raise _fault(file, key, top[key], remedy)
-    label = _convert(top.get("label"), LabelColumn, file, "label")
+        raise _fault(
+            file,
+            key=key,
+            value=top[key],
+            remedy=f"is not a key of a contract; known are {', '.join(sorted(KEYS))}",
+        )
+    label = _convert(
+        top.get("label"),
+        LabelColumn,
+        file=file,
+        key="label",
+    )
     features = _features(top, file)
     derived = _derived(top, file)
     contract = Contract(
@@ -145,17 +156,24 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
 
 
 def _features(top: Mapping[str, Any], file: str) -> tuple[Feature, ...]:
+    documents = _mapping(top.get("features"), file, "features")
     features = []
-    for name, value in _mapping(top.get("features"), file, "features").items():
+    for name, value in documents.items():
         feature = _feature(value, file, f"features.{name}")
         features.append(msgspec.structs.replace(feature, name=name))
     return tuple(features)
 
 
 def _derived(top: Mapping[str, Any], file: str) -> tuple[Derived, ...]:
+    documents = _mapping(top.get("derived") or {}, file, "derived")
     features = []
-    for name, value in _mapping(top.get("derived") or {}, file, "derived").items():
-        feature = _convert(value, Derived, file, f"derived.{name}")
+    for name, value in documents.items():
+        feature = _convert(
+            value,
+            Derived,
+            file=file,
+            key=f"derived.{name}",
+        )
         features.append(msgspec.structs.replace(feature, name=name))
     return tuple(features)
 
@@ -169,17 +187,41 @@ def _feature(value: Any, file: str, key: str) -> Feature:
     settings = _mapping(value, file, key)
     type_ = settings.get("type")
     if type_ not in TYPES:
-        raise _fault(file, f"{key}.type", type_, f"is not a type; use one of {', '.join(TYPES)}")
-    feature = _convert(settings, Feature, file, key)
+        raise _fault(
+            file,
+            key=f"{key}.type",
+            value=type_,
+            remedy=f"is not a type; use one of {', '.join(TYPES)}",
+        )
+    feature = _convert(
+        settings,
+        Feature,
+        file=file,
+        key=key,
+    )
     remedy = _range_fault(feature)
     if remedy:
-        raise _fault(file, f"{key}.range", list(feature.range or ()), remedy)
+        raise _fault(
+            file,
+            key=f"{key}.range",
+            value=list(feature.range or ()),
+            remedy=remedy,
+        )
     remedy = _values_fault(feature)
     if remedy:
-        raise _fault(file, f"{key}.values", list(feature.values), remedy)
+        raise _fault(
+            file,
+            key=f"{key}.values",
+            value=list(feature.values),
+            remedy=remedy,
+        )
     if feature.range and feature.type in ("bool", "category"):
-        remedy = f"does not apply to a {feature.type}; remove it"
-        raise _fault(file, f"{key}.range", list(feature.range), remedy)
+        raise _fault(
+            file,
+            key=f"{key}.range",
+            value=list(feature.range),
+            remedy=f"does not apply to a {feature.type}; remove it",
+        )
     return feature
 
 
@@ -206,14 +248,28 @@ def _values_fault(feature: Feature) -> str | None:
 
 def _check_features(contract: Contract, file: str) -> None:
     if not contract.features:
-        raise _fault(file, "features", {}, "is empty; a model needs at least one feature")
+        raise _fault(
+            file,
+            key="features",
+            value={},
+            remedy="is empty; a model needs at least one feature",
+        )
     for name in contract.columns:
         remedy = _name_fault(name, contract)
         if remedy:
-            raise _fault(file, f"features.{name}", name, remedy)
+            raise _fault(
+                file,
+                key=f"features.{name}",
+                value=name,
+                remedy=remedy,
+            )
         if contract.columns.count(name) > 1:
-            remedy = "is already a raw feature; give the derived one another name"
-            raise _fault(file, f"derived.{name}", name, remedy)
+            raise _fault(
+                file,
+                key=f"derived.{name}",
+                value=name,
+                remedy="is already a raw feature; give the derived one another name",
+            )
 
 
 def _name_fault(name: str, contract: Contract) -> str | None:
@@ -236,8 +292,12 @@ def _check_sources(contract: Contract, file: str) -> None:
     }
     for source, target in contract.sources.items():
         if target not in targets:
-            remedy = f"is not a column of the contract; known are {', '.join(sorted(targets))}"
-            raise _fault(file, f"sources.{source}", target, remedy)
+            raise _fault(
+                file,
+                key=f"sources.{source}",
+                value=target,
+                remedy=f"is not a column of the contract; known are {', '.join(sorted(targets))}",
+            )
 
 
 def _check_expression(derived: Derived, contract: Contract, file: str) -> None:
@@ -245,43 +305,68 @@ def _check_expression(derived: Derived, contract: Contract, file: str) -> None:
         contract.formula(derived)
     except BadExpression as error:
         key = f"derived.{derived.name}.expression"
-        raise _fault(file, key, error.part, error.remedy) from error
+        raise _fault(
+            file,
+            key=key,
+            value=error.part,
+            remedy=error.remedy,
+        ) from error
 
 
 def _mapping(value: Any, file: str, key: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise _fault(file, key, value, "must be a mapping of names to settings")
+        raise _fault(
+            file,
+            key=key,
+            value=value,
+            remedy="must be a mapping of names to settings",
+        )
     for name in value:
         if not isinstance(name, str):
-            remedy = "is not a name; put it in quotes, or start it with a letter"
-            raise _fault(file, key, name, remedy)
+            raise _fault(
+                file,
+                key=key,
+                value=name,
+                remedy="is not a name; put it in quotes, or start it with a letter",
+            )
     return value
 
 
 def _text(top: Mapping[str, Any], key: str, file: str) -> str:
     value = top.get(key)
     if not isinstance(value, str) or not value:
-        raise _fault(file, key, value, "must be a name; every contract needs it")
+        raise _fault(
+            file,
+            key=key,
+            value=value,
+            remedy="must be a name; every contract needs it",
+        )
     return value
 
 
-def _convert(value: Any, kind: type[T], file: str, key: str) -> T:
+def _convert(value: Any, kind: type[T], *, file: str, key: str) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         fault = schema_fault(error)
         # The name of a feature is its key in the document, and not one of its settings.
-        settings = [
-            name for name in kind.__struct_fields__ if name != "name" or kind is LabelColumn
-        ]
+        settings = list(kind.__struct_fields__)
+        if kind is not LabelColumn:
+            settings.remove("name")
         remedies = {
             "missing": "is missing; add it",
             "unknown": f"is not a setting; known are {', '.join(settings)}",
             "rule": fault.rule,
         }
-        path = ".".join([key, *map(str, fault.path)])
-        raise _fault(file, path, fault.value(value), remedies[fault.fault]) from error
+        parts = [str(part) for part in fault.path]
+        path = ".".join([key, *parts])
+        raise _fault(
+            file,
+            key=path,
+            value=fault.value(value),
+            remedy=remedies[fault.fault],
+        ) from error
 
 
-def _fault(file: str, key: str, value: Any, remedy: str) -> UseCaseError:
+def _fault(file: str, *, key: str, value: Any, remedy: str) -> UseCaseError:
     return UseCaseError(f"{file}: {key}: {value!r} {remedy}")

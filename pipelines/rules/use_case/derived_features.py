@@ -37,11 +37,13 @@ class Deriver:
         for index, (expression, inputs) in enumerate(self._compiled, start=self._raw):
             arguments = [columns[:, position] for position in inputs]
             value = expression(*arguments)
-            columns[:, index] = np.where(np.isfinite(value), value, np.nan)
+            finite = np.isfinite(value)
+            columns[:, index] = np.where(finite, value, np.nan)
         return columns
 
 
 def _compiled(formula: Formula, position: dict[str, int]) -> tuple["numexpr.NumExpr", list[int]]:
     signature = [(name, np.float64) for name in formula.inputs]
     expression = numexpr.NumExpr(formula.text, signature=signature)
-    return expression, [position[name] for name in formula.inputs]
+    inputs = [position[name] for name in formula.inputs]
+    return expression, inputs

@@ -72,21 +72,31 @@ def read_condition(expression: str, features: Collection[str]) -> Formula:
 def _read(expression: str, features: Collection[str]) -> tuple[Formula, Kind]:
     beginning = f"{expression[:LONGEST_SHOWN]}…"
     if len(expression) > LONGEST:
-        raise BadExpression(beginning, f"is longer than {LONGEST} characters; split it")
+        raise BadExpression(
+            beginning,
+            f"is longer than {LONGEST} characters; split it",
+        )
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        remedy = f"can't be read ({error}); write it as a formula"
-        raise BadExpression(expression, remedy) from error
+        raise BadExpression(
+            expression,
+            f"can't be read ({error}); write it as a formula",
+        ) from error
     reader = _Reader(frozenset(features), expression)
     try:
         kind = reader.kind(tree.body)
         text = ast.unparse(tree)
     except RecursionError as error:
-        raise BadExpression(beginning, "is nested too deep; split it") from error
+        raise BadExpression(
+            beginning,
+            "is nested too deep; split it",
+        ) from error
     if not reader.inputs:
-        remedy = f"names no feature; known are {', '.join(sorted(features))}"
-        raise BadExpression(expression, remedy)
+        raise BadExpression(
+            expression,
+            f"names no feature; known are {', '.join(sorted(features))}",
+        )
     formula = Formula(text, tuple(sorted(reader.inputs)))
     return formula, kind
 
@@ -122,29 +132,39 @@ class _Reader:
             case ast.Compare(ops=[op], comparators=[right]) if type(op) in COMPARISONS:
                 return self._comparison(node, node.left, right)
             case ast.Compare() if len(node.ops) > 1:
-                remedy = "compares more than two values; write (a < b) & (b < c)"
-                raise BadExpression(ast.unparse(node), remedy)
+                raise BadExpression(
+                    ast.unparse(node),
+                    "compares more than two values; write (a < b) & (b < c)",
+                )
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(name, arguments, node)
-        remedy = f"uses {type(node).__name__}; only arithmetic, comparison, & | ~ and functions"
-        raise BadExpression(self.expression, remedy)
+        raise BadExpression(
+            self.expression,
+            f"uses {type(node).__name__}; only arithmetic, comparison, & | ~ and functions",
+        )
 
     def _comparison(self, node: ast.Compare, left: ast.expr, right: ast.expr) -> Kind:
         self._number(left)
         self._number(right)
         if _value(left) is not None and _value(right) is not None:
-            remedy = "compares constants, which is always the same; compare a feature"
-            raise BadExpression(ast.unparse(node), remedy)
+            raise BadExpression(
+                ast.unparse(node),
+                "compares constants, which is always the same; compare a feature",
+            )
         return "truth"
 
     def _call(self, name: str, arguments: list[ast.expr], node: ast.Call) -> Kind:
         if name not in FUNCTIONS:
-            remedy = f"is not a function here; known are {', '.join(sorted(FUNCTIONS))}"
-            raise BadExpression(name, remedy)
+            raise BadExpression(
+                name,
+                f"is not a function here; known are {', '.join(sorted(FUNCTIONS))}",
+            )
         n = FUNCTIONS[name]
         if len(arguments) != n:
-            remedy = f"passes {len(arguments)} arguments to {name}; it takes {n}"
-            raise BadExpression(ast.unparse(node), remedy)
+            raise BadExpression(
+                ast.unparse(node),
+                f"passes {len(arguments)} arguments to {name}; it takes {n}",
+            )
         numbers = arguments
         if name == "where":
             condition, *numbers = arguments
@@ -152,13 +172,18 @@ class _Reader:
         for argument in numbers:
             self._number(argument)
         if _value(arguments[0]) is not None:
-            raise BadExpression(ast.unparse(node), "is a constant; write its value")
+            raise BadExpression(
+                ast.unparse(node),
+                "is a constant; write its value",
+            )
         return "number"
 
     def _number(self, node: ast.expr) -> Kind:
         if self.kind(node) != "number":
-            remedy = "is true or false; make it a number with where(…, 1, 0)"
-            raise BadExpression(ast.unparse(node), remedy)
+            raise BadExpression(
+                ast.unparse(node),
+                "is true or false; make it a number with where(…, 1, 0)",
+            )
         return "number"
 
     def _truth(self, node: ast.expr) -> Kind:
@@ -169,23 +194,31 @@ class _Reader:
     def _feature(self, name: str) -> Kind:
         if name not in self.features:
             known = ", ".join(sorted(self.features))
-            raise BadExpression(name, f"is not a numeric raw feature; known are {known}")
+            raise BadExpression(
+                name,
+                f"is not a numeric raw feature; known are {known}",
+            )
         self.inputs.add(name)
         return "number"
 
     def _constant(self, node: ast.Constant) -> Kind:
         """Check a number and make it a double: an integer would be 32 bits wide and overflow."""
-        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            remedy = "is not a number; only finite numbers may stand in an expression"
-            raise BadExpression(node.value, remedy)
+        constant = node.value
+        if isinstance(constant, bool) or not isinstance(constant, int | float):
+            raise BadExpression(
+                constant,
+                "is not a number; only finite numbers may stand in an expression",
+            )
         try:
-            value = float(node.value)
+            value = float(constant)
         except OverflowError:
             value = math.inf
         if not math.isfinite(value):
             beginning = f"{ast.unparse(node)[:LONGEST_SHOWN]}…"
-            remedy = "is too large; only finite numbers may stand in an expression"
-            raise BadExpression(beginning, remedy)
+            raise BadExpression(
+                beginning,
+                "is too large; only finite numbers may stand in an expression",
+            )
         node.value = value
         return "number"
 
@@ -193,10 +226,18 @@ class _Reader:
         """Refuse constants with which numexpr would fail while it compiles."""
         left = _value(node.left)
         right = _value(node.right)
-        if left is not None and right is not None and _value(node) is None:
-            raise BadExpression(ast.unparse(node), "has no finite value; correct the constants")
-        if right == 0 and isinstance(node.op, ast.Div | ast.Mod):
-            raise BadExpression(ast.unparse(node), "divides by zero; correct the constants")
+        both_constant = left is not None and right is not None
+        if both_constant and _value(node) is None:
+            raise BadExpression(
+                ast.unparse(node),
+                "has no finite value; correct the constants",
+            )
+        divides = isinstance(node.op, ast.Div | ast.Mod)
+        if divides and right == 0:
+            raise BadExpression(
+                ast.unparse(node),
+                "divides by zero; correct the constants",
+            )
 
 
 def _value(node: ast.expr) -> float | None:

@@ -27,8 +27,9 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gates(_Section, frozen=True):
-    """Thresholds of the six gates; `level` is the nominal one-sided level of the evidence for a better ranking.
+    """Thresholds of the six gates.
 
+    `level` is the nominal one-sided level of the ranking test.
     With `band_coverage`, that share of each band of scores must be labelled. With `slice_recall`,
     the model must find that share of the positives of each slice. 0 only reports the values.
     """
@@ -282,7 +283,8 @@ def parse_policy(document: Any, *, use_case: str, file: str) -> Policy:
             "rule": fault.rule,
         }
         value = fault.value(document)
-        raise UseCaseError(f"{file}: {key}: {value!r} {rules[fault.fault]}") from error
+        rule = rules[fault.fault]
+        raise UseCaseError(f"{file}: {key}: {value!r} {rule}") from error
     for key, value, rule in _contradictions(policy):
         raise UseCaseError(f"{file}: {key}: {value} {rule}")
     return msgspec.structs.replace(policy, use_case=use_case)

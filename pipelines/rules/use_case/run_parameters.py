@@ -50,15 +50,20 @@ class Parameter:
             "minimum": self.minimum,
             "maxLength": self.max_length,
         }
-        types: object = self.types[0] if len(self.types) == 1 else list(self.types)
-        used = {name: limit for name, limit in limits.items() if limit is not None}
-        return {"type": types, **used}
+        types: object = list(self.types)
+        if len(self.types) == 1:
+            (types,) = self.types
+        schema = {"type": types}
+        for name, limit in limits.items():
+            if limit is not None:
+                schema[name] = limit
+        return schema
 
     def why_not(self, value: object) -> str | None:
         """Return why a value is refused, as the end of a sentence; None when it is accepted."""
         if not any(TYPES[name](value) for name in self.types):
-            names = " or ".join(TYPE_NAMES[name] for name in self.types)
-            return f"it must be {names}"
+            names = [TYPE_NAMES[name] for name in self.types]
+            return f"it must be {' or '.join(names)}"
         if self.choices and value not in self.choices:
             return f"it must be one of {', '.join(map(repr, self.choices))}"
         if isinstance(value, str):
@@ -68,8 +73,9 @@ class Parameter:
         return f"it must be at least {self.minimum}" if value < self.minimum else None
 
     def _why_not_text(self, value: str) -> str | None:
-        if self.max_length is not None and len(value) > self.max_length:
-            return f"it may have at most {self.max_length:,} characters"
+        longest = self.max_length
+        if longest is not None and len(value) > longest:
+            return f"it may have at most {longest:,} characters"
         if self.pattern is not None and not re.fullmatch(self.pattern, value):
             return "it must be a whole number"
         return None
@@ -202,7 +208,9 @@ def why_run_refused(kind: str, parameters: Mapping[str, object]) -> str | None:
 def why_step_refused(step: str, parameters: Mapping[str, object]) -> str | None:
     """Return why a step can't run with these parameters; None when it can."""
     sets = STEP_PARAMETERS[step]
-    permitted = {name: each for one_set in sets for name, each in one_set.items()}
+    permitted: dict[str, Parameter] = {}
+    for one_set in sets:
+        permitted.update(one_set)
     return (
         _unknown(parameters, permitted)
         or _mixed(parameters, sets)
@@ -252,7 +260,11 @@ def _wrong_value(parameters: Mapping[str, object], permitted: Parameters) -> str
 
 
 def _guess(name: str, permitted: Collection[str]) -> str | None:
-    matches = get_close_matches(name[:SHOWN_CHARACTERS], permitted, n=1)
+    matches = get_close_matches(
+        name[:SHOWN_CHARACTERS],
+        permitted,
+        n=1,
+    )
     return matches[0] if matches else None
 
 

@@ -49,7 +49,9 @@ def schema_fault(error: msgspec.ValidationError) -> SchemaFault:
     if not _FIELD.fullmatch(description) and _FIELD.fullmatch(message):
         description = message
         path = ""
-    parts = tuple(int(index) if index else name for name, index in _PART.findall(path))
+    parts: list[str | int] = []
+    for name, index in _PART.findall(path):
+        parts.append(int(index) if index else name)
     field = _FIELD.fullmatch(description)
     if field:
         return SchemaFault(
@@ -59,7 +61,7 @@ def schema_fault(error: msgspec.ValidationError) -> SchemaFault:
         )
     return SchemaFault(
         fault="rule",
-        path=parts,
+        path=tuple(parts),
         rule=_rule(description),
     )
 
