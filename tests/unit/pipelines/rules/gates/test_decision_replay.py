@@ -22,12 +22,29 @@ RESULTS = [
 def decision(**changed: Any) -> Decision:
     """A recorded decision of these results."""
     plain: dict[str, Any] = {
-        "id": 7, "use_case": "fraud", "run_id": "r", "trigger": "MANUAL", "requested_by": None, "request_reason": None,
-        "params": {}, "as_of": NOW, "champion_version": 1, "challenger_version": 2, "evidence_source": "LOGGED",
-        "dataset": {}, "gates": [result.as_dict() for result in RESULTS], "policy": {}, "verdict": "APPROVED",
-        "reason": "why", "reviewer": None, "review_comment": None, "evidence_hash": "abc", "git_sha": None,
-        "opened_at": NOW, "decided_at": NOW,
-    }  # fmt: skip
+        "id": 7,
+        "use_case": "fraud",
+        "run_id": "r",
+        "trigger": "MANUAL",
+        "requested_by": None,
+        "request_reason": None,
+        "params": {},
+        "as_of": NOW,
+        "champion_version": 1,
+        "challenger_version": 2,
+        "evidence_source": "LOGGED",
+        "dataset": {},
+        "gates": [result.as_dict() for result in RESULTS],
+        "policy": {},
+        "verdict": "APPROVED",
+        "reason": "why",
+        "reviewer": None,
+        "review_comment": None,
+        "evidence_hash": "abc",
+        "git_sha": None,
+        "opened_at": NOW,
+        "decided_at": NOW,
+    }
     return Decision(**(plain | changed))
 
 
@@ -85,9 +102,9 @@ def gates(**changed: Any) -> list[dict[str, Any]]:
     ],
 )
 def test_what_differs_is_said(recorded: Decision, words: list[str]) -> None:
-    found = differences(recorded, "abc", RESULTS)
-    assert len(found) == len(words)
-    assert all(word in difference for word, difference in zip(words, found, strict=True))
+    described = differences(recorded, "abc", RESULTS)
+    assert len(described) == len(words)
+    assert all(word in difference for word, difference in zip(words, described, strict=True))
 
 
 def test_every_difference_is_said() -> None:

@@ -52,10 +52,10 @@ def live(
 
 
 @pytest.mark.parametrize(
-    ("seen", "words"),
+    ("performance", "words"),
     [
         pytest.param(live(), [], id="it performs as expected"),
-        pytest.param(live(n=0, predictions=0, flagged=0), [], id="nothing was seen yet"),
+        pytest.param(live(n=0, predictions=0, flagged=0), [], id="there are no predictions yet"),
         pytest.param(
             live(separation=1.5),
             ["finds", "ROC-AUC"],
@@ -71,10 +71,10 @@ def live(
         pytest.param(live(flagged=125, predictions=499), [], id="too few predictions to say so"),
     ],
 )
-def test_live_performance(seen: LivePerformance, words: list[str]) -> None:
-    violations = guard_violations(expected_gates(), seen, POLICY)
+def test_live_performance(performance: LivePerformance, words: list[str]) -> None:
+    violations = guard_violations(expected_gates(), performance, POLICY)
     assert len(violations) == len(words)
-    assert all(word in said for word, said in zip(words, violations, strict=True))
+    assert all(word in text for word, text in zip(words, violations, strict=True))
 
 
 def test_a_model_that_performs_as_expected_is_left_alone() -> None:
@@ -102,5 +102,5 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
     ],
 )
 def test_the_version_on_probation(history: list[LedgerEntry], version: int | None) -> None:
-    found = on_probation(history[::-1])
-    assert (found and found.to_version) == version
+    promotion = on_probation(history[::-1])
+    assert (promotion and promotion.to_version) == version

@@ -35,7 +35,7 @@ def grow(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "&", "|", "@"]
     )
     call = st.builds(
-        lambda name, given: f"{name}({', '.join(given)})",
+        lambda name, arguments: f"{name}({', '.join(arguments)})",
         st.sampled_from(sorted(FUNCTIONS)),
         st.lists(parts, max_size=3),
     )
