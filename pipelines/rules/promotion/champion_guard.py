@@ -39,8 +39,8 @@ def guard_violations(
 ) -> list[str]:
     """Describe how the champion is worse than the decision's gates; an empty list when it is not.
 
-    A metric is worse when the 99.9 % interval of the live value lies wholly beyond the bound of
-    the gate's.
+    A metric is worse when the 99.9 % interval of its live value lies wholly beyond its bound in the
+    decision.
     """
     by_name = {gate["name"]: gate for gate in gates}
     recall = by_name["recall"]

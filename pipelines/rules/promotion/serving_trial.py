@@ -52,7 +52,9 @@ def why_unfit(
             )
     p99_limit = limits.p99.total_seconds()
     if not trial.p99 <= p99_limit:
-        yield (f"p99 is {1000 * trial.p99:.2f} ms per request, more than {1000 * p99_limit:g} ms")
+        p99_ms = 1000 * trial.p99
+        limit_ms = 1000 * p99_limit
+        yield f"p99 is {p99_ms:.2f} ms per request, more than {limit_ms:g} ms"
     memory_mb = trial.memory / MEGABYTE
     if not memory_mb <= limits.memory_mb:
         yield f"a worker with it needs {memory_mb:.0f} MB, more than {limits.memory_mb} MB"

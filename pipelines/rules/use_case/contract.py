@@ -6,7 +6,7 @@ columns and the order of the model's inputs.
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from keyword import iskeyword
 from typing import Any, Literal, TypeVar
 
@@ -199,51 +199,51 @@ def _feature(value: Any, file: str, key: str) -> Feature:
         file=file,
         key=key,
     )
-    remedy = _range_fault(feature)
-    if remedy:
+    for setting, wrong, remedy in _feature_faults(feature):
         raise _fault(
             file,
-            key=f"{key}.range",
-            value=list(feature.range or ()),
+            key=f"{key}.{setting}",
+            value=wrong,
             remedy=remedy,
-        )
-    remedy = _values_fault(feature)
-    if remedy:
-        raise _fault(
-            file,
-            key=f"{key}.values",
-            value=list(feature.values),
-            remedy=remedy,
-        )
-    if feature.range and feature.type in ("bool", "category"):
-        raise _fault(
-            file,
-            key=f"{key}.range",
-            value=list(feature.range),
-            remedy=f"does not apply to a {feature.type}; remove it",
         )
     return feature
 
 
-def _range_fault(feature: Feature) -> str | None:
-    if not feature.range:
-        return None
-    low, high = feature.range
-    if not math.isfinite(low) or not math.isfinite(high):
-        return "is not finite; write two numbers, or leave the range out"
-    if low >= high:
-        return "is reversed; write [lowest, highest]"
-    return None
-
-
-def _values_fault(feature: Feature) -> str | None:
-    if feature.type != "category":
-        if not feature.values:
-            return None
-        return "is only for categories; remove it or use `type: category`"
-    if not feature.values or len(set(feature.values)) < len(feature.values):
-        return "must list each category once; add `values: [a, b]`"
-    return None
+def _feature_faults(feature: Feature) -> Iterator[tuple[str, list[Any], str]]:
+    """Yield the setting, its value and the remedy of each fault."""
+    limits = list(feature.range or ())
+    if limits and not all(math.isfinite(limit) for limit in limits):
+        yield (
+            "range",
+            limits,
+            "is not finite; write two numbers, or leave the range out",
+        )
+    if limits and limits[0] >= limits[1]:
+        yield (
+            "range",
+            limits,
+            "is reversed; write [lowest, highest]",
+        )
+    values = list(feature.values)
+    is_category = feature.type == "category"
+    if is_category and (not values or len(set(values)) < len(values)):
+        yield (
+            "values",
+            values,
+            "must list each category once; add `values: [a, b]`",
+        )
+    if values and not is_category:
+        yield (
+            "values",
+            values,
+            "is only for categories; remove it or use `type: category`",
+        )
+    if limits and feature.type in ("bool", "category"):
+        yield (
+            "range",
+            limits,
+            f"does not apply to a {feature.type}; remove it",
+        )
 
 
 def _check_features(contract: Contract, file: str) -> None:
