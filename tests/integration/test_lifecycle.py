@@ -839,7 +839,7 @@ def test_data_that_cannot_be_trusted_end_the_run_and_everything_found_is_in_the_
     }
     for name, column in changed.items():
         table = table.set_column(table.column_names.index(name), name, column)
-    with pytest.raises(DataError, match="not the one that was ingested"):
+    with pytest.raises(DataError, match="the served value differs from the ingested value"):
         run("untrusted", "check_conditions", "validate_data", snapshot=ingested(table))
     decision = wired.decisions.of_run("fraud", "untrusted")
     assert decision.verdict == "REJECTED"
