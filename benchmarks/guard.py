@@ -18,7 +18,7 @@ from rich.table import Table
 from pipelines.rules.gates.evidence import Evidence
 from pipelines.rules.gates.gates import recall, roc_auc
 from pipelines.rules.monitoring.performance import ScoreCounts
-from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises
+from pipelines.rules.promotion.champion_guard import LivePerformance, guard_violations
 from pipelines.rules.use_case.policy import Policy
 from pipelines.settings import Settings
 from pipelines.use_case import read_use_case
@@ -63,7 +63,7 @@ def accused(case: Case, policy: Policy, seed: int) -> bool:
         day = flags[max(0, seen - ARRIVING // 7) : seen]
         outcomes = ScoreCounts.of(1 / (1 + np.exp(-scores[:seen])), flags[:seen], labels[:seen])
         live = LivePerformance(predictions=len(day), flagged=float(day.sum()), outcomes=outcomes)
-        if broken_promises(gates, live, policy):
+        if guard_violations(gates, live, policy):
             return True
     return False
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.contract import Contract, Feature
-from pipelines.rules.use_case.schema_error import misfit
+from pipelines.rules.use_case.schema_error import schema_fault
 from serving.wire.problems import Problem
 
 MAX_ROWS = 1000
@@ -258,7 +258,7 @@ def _cut(text: str) -> str:
 
 def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, str]) -> Problem:
     """Name the field, the value and the row; only refused requests pay for this."""
-    wrong = misfit(error)
+    wrong = schema_fault(error)
     row = next((part for part in wrong.path if isinstance(part, int)), None)
     field = next((part for part in reversed(wrong.path) if isinstance(part, str)), "body")
     value = NOT_SHOWN if document is UNREAD else wrong.value(document)

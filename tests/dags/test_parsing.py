@@ -138,7 +138,7 @@ def test_a_broken_use_case_shows_its_fault_and_leaves_the_others_their_dags(tmp_
         "fraud_retraining"
     ]
     said = parse("use_cases").stderr.splitlines()[-1]
-    assert "loans/policy.yaml: explanation.schedule: '75 * * * *' is no cron expression" in said
+    assert "loans/policy.yaml: explanation.schedule: '75 * * * *' is not a cron expression" in said
 
 
 def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_its_rollback(
@@ -174,7 +174,7 @@ def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_i
     assert (
         said.count("policy.yaml is")
         + said.count("is missing: every policy needs it")
-        + said.count("is no setting")
+        + said.count("is not a setting")
         >= 2
     )
     assert "The last valid policy.yaml of 20" in said

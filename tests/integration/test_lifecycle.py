@@ -291,7 +291,7 @@ def test_the_alias_and_the_ledger_agree_after_a_promotion_that_was_cut_off(
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         wired.connection.execute("DELETE FROM promotions WHERE use_case = 'fraud'")
     monkeypatch.setattr(promote, "promotion_id", lambda use_case, number: UUID(int=number))
-    monkeypatch.setattr(promote, "why_refused", lambda *_, **__: None)
+    monkeypatch.setattr(promote, "why_promotion_refused", lambda *_, **__: None)
     monkeypatch.setattr(
         model_swap, "_wait_for_replicas", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )
@@ -590,7 +590,7 @@ def test_a_model_that_is_too_slow_for_the_policy_or_not_what_was_trained_never_s
     tight = msgspec.structs.replace(limits, p99=timedelta(microseconds=1), memory_mb=1)
     with pytest.raises(
         ModelRejected,
-        match=r"p99 is .* ms a request, more than 0.001 ms; a worker with it needs .* MB",
+        match=r"p99 is .* ms per request, more than 0.001 ms; a worker with it needs .* MB",
     ):
         tried(tight, decision_id=decision.id)
     assert tried(tight, version=1)["version"] == 1, "the way back is open"
@@ -841,7 +841,7 @@ def test_data_that_cannot_be_trusted_end_the_run_and_everything_found_is_in_the_
     }
     for name, column in changed.items():
         table = table.set_column(table.column_names.index(name), name, column)
-    with pytest.raises(DataError, match="not the one that was ingested"):
+    with pytest.raises(DataError, match="the served value differs from the ingested value"):
         run("untrusted", "check_conditions", "validate_data", snapshot=ingested(table))
     decision = wired.decisions.of_run("fraud", "untrusted")
     assert decision.verdict == "REJECTED"
@@ -870,7 +870,7 @@ def test_what_was_served_is_compared_with_whatever_was_ingested_of_the_same_time
     ingested(table.set_column(at, "terminal_risk_7d", pc.multiply(table["terminal_risk_7d"], 0.5)))
     with pytest.raises(
         DataError,
-        match=r"terminal_risk_7d: in .* the value that was served is not the one that was ingested",
+        match=r"terminal_risk_7d: in .* the served value differs from the ingested value",
     ):
         run("skewed", "check_conditions", "validate_data")
 

@@ -309,7 +309,7 @@ def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
             wired.registry._client.get_model_version("fraud", str(bad)).tags["stage"] == "archived"
         )
     for version, words in (
-        (bad, "was taken away before"),
+        (bad, "was rolled back before"),
         (before, "is Production already"),
         (999, "was never Production"),
     ):

@@ -1,4 +1,4 @@
-"""What is wrong with rows as a whole, though each by itself may keep the contract."""
+"""Checks of a data set as a whole: faults that no single row shows."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,18 +9,19 @@ from numpy.typing import NDArray
 
 from pipelines.rules.statistics.confidence_intervals import wilson
 
-SHOWN = 5  # rows of each finding in a report
-SAMPLED = 100_000  # rows that are enough to see a leak or a copy
-EDGES = 16  # quantiles of either class
-ENOUGH = 20  # of a class, or rows in common: fewer say nothing
-COPIES = 1 - 1e-9  # correlation of two columns that are one, in other units perhaps
-CLOSE = 1e-6  # relative difference of a value that is the same
+SAMPLE_ROWS = 5  # row positions that a finding lists
+MOST_ROWS = 100_000  # enough to see a leak or a copy
+QUANTILES = 16  # of each class
+ENOUGH = 20  # labels of a class, or shared transactions: fewer are no evidence
+COPY_CORRELATION = 1 - 1e-9  # of two columns with the same values, possibly in other units
+SAME = 1e-6  # relative difference between equal values
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One check that found something: of which columns, how much against what limit, and in words.
+    """A failed check: its columns, the observed value, the threshold and the reason.
 
-    `verdict` is what it makes of the run, '' for a warning; `rows` are positions of some that show it.
+    `verdict` is the verdict that the finding gives the run, '' for a warning. `rows` are positions
+    of some rows that show it.
     """
 
     check: str
@@ -39,18 +40,25 @@ def missing(
     *,
     share: float,
 ) -> Iterator[Finding]:
-    """Features (n, columns) of which more is missing than the `usual` share (columns,) and `share` together."""
+    """Find features (n, columns) with too many missing values.
+
+    The limit of a column is its `usual` missing share (columns,) plus `share`.
+    """
     gaps = np.isnan(features)
-    for at in np.flatnonzero(gaps.mean(axis=0) > usual + share):
-        seen, limit = float(gaps[:, at].mean()), float(usual[at] + share)
-        reason = f"{names[at]}: {seen:.1%} are missing, {usual[at]:.1%} are in the baseline: the limit is {limit:.1%}"
+    observed = gaps.mean(axis=0)
+    limits = usual + share
+    for column in np.flatnonzero(observed > limits):
+        reason = (
+            f"{names[column]}: {observed[column]:.1%} of values are missing; "
+            f"the baseline has {usual[column]:.1%}, the limit is {limits[column]:.1%}"
+        )
         yield Finding(
             check="missing",
-            columns=(names[at],),
-            observed=seen,
-            threshold=limit,
+            columns=(names[column],),
+            observed=float(observed[column]),
+            threshold=float(limits[column]),
             reason=reason,
-            rows=_first(gaps[:, at]),
+            rows=_first(gaps[:, column]),
         )
 
 
@@ -61,145 +69,230 @@ def outside(
     *,
     share: float,
 ) -> Iterator[Finding]:
-    """A warning for features that in more than `share` of the rows lie beyond the least and greatest of the baseline."""
-    for at, name in enumerate(names):
-        known = baseline[~np.isnan(baseline[:, at]), at]
-        if not len(known):
+    """Warn of features with more than `share` of the rows outside the baseline's range."""
+    for column, name in enumerate(names):
+        values = features[:, column]
+        usual = baseline[:, column]
+        usual = usual[~np.isnan(usual)]
+        if not len(usual):
             continue
-        beyond = (features[:, at] < known.min()) | (features[:, at] > known.max())
-        if (seen := float(beyond.mean())) > share:
-            reason = (
-                f"{name}: {seen:.1%} lie outside the baseline's {known.min():g} to {known.max():g}"
-            )
-            yield Finding(
-                check="outside",
-                columns=(name,),
-                observed=seen,
-                threshold=share,
-                reason=reason,
-                verdict="",
-                rows=_first(beyond),
-            )
+        least = usual.min()
+        greatest = usual.max()
+        beyond = (values < least) | (values > greatest)
+        observed = float(beyond.mean())
+        if observed <= share:
+            continue
+        yield Finding(
+            check="outside",
+            columns=(name,),
+            observed=observed,
+            threshold=share,
+            reason=(
+                f"{name}: {observed:.1%} of values are outside the baseline range "
+                f"[{least:g}, {greatest:g}]"
+            ),
+            verdict="",
+            rows=_first(beyond),
+        )
 
 
 def copies(features: NDArray[np.float64], names: tuple[str, ...]) -> Iterator[Finding]:
-    """A warning for columns that say the same, in other units perhaps, and for those that say nothing."""
+    """Warn of columns that are copies of each other, possibly in other units, and of constants."""
     sample = features[_evenly(len(features))]
     if len(sample) < ENOUGH:
         return
-    there = np.isfinite(sample)
-    least, most = (
-        np.where(there, sample, np.inf).min(axis=0),
-        np.where(there, sample, -np.inf).max(axis=0),
+    finite = np.isfinite(sample)
+    least = np.where(finite, sample, np.inf).min(axis=0)
+    greatest = np.where(finite, sample, -np.inf).max(axis=0)
+    varies = least < greatest
+    for column in np.flatnonzero(~varies):
+        empty = not finite[:, column].any()
+        yield _constant(names[column], empty=empty)
+    columns = np.flatnonzero(varies)
+    correlation = _correlation(sample, finite, least, columns)
+    high = np.triu(correlation > COPY_CORRELATION, 1)
+    for first, second in np.argwhere(high):
+        first_name = names[columns[first]]
+        second_name = names[columns[second]]
+        yield _copy(first_name, second_name, float(correlation[first, second]))
+
+
+def _constant(name: str, *, empty: bool) -> Finding:
+    fault = "it is missing in every row" if empty else "every row has the same value"
+    return Finding(
+        check="constant",
+        columns=(name,),
+        observed=0.0,
+        threshold=0.0,
+        reason=f"{name}: {fault}",
+        verdict="",
     )
-    for at in np.flatnonzero(~(least < most)):
-        reason = f"{names[at]}: {'every row has the same value' if there[:, at].any() else 'it is missing in every row'}"
-        yield Finding(
-            check="constant",
-            columns=(names[at],),
-            observed=0.0,
-            threshold=0.0,
-            reason=reason,
-            verdict="",
-        )
-    alive = np.flatnonzero(least < most)
-    centred = np.where(there, sample, least)[:, alive] - least[alive]
-    centred = np.where(there[:, alive], centred - centred.mean(axis=0), 0.0)
-    unit = centred / np.sqrt((centred**2).sum(axis=0))
-    correlation = np.abs(unit.T @ unit)
-    for one, other in np.argwhere(np.triu(correlation > COPIES, 1)):
-        pair = (names[alive[one]], names[alive[other]])
-        reason = f"{pair[0]} and {pair[1]} say the same: take one of them out of the contract, or mend what fills them"
-        seen = float(correlation[one, other])
-        yield Finding(
-            check="copy", columns=pair, observed=seen, threshold=COPIES, reason=reason, verdict=""
-        )
+
+
+def _copy(first: str, second: str, correlation: float) -> Finding:
+    reason = (
+        f"{first} and {second} are perfectly correlated: "
+        "remove one of them from the contract, or correct the data source"
+    )
+    return Finding(
+        check="copy",
+        columns=(first, second),
+        observed=correlation,
+        threshold=COPY_CORRELATION,
+        reason=reason,
+        verdict="",
+    )
+
+
+def _correlation(
+    values: NDArray[np.float64],
+    finite: NDArray[np.bool_],
+    least: NDArray[np.float64],
+    columns: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Absolute correlations of some columns of values (n, all columns); `least` (all columns,).
+
+    A value that is not finite counts as the mean of its column.
+    """
+    filled = np.where(finite, values, least)
+    shifted = filled[:, columns] - least[columns]
+    differences = shifted - shifted.mean(axis=0)
+    centred = np.where(finite[:, columns], differences, 0.0)
+    norms = np.sqrt((centred**2).sum(axis=0))
+    unit = centred / norms
+    correlation: NDArray[np.float64] = np.abs(unit.T @ unit)
+    return correlation
 
 
 def leaks(
-    features: NDArray[np.float64], labels: NDArray[np.int8], names: tuple[str, ...], *, auc: float
+    features: NDArray[np.float64],
+    labels: NDArray[np.int8],
+    names: tuple[str, ...],
+    *,
+    auc: float,
 ) -> Iterator[Finding]:
-    """Features (n, columns) that alone tell the label (n,), −1 while unknown, better than a ROC-AUC of `auc`."""
-    known = np.flatnonzero(labels >= 0)
-    picked = known[_evenly(len(known))]
-    labels = labels[picked]
-    if min(labels.sum(), len(labels) - labels.sum()) < ENOUGH:
+    """Find features (n, columns) that alone predict the label with a ROC-AUC above `auc`.
+
+    labels (n,) are −1 where unknown.
+    """
+    labelled = np.flatnonzero(labels >= 0)
+    sample = labelled[_evenly(len(labelled))]
+    labels = labels[sample]
+    positives = labels.sum()
+    negatives = len(labels) - positives
+    if min(positives, negatives) < ENOUGH:
         return
-    for at, name in enumerate(names):
-        if (seen := separation(features[picked, at], labels)) > auc:
-            reason = f"{name} alone tells the label (ROC-AUC {seen:.4f}, above {auc:g}): is it known before the label is?"
-            rows = tuple(picked[labels == 1][:SHOWN].tolist())
-            yield Finding(
-                check="leak",
-                columns=(name,),
-                observed=seen,
-                threshold=auc,
-                reason=reason,
-                rows=rows,
-            )
+    positive_rows = sample[labels == 1]
+    rows = tuple(positive_rows[:SAMPLE_ROWS].tolist())
+    for column, name in enumerate(names):
+        observed = separation(features[sample, column], labels)
+        if observed <= auc:
+            continue
+        yield Finding(
+            check="leak",
+            columns=(name,),
+            observed=observed,
+            threshold=auc,
+            reason=(
+                f"{name} alone predicts the label (ROC-AUC {observed:.4f}, above {auc:g}): "
+                "check that its value is known before the label"
+            ),
+            rows=rows,
+        )
 
 
 def separation(values: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
-    """ROC-AUC of one feature (n,) by the share of positives in its bins, so in whatever order; missing is a bin of its own.
+    """ROC-AUC of one feature (n,) that is scored by the share of positives in its bins.
 
-    The bins' edges are quantiles of the positives and of the negatives, and where either class ends. Every other row of a
-    class orders the bins for the rest, and the rest for them: judged on the rows that ordered them, bins find 0.9 in noise.
+    The relation to the label may have any shape. Missing values have their own bin. The edges of
+    the bins are the quantiles of the positives, those of the negatives, and the end of each class.
+    Every other row of a class orders the bins for the remaining rows, and the reverse. Bins that
+    are judged on the rows that ordered them reach 0.9 on noise.
     """
-    known = ~np.isnan(values)
-    of_class = [values[known & (labels == label)] for label in (0, 1)]
-    inner = [
-        np.quantile(found, np.linspace(0, 1, EDGES), method="lower")
-        for found in of_class
-        if len(found)
-    ]
-    edges = [*inner, *([np.nextafter(found[-1], np.inf)] for found in inner)]
-    cuts = np.unique(np.concatenate(edges)) if edges else np.empty(0)
-    bins = np.where(known, np.searchsorted(cuts, values, side="right") + 1, 0)
-    place = np.where(
-        labels == 1, np.cumsum(labels), np.cumsum(1 - labels)
-    )  # in its class: both halves hold both
-    halves = [
-        _counts(bins[place % 2 == half], labels[place % 2 == half], len(cuts) + 2)
-        for half in (0, 1)
-    ]
-    return sum(_auc(judged, by) for judged, by in (halves, halves[::-1])) / 2
+    present = ~np.isnan(values)
+    edges = _edges(values[present], labels[present])
+    bin_of_value = np.searchsorted(edges, values, side="right") + 1
+    bins = np.where(present, bin_of_value, 0)
+    # A row is placed by its rank in its class, so that each half holds rows of both classes.
+    rank = np.where(labels == 1, np.cumsum(labels), np.cumsum(1 - labels))
+    odd = rank % 2 == 1
+    n = len(edges) + 2
+    first = _class_counts(bins[~odd], labels[~odd], n)
+    second = _class_counts(bins[odd], labels[odd], n)
+    first_auc = _auc(first, ordered_by=second)
+    second_auc = _auc(second, ordered_by=first)
+    return (first_auc + second_auc) / 2
 
 
-def _counts(bins: NDArray[np.int64], labels: NDArray[np.int8], n: int) -> NDArray[np.float64]:
+def _edges(values: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:
+    edges = []
+    for label in (0, 1):
+        of_class = values[labels == label]
+        if len(of_class):
+            quantiles = np.quantile(
+                of_class,
+                np.linspace(0, 1, QUANTILES),
+                method="lower",
+            )
+            end = np.nextafter(quantiles[-1:], np.inf)
+            edges += [quantiles, end]
+    if not edges:
+        return np.empty(0)
+    return np.unique(np.concatenate(edges))
+
+
+def _class_counts(bins: NDArray[np.int64], labels: NDArray[np.int8], n: int) -> NDArray[np.float64]:
     """Negatives and positives (2, n) in each bin."""
-    return np.array(
-        [np.bincount(bins[labels == label], minlength=n) for label in (0, 1)], dtype=np.float64
-    )
+    negatives = np.bincount(bins[labels == 0], minlength=n)
+    positives = np.bincount(bins[labels == 1], minlength=n)
+    return np.array([negatives, positives], dtype=np.float64)
 
 
-def _auc(counts: NDArray[np.float64], by: NDArray[np.float64]) -> float:
-    """ROC-AUC of bins that are ordered by their share of positives in the counts `by`; ties count half."""
-    rate = (by[1] + 0.01 * by[1].sum() / by.sum()) / (
-        by.sum(axis=0) + 0.01
-    )  # an empty bin has the share of all
-    _, rank = np.unique(rate, return_inverse=True)
-    negatives, positives = (np.bincount(rank, weights=each) for each in counts)
+def _auc(counts: NDArray[np.float64], *, ordered_by: NDArray[np.float64]) -> float:
+    """ROC-AUC of bins in the order of their share of positives in other counts; ties count half."""
+    known_positives = ordered_by[1]
+    # A hundredth of a row with the overall share of positives keeps empty bins defined.
+    prior = 0.01 * known_positives.sum() / ordered_by.sum()
+    known_rows = ordered_by.sum(axis=0)
+    share = (known_positives + prior) / (known_rows + 0.01)
+    _, rank = np.unique(share, return_inverse=True)
+    negatives = np.bincount(rank, weights=counts[0])
+    positives = np.bincount(rank, weights=counts[1])
     below = np.cumsum(negatives) - negatives / 2
-    return float((positives * below).sum() / max(positives.sum() * negatives.sum(), 1))
+    pairs = positives.sum() * negatives.sum()
+    return float((positives * below).sum() / max(pairs, 1))
 
 
 def label_share(
     labels: NDArray[np.int8], usual: float, name: str, *, factor: float
 ) -> Iterator[Finding]:
-    """Whether the odds of a positive are surely more than `factor` times the usual share's, or less (95 % interval)."""
+    """Find a share of positives that is far from the `usual` share.
+
+    The odds of a positive must be more than `factor` times the usual odds, or less than the usual
+    odds divided by `factor`, over the whole 95 % interval of the share.
+    """
     if len(labels) < ENOUGH or not 0 < usual < 1:
         return
-    low, high = wilson(float(labels.sum()), len(labels))
-    most, least = _share(_odds(usual) * factor), _share(_odds(usual) / factor)
-    if low > most or high < least:
-        seen, limit = float(labels.mean()), most if low > usual else least
-        reason = (
-            f"{name}: {seen:.2%} of {len(labels):,} labels are positive, {usual:.2%} in the baseline: more than {factor:g} "
-            f"times as {'frequent' if low > usual else 'rare'}: are the labels' classes what the contract says?"
-        )
-        yield Finding(
-            check="label_share", columns=(name,), observed=seen, threshold=limit, reason=reason
-        )
+    odds = _odds(usual)
+    least = _share(odds / factor)
+    most = _share(odds * factor)
+    positives = float(labels.sum())
+    low, high = wilson(positives, len(labels))
+    if least <= high and low <= most:
+        return
+    observed = float(labels.mean())
+    direction = "frequent" if low > usual else "rare"
+    yield Finding(
+        check="label_share",
+        columns=(name,),
+        observed=observed,
+        threshold=most if low > usual else least,
+        reason=(
+            f"{name}: {observed:.2%} of {len(labels):,} labels are positive, {usual:.2%} in the "
+            f"baseline: more than {factor:g} times as {direction}; check that the labels' classes "
+            "match the contract"
+        ),
+    )
 
 
 def _odds(share: float) -> float:
@@ -211,7 +304,10 @@ def _share(odds: float) -> float:
 
 
 class Common(msgspec.Struct, frozen=True):
-    """Transactions that were both logged and ingested: their positions (n,) in the run's rows, and features (n, columns)."""
+    """Transactions that were both logged and ingested.
+
+    positions (n,) in the run's rows · logged, ingested (n, columns): their features
+    """
 
     positions: NDArray[np.int64]
     logged: NDArray[np.float64]
@@ -219,38 +315,58 @@ class Common(msgspec.Struct, frozen=True):
 
 
 def skew(common: Common, names: tuple[str, ...], *, share: float) -> Iterator[Finding]:
-    """Features that serving saw otherwise than history tells of the same transactions, in surely more than `share` of them."""
-    logged, ingested = common.logged, common.ingested
-    if len(logged) < ENOUGH:
+    """Find features that differ in more than `share` of the common transactions.
+
+    The share must be exceeded by the lower 95 % bound: a single correction is no skew.
+    """
+    logged = common.logged
+    n = len(logged)
+    if n < ENOUGH:
         return
-    same = np.isclose(logged, ingested, rtol=CLOSE, atol=CLOSE, equal_nan=True)
-    for at, name in enumerate(names):
-        other = int((~same[:, at]).sum())
-        if wilson(other, len(same))[0] <= share:  # one correction among twenty is no skew
+    same = np.isclose(
+        logged,
+        common.ingested,
+        rtol=SAME,
+        atol=SAME,
+        equal_nan=True,
+    )
+    for column, name in enumerate(names):
+        differs = ~same[:, column]
+        positions = common.positions[differs]
+        count = len(positions)
+        if wilson(count, n)[0] <= share:
             continue
-        seen = other / len(same)
-        reason = (
-            f"{name}: in {seen:.1%} of {len(logged):,} transactions the value that was served is not the one that was "
-            f"ingested, more than {share:.1%}: both must be computed alike"
-        )
-        rows = tuple(common.positions[~same[:, at]][:SHOWN].tolist())
+        observed = count / n
         yield Finding(
-            check="skew", columns=(name,), observed=seen, threshold=share, reason=reason, rows=rows
+            check="skew",
+            columns=(name,),
+            observed=observed,
+            threshold=share,
+            reason=(
+                f"{name}: in {observed:.1%} of {n:,} transactions the served value differs from "
+                f"the ingested value, more than {share:.1%}: compute both in the same way"
+            ),
+            rows=tuple(positions[:SAMPLE_ROWS].tolist()),
         )
 
 
 def stale(newest: np.datetime64, due: np.datetime64, *, limit: timedelta) -> Iterator[Finding]:
-    """Whether the newest row lies more than `limit` before the time `due`, up to which there could be rows."""
+    """Find a log that ends more than `limit` before `due`, the time of the newest possible row."""
     age: timedelta = (due - newest).astype("timedelta64[s]").item()
-    if age > limit:
-        reason = (
-            f"the newest matured prediction is of {newest.astype('datetime64[s]')} UTC, {_days(age)} before the newest that "
-            f"could be, more than {_days(limit)}: are predictions still logged?"
-        )
-        yield Finding(
-            check="freshness", columns=(), observed=age.total_seconds(), threshold=limit.total_seconds(), reason=reason,
-            verdict="INSUFFICIENT",
-        )  # fmt: skip
+    if age <= limit:
+        return
+    yield Finding(
+        check="freshness",
+        columns=(),
+        observed=age.total_seconds(),
+        threshold=limit.total_seconds(),
+        reason=(
+            f"the newest matured prediction is from {newest.astype('datetime64[s]')} UTC, "
+            f"{_days(age)} before the newest possible one, more than {_days(limit)}: "
+            "check that predictions are still logged"
+        ),
+        verdict="INSUFFICIENT",
+    )
 
 
 def _days(time: timedelta) -> str:
@@ -258,8 +374,13 @@ def _days(time: timedelta) -> str:
 
 
 def _first(rows: NDArray[np.bool_]) -> tuple[int, ...]:
-    return tuple(int(row) for row in np.flatnonzero(rows)[:SHOWN])
+    positions = np.flatnonzero(rows)
+    return tuple(positions[:SAMPLE_ROWS].tolist())
 
 
 def _evenly(n: int) -> NDArray[np.int64]:
-    return np.linspace(0, n - 1, min(n, SAMPLED)).astype(np.int64) if n else np.empty(0, np.int64)
+    """At most MOST_ROWS positions, evenly spaced over n rows."""
+    if not n:
+        return np.empty(0, np.int64)
+    positions = np.linspace(0, n - 1, min(n, MOST_ROWS))
+    return positions.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Rows as columns: what runs train and judge on."""
+"""Rows as columns: the data on which runs train and evaluate."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from pipelines.rules.use_case.contract import Contract
 
+Rows = NDArray[np.bool_] | NDArray[np.int64] | slice
+
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows in order of event time: all columns of the contract, label −1 while unlabelled, and what was logged if it was.
+    """Rows in order of event time, with all columns of the contract and, where logged, the scores.
 
-    features (n, columns) · labels (n,) · event_times (n,) UTC · scores, thresholds, versions (n,): NaN and 0 where not logged
+    features (n, columns) · labels (n,), −1 where unlabelled · event_times (n,) UTC
+    scores, thresholds (n,): NaN where not logged · versions (n,): 0 where not logged
     """
 
     event_times: NDArray[np.datetime64]
@@ -30,53 +33,66 @@ class Frame:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Frame":
-        """The rows where a mask is true, or at some positions in their order, or of a slice."""
+    def take(self, rows: Rows) -> "Frame":
+        """Select rows by a mask, by positions in the order given, or by a slice."""
         if not isinstance(rows, slice) and rows.dtype == bool and rows.all():
             return self
-        return Frame(*(_taken(getattr(self, name), rows) for name in self.__dataclass_fields__))
+        columns = []
+        for name in self.__dataclass_fields__:
+            column = getattr(self, name)
+            columns.append(_taken(column, rows))
+        return Frame(*columns)
 
     def without(self, names: pa.StringArray | pa.ChunkedArray) -> "Frame":
-        """The rows whose transactions are not among these."""
+        """Select the rows whose transaction ids are not in `names`."""
         if not len(self) or not len(names):
             return self
-        return self.take(~np.asarray(pc.is_in(self.transaction_ids, value_set=names)))
+        among = pc.is_in(self.transaction_ids, value_set=names)
+        return self.take(~np.asarray(among))
 
     def none(self) -> "Frame":
-        """No rows, of the same columns."""
+        """Return an empty frame with the same columns."""
         return self.take(slice(0, 0))
 
     def samples(
         self, rows: tuple[int, ...], columns: tuple[str, ...], contract: Contract
     ) -> list[dict[str, Any]]:
-        """Some rows as a report shows them: transaction, time, label, and the values of these columns."""
-        shown = self.take(np.array(rows, np.int64)).table(contract)
+        """Return some rows for a report: transaction id, event time, label and these columns."""
         names = [name for name in columns if name in contract.columns]
-        told = shown.select(["transaction_id", "event_time", "label", *names]).to_pylist()
-        return [{name: _plain(value) for name, value in row.items()} for row in told]
+        positions = np.array(rows, np.int64)
+        frame = self.take(positions)
+        table = frame.table(contract)
+        selected = table.select(["transaction_id", "event_time", "label", *names])
+        samples = []
+        for row in selected.to_pylist():
+            sample = {name: _finite(value) for name, value in row.items()}
+            samples.append(sample)
+        return samples
 
     def split(self, moment: np.datetime64) -> tuple["Frame", "Frame"]:
-        """The rows before a moment, and those from it on."""
-        at = int(np.searchsorted(self.event_times, moment))
-        return self.take(slice(0, at)), self.take(slice(at, None))
+        """Return the rows before a moment, and the rows at or after it."""
+        cut = int(np.searchsorted(self.event_times, moment))
+        before = self.take(slice(0, cut))
+        after = self.take(slice(cut, None))
+        return before, after
 
     def table(self, contract: Contract) -> pa.Table:
-        """As a table with a column per feature, for the artifact store."""
-        return pa.table(
-            {
-                "event_time": self.event_times,
-                "transaction_id": self.transaction_ids,
-                "label": self.labels,
-                "score": self.scores,
-                "threshold": self.thresholds,
-                "model_version": self.versions,
-                **{name: self.features[:, at] for at, name in enumerate(contract.columns)},
-            }
-        )
+        """Return a table with one column per feature, for the artifact store."""
+        columns = {
+            "event_time": self.event_times,
+            "transaction_id": self.transaction_ids,
+            "label": self.labels,
+            "score": self.scores,
+            "threshold": self.thresholds,
+            "model_version": self.versions,
+        }
+        for index, name in enumerate(contract.columns):
+            columns[name] = self.features[:, index]
+        return pa.table(columns)
 
     @classmethod
     def of(cls, table: pa.Table, contract: Contract) -> "Frame":
-        """Read back what `table` wrote."""
+        """Read a table that `table` wrote."""
         return cls(
             event_times=table["event_time"].to_numpy(),
             transaction_ids=table["transaction_id"].combine_chunks(),
@@ -89,42 +105,54 @@ class Frame:
 
 
 def numbers(table: pa.Table, names: tuple[str, ...], width: int = 0) -> NDArray[np.float64]:
-    """Column by column, as they come and as most of what follows reads them; `width` leaves room for more."""
-    matrix = np.empty((len(table), width or len(names)), order="F")
-    for at, name in enumerate(names):
-        matrix[:, at] = table[name].to_numpy(zero_copy_only=False)
+    """Copy columns into a matrix (n, width or names), stored by column, as later steps read it.
+
+    Columns beyond the names are left unset for the caller to fill.
+    """
+    shape = (len(table), width or len(names))
+    matrix = np.empty(shape, order="F")
+    for index, name in enumerate(names):
+        matrix[:, index] = table[name].to_numpy(zero_copy_only=False)
     return matrix
 
 
-def _plain(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _finite(value: Any) -> Any:
+    """Return None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def concatenate(frames: list[Frame]) -> Frame:
-    """Rows of several frames in order of event time."""
-    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    """Join the rows of several frames in order of event time."""
+    filled = [frame for frame in frames if len(frame)]
+    if not filled:
+        return frames[0]
     if len(filled) == 1:
         return filled[0]
-    joined = Frame(
-        *(
-            _joined([getattr(frame, name) for frame in filled])
-            for name in Frame.__dataclass_fields__
-        )
-    )
-    if (joined.event_times[1:] >= joined.event_times[:-1]).all():
+    columns = []
+    for name in Frame.__dataclass_fields__:
+        parts = [getattr(frame, name) for frame in filled]
+        columns.append(_joined(parts))
+    joined = Frame(*columns)
+    times = joined.event_times
+    if (times[1:] >= times[:-1]).all():
         return joined
-    return joined.take(np.argsort(joined.event_times, kind="stable").astype(np.int64))
+    order = np.argsort(times, kind="stable")
+    return joined.take(order.astype(np.int64))
 
 
-def _taken(column: Any, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Any:
-    """Some rows of a column; names stay in Arrow, as a million of them are slow to make in Python."""
+def _taken(column: Any, rows: Rows) -> Any:
+    """Select rows of a column; names stay in Arrow, because Python strings are slow to create."""
     if not isinstance(column, pa.Array) or isinstance(rows, slice):
         return column[rows]
-    return column.filter(pa.array(rows)) if rows.dtype == bool else column.take(pa.array(rows))
+    selection = pa.array(rows)
+    if rows.dtype == bool:
+        return column.filter(selection)
+    return column.take(selection)
 
 
 def _joined(columns: list[Any]) -> Any:
-    return (
-        pa.concat_arrays(columns) if isinstance(columns[0], pa.Array) else np.concatenate(columns)
-    )
+    if isinstance(columns[0], pa.Array):
+        return pa.concat_arrays(columns)
+    return np.concatenate(columns)

@@ -1,4 +1,4 @@
-"""Rows split by time: what trains never comes after what judges."""
+"""Splits by time: training rows are never newer than the rows that judge the model."""
 
 from itertools import pairwise
 
@@ -7,18 +7,28 @@ from numpy.typing import NDArray
 
 
 def holdout_cut(event_times: NDArray[np.datetime64], share: float) -> np.datetime64:
-    """The moment from which the newest `share` of the rows is held out."""
+    """Return the event time from which the newest `share` of the rows is held out."""
     ordered = np.sort(event_times)
-    cut: np.datetime64 = ordered[min(int(len(ordered) * (1 - share)), len(ordered) - 1)]
+    newest = len(ordered) - 1
+    index = int(len(ordered) * (1 - share))
+    cut: np.datetime64 = ordered[min(index, newest)]
     return cut
 
 
 def tune_cut(n: int, share: float = 0.25) -> int:
-    """The position from which the newest `share` of n rows, in order of time, calibrates and sets the threshold."""
+    """Return the position from which the newest `share` of n rows is kept for tuning.
+
+    The rows are in order of time. Tuning rows calibrate the model and set its threshold.
+    """
     return int(n * (1 - share))
 
 
 def forward_folds(n: int, folds: int, share: float = 2 / 3) -> list[tuple[int, int]]:
-    """Cut the newest `share` of n rows, in order of time, into blocks [begin, end); who judges one has seen [0, begin)."""
-    edges = np.linspace(int(n * (1 - share)), n, folds + 1).astype(int)
-    return [(int(begin), int(end)) for begin, end in pairwise(edges)]
+    """Cut the newest `share` of n rows, in order of time, into blocks [begin, end).
+
+    A model that is judged on a block is trained on the rows [0, begin).
+    """
+    first = int(n * (1 - share))
+    edges = np.linspace(first, n, folds + 1)
+    positions = [int(edge) for edge in edges]
+    return list(pairwise(positions))

@@ -1,1 +1,1 @@
-"""The six gates, what they judge, and the verdict."""
+"""The six gates, the evidence that they judge, and the verdict."""

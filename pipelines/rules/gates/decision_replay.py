@@ -1,4 +1,4 @@
-"""Does a decision that is judged again come to the same verdict? What differs is said in words."""
+"""Compares a replayed decision with its record, and describes each difference."""
 
 import math
 from typing import Any
@@ -7,44 +7,59 @@ from pipelines.records import Decision
 from pipelines.rules.gates.verdict import GateResult, Verdict, verdict
 
 COMPARED = ("outcome", "observed", "threshold", "p")
-CLOSE = 1e-9  # relative: a sum of another order of rows, or another processor's
+CLOSE = 1e-9  # relative difference that another order of rows or another processor may cause
 
 
 def differences(decision: Decision, evidence_hash: str, results: list[GateResult]) -> list[str]:
-    """Compare what is recorded with what was found again; nothing when all holds."""
-    found: list[str] = []
+    """Describe how replayed evidence and gates differ from the record; empty when they agree."""
+    differing: list[str] = []
     if decision.evidence_hash != evidence_hash:
-        found.append(
-            f"the evidence is another: recorded {decision.evidence_hash}, found {evidence_hash}"
+        differing.append(
+            f"the evidence differs: recorded {decision.evidence_hash}, replayed {evidence_hash}"
         )
-    recorded = {gate["name"]: gate for gate in decision.gates or []}
+    gates = decision.gates or []
+    recorded = {gate["name"]: gate for gate in gates}
     for result in results:
-        again, before = result.as_dict(), recorded.pop(result.name, None)
-        if before is None:
-            found.append(f"{result.name}: not judged then")
-            continue
-        found += [
-            f"{result.name}: {key} was {before[key]}, is {again[key]}"
-            for key in COMPARED
-            if key in before and not _same(before[key], again[key])
-        ]
-    found += [f"{name}: judged then, no gate now" for name in recorded]
-    now, then = verdict(results)[0], recorded_verdict(decision)
-    if now != then:
-        found.append(f"the verdict was {then}, is {now}")
-    return found
+        before = recorded.pop(result.name, None)
+        differing += _gate_differences(before, result)
+    differing += [f"{name}: recorded, but no longer a gate" for name in recorded]
+    before_verdict = recorded_verdict(decision)
+    verdict_now, _ = verdict(results)
+    if verdict_now != before_verdict:
+        differing.append(f"the verdict was {before_verdict}, is {verdict_now}")
+    return differing
 
 
 def recorded_verdict(decision: Decision) -> str | None:
-    """What the gates said: a candidate that a newer one superseded had been approved."""
-    return Verdict.APPROVED if decision.verdict == Verdict.SUPERSEDED else decision.verdict
+    """Return the verdict of the gates: a superseded candidate had been approved."""
+    if decision.verdict == Verdict.SUPERSEDED:
+        return Verdict.APPROVED
+    return decision.verdict
 
 
-def _same(before: Any, now: Any) -> bool:
-    if isinstance(before, float) or isinstance(now, float):
-        return (
-            before is not None
-            and now is not None
-            and math.isclose(before, now, rel_tol=CLOSE, abs_tol=1e-12)
-        )
-    return bool(before == now)
+def _gate_differences(recorded: dict[str, Any] | None, result: GateResult) -> list[str]:
+    if recorded is None:
+        return [f"{result.name}: no result was recorded"]
+    replayed = result.as_dict()
+    differing = []
+    for key in COMPARED:
+        if key not in recorded:
+            continue
+        before = recorded[key]
+        now = replayed[key]
+        if not _same(before, now):
+            differing.append(f"{result.name}: {key} was {before}, is {now}")
+    return differing
+
+
+def _same(recorded: Any, replayed: Any) -> bool:
+    if not isinstance(recorded, float) and not isinstance(replayed, float):
+        return bool(recorded == replayed)
+    if recorded is None or replayed is None:
+        return False
+    return math.isclose(
+        recorded,
+        replayed,
+        rel_tol=CLOSE,
+        abs_tol=1e-12,
+    )

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from pipelines.rules.gates.evidence import f1_scores
 
-F1_FLOOR = 0.01  # a champion below it counts as this good, so that a relative gain stays a number
+F1_FLOOR = 0.01  # replaces a lower F1 of the champion, so that the relative gain stays finite
 
 
 def f1_gain(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Relative gain in F1 (...) of (..., 2, 2, 2) paired counts."""
     champion, challenger = f1_scores(counts)
-    return np.asarray((challenger - champion) / np.maximum(champion, F1_FLOOR))
+    difference = challenger - champion
+    return np.asarray(difference / np.maximum(champion, F1_FLOOR))
 
 
 def bootstrap_f1_gain(
@@ -21,13 +22,19 @@ def bootstrap_f1_gain(
 ) -> tuple[float, float]:
     """Bound the relative gain in F1, `level` on each side; the same counts give the same bounds.
 
-    A paired F1 depends on the eight counts of (label, champion says, challenger says) only, so a resample of the rows is a
-    multinomial draw of these counts (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
+    A paired F1 depends only on the eight counts of (label, champion's flag, challenger's flag). So
+    a resample of the rows is a multinomial draw of these counts (Efron and Tibshirani, An
+    Introduction to the Bootstrap, 1993, chapter 13).
     """
     flat = counts.reshape(-1)
-    generator = np.random.default_rng([int(count) for count in flat])
-    draws = generator.multinomial(int(flat.sum()), flat / flat.sum(), size=resamples).reshape(
-        -1, 2, 2, 2
+    rows = flat.sum()
+    seed = [int(count) for count in flat]
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(
+        int(rows),
+        flat / rows,
+        size=resamples,
     )
-    low, high = np.quantile(f1_gain(draws), [level, 1 - level])
+    gains = f1_gain(draws.reshape(-1, 2, 2, 2))
+    low, high = np.quantile(gains, [level, 1 - level])
     return float(low), float(high)

@@ -1,14 +1,16 @@
-"""The six gates. Each is a pure function of the evidence; NaN and missing evidence never pass."""
+"""The six gates: each is a pure function of the evidence; NaN and missing evidence never pass."""
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from pipelines.rules.gates.evidence import Evidence, f1_scores, table
 from pipelines.rules.gates.f1_gain import bootstrap_f1_gain, f1_gain
-from pipelines.rules.gates.ranking_test import gain
+from pipelines.rules.gates.ranking_test import Gain, gain
 from pipelines.rules.gates.score_bands import Parts
 from pipelines.rules.gates.verdict import GateResult, Outcome
 from pipelines.rules.statistics import confidence_intervals
@@ -16,158 +18,256 @@ from pipelines.rules.use_case.policy import Gates
 
 
 def judge(evidence: Evidence, gates: Gates) -> list[GateResult]:
-    """Put the evidence before the six gates, in their order."""
+    """Judge the evidence by the six gates, in their order."""
     return [gate(evidence, gates) for gate in GATES]
 
 
 def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
-    """Pass when F1 gains `f1_improvement`, relative, and the challenger ranks better than chance explains at `level`.
+    """Pass when F1 gains `f1_improvement`, relative, and the ranking gains significantly.
 
-    F1 alone depends on where two thresholds happen to lie: equal models pass it in 4 of 10 cases, and better ones hardly more
-    often. So the gain must also be one of ranking, see `discrimination.gain`. The bounds of F1's gain are shown, not judged.
+    F1 alone depends on where two thresholds happen to lie: equal models pass in 4 of 10 cases, and
+    better ones hardly more often. So the ranking must gain, too, with a p-value below `level`: see
+    `ranking_test.gain`. The bounds of the gain in F1 are reported and not judged.
     """
-    name, threshold = "f1_improvement", gates.f1_improvement
-    if evidence.champion_flags is None or evidence.champion_scores is None:
+    name = "f1_improvement"
+    threshold = gates.f1_improvement
+    champion_scores = evidence.champion_scores
+    if evidence.champion_flags is None or champion_scores is None:
         return _not_applicable(name, threshold, "there is no champion to improve on")
     if not evidence.positives or not evidence.negatives:
-        return _insufficient(
-            name, threshold, "the window holds one class only, so F1 says nothing yet"
-        )
-    if not np.isfinite([evidence.champion_scores, evidence.challenger_scores]).all():
+        reason = "the window holds one class only, so F1 is not defined yet"
+        return _insufficient(name, threshold, reason)
+    if not _all_finite(champion_scores, evidence.challenger_scores):
         return _no_number(name, threshold)
     counts = table(evidence)
     observed = float(f1_gain(counts))
-    low, high = bootstrap_f1_gain(counts, level=gates.level, resamples=gates.resamples)
-    champion, challenger = (float(value) for value in f1_scores(counts))
-    ranking = gain(evidence.labels, evidence.champion_scores, evidence.challenger_scores)
-    p = f"p {ranking.p:.4f}" if ranking.p >= 0.0001 else "p below 0.0001"
-    words = f"F1 {champion:.3f} → {challenger:.3f}, {observed:+.1%}; ranking {ranking.nats:+.4f} nats a row, {p}"
-    passes = observed >= threshold and ranking.p < gates.level
-    return GateResult(
-        name=name, threshold=threshold, observed=observed, low=low, high=high, p=ranking.p,
-        outcome=Outcome.PASS if passes else Outcome.FAIL,
+    low, high = bootstrap_f1_gain(
+        counts,
+        level=gates.level,
+        resamples=gates.resamples,
+    )
+    ranking = gain(
+        evidence.labels,
+        champion_scores,
+        evidence.challenger_scores,
+    )
+    return _result(
+        name,
+        threshold,
+        observed,
+        passes=observed >= threshold and ranking.p < gates.level,
+        low=low,
+        high=high,
+        p=ranking.p,
         counts={"positives": evidence.positives, "rows": len(evidence.labels)},
-        reason=words if passes else f"{words}; needs {threshold:+.1%} and p under {gates.level}",
-    )  # fmt: skip
+        reason=f"{_f1_change(counts, observed)}; {_ranking(ranking)}",
+        needs=f"at least {threshold:+.1%} and p < {gates.level}",
+    )
+
+
+def _f1_change(counts: NDArray[np.int64], relative_gain: float) -> str:
+    champion, challenger = (float(value) for value in f1_scores(counts))
+    return f"F1 {champion:.3f} → {challenger:.3f}, {relative_gain:+.1%}"
+
+
+def _ranking(ranking: Gain) -> str:
+    p = "p < 0.0001"
+    if ranking.p >= 0.0001:
+        p = f"p = {ranking.p:.4f}"
+    return f"ranking test: {ranking.nats:+.4f} nats per row, {p}"
 
 
 def brier(evidence: Evidence, gates: Gates) -> GateResult:
-    """Pass when the Brier score, mean (score - label)², rises by no more than `brier_degradation`."""
-    name, threshold = "brier", gates.brier_degradation
-    if evidence.champion_scores is None:
+    """Pass when the Brier score, mean (score - label)², rises by at most `brier_degradation`."""
+    name = "brier"
+    threshold = gates.brier_degradation
+    champion_scores = evidence.champion_scores
+    if champion_scores is None:
         return _not_applicable(name, threshold, "there is no champion to compare with")
     if not len(evidence.labels):
         return _insufficient(name, threshold, "no row is labelled")
-    if not np.isfinite([evidence.champion_scores, evidence.challenger_scores]).all():
+    if not _all_finite(champion_scores, evidence.challenger_scores):
         return _no_number(name, threshold)
-    difference = (evidence.challenger_scores - evidence.labels) ** 2 - (
-        evidence.champion_scores - evidence.labels
-    ) ** 2
+    champion_errors = (champion_scores - evidence.labels) ** 2
+    challenger_errors = (evidence.challenger_scores - evidence.labels) ** 2
+    difference = challenger_errors - champion_errors
     observed = float(difference.mean())
     low, high = confidence_intervals.mean(difference)
-    return _compare(
-        name, observed, threshold, passes=observed <= threshold, low=low, high=high,
-        words=f"Brier score {observed:+.4f} against the champion", wanted=f"at most {threshold:+.4f}",
-    )  # fmt: skip
+    return _result(
+        name,
+        threshold,
+        observed,
+        passes=observed <= threshold,
+        low=low,
+        high=high,
+        reason=f"Brier score {observed:+.4f} against the champion",
+        needs=f"at most {threshold:+.4f}",
+    )
 
 
 def samples(evidence: Evidence, gates: Gates) -> GateResult:
-    """Pass with `samples` labelled rows of which `positives` are positive; otherwise wait for the rest."""
-    n, positives = len(evidence.labels), evidence.positives
-    counts = {"rows": n, "positives": positives, "negatives": evidence.negatives}
-    missing = [
-        f"{wanted - there} more {what}"
-        for wanted, there, what in (
-            (gates.samples, n, "labelled rows"),
-            (gates.positives, positives, "positives"),
-        )
-        if there < wanted
-    ]
-    words = f"{n:,} labelled rows, {positives:,} positive"
+    """Pass with `samples` labelled rows of which `positives` are positive; otherwise wait."""
+    n = len(evidence.labels)
+    positives = evidence.positives
+    missing = []
+    if n < gates.samples:
+        missing.append(f"{gates.samples - n} more labelled rows")
+    if positives < gates.positives:
+        missing.append(f"{gates.positives - positives} more positives")
     return GateResult(
-        name="samples", threshold=gates.samples, observed=n, counts=counts,
+        name="samples",
         outcome=Outcome.INSUFFICIENT if missing else Outcome.PASS,
-        reason=f"{words}; waits for {' and '.join(missing)}" if missing else words,
-    )  # fmt: skip
+        threshold=gates.samples,
+        observed=n,
+        counts={"rows": n, "positives": positives, "negatives": evidence.negatives},
+        reason=_waits_for(missing, f"{n:,} labelled rows, {positives:,} positive"),
+    )
 
 
 def label_coverage(evidence: Evidence, gates: Gates) -> GateResult:
-    """Pass when the labelled share of the window's matured predictions reaches `label_coverage`; otherwise wait."""
-    name, threshold, n = "label_coverage", gates.label_coverage, len(evidence.labels)
+    """Pass when `label_coverage` of the matured predictions is labelled; otherwise wait.
+
+    With `band_coverage`, each band of scores must reach that share, too.
+    """
+    name = "label_coverage"
+    threshold = gates.label_coverage
+    predictions = evidence.predictions
     if evidence.champion_scores is None:
-        return _not_applicable(name, threshold, "nothing was predicted yet")
-    if not evidence.predictions:
+        return _not_applicable(name, threshold, "there are no predictions yet")
+    if not predictions:
         return _insufficient(name, threshold, "the window holds no matured prediction")
-    observed = n / evidence.predictions
-    low, high = confidence_intervals.wilson(n, evidence.predictions)
-    missing = math.ceil(threshold * evidence.predictions) - n
-    words = f"{n:,} of {evidence.predictions:,} matured predictions are labelled, {observed:.1%}"
-    wanted = [f"{missing:,} more labels"] if missing > 0 else []
-    for band, (labelled, all_) in evidence.coverage.items():
-        words += f", of {band} scores {labelled / all_:.0%}"
-        if (missing := math.ceil(gates.band_coverage * all_) - labelled) > 0:
-            wanted.append(f"{missing:,} more labels of {band} scores")
+    n = len(evidence.labels)
+    observed = n / predictions
+    low, high = confidence_intervals.wilson(n, predictions)
+    reason = f"{n:,} of {predictions:,} matured predictions are labelled, {observed:.1%}"
+    missing = []
+    more = math.ceil(threshold * predictions) - n
+    if more > 0:
+        missing.append(f"{more:,} more labels")
+    for band, (labelled, rows) in evidence.coverage.items():
+        reason += f", of {band} scores {labelled / rows:.0%}"
+        more = math.ceil(gates.band_coverage * rows) - labelled
+        if more > 0:
+            missing.append(f"{more:,} more labels of {band} scores")
     return GateResult(
-        name=name, threshold=threshold, observed=observed, low=low, high=high,
-        counts={"labelled": n, "predictions": evidence.predictions}, parts=evidence.coverage,
-        outcome=Outcome.INSUFFICIENT if wanted else Outcome.PASS,
-        reason=f"{words}; waits for {' and '.join(wanted)}" if wanted else words,
-    )  # fmt: skip
+        name=name,
+        outcome=Outcome.INSUFFICIENT if missing else Outcome.PASS,
+        threshold=threshold,
+        observed=observed,
+        low=low,
+        high=high,
+        counts={"labelled": n, "predictions": predictions},
+        parts=evidence.coverage,
+        reason=_waits_for(missing, reason),
+    )
 
 
 def recall(evidence: Evidence, gates: Gates) -> GateResult:
-    """Pass when the challenger finds at least `recall` of the positives; without positives it waits."""
-    name, threshold = "recall", gates.recall
-    if not evidence.positives:
+    """Pass when the challenger finds at least `recall` of the positives; without positives, wait.
+
+    With `slice_recall`, the worst slice that holds enough positives must reach it, too.
+    """
+    name = "recall"
+    threshold = gates.recall
+    positives = evidence.positives
+    if not positives:
         return _insufficient(name, threshold, "no labelled row is positive")
-    found, flagged = (
-        int((evidence.challenger_flags & (evidence.labels == 1)).sum()),
-        int(evidence.challenger_flags.sum()),
-    )
-    observed = found / evidence.positives
-    low, high = confidence_intervals.wilson(found, evidence.positives)
-    words, wanted, passes = (
-        f"finds {found:,} of {evidence.positives:,} positives, {observed:.1%}",
-        [f"{threshold:.1%}"],
-        True,
-    )
+    flags = evidence.challenger_flags
+    is_hit = flags & (evidence.labels == 1)
+    hits = int(is_hit.sum())
+    observed = hits / positives
+    low, high = confidence_intervals.wilson(hits, positives)
+    reason = f"finds {hits:,} of {positives:,} positives, {observed:.1%}"
+    needs = f"at least {threshold:.1%}"
     parts = _recall_of_slices(evidence)
-    judged = {name: hit / all_ for name, (hit, all_) in parts.items() if all_ >= gates.positives}
-    if judged:
-        worst = min(judged, key=judged.__getitem__)
-        words += f"; worst {worst}: {judged[worst]:.1%} of {parts[worst][1]:,}"
-        if judged[worst] < gates.slice_recall:
-            passes, wanted = False, [*wanted, f"{gates.slice_recall:.1%} {worst}"]
-    return _compare(
-        name, observed, threshold, passes=passes and observed >= threshold, low=low, high=high, words=words,
-        wanted=f"at least {' and '.join(wanted)}", parts=parts,
-        counts={"found": found, "positives": evidence.positives, "flagged": flagged, "rows": len(evidence.labels)},
-    )  # fmt: skip
+    worst = _worst_slice(parts, positives=gates.positives)
+    passes = observed >= threshold
+    if worst is not None:
+        reason += f"; worst slice: {worst}"
+    if worst is not None and worst.recall < gates.slice_recall:
+        passes = False
+        needs += f' and {gates.slice_recall:.1%} in slice "{worst.name}"'
+    return _result(
+        name,
+        threshold,
+        observed,
+        passes=passes,
+        low=low,
+        high=high,
+        counts={
+            "found": hits,
+            "positives": positives,
+            "flagged": int(flags.sum()),
+            "rows": len(evidence.labels),
+        },
+        parts=parts,
+        reason=reason,
+        needs=needs,
+    )
+
+
+@dataclass(frozen=True)
+class _Slice:
+    name: str
+    hits: int
+    positives: int
+
+    @property
+    def recall(self) -> float:
+        return self.hits / self.positives
+
+    def __str__(self) -> str:
+        return f'"{self.name}", recall {self.recall:.1%} (n = {self.positives:,})'
 
 
 def _recall_of_slices(evidence: Evidence) -> Parts:
-    """How many positives of each slice are found, of how many; slices without positives are left out."""
-    positive, found = evidence.labels == 1, evidence.challenger_flags
-    counts = {
-        name: (int((mask & positive & found).sum()), int((mask & positive).sum()))
-        for name, mask in evidence.slices.items()
-    }
-    return {name: (hit, all_) for name, (hit, all_) in counts.items() if all_}
+    """Count the positives found and all positives by slice, of slices that hold positives."""
+    positive = evidence.labels == 1
+    hit = positive & evidence.challenger_flags
+    parts: Parts = {}
+    for name, mask in evidence.slices.items():
+        positives = int((mask & positive).sum())
+        hits = int((mask & hit).sum())
+        if positives:
+            parts[name] = (hits, positives)
+    return parts
+
+
+def _worst_slice(parts: Parts, *, positives: int) -> _Slice | None:
+    """Return the slice of lowest recall among those with enough positives."""
+    slices = []
+    for name, (hits, in_slice) in parts.items():
+        if in_slice >= positives:
+            slices.append(_Slice(name, hits, in_slice))
+    return min(
+        slices,
+        key=lambda each: each.recall,
+        default=None,
+    )
 
 
 def roc_auc(evidence: Evidence, gates: Gates) -> GateResult:
-    """Pass when the challenger's ROC-AUC reaches `roc_auc`; with one class only it waits."""
-    name, threshold = "roc_auc", gates.roc_auc
-    if not evidence.positives or not evidence.negatives:
+    """Pass when the challenger's ROC-AUC reaches `roc_auc`; with one class only, wait."""
+    name = "roc_auc"
+    threshold = gates.roc_auc
+    positives = evidence.positives
+    negatives = evidence.negatives
+    if not positives or not negatives:
         return _insufficient(name, threshold, "the window holds one class only")
-    if not np.isfinite(evidence.challenger_scores).all():
+    if not _all_finite(evidence.challenger_scores):
         return _no_number(name, threshold)
     observed = float(roc_auc_score(evidence.labels, evidence.challenger_scores))
-    low, high = confidence_intervals.roc_auc(observed, evidence.positives, evidence.negatives)
-    return _compare(
-        name, observed, threshold, passes=observed >= threshold, low=low, high=high,
-        words=f"ROC-AUC {observed:.3f}", wanted=f"at least {threshold:.3f}",
-    )  # fmt: skip
+    low, high = confidence_intervals.roc_auc(observed, positives, negatives)
+    return _result(
+        name,
+        threshold,
+        observed,
+        passes=observed >= threshold,
+        low=low,
+        high=high,
+        reason=f"ROC-AUC {observed:.3f}",
+        needs=f"at least {threshold:.3f}",
+    )
 
 
 GATES: tuple[Callable[[Evidence, Gates], GateResult], ...] = (
@@ -180,35 +280,69 @@ GATES: tuple[Callable[[Evidence, Gates], GateResult], ...] = (
 )
 
 
-def _compare(
+def _result(
     name: str,
-    observed: float,
     threshold: float,
+    observed: float,
     *,
     passes: bool,
     low: float,
     high: float,
-    words: str,
-    wanted: str,
+    p: float | None = None,
     counts: dict[str, int] | None = None,
     parts: Parts | None = None,
+    reason: str,
+    needs: str,
 ) -> GateResult:
+    """Pass or fail; a failure adds to the reason what the gate needs."""
     passes = passes and math.isfinite(observed)
     return GateResult(
-        name=name, threshold=threshold, observed=observed, low=low, high=high, counts=counts or {}, parts=parts or {},
-        outcome=Outcome.PASS if passes else Outcome.FAIL, reason=words if passes else f"{words}; needs {wanted}",
-    )  # fmt: skip
+        name=name,
+        outcome=Outcome.PASS if passes else Outcome.FAIL,
+        threshold=threshold,
+        observed=observed,
+        low=low,
+        high=high,
+        p=p,
+        counts=counts or {},
+        parts=parts or {},
+        reason=reason if passes else f"{reason}; needs {needs}",
+    )
 
 
 def _insufficient(name: str, threshold: float, reason: str) -> GateResult:
-    return GateResult(name=name, threshold=threshold, outcome=Outcome.INSUFFICIENT, reason=reason)
+    return GateResult(
+        name=name,
+        outcome=Outcome.INSUFFICIENT,
+        threshold=threshold,
+        reason=reason,
+    )
 
 
 def _no_number(name: str, threshold: float) -> GateResult:
+    reason = "not every score is a finite number"
     return GateResult(
-        name=name, threshold=threshold, outcome=Outcome.FAIL, reason="not every score is a number"
+        name=name,
+        outcome=Outcome.FAIL,
+        threshold=threshold,
+        reason=reason,
     )
 
 
 def _not_applicable(name: str, threshold: float, reason: str) -> GateResult:
-    return GateResult(name=name, threshold=threshold, outcome=Outcome.NOT_APPLICABLE, reason=reason)
+    return GateResult(
+        name=name,
+        outcome=Outcome.NOT_APPLICABLE,
+        threshold=threshold,
+        reason=reason,
+    )
+
+
+def _waits_for(missing: list[str], reason: str) -> str:
+    if not missing:
+        return reason
+    return f"{reason}; waits for {' and '.join(missing)}"
+
+
+def _all_finite(*scores: NDArray[np.float64]) -> bool:
+    return all(bool(np.isfinite(array).all()) for array in scores)

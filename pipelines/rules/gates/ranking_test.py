@@ -1,4 +1,7 @@
-"""Does the challenger rank rows better than the champion? Ranks alone are looked at, so that calibration can't count."""
+"""Tests whether the challenger ranks rows better than the champion.
+
+Only the ranks of the scores count, so that calibration has no effect.
+"""
 
 from dataclasses import dataclass
 
@@ -8,12 +11,12 @@ from scipy.special import log_expit, ndtri
 from scipy.stats import rankdata, ttest_1samp
 from sklearn.linear_model import LogisticRegression
 
-WEAK = 1e3  # inverse strength of the penalty: only few rows, perfectly separated, feel it
+WEAK = 1e3  # inverse strength of the penalty; it acts only on few rows that are well separated
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What a challenger's ranking tells of the labels beyond a champion's: mean nats a row, and the one-sided p-value."""
+    """The gain of a ranking over the champion's: mean nats per row, and the one-sided p-value."""
 
     nats: float
     p: float
@@ -24,33 +27,42 @@ def gain(
 ) -> Gain:
     """Compare two rankings of the same n rows: scores (n,), finite; labels (n,) of both classes.
 
-    Each model's log-likelihood is that of a logistic regression of the labels on its ranks; the mean of the paired differences
-    is tested against 0 (Vuong, Econometrica 57, 1989: models with equally many parameters, neither nested in the other).
+    Each model's log-likelihood is that of a logistic regression of the labels on its ranks. The
+    mean of the paired differences is tested against 0 (Vuong, Econometrica 57, 1989: models with
+    equally many parameters, neither nested in the other).
     """
     difference = log_likelihood(labels, challenger) - log_likelihood(labels, champion)
     if not difference.any():
         return Gain(nats=0.0, p=1.0)
     test = ttest_1samp(difference, 0.0, alternative="greater")
-    return Gain(nats=float(difference.mean()), p=float(test.pvalue))
+    return Gain(
+        nats=float(difference.mean()),
+        p=float(test.pvalue),
+    )
 
 
 def log_likelihood(labels: NDArray[np.int8], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-likelihood (n,) of each label, in nats, by what the ranks tell: the same for any increasing map of the scores."""
+    """Log-likelihood (n,) of each label given the ranks of the scores, in nats.
+
+    An increasing map of the scores does not change it.
+    """
     basis = rank_scores(scores)
-    margin = (
-        LogisticRegression(C=WEAK, solver="newton-cholesky")
-        .fit(basis, labels)
-        .decision_function(basis)
-    )
-    return np.asarray(log_expit(np.where(labels == 1, margin, -margin)))
+    regression = LogisticRegression(C=WEAK, solver="newton-cholesky")
+    regression.fit(basis, labels)
+    margin = regression.decision_function(basis)
+    signed = np.where(labels == 1, margin, -margin)
+    return np.asarray(log_expit(signed))
 
 
 def rank_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Normal and exponential scores (n, 2) of the ranks; equal scores share their mean rank.
 
-    Normal ones (van der Waerden, 1952) spread the bulk, exponential ones (Savage, Annals of Mathematical Statistics 27, 1956)
-    the top, where decisions are made. Smooth in the ranks on purpose: a step function fitted to them (isotonic regression)
-    takes what is random among tied scores for a gain.
+    Normal scores (van der Waerden, 1952) spread the bulk. Exponential scores (Savage, Annals of
+    Mathematical Statistics 27, 1956) spread the top, where decisions are made. Both are smooth in
+    the ranks on purpose: a fitted step function (isotonic regression) mistakes the random order of
+    tied scores for a gain.
     """
     quantiles = (rankdata(scores) - 0.5) / len(scores)
-    return np.column_stack([ndtri(quantiles), -np.log1p(-quantiles)])
+    normal = ndtri(quantiles)
+    exponential = -np.log1p(-quantiles)
+    return np.column_stack([normal, exponential])

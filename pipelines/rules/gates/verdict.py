@@ -1,4 +1,4 @@
-"""What gates say, one by one and together."""
+"""The outcome of a gate, and the verdict of all gates together."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,7 @@ from pipelines.rules.gates.score_bands import Parts
 
 
 class Outcome(StrEnum):
-    """What a gate says; INSUFFICIENT waits for labels."""
+    """The outcome of one gate; INSUFFICIENT waits for labels."""
 
     PASS = "PASS"  # noqa: S105
     FAIL = "FAIL"
@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a decision says."""
+    """The verdict of a decision."""
 
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
@@ -29,9 +29,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """One gate's outcome with all it rests on.
+    """The outcome of one gate, with the numbers behind it.
 
-    `low` and `high` bound the observed value, `p` is a test's, `parts` say how many of how many in bands or slices.
+    `low` and `high` bound the observed value, `p` is the p-value of a test, `parts` are counts and
+    totals by band or slice.
     """
 
     name: str
@@ -46,26 +47,39 @@ class GateResult:
     reason: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The result as JSON holds it: what is not a number becomes null."""
-        return {key: _finite(value) for key, value in asdict(self).items()}
+        """Return the result as JSON: NaN and infinity become null."""
+        fields = asdict(self)
+        return {name: _finite(value) for name, value in fields.items()}
 
 
 def verdict(results: list[GateResult]) -> tuple[Verdict, str]:
-    """APPROVED only if nothing fails and nothing is insufficient; the reason names the gates that decided."""
-    failed = [result for result in results if result.outcome is Outcome.FAIL]
-    waiting = [result for result in results if result.outcome is Outcome.INSUFFICIENT]
+    """Return the verdict and its reason, which names the gates that decided.
+
+    The verdict is APPROVED only if no gate fails and none is insufficient.
+    """
+    failed = _with_outcome(results, Outcome.FAIL)
     if failed:
-        return Verdict.REJECTED, "; ".join(f"{result.name}: {result.reason}" for result in failed)
+        return Verdict.REJECTED, _reasons(failed)
+    waiting = _with_outcome(results, Outcome.INSUFFICIENT)
     if waiting:
-        return Verdict.INSUFFICIENT, "; ".join(
-            f"{result.name}: {result.reason}" for result in waiting
-        )
-    passed = sum(result.outcome is Outcome.PASS for result in results)
-    return (
-        Verdict.APPROVED,
-        f"{passed} of {len(results)} gates passed, {len(results) - passed} not applicable",
-    )
+        return Verdict.INSUFFICIENT, _reasons(waiting)
+    n = len(results)
+    passed = len(_with_outcome(results, Outcome.PASS))
+    not_applicable = n - passed
+    reason = f"{passed} of {n} gates passed, {not_applicable} not applicable"
+    return Verdict.APPROVED, reason
+
+
+def _with_outcome(results: list[GateResult], outcome: Outcome) -> list[GateResult]:
+    return [result for result in results if result.outcome is outcome]
+
+
+def _reasons(results: list[GateResult]) -> str:
+    reasons = [f"{result.name}: {result.reason}" for result in results]
+    return "; ".join(reasons)
 
 
 def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,1 +1,1 @@
-"""Which version may become Production, and when one goes back."""
+"""Which version may become Production, and when a version is rolled back."""

@@ -1,4 +1,4 @@
-"""What the ledger says may be served."""
+"""What the ledger allows a replica to serve."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,25 @@ class Served:
 
 
 def may_serve(newest: LedgerEntry | None) -> Served | None:
-    """Return what a replica may serve by the newest entry that was not refused: its target, or after a roll-back its source."""
+    """Return what a replica may serve by the newest entry that was not refused.
+
+    That is the target of the entry, or its source where the entry was ROLLED_BACK.
+    """
     if newest is None or newest.state == "REFUSED":
         return None
-    if newest.state == "ROLLED_BACK":
-        return (
-            Served(newest.from_version, newest.from_digest)
-            if newest.from_version and newest.from_digest
-            else None
-        )
-    return Served(newest.to_version, newest.to_digest)
+    if newest.state != "ROLLED_BACK":
+        return Served(newest.to_version, newest.to_digest)
+    if not newest.from_version or not newest.from_digest:
+        return None
+    return Served(newest.from_version, newest.from_digest)
 
 
 def champion(entries: list[LedgerEntry]) -> Served | None:
-    """Return the model that is Production by the ledger, newest entry first: an intention counts once it is done."""
-    settled = next((entry for entry in entries if entry.state in ("DONE", "ROLLED_BACK")), None)
-    return may_serve(settled)
+    """Return the Production model by the ledger, newest entry first.
+
+    A promotion counts once it is DONE: an entry that is only INTENDED is skipped.
+    """
+    for entry in entries:
+        if entry.state in ("DONE", "ROLLED_BACK"):
+            return may_serve(entry)
+    return None

@@ -1,1 +1,1 @@
-"""Confidence intervals and divergences."""
+"""Confidence intervals and distances between distributions."""

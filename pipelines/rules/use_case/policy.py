@@ -1,4 +1,7 @@
-"""The policy of a use case: every threshold and schedule, as data that is stored with each decision made by it."""
+"""The policy of a use case: all thresholds and schedules, as data.
+
+Each decision is stored with the policy under which it was made.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -8,11 +11,11 @@ import msgspec
 from croniter import croniter
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.use_case.schema_error import misfit
+from pipelines.rules.use_case.schema_error import schema_fault
 
-MAPPED = (
-    1000  # Airflow's core.max_map_length is 1024, and each version has a chunk that is not full
-)
+# Airflow's core.max_map_length is 1024, and each version has one chunk that is not full.
+MOST_CHUNKS = 1000
+ZERO = timedelta(0)
 Inside = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -24,10 +27,11 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gates(_Section, frozen=True):
-    """Thresholds of the six gates; `level` is the nominal one-sided level of the evidence for a better ranking.
+    """Thresholds of the six gates.
 
-    With `band_coverage` each band of scores needs that share of labels, with `slice_recall` each slice that share of its
-    positives found; 0 shows the worst one only.
+    `level` is the nominal one-sided level of the ranking test.
+    With `band_coverage`, that share of each band of scores must be labelled. With `slice_recall`,
+    the model must find that share of the positives of each slice. 0 only reports the values.
     """
 
     f1_improvement: Share
@@ -44,7 +48,10 @@ class Gates(_Section, frozen=True):
 
 
 class Evaluation(_Section, frozen=True):
-    """Which rows are training data and which are held out, both by event time; `slices` are conditions on features."""
+    """Which rows are training data and which are held out, both by event time.
+
+    `slices` are conditions on features.
+    """
 
     window: timedelta
     holdout: Inside
@@ -52,7 +59,10 @@ class Evaluation(_Section, frozen=True):
 
 
 class Threshold(_Section, frozen=True):
-    """From which score on a row is flagged: the best F1 on the newest training rows, or the least cost of errors."""
+    """How the score is chosen from which a row is flagged.
+
+    It gives the best F1 on the newest training rows, or the least cost of errors.
+    """
 
     metric: Literal["f1", "cost"] = "f1"
     false_alarm: Annotated[float, msgspec.Meta(gt=0)] = 1.0
@@ -60,9 +70,11 @@ class Threshold(_Section, frozen=True):
 
 
 class Training(_Section, frozen=True):
-    """The search for a candidate: at most `trees` trees and `trials` guided trials, none of them begun after `budget`.
+    """The search for a candidate.
 
-    `estimators` are names of the entry-point group `sixgate.estimators`; the best candidate becomes the challenger.
+    A model has at most `trees` trees. A guided search tries `trials` sets of parameters, and none
+    is started after `budget`. `estimators` are names of the entry-point group
+    `sixgate.estimators`; the best candidate becomes the challenger.
     """
 
     seed: Count
@@ -79,9 +91,11 @@ class Training(_Section, frozen=True):
 class Validation(_Section, frozen=True):
     """How bad data may be before a run fails.
 
-    Shares are of rows: those that break the contract, those in which a feature is missing beyond the baseline's share, those
-    logged otherwise than ingested; `outside_share`, beyond the baseline's least and greatest value, warns only. `leak` is the
-    ROC-AUC that a feature may reach alone; positives may be `label_factor` times as frequent as in the baseline, or as rare.
+    Shares are of rows. `quarantine_share`: rows that break the contract. `missing_share`: rows in
+    which a feature is missing, above the share in the baseline. `skew_share`: rows whose logged and
+    ingested values differ. `outside_share`: rows outside the range of the baseline; only a warning.
+    `leak` is the ROC-AUC that a single feature may reach. Positives may be `label_factor` times as
+    frequent as in the baseline, or as rare.
     """
 
     quarantine_share: Share
@@ -94,7 +108,10 @@ class Validation(_Section, frozen=True):
 
 
 class Retraining(_Section, frozen=True):
-    """When retraining may start; `waiting` says what happens while an approved candidate waits for its review."""
+    """When retraining may start.
+
+    `waiting` says what happens while an approved candidate waits for its review.
+    """
 
     schedule: str
     cooldown: timedelta
@@ -104,17 +121,21 @@ class Retraining(_Section, frozen=True):
 
 
 class Severe(_Section, frozen=True):
-    """Severe means: dataset drift in `k` of the last `n` disjoint steps, the newest included."""
+    """When drift is severe.
+
+    There must be dataset drift in `k` of the last `n` disjoint buckets, the newest included.
+    """
 
     k: Positive
     n: Positive
 
 
 class Drift(_Section, frozen=True):
-    """How a drift check looks and when it cries.
+    """How a drift check measures drift, and when it raises an alert.
 
-    Alerts compare with what the champion was trained on (`training`), which is what another training can mend, or with the
-    frozen baseline; both comparisons are kept. Features to `ignore` change with the hour, the day or the season.
+    Alerts compare with the champion's training data (`training`), because that is the drift which
+    retraining can correct, or with the frozen baseline. Both comparisons are kept. Features to
+    `ignore` change with the hour, the day or the season. `step` is the length of a bucket.
     """
 
     schedule: str
@@ -132,9 +153,10 @@ class Drift(_Section, frozen=True):
 
 
 class Performance(_Section, frozen=True):
-    """What the champion has to keep on matured predictions of a `window`, judged from so many labelled `positives` on.
+    """The floors of the champion's metrics on the matured predictions of a `window`.
 
-    Under a floor is under it when chance explains that with a probability below `level`.
+    They are checked when at least `positives` labels are positive. A metric is below its floor when
+    chance explains the distance with a probability below `level`.
     """
 
     window: timedelta
@@ -145,13 +167,19 @@ class Performance(_Section, frozen=True):
 
 
 class Alerts(_Section, frozen=True):
-    """Where news of alerts goes: `log`, or the ids of Airflow connections (SMTP, Slack webhook, HTTP)."""
+    """Where notifications of alerts are sent.
+
+    A target is `log`, or the id of an Airflow connection (SMTP, Slack webhook, HTTP).
+    """
 
     notify: tuple[str, ...]
 
 
 class Report(_Section, frozen=True):
-    """Evidently's page on a sample of so many `rows`, made when an alert opens and once in `every`; kept for so long."""
+    """Evidently's report on a sample of `rows` rows.
+
+    It is written when an alert opens and once in `every`, and deleted after `keep`.
+    """
 
     rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
     every: timedelta
@@ -159,16 +187,17 @@ class Report(_Section, frozen=True):
 
 
 class Review(_Section, frozen=True):
-    """Whether a person has to approve, and how long they have."""
+    """When a person must approve a candidate, and how long they have."""
 
     when: Literal["never", "always", "on_drift"]
     timeout: timedelta
 
 
 class Guard(_Section, frozen=True):
-    """How long a new champion has to keep its promise; `flagged` times the share it flagged when judged is too much.
+    """How long a new champion is compared with its decision.
 
-    That is known before any label, from so many `predictions` on.
+    It may flag at most `flagged` times the share that it flagged in the evidence. This needs no
+    labels, and is checked from `predictions` predictions.
     """
 
     bake: timedelta
@@ -177,7 +206,10 @@ class Guard(_Section, frozen=True):
 
 
 class FinalValidation(_Section, frozen=True):
-    """What the server's own code has to keep on the newest logged `requests`: see `pipelines.rules.promotion.serving_trial`."""
+    """The limits of a candidate's trial in the scoring server, on the newest logged `requests`.
+
+    See `pipelines.rules.promotion.serving_trial`.
+    """
 
     requests: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     parity: Annotated[float, msgspec.Meta(gt=0)]
@@ -186,15 +218,16 @@ class FinalValidation(_Section, frozen=True):
 
 
 class Promotion(_Section, frozen=True):
-    """How long replicas have to acknowledge."""
+    """How long replicas have to acknowledge a promotion."""
 
     acknowledge_within: timedelta
 
 
 class ExplanationPolicy(_Section, frozen=True):
-    """Which predictions are explained: all, the flagged ones and a share of the rest, or only those asked for.
+    """Which predictions are explained: all, the flagged ones with a `sample`, or requested ones.
 
-    `drift` is how far the features' shares of all contribution may move from those of training, beyond what chance explains.
+    `sample` is a share of the predictions that are not flagged. `drift` is how far the features'
+    shares of the total contribution may move from those of training, beyond what chance explains.
     """
 
     schedule: str
@@ -202,9 +235,8 @@ class ExplanationPolicy(_Section, frozen=True):
     sample: Share
     chunk: Positive
     limit: Positive
-    attempts: Annotated[
-        int, msgspec.Meta(ge=3, le=10)
-    ]  # fewer would not part a row that ends its process from others
+    # Fewer attempts would not separate a row that ends its process from the others.
+    attempts: Annotated[int, msgspec.Meta(ge=3, le=10)]
     drift: Share
 
 
@@ -216,7 +248,7 @@ class Retention(_Section, frozen=True):
 
 
 class Policy(_Section, frozen=True):
-    """All that people decided about one use case."""
+    """All settings of one use case."""
 
     label_maturity: timedelta
     gates: Gates
@@ -238,32 +270,45 @@ class Policy(_Section, frozen=True):
 
 
 def parse_policy(document: Any, *, use_case: str, file: str) -> Policy:
-    """Check a policy's document and return it; a fault raises UseCaseError naming file, key, value and rule."""
+    """Check a policy's document and return the policy.
+
+    A fault raises UseCaseError, which names file, key, value and rule.
+    """
     try:
         policy = msgspec.convert(document, Policy)
     except msgspec.ValidationError as error:
-        wrong = misfit(error)
-        remedy = {
+        fault = schema_fault(error)
+        key = ".".join(map(str, fault.path)) or "the file"
+        rules = {
             "missing": "is missing: every policy needs it",
-            "unknown": "is no setting: check its spelling",
+            "unknown": "is not a setting: check its spelling",
+            "rule": fault.rule,
         }
-        key = ".".join(map(str, wrong.path)) or "the file"
-        raise UseCaseError(
-            f"{file}: {key}: {wrong.value(document)!r} {remedy.get(wrong.fault, wrong.rule)}"
-        ) from error
+        value = fault.value(document)
+        rule = rules[fault.fault]
+        raise UseCaseError(f"{file}: {key}: {value!r} {rule}") from error
     for key, value, rule in _contradictions(policy):
         raise UseCaseError(f"{file}: {key}: {value} {rule}")
     return msgspec.structs.replace(policy, use_case=use_case)
 
 
-def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
-    """What fits its type and still can't work: key, value and rule."""
-    drift, nothing = policy.drift, timedelta(0)
-    longer_than_nothing = {
+Contradiction = tuple[str, Any, str]  # key, value and rule
+
+
+def _contradictions(policy: Policy) -> Iterator[Contradiction]:
+    """Yield values that fit their types and still can't work."""
+    yield from _durations(policy)
+    yield from _schedules(policy)
+    yield from _drift(policy.drift)
+    yield from _sizes(policy)
+
+
+def _durations(policy: Policy) -> Iterator[Contradiction]:
+    positive = {
         "evaluation.window": policy.evaluation.window,
         "validation.freshness": policy.validation.freshness,
-        "drift.window": drift.window,
-        "drift.step": drift.step,
+        "drift.window": policy.drift.window,
+        "drift.step": policy.drift.step,
         "performance.window": policy.performance.window,
         "report.every": policy.report.every,
         "report.keep": policy.report.keep,
@@ -274,56 +319,61 @@ def _contradictions(policy: Policy) -> Iterator[tuple[str, Any, str]]:
         "retention.predictions": policy.retention.predictions,
         "retention.metrics": policy.retention.metrics,
     }
-    for key, duration in longer_than_nothing.items():
-        if duration <= nothing:
-            yield key, duration, "must be longer than nothing"
-    for key, duration in {
+    for key, duration in positive.items():
+        if duration <= ZERO:
+            yield key, duration, "must be longer than zero"
+    not_negative = {
         "label_maturity": policy.label_maturity,
         "retraining.cooldown": policy.retraining.cooldown,
         "guard.bake": policy.guard.bake,
-    }.items():
-        if duration < nothing:
+    }
+    for key, duration in not_negative.items():
+        if duration < ZERO:
             yield key, duration, "must not be negative"
-    for key, schedule in {
+
+
+def _schedules(policy: Policy) -> Iterator[Contradiction]:
+    schedules = {
         "retraining.schedule": policy.retraining.schedule,
-        "drift.schedule": drift.schedule,
+        "drift.schedule": policy.drift.schedule,
         "explanation.schedule": policy.explanation.schedule,
-    }.items():
+    }
+    for key, schedule in schedules.items():
         if not croniter.is_valid(schedule):
-            yield key, repr(schedule), "is no cron expression: see crontab(5)"
+            yield key, repr(schedule), "is not a cron expression: see crontab(5)"
+
+
+def _drift(drift: Drift) -> Iterator[Contradiction]:
     if drift.step > drift.window:
-        yield "drift.step", drift.step, f"must not be longer than the window, {drift.window}"
-    if drift.step > nothing and drift.window % drift.step:
-        yield "drift.window", drift.window, f"must be a whole number of steps, {drift.step}"
-    if drift.severe.k > drift.severe.n:
-        yield (
-            "drift.severe.k",
-            drift.severe.k,
-            f"must not be more than n, {drift.severe.n}: it would never be severe",
-        )
-    chunks = -(-policy.explanation.limit // policy.explanation.chunk)
-    if chunks > MAPPED:
-        yield (
-            "explanation.chunk",
-            policy.explanation.chunk,
-            f"makes {chunks} tasks of a full run, and Airflow maps {MAPPED}",
-        )
-    if policy.retention.predictions < policy.evaluation.window:
-        yield (
-            "retention.predictions",
-            policy.retention.predictions,
-            (
-                f"must not be shorter than evaluation.window, {policy.evaluation.window}: retraining reads that far back"
-            ),
-        )
+        rule = f"must not be longer than the window, {drift.window}"
+        yield "drift.step", drift.step, rule
+    if drift.step > ZERO and drift.window % drift.step:
+        rule = f"must be a multiple of drift.step, {drift.step}"
+        yield "drift.window", drift.window, rule
+    severe = drift.severe
+    if severe.k > severe.n:
+        rule = f"must not be more than n, {severe.n}: drift would never be severe"
+        yield "drift.severe.k", severe.k, rule
+
+
+def _sizes(policy: Policy) -> Iterator[Contradiction]:
+    explanation = policy.explanation
+    chunks = -(-explanation.limit // explanation.chunk)  # rounded up
+    if chunks > MOST_CHUNKS:
+        rule = f"splits a full run into {chunks} tasks: Airflow maps at most {MOST_CHUNKS}"
+        yield "explanation.chunk", explanation.chunk, rule
+    window = policy.evaluation.window
+    kept = policy.retention.predictions
+    if kept < window:
+        rule = f"must not be shorter than evaluation.window, {window}: retraining reads these rows"
+        yield "retention.predictions", kept, rule
 
 
 def overlay(document: Any, over: Any) -> Any:
-    """Lay one document over another: mappings merge key by key, anything else replaces."""
-    if isinstance(document, Mapping) and isinstance(over, Mapping):
-        keys = [*document, *(key for key in over if key not in document)]
-        return {
-            key: overlay(document.get(key), over[key]) if key in over else document[key]
-            for key in keys
-        }
-    return over
+    """Lay one document over another: mappings merge key by key, any other value is replaced."""
+    if not isinstance(document, Mapping) or not isinstance(over, Mapping):
+        return over
+    merged = dict(document)
+    for key, value in over.items():
+        merged[key] = overlay(document.get(key), value)
+    return merged

@@ -1,4 +1,4 @@
-"""Which parameters a run takes, by kind of DAG and by step.
+"""The parameters that a run takes, by kind of DAG and by step.
 
 A name that is not listed here is refused. Otherwise a misspelt `require_review` would be read as
 one that was left out, and the review would be skipped.
@@ -40,36 +40,42 @@ class Parameter:
     choices: tuple[object, ...] = ()
     minimum: int | None = None
     max_length: int | None = None
-    pattern: str | None = None  # of a string, whole
+    pattern: str | None = None  # that a whole string must match
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The JSON schema of its value, for a parameter of a DAG."""
+        """The JSON schema of the value, for a parameter of a DAG."""
         limits = {
             "enum": list(self.choices) or None,
             "minimum": self.minimum,
             "maxLength": self.max_length,
         }
-        types: object = self.types[0] if len(self.types) == 1 else list(self.types)
-        return {"type": types} | {
-            name: limit for name, limit in limits.items() if limit is not None
-        }
+        types: object = list(self.types)
+        if len(self.types) == 1:
+            (types,) = self.types
+        schema = {"type": types}
+        for name, limit in limits.items():
+            if limit is not None:
+                schema[name] = limit
+        return schema
 
     def why_not(self, value: object) -> str | None:
-        """Why the value is refused, as the end of a sentence; None when it is accepted."""
+        """Return why a value is refused, as the end of a sentence; None when it is accepted."""
         if not any(TYPES[name](value) for name in self.types):
-            return f"it must be {' or '.join(TYPE_NAMES[name] for name in self.types)}"
+            names = [TYPE_NAMES[name] for name in self.types]
+            return f"it must be {' or '.join(names)}"
         if self.choices and value not in self.choices:
             return f"it must be one of {', '.join(map(repr, self.choices))}"
         if isinstance(value, str):
             return self._why_not_text(value)
-        if self.minimum is not None and isinstance(value, int | float) and value < self.minimum:
-            return f"it must be at least {self.minimum}"
-        return None
+        if self.minimum is None or not isinstance(value, int | float):
+            return None
+        return f"it must be at least {self.minimum}" if value < self.minimum else None
 
     def _why_not_text(self, value: str) -> str | None:
-        if self.max_length is not None and len(value) > self.max_length:
-            return f"it may have at most {self.max_length:,} characters"
+        longest = self.max_length
+        if longest is not None and len(value) > longest:
+            return f"it may have at most {longest:,} characters"
         if self.pattern is not None and not re.fullmatch(self.pattern, value):
             return "it must be a whole number"
         return None
@@ -85,24 +91,25 @@ RETRAINING: Parameters = {
     "reason": Parameter(
         types=("null", "string"),
         title="Reason",
-        description="Kept with the decision; force needs one.",
+        description="Stored with the decision; required with force.",
     ),
     "force": Parameter(
         types=("boolean",),
         default=False,
         title="Skip the cooldown",
-        description="Only the cooldown; every gate stays.",
+        description="Skips the cooldown only; all gates still apply.",
     ),
     "require_review": Parameter(
         types=("boolean",),
         default=False,
         title="Ask for a review",
-        description="A person approves before promotion.",
+        description="A person must approve before the promotion.",
     ),
     "snapshot": Parameter(
         types=("null", "string"),
         title="Snapshot",
-        description="Train and judge on this ingested snapshot (`sixgate ingest` prints its id) instead of logged predictions.",
+        description="Train and evaluate on this ingested snapshot instead of logged predictions "
+        "(`sixgate ingest` prints its id).",
     ),
 }
 PROMOTION: Parameters = {
@@ -110,7 +117,7 @@ PROMOTION: Parameters = {
         types=("null", "integer"),
         minimum=1,
         title="Decision",
-        description="Its number; the newest approved one when left out.",
+        description="The id of the decision; by default the newest approved one.",
     ),
 }
 BATCH_EXPLANATION: Parameters = {
@@ -118,7 +125,7 @@ BATCH_EXPLANATION: Parameters = {
         types=("null", "string"),
         choices=(None, "all", "flagged"),
         title="Which predictions",
-        description="New predictions, chosen by the policy, when left out; otherwise also those "
+        description="By default the new predictions that the policy selects; otherwise also those "
         "made in the policy's evaluation window.",
     ),
 }
@@ -127,18 +134,18 @@ ROLLBACK: Parameters = {
         types=("null", "integer"),
         minimum=1,
         title="Version",
-        description="The version to return to; the last good one when left out.",
+        description="The version to return to; by default the last good one.",
     ),
     "reason": Parameter(
         types=("null", "string"),
         max_length=2000,
         title="Reason",
-        description="Kept in the ledger.",
+        description="Stored in the ledger.",
     ),
 }
 NONE: Parameters = {}
 
-# What becomes Production: the candidate of a decision, or a version that was Production before.
+# A promotion makes the candidate of a decision Production; a rollback, an earlier version.
 CANDIDATE: Parameters = {"decision_id": RETURNED_NUMBER, "evidence_hash": OPTIONAL_TEXT}
 FORMER_PRODUCTION: Parameters = {
     "version": RETURNED_NUMBER,
@@ -146,7 +153,7 @@ FORMER_PRODUCTION: Parameters = {
     "reason": OPTIONAL_TEXT,
 }
 
-# DAGs of a use case are called <use case>_<kind>; housekeeping is one DAG for all of them.
+# DAGs of a use case are named <use case>_<kind>; housekeeping is one DAG for all use cases.
 HOUSEKEEPING = "housekeeping"
 DAG_PARAMETERS: Mapping[str, Parameters] = {
     "retraining": RETRAINING,
@@ -157,8 +164,8 @@ DAG_PARAMETERS: Mapping[str, Parameters] = {
     HOUSEKEEPING: NONE,
 }
 
-# A step takes the parameters of its DAG and what earlier tasks return. A step of two kinds of DAG
-# has one set for each, and a run gives parameters of one set only.
+# A step takes the parameters of its DAG and the values that earlier tasks return. A step of two
+# kinds of DAG has one set for each, and a run gives parameters of one set only.
 STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
     **dict.fromkeys(
         ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve"), (RETRAINING,)
@@ -182,7 +189,7 @@ STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
 
 
 def kind_of_dag(dag_id: str, use_cases: Collection[str]) -> str | None:
-    """The kind of one of Sixgate's DAGs; None for any other DAG."""
+    """Return the kind of one of Sixgate's DAGs; None for any other DAG."""
     if dag_id == HOUSEKEEPING:
         return HOUSEKEEPING
     for kind in DAG_PARAMETERS:
@@ -192,67 +199,87 @@ def kind_of_dag(dag_id: str, use_cases: Collection[str]) -> str | None:
     return None
 
 
-def why_run_refused(kind: str, given: Mapping[str, object]) -> str | None:
-    """Why a kind of DAG can't be run with these parameters; None when it can."""
+def why_run_refused(kind: str, parameters: Mapping[str, object]) -> str | None:
+    """Return why a kind of DAG can't run with these parameters; None when it can."""
     permitted = DAG_PARAMETERS[kind]
-    return _unknown(given, permitted) or _wrong_values(given, permitted)
+    return _unknown(parameters, permitted) or _wrong_value(parameters, permitted)
 
 
-def why_step_refused(step: str, given: Mapping[str, object]) -> str | None:
-    """Why a step can't be run with these parameters; None when it can."""
+def why_step_refused(step: str, parameters: Mapping[str, object]) -> str | None:
+    """Return why a step can't run with these parameters; None when it can."""
     sets = STEP_PARAMETERS[step]
-    permitted = {name: each for one_set in sets for name, each in one_set.items()}
-    return _unknown(given, permitted) or _mixed(given, sets) or _wrong_values(given, permitted)
+    permitted: dict[str, Parameter] = {}
+    for one_set in sets:
+        permitted.update(one_set)
+    return (
+        _unknown(parameters, permitted)
+        or _mixed(parameters, sets)
+        or _wrong_value(parameters, permitted)
+    )
 
 
-def unknown_names(given: Collection[str], permitted: Collection[str]) -> list[str]:
-    """The names that are given and not permitted, in order."""
-    return sorted(name for name in given if name not in permitted)
+def unknown_names(names: Collection[str], permitted: Collection[str]) -> list[str]:
+    """Return the names that are not permitted, sorted."""
+    return sorted(name for name in names if name not in permitted)
 
 
-def _unknown(given: Mapping[str, object], permitted: Parameters) -> str | None:
-    unknown = unknown_names(given, permitted)
+def _unknown(parameters: Mapping[str, object], permitted: Parameters) -> str | None:
+    unknown = unknown_names(parameters, permitted)
     if not unknown:
         return None
     allowed = f"Permitted: {', '.join(sorted(permitted)) or 'none'}"
     if len(unknown) == 1:
-        guess = _guess(unknown[0], permitted)
+        (name,) = unknown
+        guess = _guess(name, permitted)
         end = f": did you mean {guess!r}?" if guess else "."
-        return f"unknown parameter {_shown(unknown[0])}{end} {allowed}"
+        return f"unknown parameter {_shortened(name)}{end} {allowed}"
     names = []
     for name in unknown[:SHOWN_NAMES]:
         guess = _guess(name, permitted)
-        names.append(_shown(name) + (f" (did you mean {guess!r}?)" if guess else ""))
-    more = f" and {len(unknown) - SHOWN_NAMES:,} more" if len(unknown) > SHOWN_NAMES else ""
+        hint = f" (did you mean {guess!r}?)" if guess else ""
+        names.append(f"{_shortened(name)}{hint}")
+    omitted = len(unknown) - SHOWN_NAMES
+    more = f" and {omitted:,} more" if omitted > 0 else ""
     return f"unknown parameters {', '.join(names)}{more}. {allowed}"
 
 
-def _mixed(given: Mapping[str, object], sets: tuple[Parameters, ...]) -> str | None:
-    if any(not unknown_names(given, one_set) for one_set in sets):
+def _mixed(parameters: Mapping[str, object], sets: tuple[Parameters, ...]) -> str | None:
+    if any(not unknown_names(parameters, one_set) for one_set in sets):
         return None
+    names = ", ".join(sorted(parameters))
     choices = " or ".join(", ".join(one_set) for one_set in sets)
-    return f"parameters {', '.join(sorted(given))} do not go together: give {choices}"
+    return f"parameters {names} do not go together: give {choices}"
 
 
-def _wrong_values(given: Mapping[str, object], permitted: Parameters) -> str | None:
-    for name, value in given.items():
-        if why := permitted[name].why_not(value):
-            return f"parameter {name!r} is {_shown(value)}: {why}"
+def _wrong_value(parameters: Mapping[str, object], permitted: Parameters) -> str | None:
+    for name, value in parameters.items():
+        reason = permitted[name].why_not(value)
+        if reason is not None:
+            return f"parameter {name!r} is {_shortened(value)}: {reason}"
     return None
 
 
 def _guess(name: str, permitted: Collection[str]) -> str | None:
-    return next(iter(get_close_matches(name[:SHOWN_CHARACTERS], permitted, n=1)), None)
+    matches = get_close_matches(
+        name[:SHOWN_CHARACTERS],
+        permitted,
+        n=1,
+    )
+    return matches[0] if matches else None
 
 
-def _shown(value: object) -> str:
-    """A value as Python writes it, cut where it is long; line breaks are escaped."""
-    text = repr(value[: SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+def _shortened(value: object) -> str:
+    """Return a value as Python writes it, cut where it is long; line breaks are escaped."""
+    if isinstance(value, str):
+        value = value[: SHOWN_CHARACTERS + 1]
+    text = repr(value)
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _is_integer(value: object) -> bool:
-    """Whether JSON schema calls it an integer: 7 and 7.0 are, true is not."""
+    """Return whether JSON schema calls it an integer: 7 and 7.0 are integers, true is not."""
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)

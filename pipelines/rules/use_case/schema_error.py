@@ -1,4 +1,4 @@
-"""What is wrong with a document, read from the one line in which msgspec says it."""
+"""Reads which value breaks a schema, and how, from the message of a msgspec error."""
 
 import re
 from dataclasses import dataclass
@@ -14,15 +14,18 @@ _PART = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]")
 
 
 @dataclass(frozen=True)
-class Misfit:
-    """Where a document breaks its type: the path to a missing field, an unknown one, or one whose value breaks `rule`."""
+class SchemaFault:
+    """A fault in a document.
+
+    `path` leads to a missing field, to an unknown field, or to a field whose value breaks `rule`.
+    """
 
     fault: Literal["missing", "unknown", "rule"]
     path: tuple[str | int, ...]
     rule: str
 
     def value(self, document: Any) -> Any:
-        """The value at fault, None where there is none."""
+        """Return the value at `path`; None where there is none."""
         try:
             for part in self.path:
                 document = document[part]
@@ -31,17 +34,40 @@ class Misfit:
         return document
 
 
-def misfit(error: msgspec.ValidationError) -> Misfit:
-    """Take msgspec's message apart; the names of unknown fields are anything, also what looks like a place."""
+def schema_fault(error: msgspec.ValidationError) -> SchemaFault:
+    """Parse the message of a validation error.
+
+    The name of an unknown field is any text, which may look like the place at the end of a message.
+    """
     message = str(error)
     place = _PLACE.search(message)
-    what, path = (message[: place.start()], place["path"]) if place else (message, "")
-    if not _FIELD.fullmatch(what) and _FIELD.fullmatch(message):
-        what, path = message, ""
-    parts = tuple(int(index) if index else name for name, index in _PART.findall(path))
-    if field := _FIELD.fullmatch(what):
-        return Misfit(
-            "missing" if "missing" in field["fault"] else "unknown", (*parts, field["name"]), ""
+    description = message
+    path = ""
+    if place:
+        description = message[: place.start()]
+        path = place["path"]
+    if not _FIELD.fullmatch(description) and _FIELD.fullmatch(message):
+        description = message
+        path = ""
+    parts: list[str | int] = []
+    for name, index in _PART.findall(path):
+        parts.append(int(index) if index else name)
+    field = _FIELD.fullmatch(description)
+    if field:
+        return SchemaFault(
+            fault="missing" if "missing" in field["fault"] else "unknown",
+            path=(*parts, field["name"]),
+            rule="",
         )
-    rule = re.sub(r"^Expected ", "must be ", what.replace("`", "")).replace(", got ", ", and is ")
-    return Misfit("rule", parts, rule)
+    return SchemaFault(
+        fault="rule",
+        path=tuple(parts),
+        rule=_rule(description),
+    )
+
+
+def _rule(description: str) -> str:
+    """Convert "Expected `int`, got `str`" to "must be int, and is str"."""
+    text = description.replace("`", "")
+    text = re.sub(r"^Expected ", "must be ", text)
+    return text.replace(", got ", ", and is ")

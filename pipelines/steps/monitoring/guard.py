@@ -12,7 +12,7 @@ from pipelines.errors import StepSkipped
 from pipelines.records import Alert, LedgerEntry
 from pipelines.rules.monitoring.drift_check import Span
 from pipelines.rules.monitoring.performance import ScoreCounts
-from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises, on_probation
+from pipelines.rules.promotion.champion_guard import LivePerformance, guard_violations, on_probation
 from pipelines.rules.promotion.eligibility import last_good
 from pipelines.steps.monitoring.newest_check import require_current
 
@@ -42,7 +42,7 @@ def run(context: Context) -> dict[str, Any]:
     decision = context.decisions.get(name, promotion.decision_id)
     gates = decision.gates or []
     live = _live_performance(context, promotion)
-    broken = broken_promises(gates, live, policy)
+    broken = guard_violations(gates, live, policy)
     if not broken:
         context.alerts.resolve(name, CAUSE)
         raise StepSkipped(

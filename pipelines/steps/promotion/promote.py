@@ -14,8 +14,8 @@ from pipelines.rules.promotion.eligibility import (
     promotion_id,
     rollback_id,
     state_of,
-    why_not_back,
-    why_refused,
+    why_promotion_refused,
+    why_rollback_refused,
 )
 from pipelines.rules.promotion.ledger import Served
 from pipelines.steps.promotion.model_swap import Swap, carry_out
@@ -67,7 +67,7 @@ def _promote(context: Context) -> dict[str, Any]:
             return f"it was rejected by {review.reviewer}"
         approved = context.decisions.newest_approved(context.name)
         evidence_hash = context.params.get("evidence_hash") or decision.evidence_hash
-        return why_refused(
+        return why_promotion_refused(
             decision,
             champion=champion,
             newest_approved=approved.id if approved else None,
@@ -98,6 +98,6 @@ def _roll_back(context: Context) -> dict[str, Any]:
                 "start the rollback again"
             )
         entries = context.ledger.recent(context.name, limit=1000)
-        return why_not_back(entries, version)
+        return why_rollback_refused(entries, version)
 
     return carry_out(context, swap, refusal)

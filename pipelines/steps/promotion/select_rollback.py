@@ -7,7 +7,7 @@ from pipelines.context import Context
 from pipelines.errors import PromotionRefused, StepSkipped
 from pipelines.records import LedgerEntry
 from pipelines.rules.promotion.champion_guard import on_probation
-from pipelines.rules.promotion.eligibility import last_good, why_not_back
+from pipelines.rules.promotion.eligibility import last_good, why_rollback_refused
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.monitoring.guard import CAUSE
 
@@ -27,7 +27,7 @@ def run(context: Context) -> dict[str, Any]:
     if by_guard and on_probation(entries) is None:
         raise StepSkipped("the champion was already rolled back")
     version = _target(context, entries)
-    if refusal := why_not_back(entries, version):
+    if refusal := why_rollback_refused(entries, version):
         raise PromotionRefused(f"{context.name} was not rolled back: {refusal}")
     current = champion(entries)
     assert current is not None

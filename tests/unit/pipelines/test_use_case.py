@@ -76,7 +76,7 @@ FAULTS = [
     ),
     pytest.param(
         edit("policy.yaml", "*/5 * * * *", "75 * * * *"),
-        "drift.schedule: '75 .* no cron",
+        "drift.schedule: '75 .* not a cron",
         id="no cron expression",
     ),
     pytest.param(

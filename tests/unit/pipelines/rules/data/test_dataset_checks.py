@@ -1,4 +1,4 @@
-"""What is wrong with rows as a whole: found where it is, and not where it is not."""
+"""Each check of a whole data set finds its fault, and reports nothing on good data."""
 
 from datetime import timedelta
 
@@ -32,34 +32,32 @@ def test_missing_is_measured_against_what_the_baseline_lacks(noise: np.random.Ge
     features = noise.normal(size=(N, 3))
     features[: N // 2, 0] = np.nan  # as in the baseline
     features[: N // 5, 1] = np.nan
-    (found,) = missing(features, np.array([0.5, 0.0, 0.0]), NAMES, share=0.05)
-    assert (found.columns, found.verdict, found.rows) == (("b",), "REJECTED", (0, 1, 2, 3, 4))
-    assert (found.observed, found.threshold) == (0.2, 0.05)
+    (finding,) = missing(features, np.array([0.5, 0.0, 0.0]), NAMES, share=0.05)
+    assert (finding.columns, finding.verdict, finding.rows) == (("b",), "REJECTED", (0, 1, 2, 3, 4))
+    assert (finding.observed, finding.threshold) == (0.2, 0.05)
 
 
 def test_values_beyond_the_baselines_are_a_warning(noise: np.random.Generator) -> None:
     baseline = noise.uniform(0, 1, size=(N, 3))
     features = baseline.copy()
     features[-300:, 2] += 10
-    (found,) = outside(features, baseline, NAMES, share=0.05)
-    assert (found.columns, found.verdict, found.rows[0]) == (("c",), "", N - 300)
+    (finding,) = outside(features, baseline, NAMES, share=0.05)
+    assert (finding.columns, finding.verdict, finding.rows[0]) == (("c",), "", N - 300)
 
 
-def test_what_the_baseline_never_had_is_not_compared(noise: np.random.Generator) -> None:
+def test_a_column_that_is_empty_in_the_baseline_is_not_compared(noise: np.random.Generator) -> None:
     baseline = np.full((N, 3), np.nan)
     assert list(outside(noise.normal(size=(N, 3)), baseline, NAMES, share=0.0)) == []
 
 
 @pytest.mark.parametrize(
-    "factor", [1.0, 100.0, -1.0], ids=["the same", "in other units", "turned round"]
+    "factor", [1.0, 100.0, -1.0], ids=["the same", "in other units", "inverted"]
 )
-def test_a_copied_column_is_found_in_whatever_units(
-    noise: np.random.Generator, factor: float
-) -> None:
+def test_a_copied_column_is_found_in_any_units(noise: np.random.Generator, factor: float) -> None:
     features = noise.normal(size=(N, 3))
     features[:, 2] = factor * features[:, 0]
-    (found,) = copies(features, NAMES)
-    assert (found.check, found.columns, found.verdict) == ("copy", ("a", "c"), "")
+    (finding,) = copies(features, NAMES)
+    assert (finding.check, finding.columns, finding.verdict) == ("copy", ("a", "c"), "")
 
 
 def test_columns_that_go_together_are_no_copies(noise: np.random.Generator) -> None:
@@ -68,16 +66,18 @@ def test_columns_that_go_together_are_no_copies(noise: np.random.Generator) -> N
     assert list(copies(features, NAMES)) == []
 
 
-def test_a_constant_column_is_told_and_is_nobodys_copy(noise: np.random.Generator) -> None:
+def test_a_constant_column_is_reported_and_is_no_copy(noise: np.random.Generator) -> None:
     features = noise.normal(size=(N, 3))
-    features[:, 0], features[:, 1] = 0.1, 123.456  # whose means are not exactly themselves
-    assert [(found.check, found.columns) for found in copies(features, NAMES)] == [
+    # The means of these columns are not exactly the values.
+    features[:, 0] = 0.1
+    features[:, 1] = 123.456
+    assert [(finding.check, finding.columns) for finding in copies(features, NAMES)] == [
         ("constant", ("a",)),
         ("constant", ("b",)),
     ]
 
 
-def test_columns_with_gaps_are_compared_where_they_are_and_an_empty_one_is_told(
+def test_columns_with_gaps_are_compared_and_an_empty_one_is_reported(
     noise: np.random.Generator,
 ) -> None:
     features = noise.normal(size=(N, 3))
@@ -89,7 +89,7 @@ def test_columns_with_gaps_are_compared_where_they_are_and_an_empty_one_is_told(
 
 
 @pytest.mark.parametrize("order", [[1, 0], [1, 0, 0, 0], [1, 1, 0, 0]], ids=str)
-def test_a_leak_is_found_in_whatever_order_the_classes_come(order: list[int]) -> None:
+def test_a_leak_is_found_in_any_order_of_the_classes(order: list[int]) -> None:
     labels = np.array(order * 500, np.int8)
     assert separation(labels.astype(float), labels) == 1.0
 
@@ -112,18 +112,20 @@ def test_a_leak_is_found_in_whatever_order_the_classes_come(order: list[int]) ->
         ),
     ],
 )
-def test_a_feature_that_knows_the_label_is_found_however_it_tells(
+def test_a_feature_that_alone_predicts_the_label_is_found(
     noise: np.random.Generator, leak: object
 ) -> None:
-    features, labels = noise.normal(size=(N, 3)), (noise.random(N) < 0.03).astype(np.int8)
+    features = noise.normal(size=(N, 3))
+    labels = (noise.random(N) < 0.03).astype(np.int8)
     features[:, 1] = leak(labels, np.clip(noise.normal(size=N), -3, 3))  # type: ignore[operator]
-    (found,) = leaks(features, labels, NAMES, auc=0.99)
-    assert (found.columns, found.verdict) == (("b",), "REJECTED")
-    assert all(labels[row] == 1 for row in found.rows)
+    (finding,) = leaks(features, labels, NAMES, auc=0.99)
+    assert (finding.columns, finding.verdict) == (("b",), "REJECTED")
+    assert all(labels[row] == 1 for row in finding.rows)
 
 
 def test_unknown_labels_are_no_evidence_of_a_leak(noise: np.random.Generator) -> None:
-    features, labels = noise.normal(size=(N, 3)), (noise.random(N) < 0.5).astype(np.int8)
+    features = noise.normal(size=(N, 3))
+    labels = (noise.random(N) < 0.5).astype(np.int8)
     features[:, 0] = labels
     labels[30:] = -1
     assert list(leaks(features, labels, NAMES, auc=0.99)) == []
@@ -147,23 +149,23 @@ def test_separation_of_two_shifted_bells_is_their_roc_auc(noise: np.random.Gener
     [
         pytest.param(20, "", id="as many as usual"),
         pytest.param(150, "", id="more, within the factor"),
-        pytest.param(1980, "frequent", id="classes turned round"),
+        pytest.param(1980, "frequent", id="inverted labels"),
         pytest.param(0, "rare", id="none at all"),
     ],
 )
 def test_the_share_of_positives_is_compared_with_the_baselines(positives: int, said: str) -> None:
     labels = np.repeat([1, 0], [positives, N - positives]).astype(np.int8)
-    found = list(label_share(labels, 0.02, "is_fraud", factor=9 if said != "rare" else 3))
-    assert [said in each.reason for each in found] == ([True] if said else [])
+    findings = list(label_share(labels, 0.02, "is_fraud", factor=9 if said != "rare" else 3))
+    assert [said in each.reason for each in findings] == ([True] if said else [])
 
 
-def test_classes_turned_round_are_seen_where_positives_are_common_too() -> None:
+def test_inverted_labels_are_found_where_positives_are_common_too() -> None:
     labels = np.repeat([1, 0], [1560, 440]).astype(np.int8)
-    (found,) = label_share(labels, 0.22, "is_bad", factor=10)
-    assert "frequent" in found.reason
+    (finding,) = label_share(labels, 0.22, "is_bad", factor=10)
+    assert "frequent" in finding.reason
 
 
-def test_few_labels_say_nothing_of_their_share() -> None:
+def test_few_labels_are_no_evidence_of_their_share() -> None:
     assert list(label_share(np.zeros(200, np.int8), 0.01, "is_fraud", factor=10)) == []
 
 
@@ -173,8 +175,8 @@ def test_a_feature_served_otherwise_than_ingested_is_skew(noise: np.random.Gener
     logged[0, 0] += 1  # one correction is none
     logged[40:60, 1] *= 100
     logged[5:10, 2] = ingested[5:10, 2] = np.nan  # missing in both is the same
-    (found,) = skew(Common(np.arange(500, 600), logged, ingested), NAMES, share=0.01)
-    assert (found.columns, found.observed, found.rows[0]) == (("b",), 0.2, 540)
+    (finding,) = skew(Common(np.arange(500, 600), logged, ingested), NAMES, share=0.01)
+    assert (finding.columns, finding.observed, finding.rows[0]) == (("b",), 0.2, 540)
 
 
 @pytest.mark.parametrize("n", [20, 50, 99])
@@ -185,11 +187,9 @@ def test_one_correction_among_few_rows_is_no_skew(n: int) -> None:
     assert list(skew(Common(np.arange(n), logged, ingested), NAMES, share=0.01)) == []
 
 
-def test_a_log_that_ended_waits_for_new_rows() -> None:
-    newest, due = (
-        np.datetime64("2026-01-01T00:00:00", "us"),
-        np.datetime64("2026-01-20T00:00:00", "us"),
-    )
-    (found,) = stale(newest, due, limit=timedelta(days=14))
-    assert (found.verdict, "19.0 days" in found.reason) == ("INSUFFICIENT", True)
+def test_a_stale_prediction_log_waits_for_new_rows() -> None:
+    newest = np.datetime64("2026-01-01T00:00:00", "us")
+    due = np.datetime64("2026-01-20T00:00:00", "us")
+    (finding,) = stale(newest, due, limit=timedelta(days=14))
+    assert (finding.verdict, "19.0 days" in finding.reason) == ("INSUFFICIENT", True)
     assert list(stale(newest, due, limit=timedelta(days=19))) == []

@@ -1,4 +1,4 @@
-"""Rows as columns: taken, split, joined, and told to people."""
+"""Frames are selected, split, joined and reported."""
 
 import json
 
@@ -18,9 +18,12 @@ def frame(*seconds: int) -> Frame:
     return Frame(
         event_times=np.array(seconds, "datetime64[s]").astype("datetime64[us]"),
         transaction_ids=pa.array(map(str, seconds), pa.string()),
-        features=np.full((n, len(CONTRACT.columns)), np.nan, order="F"), labels=np.zeros(n, np.int8), scores=np.full(n, np.nan),
-        thresholds=np.full(n, np.nan), versions=np.zeros(n, np.int64),
-    )  # fmt: skip
+        features=np.full((n, len(CONTRACT.columns)), np.nan, order="F"),
+        labels=np.zeros(n, np.int8),
+        scores=np.full(n, np.nan),
+        thresholds=np.full(n, np.nan),
+        versions=np.zeros(n, np.int64),
+    )
 
 
 def names(rows: Frame) -> list[str]:

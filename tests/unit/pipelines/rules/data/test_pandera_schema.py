@@ -18,6 +18,6 @@ def test_pandera_reports_every_failure_with_its_count() -> None:
     frame.loc[0, "amount"] = -1
     frame.loc[1, "during_night"] = 0.5
     frame.loc[2, "amount"] = np.nan
-    found = {(row["column"], row["rows"]) for row in summary(failures(frame, CONTRACT))}
-    assert found == {("amount", 1), ("during_night", 1)}
+    groups = {(row["column"], row["rows"]) for row in summary(failures(frame, CONTRACT))}
+    assert groups == {("amount", 1), ("during_night", 1)}
     assert set(failures(frame, CONTRACT)["index"]) == {0, 1, 2}

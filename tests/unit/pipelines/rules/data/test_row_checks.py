@@ -1,4 +1,4 @@
-"""Ingested rows: kept when they keep the contract, put aside with the first fault when they do not."""
+"""Ingested rows that keep the contract are kept; others go to quarantine with their first fault."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -100,10 +100,10 @@ def take_in(tmp_path: Path, contract: Contract) -> Callable[[list[str]], Ingeste
 def test_a_row_that_breaks_the_contract_goes_to_quarantine_with_its_reason(
     take_in: Callable[[list[str]], Ingested], row: str, reason: str
 ) -> None:
-    found = take_in([ROW, row])
-    assert (found.rows, found.quarantined, found.reasons) == (1, 1, {reason: 1})
-    assert found.quarantine is not None
-    assert pq.read_table(found.quarantine)["reason"].to_pylist() == [reason]
+    ingested = take_in([ROW, row])
+    assert (ingested.rows, ingested.quarantined, ingested.reasons) == (1, 1, {reason: 1})
+    assert ingested.quarantine is not None
+    assert pq.read_table(ingested.quarantine)["reason"].to_pylist() == [reason]
 
 
 def test_the_same_file_gives_the_same_snapshot(take_in: Callable[[list[str]], Ingested]) -> None:
@@ -114,8 +114,8 @@ def test_the_same_file_gives_the_same_snapshot(take_in: Callable[[list[str]], In
 def test_numbers_come_out_as_numbers_and_what_is_missing_as_null(
     contract: Contract, take_in: Callable[[list[str]], Ingested], tmp_path: Path
 ) -> None:
-    found = take_in(["t9,c9,2026-01-01T10:00:00.5Z,1,1000,true,b,"])
-    (row,) = Artifacts(tmp_path / "artifacts").load("snapshots", found.snapshot).to_pylist()
+    ingested = take_in(["t9,c9,2026-01-01T10:00:00.5Z,1,1000,true,b,"])
+    (row,) = Artifacts(tmp_path / "artifacts").load("snapshots", ingested.snapshot).to_pylist()
     assert (row["salary"], row["employed"], row["grade"], row["label"]) == (1000.0, 1.0, 1.0, 1)
     assert row["dependents"] is None or row["dependents"] != row["dependents"]
     assert row["event_time"].isoformat() == "2026-01-01T10:00:00.500000+00:00"
@@ -144,8 +144,8 @@ def test_times_are_read_with_their_zone_and_are_utc_without(
     file = tmp_path / "history.csv"
     text = "\n".join([HEADER, f"t9,c9,{written},TRUE,1000,yes,b,", ""])
     file.write_text(text.replace(",", delimiter))
-    found = ingest(file, contract, Artifacts(tmp_path / "artifacts"))
-    (row,) = Artifacts(tmp_path / "artifacts").load("snapshots", found.snapshot).to_pylist()
+    ingested = ingest(file, contract, Artifacts(tmp_path / "artifacts"))
+    (row,) = Artifacts(tmp_path / "artifacts").load("snapshots", ingested.snapshot).to_pylist()
     assert (row["event_time"].isoformat(), row["label"], row["employed"]) == (
         f"{meant}+00:00",
         1,
@@ -156,22 +156,31 @@ def test_times_are_read_with_their_zone_and_are_utc_without(
 def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
     contract: Contract, tmp_path: Path
 ) -> None:
-    moment = datetime(2026, 1, 1, 10, 0, 0, 123456)  # noqa: DTZ001  # without a zone, as files often are
+    # Without a zone, as in many files.
+    moment = datetime(2026, 1, 1, 10, 0, 0, 123456)  # noqa: DTZ001
     table = pa.table(
-        {"transaction_id": [1], "customer_id": [7], "event_time": [moment], "defaulted": [1], "Salary": [5.0],
-         "employed": [0], "grade": ["a"], "dependents": [1]}
-    )  # fmt: skip
+        {
+            "transaction_id": [1],
+            "customer_id": [7],
+            "event_time": [moment],
+            "defaulted": [1],
+            "Salary": [5.0],
+            "employed": [0],
+            "grade": ["a"],
+            "dependents": [1],
+        }
+    )
     pq.write_table(table, tmp_path / "history.parquet")
     for ending, compression in (("csv", None), ("csv.gz", "gzip")):
         with pa.output_stream(str(tmp_path / f"history.{ending}"), compression=compression) as out:
             pyarrow.csv.write_csv(table, out)
     store = Artifacts(tmp_path / "artifacts")
-    found = {
+    snapshots = {
         ingest(tmp_path / f"history.{e}", contract, store).snapshot
         for e in ("csv", "csv.gz", "parquet")
     }
-    assert len(found) == 1
-    (row,) = store.load("snapshots", found.pop()).to_pylist()
+    assert len(snapshots) == 1
+    (row,) = store.load("snapshots", snapshots.pop()).to_pylist()
     assert (row["transaction_id"], row["salary"], row["employed"], row["label"]) == (
         "1",
         5.0,

@@ -1,4 +1,4 @@
-"""A decision that is judged again: what differs from the record is said, and nothing else."""
+"""A replayed decision reports each difference from its record, and nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,12 +22,29 @@ RESULTS = [
 def decision(**changed: Any) -> Decision:
     """A recorded decision of these results."""
     plain: dict[str, Any] = {
-        "id": 7, "use_case": "fraud", "run_id": "r", "trigger": "MANUAL", "requested_by": None, "request_reason": None,
-        "params": {}, "as_of": NOW, "champion_version": 1, "challenger_version": 2, "evidence_source": "LOGGED",
-        "dataset": {}, "gates": [result.as_dict() for result in RESULTS], "policy": {}, "verdict": "APPROVED",
-        "reason": "why", "reviewer": None, "review_comment": None, "evidence_hash": "abc", "git_sha": None,
-        "opened_at": NOW, "decided_at": NOW,
-    }  # fmt: skip
+        "id": 7,
+        "use_case": "fraud",
+        "run_id": "r",
+        "trigger": "MANUAL",
+        "requested_by": None,
+        "request_reason": None,
+        "params": {},
+        "as_of": NOW,
+        "champion_version": 1,
+        "challenger_version": 2,
+        "evidence_source": "LOGGED",
+        "dataset": {},
+        "gates": [result.as_dict() for result in RESULTS],
+        "policy": {},
+        "verdict": "APPROVED",
+        "reason": "why",
+        "reviewer": None,
+        "review_comment": None,
+        "evidence_hash": "abc",
+        "git_sha": None,
+        "opened_at": NOW,
+        "decided_at": NOW,
+    }
     return Decision(**(plain | changed))
 
 
@@ -48,9 +65,7 @@ def gates(**changed: Any) -> list[dict[str, Any]]:
             decision(gates=gates(observed=0.5 + 1e-13)), [], id="another processor's last digit"
         ),
         pytest.param(decision(gates=gates(reason="other words")), [], id="words may change"),
-        pytest.param(
-            decision(evidence_hash="abd"), ["the evidence is another"], id="other evidence"
-        ),
+        pytest.param(decision(evidence_hash="abd"), ["the evidence differs"], id="other evidence"),
         pytest.param(
             decision(gates=gates(observed=0.51)),
             ["recall: observed was 0.51, is 0.5"],
@@ -71,10 +86,12 @@ def gates(**changed: Any) -> list[dict[str, Any]]:
             ["recall: threshold was 0.3, is 0.4"],
             id="another threshold",
         ),
-        pytest.param(decision(gates=gates()[1:]), ["recall: not judged then"], id="a new gate"),
+        pytest.param(
+            decision(gates=gates()[1:]), ["recall: no result was recorded"], id="a new gate"
+        ),
         pytest.param(
             decision(gates=[*gates(), {"name": "old"}]),
-            ["old: judged then, no gate now"],
+            ["old: recorded, but no longer a gate"],
             id="a gate that is gone",
         ),
         pytest.param(
@@ -85,9 +102,9 @@ def gates(**changed: Any) -> list[dict[str, Any]]:
     ],
 )
 def test_what_differs_is_said(recorded: Decision, words: list[str]) -> None:
-    found = differences(recorded, "abc", RESULTS)
-    assert len(found) == len(words)
-    assert all(word in difference for word, difference in zip(words, found, strict=True))
+    described = differences(recorded, "abc", RESULTS)
+    assert len(described) == len(words)
+    assert all(word in difference for word, difference in zip(words, described, strict=True))
 
 
 def test_every_difference_is_said() -> None:

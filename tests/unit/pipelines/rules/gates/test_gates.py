@@ -1,4 +1,4 @@
-"""Six gates: at the threshold, beside it, and where there is nothing to judge on."""
+"""The six gates at their thresholds, on both sides of them, and without evidence."""
 
 import math
 from dataclasses import replace
@@ -23,9 +23,16 @@ from pipelines.rules.gates.verdict import GateResult, Outcome, Verdict, verdict
 from pipelines.rules.use_case.policy import Gates
 
 GATES = Gates(
-    f1_improvement=0.02, level=0.03, resamples=500, brier_degradation=0.01, samples=200, positives=20, label_coverage=0.3,
-    recall=0.4, roc_auc=0.72,
-)  # fmt: skip
+    f1_improvement=0.02,
+    level=0.03,
+    resamples=500,
+    brier_degradation=0.01,
+    samples=200,
+    positives=20,
+    label_coverage=0.3,
+    recall=0.4,
+    roc_auc=0.72,
+)
 
 
 def evidence(
@@ -36,26 +43,33 @@ def evidence(
     champion_found: int | None = 60,
     predictions: int = 2000,
 ) -> Evidence:
-    """The first `positives` rows are positive; each model finds the first so many of them and raises 20 false alarms."""
+    """The first `positives` rows are positive.
+
+    Each model finds the first `found` or `champion_found` of them, and raises 20 false alarms.
+    """
     labels = np.zeros(n, np.int8)
     labels[:positives] = 1
 
     def scores(hits: int) -> np.ndarray:
-        given = np.full(n, 0.1)
-        given[:hits] = 0.9
-        given[positives : positives + 20] = 0.9
-        return given
+        values = np.full(n, 0.1)
+        values[:hits] = 0.9
+        values[positives : positives + 20] = 0.9
+        return values
 
     challenger = scores(found)
     champion = None if champion_found is None else scores(champion_found)
     return Evidence(
-        labels=labels, challenger_scores=challenger, challenger_flags=challenger >= 0.5, champion_scores=champion,
-        champion_flags=None if champion is None else champion >= 0.5, predictions=predictions,
-    )  # fmt: skip
+        labels=labels,
+        challenger_scores=challenger,
+        challenger_flags=challenger >= 0.5,
+        champion_scores=champion,
+        champion_flags=None if champion is None else champion >= 0.5,
+        predictions=predictions,
+    )
 
 
 @pytest.mark.parametrize(
-    ("gate", "given", "outcome"),
+    ("gate", "rows", "outcome"),
     [
         pytest.param(
             f1_improvement, evidence(found=80), Outcome.PASS, id="a clear gain in F1 passes"
@@ -147,8 +161,8 @@ def evidence(
         ),
     ],
 )
-def test_a_gate(gate: object, given: Evidence, outcome: Outcome) -> None:
-    result: GateResult = gate(given, GATES)  # type: ignore[operator]
+def test_a_gate(gate: object, rows: Evidence, outcome: Outcome) -> None:
+    result: GateResult = gate(rows, GATES)  # type: ignore[operator]
     assert result.outcome is outcome, result.reason
     assert result.reason
 
@@ -184,9 +198,13 @@ def drawn(seed: int, n: int = 300) -> Evidence:
         1 / (1 + np.exp(-(random.normal(size=n) + more * (labels - 0.5)))) for more in (1.0, 2.5)
     )
     return Evidence(
-        labels=labels, challenger_scores=challenger, challenger_flags=challenger >= 0.5, champion_scores=champion,
-        champion_flags=champion >= 0.5, predictions=2 * n,
-    )  # fmt: skip
+        labels=labels,
+        challenger_scores=challenger,
+        challenger_flags=challenger >= 0.5,
+        champion_scores=champion,
+        champion_flags=champion >= 0.5,
+        predictions=2 * n,
+    )
 
 
 def reordered(of: Evidence, order: np.ndarray) -> Evidence:
@@ -213,8 +231,8 @@ def test_one_score_that_is_no_number_keeps_the_challenger_out(
     good = drawn(seed)
     scores = getattr(good, side).copy()
     scores[seed % len(scores)] = broken
-    found, _ = verdict(judge(replace(good, **{side: scores}), GATES))
-    assert found is not Verdict.APPROVED
+    decided, _ = verdict(judge(replace(good, **{side: scores}), GATES))
+    assert decided is not Verdict.APPROVED
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -265,9 +283,11 @@ def test_a_gain_in_f1_without_a_gain_in_ranking_fails() -> None:
     good = drawn(11)
     assert good.champion_scores is not None
     same = replace(
-        good, challenger_scores=good.champion_scores, challenger_flags=good.champion_scores >= 0.5,
+        good,
+        challenger_scores=good.champion_scores,
+        challenger_flags=good.champion_scores >= 0.5,
         champion_flags=good.champion_scores >= 0.95,
-    )  # fmt: skip
+    )
     result = f1_improvement(same, GATES)
     assert result.observed is not None
     assert result.observed > 1
@@ -290,8 +310,8 @@ def test_the_verdict(outcomes: list[str], expected: Verdict) -> None:
         GateResult(name=f"g{i}", outcome=Outcome(o), threshold=0, reason="why")
         for i, o in enumerate(outcomes)
     ]
-    found, reason = verdict(results)
-    assert found is expected
+    decided, reason = verdict(results)
+    assert decided is expected
     assert reason
 
 
@@ -305,17 +325,21 @@ def test_the_six_gates_are_judged_in_their_order() -> None:
 def test_f1_from_eight_counts_is_f1_from_the_rows(seed: int, n: int) -> None:
     draw = np.random.default_rng(seed)
     labels, one, two = (draw.integers(0, 2, n).astype(np.int8) for _ in range(3))
-    found = f1_scores(
+    values = f1_scores(
         table(
             Evidence(
-                labels=labels, challenger_scores=two.astype(float), challenger_flags=two == 1,
+                labels=labels,
+                challenger_scores=two.astype(float),
+                challenger_flags=two == 1,
                 champion_scores=one.astype(float),
-                champion_flags=one == 1, predictions=n,
+                champion_flags=one == 1,
+                predictions=n,
             )
         )
-    )  # fmt: skip
-    for value, says in zip(found, (one, two), strict=True):
-        tp, errors = int(((labels == 1) & (says == 1)).sum()), int((labels != says).sum())
+    )
+    for value, says in zip(values, (one, two), strict=True):
+        tp = int(((labels == 1) & (says == 1)).sum())
+        errors = int((labels != says).sum())
         assert value == pytest.approx(2 * tp / max(2 * tp + errors, 1))
 
 
@@ -327,16 +351,22 @@ def test_the_same_evidence_gives_the_same_bounds_and_the_same_name() -> None:
 
 
 def test_equally_good_models_are_rarely_promoted_on_f1() -> None:
-    draw, passed, repetitions = np.random.default_rng(3), 0, 300
+    draw = np.random.default_rng(3)
+    passed = 0
+    repetitions = 300
     for _ in range(repetitions):
         labels = (draw.random(1000) < 0.05).astype(np.int8)
         shared = draw.normal(size=1000) + 1.8 * labels
         one, two = ((0.9 * shared + 0.44 * draw.normal(size=1000)) for _ in range(2))
-        given = Evidence(
-            labels=labels, challenger_scores=two, challenger_flags=two > 1.6, champion_scores=one, champion_flags=one > 1.6,
+        rows = Evidence(
+            labels=labels,
+            challenger_scores=two,
+            challenger_flags=two > 1.6,
+            champion_scores=one,
+            champion_flags=one > 1.6,
             predictions=1000,
-        )  # fmt: skip
-        passed += f1_improvement(given, GATES).outcome is Outcome.PASS
+        )
+        passed += f1_improvement(rows, GATES).outcome is Outcome.PASS
     assert (
         passed / repetitions <= 0.07
     )  # nominal 3 %; 7 % is three standard errors of 300 repetitions above

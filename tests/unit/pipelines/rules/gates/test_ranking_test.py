@@ -1,4 +1,4 @@
-"""Ranking is judged by ranks: no calibration, no order of rows and no tie broken at random is a gain."""
+"""Calibration, the order of rows and randomly broken ties are no gain in ranking."""
 
 from collections.abc import Callable
 
@@ -34,8 +34,8 @@ def drawn(
 )
 def test_calibration_is_no_gain(bend: Callable[[Scores], Scores]) -> None:
     labels, champion, _ = drawn(1)
-    found = gain(labels, champion, bend(champion))
-    assert (found.nats, found.p) == (0.0, 1.0)
+    ranking = gain(labels, champion, bend(champion))
+    assert (ranking.nats, ranking.p) == (0.0, 1.0)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -43,10 +43,8 @@ def test_calibration_is_no_gain(bend: Callable[[Scores], Scores]) -> None:
 def test_the_order_of_rows_is_irrelevant(seed: int) -> None:
     labels, champion, challenger = drawn(seed)
     order = np.random.default_rng(seed).permutation(len(labels))
-    one, other = (
-        gain(labels, champion, challenger),
-        gain(labels[order], champion[order], challenger[order]),
-    )
+    one = gain(labels, champion, challenger)
+    other = gain(labels[order], champion[order], challenger[order])
     assert one.nats == pytest.approx(other.nats, abs=1e-9)
     assert one.p == pytest.approx(other.p, abs=1e-6)
 
@@ -55,16 +53,17 @@ def test_the_order_of_rows_is_irrelevant(seed: int) -> None:
 @settings(max_examples=20, deadline=None)
 def test_what_one_side_gains_the_other_loses(seed: int) -> None:
     labels, champion, challenger = drawn(seed)
-    one, other = gain(labels, champion, challenger), gain(labels, challenger, champion)
+    one = gain(labels, champion, challenger)
+    other = gain(labels, challenger, champion)
     assert one.nats == pytest.approx(-other.nats)
     assert one.p + other.p == pytest.approx(1.0)
 
 
 def test_a_better_ranking_is_found() -> None:
     labels, champion, challenger = drawn(3, n=5000, better=0.4)
-    found = gain(labels, champion, challenger)
-    assert found.nats > 0
-    assert found.p < 1e-4
+    ranking = gain(labels, champion, challenger)
+    assert ranking.nats > 0
+    assert ranking.p < 1e-4
 
 
 def test_ties_broken_at_random_are_no_gain() -> None:

@@ -1,4 +1,4 @@
-"""Bands of scores and slices of rows: where evidence is thin, or a model worse than it is on the whole."""
+"""Bands of scores and slices of rows show thin evidence and weak spots of a model."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ from pipelines.settings import ROOT
 from pipelines.use_case import read_contract, read_policy
 
 FOLDER = ROOT / "reference" / "fraud"
-CONTRACT, POLICY = read_contract(FOLDER), read_policy(FOLDER)
+CONTRACT = read_contract(FOLDER)
+POLICY = read_policy(FOLDER)
 
 
 def gates(**changed: Any) -> Any:
@@ -25,20 +26,28 @@ def gates(**changed: Any) -> Any:
 
 
 def evidence(**changed: Any) -> Evidence:
-    """400 rows, 100 positive, of which the first 60 are found; the last 40 lie in the slice `at night`."""
+    """400 rows, 100 of them positive.
+
+    The model finds the first 60 positives; the last 40 lie in the slice `at night`.
+    """
     labels = np.repeat([1, 0], [100, 300]).astype(np.int8)
     flags = np.arange(400) < 60
-    given: dict[str, Any] = {
-        "labels": labels, "challenger_scores": np.where(flags, 0.9, 0.1), "challenger_flags": flags,
-        "champion_scores": np.full(400, 0.1), "champion_flags": np.zeros(400, bool), "predictions": 1000,
-    }  # fmt: skip
-    return Evidence(**(given | changed))
+    fields: dict[str, Any] = {
+        "labels": labels,
+        "challenger_scores": np.where(flags, 0.9, 0.1),
+        "challenger_flags": flags,
+        "champion_scores": np.full(400, 0.1),
+        "champion_flags": np.zeros(400, bool),
+        "predictions": 1000,
+    }
+    return Evidence(**(fields | changed))
 
 
 def test_every_scored_row_is_in_one_band_and_what_was_never_scored_in_none() -> None:
-    scores, thresholds = np.array([0.9, 0.5, 0.3, 0.25, 0.2, np.nan]), np.full(6, 0.5)
-    found = dict(bands(scores, thresholds))
-    assert {name: mask.tolist() for name, mask in found.items()} == {
+    scores = np.array([0.9, 0.5, 0.3, 0.25, 0.2, np.nan])
+    thresholds = np.full(6, 0.5)
+    masks_of_bands = dict(bands(scores, thresholds))
+    assert {name: mask.tolist() for name, mask in masks_of_bands.items()} == {
         "high": [True, True, False, False, False, False],
         "medium": [False, False, True, True, False, False],
         "low": [False, False, False, False, True, False],
@@ -53,10 +62,10 @@ def test_every_scored_row_is_in_one_band_and_what_was_never_scored_in_none() -> 
 
 def test_a_biased_coverage_is_shown_and_a_policy_may_wait_for_the_labels_that_are_missing() -> None:
     biased = evidence(coverage={"high": (300, 300), "low": (100, 700)})
-    shown = label_coverage(biased, gates())
-    assert shown.outcome is Outcome.PASS
-    assert shown.parts == {"high": (300, 300), "low": (100, 700)}
-    assert "of high scores 100%, of low scores 14%" in shown.reason
+    result = label_coverage(biased, gates())
+    assert result.outcome is Outcome.PASS
+    assert result.parts == {"high": (300, 300), "low": (100, 700)}
+    assert "of high scores 100%, of low scores 14%" in result.reason
     waits = label_coverage(biased, gates(band_coverage=0.2))
     assert waits.outcome is Outcome.INSUFFICIENT
     assert "waits for 40 more labels of low scores" in waits.reason
@@ -69,21 +78,21 @@ def test_a_biased_coverage_is_shown_and_a_policy_may_wait_for_the_labels_that_ar
             np.arange(400) >= 60,
             0.0,
             Outcome.PASS,
-            "worst at night: 0.0% of 40",
+            'worst slice: "at night", recall 0.0% (n = 40)',
             id="the worst slice is shown",
         ),
         pytest.param(
             np.arange(400) >= 60,
             0.3,
             Outcome.FAIL,
-            "at least 40.0% and 30.0% at night",
+            'at least 40.0% and 30.0% in slice "at night"',
             id="and may have a floor",
         ),
         pytest.param(
             np.arange(400) < 100,
             0.3,
             Outcome.PASS,
-            "worst at night: 60.0% of 100",
+            'worst slice: "at night", recall 60.0% (n = 100)',
             id="above the floor",
         ),
         pytest.param(
@@ -117,17 +126,17 @@ def test_the_shipped_slices_are_conditions_on_the_contracts_columns() -> None:
     features = np.zeros((3, len(CONTRACT.columns)))
     features[:, CONTRACT.columns.index("amount")] = [100, 300, np.nan]
     features[:, CONTRACT.columns.index("during_night")] = [1, 0, np.nan]
-    found = masks(POLICY.evaluation.slices, CONTRACT, features)
-    assert found["large amounts"].tolist() == [False, True, False]
-    assert found["at night"].tolist() == [True, False, False]
-    assert found["new cards"].all()
+    selected = masks(POLICY.evaluation.slices, CONTRACT, features)
+    assert selected["large amounts"].tolist() == [False, True, False]
+    assert selected["at night"].tolist() == [True, False, False]
+    assert selected["new cards"].all()
 
 
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
         pytest.param("amount", "needed; compare it with something", id="a number"),
-        pytest.param("amuont > 3", "is no numeric raw feature", id="an unknown feature"),
+        pytest.param("amuont > 3", "is not a numeric raw feature", id="an unknown feature"),
         pytest.param("amount > 3 > 2", "compares more than two", id="a chain"),
     ],
 )

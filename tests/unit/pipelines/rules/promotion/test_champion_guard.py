@@ -1,4 +1,4 @@
-"""A new champion's promise: broken only when live figures and the promise lie apart, and there is enough to see."""
+"""The guard reports a new champion only when its live performance is surely worse than expected."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from pipelines.records import LedgerEntry
 from pipelines.rules.gates.evidence import Evidence
 from pipelines.rules.gates.gates import judge
 from pipelines.rules.monitoring.performance import ScoreCounts
-from pipelines.rules.promotion.champion_guard import LivePerformance, broken_promises, on_probation
+from pipelines.rules.promotion.champion_guard import LivePerformance, guard_violations, on_probation
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 from tests.unit.pipelines.rules.promotion.ledger_entries import BACK, FIRST, SECOND, THIRD, entry
@@ -25,7 +25,7 @@ def drawn(n: int, *, separation: float, seed: int) -> tuple[np.ndarray, np.ndarr
     return labels, 1 / (1 + np.exp(-(random.normal(size=n) + separation * labels - 3)))
 
 
-def promise() -> list[dict[str, Any]]:
+def expected_gates() -> list[dict[str, Any]]:
     """The gates of a decision about a good model."""
     labels, scores = drawn(4000, separation=4, seed=1)
     evidence = Evidence(
@@ -42,7 +42,7 @@ def live(
     flagged: float = 90,
     seed: int = 2,
 ) -> LivePerformance:
-    """What was seen since."""
+    """The live performance since."""
     labels, scores = drawn(n, separation=separation, seed=seed)
     return LivePerformance(
         predictions=predictions,
@@ -52,12 +52,14 @@ def live(
 
 
 @pytest.mark.parametrize(
-    ("seen", "words"),
+    ("performance", "words"),
     [
-        pytest.param(live(), [], id="it keeps its promise"),
-        pytest.param(live(n=0, predictions=0, flagged=0), [], id="nothing was seen yet"),
+        pytest.param(live(), [], id="it performs as expected"),
+        pytest.param(live(n=0, predictions=0, flagged=0), [], id="there are no predictions yet"),
         pytest.param(
-            live(separation=1.5), ["finds", "ROC-AUC"], id="it misses positives and mixes them up"
+            live(separation=1.5),
+            ["finds", "ROC-AUC"],
+            id="it misses positives and ranks them worse",
         ),
         pytest.param(live(separation=1.5, n=100), [], id="too few positives to say so"),
         pytest.param(
@@ -69,15 +71,17 @@ def live(
         pytest.param(live(flagged=125, predictions=499), [], id="too few predictions to say so"),
     ],
 )
-def test_a_promise(seen: LivePerformance, words: list[str]) -> None:
-    broken = broken_promises(promise(), seen, POLICY)
-    assert len(broken) == len(words)
-    assert all(word in said for word, said in zip(words, broken, strict=True))
+def test_live_performance(performance: LivePerformance, words: list[str]) -> None:
+    violations = guard_violations(expected_gates(), performance, POLICY)
+    assert len(violations) == len(words)
+    assert all(word in text for word, text in zip(words, violations, strict=True))
 
 
-def test_a_model_that_is_as_good_as_promised_is_left_alone() -> None:
-    broken = [broken_promises(promise(), live(seed=seed), POLICY) for seed in range(200)]
-    assert sum(map(bool, broken)) <= 2
+def test_a_model_that_performs_as_expected_is_left_alone() -> None:
+    violations = [
+        guard_violations(expected_gates(), live(seed=seed), POLICY) for seed in range(200)
+    ]
+    assert sum(map(bool, violations)) <= 2
 
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -92,11 +96,11 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
         pytest.param(
             [FIRST, SECOND, entry("ROLLED_BACK", before=2, after=3)],
             2,
-            id="nor does an attempt that was taken back",
+            id="nor does an attempt that was rolled back",
         ),
-        pytest.param([FIRST, SECOND, THIRD, BACK], None, id="after a rollback nobody is"),
+        pytest.param([FIRST, SECOND, THIRD, BACK], None, id="after a rollback no version is"),
     ],
 )
-def test_who_is_on_probation(history: list[LedgerEntry], version: int | None) -> None:
-    found = on_probation(history[::-1])
-    assert (found and found.to_version) == version
+def test_the_version_on_probation(history: list[LedgerEntry], version: int | None) -> None:
+    promotion = on_probation(history[::-1])
+    assert (promotion and promotion.to_version) == version

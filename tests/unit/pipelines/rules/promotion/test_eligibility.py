@@ -1,11 +1,16 @@
-"""Which version may become Production, and to which one a rollback goes."""
+"""Which version may become Production, and which version a rollback returns to."""
 
 from typing import Any
 
 import pytest
 
 from pipelines.records import Decision, LedgerEntry
-from pipelines.rules.promotion.eligibility import last_good, promotion_id, why_not_back, why_refused
+from pipelines.rules.promotion.eligibility import (
+    last_good,
+    promotion_id,
+    why_promotion_refused,
+    why_rollback_refused,
+)
 from pipelines.rules.promotion.ledger import Served
 from tests.unit.pipelines.rules.promotion.ledger_entries import BACK, FIRST, SECOND, THIRD, entry
 
@@ -30,21 +35,21 @@ def decision(**changes: Any) -> Decision:
     [
         pytest.param({}, 1, 7, "h", None, id="nothing changed"),
         pytest.param({"verdict": "REJECTED"}, 1, 7, "h", "not APPROVED", id="rejected"),
-        pytest.param({"verdict": None}, 1, 7, "h", "not there yet", id="undecided"),
+        pytest.param({"verdict": None}, 1, 7, "h", "the verdict is pending", id="undecided"),
         pytest.param(
             {"verdict": "SUPERSEDED"}, 1, 8, "h", "superseded: decision 8", id="superseded"
         ),
         pytest.param({}, 1, 8, "h", "superseded: decision 8", id="a newer one was approved"),
         pytest.param({}, 2, 7, "h", "the champion is version 2", id="another champion"),
         pytest.param({}, None, 7, "h", "the champion is version None", id="the champion is gone"),
-        pytest.param({}, 1, 7, "other", "the evidence is not", id="other evidence"),
+        pytest.param({}, 1, 7, "other", "the evidence has changed", id="other evidence"),
     ],
 )
 def test_compare_and_swap(
     changes: dict[str, Any], now: int | None, newest: int, evidence: str, words: str | None
 ) -> None:
     served = Served(now, "d") if now else None
-    refused = why_refused(
+    refused = why_promotion_refused(
         decision(**changes), champion=served, newest_approved=newest, evidence_hash=evidence
     )
     assert (refused is None) if words is None else (refused is not None and words in refused)
@@ -87,7 +92,7 @@ def test_compare_and_swap(
 def test_the_last_good_version(history: list[LedgerEntry], good: int | None) -> None:
     entries = history[::-1]
     assert last_good(entries) == good
-    assert (why_not_back(entries, good) is None) == (good is not None)
+    assert (why_rollback_refused(entries, good) is None) == (good is not None)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_the_last_good_version(history: list[LedgerEntry], good: int | None) -> 
         pytest.param([FIRST, SECOND], 2, "is Production already", id="the champion itself"),
         pytest.param([FIRST, SECOND], 7, "was never Production", id="a version that never served"),
         pytest.param(
-            [FIRST, SECOND, THIRD, BACK], 3, "was taken away before", id="what a rollback left"
+            [FIRST, SECOND, THIRD, BACK], 3, "was rolled back before", id="what a rollback left"
         ),
         pytest.param([FIRST, SECOND, THIRD, BACK], 1, None, id="any good one"),
     ],
@@ -106,7 +111,7 @@ def test_the_last_good_version(history: list[LedgerEntry], good: int | None) -> 
 def test_why_production_may_not_go_back(
     history: list[LedgerEntry], version: int | None, words: str | None
 ) -> None:
-    refused = why_not_back(history[::-1], version)
+    refused = why_rollback_refused(history[::-1], version)
     assert (refused is None) if words is None else (refused is not None and words in refused)
 
 

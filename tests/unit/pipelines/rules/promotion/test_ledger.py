@@ -17,8 +17,10 @@ from tests.unit.pipelines.rules.promotion.ledger_entries import entry
             id="an intention may be served, so that it can be acknowledged",
         ),
         pytest.param(entry("DONE"), Served(2, "d2"), id="done"),
-        pytest.param(entry("ROLLED_BACK"), Served(1, "d1"), id="taken back"),
-        pytest.param(entry("ROLLED_BACK", before=None), None, id="taken back to nothing"),
+        pytest.param(entry("ROLLED_BACK"), Served(1, "d1"), id="rolled back"),
+        pytest.param(
+            entry("ROLLED_BACK", before=None), None, id="rolled back, with no earlier version"
+        ),
     ],
 )
 def test_what_may_be_served(newest: LedgerEntry | None, served: Served | None) -> None:

@@ -1,4 +1,4 @@
-"""A person reviews a candidate when the run or the policy asks for it, and when it is unclear what the run asked for."""
+"""A person reviews a candidate when the run or the policy requires it, and in case of doubt."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

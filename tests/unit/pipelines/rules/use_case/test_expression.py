@@ -1,4 +1,4 @@
-"""Whatever expression is accepted also computes, in doubles; what numexpr would stumble over is refused with the remedy."""
+"""Every accepted expression computes, in doubles; others are refused with the remedy."""
 
 import warnings
 
@@ -35,7 +35,7 @@ def grow(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         ["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "&", "|", "@"]
     )
     call = st.builds(
-        lambda name, given: f"{name}({', '.join(given)})",
+        lambda name, arguments: f"{name}({', '.join(arguments)})",
         st.sampled_from(sorted(FUNCTIONS)),
         st.lists(parts, max_size=3),
     )
@@ -109,7 +109,7 @@ def test_what_can_not_be_computed_is_refused_with_what_to_do(expression: str, re
         pytest.param(
             "~" * 400 + f"({NUMBERS[0]} > 1)",
             "nested too deep",
-            id="a truth turned round and round",
+            id="a truth value inverted many times",
         ),
         pytest.param(
             f"{NUMBERS[0]} + 1{'0' * 400}", "too large", id="a whole number that is no double"

@@ -1,4 +1,4 @@
-"""A run takes the parameters that are listed, with values of their types; anything else is refused by name."""
+"""A run takes the listed parameters, with values of their types; others are refused by name."""
 
 from typing import Any
 
@@ -31,7 +31,8 @@ JSON = st.recursive(
         pytest.param(
             "retraining",
             {"requre_review": True},
-            f"unknown parameter 'requre_review': did you mean 'require_review'? Permitted: {RETRAINING_NAMES}",
+            "unknown parameter 'requre_review': did you mean 'require_review'? "
+            f"Permitted: {RETRAINING_NAMES}",
             id="a misspelt name with the likely one",
         ),
         pytest.param(
@@ -43,7 +44,8 @@ JSON = st.recursive(
         pytest.param(
             "retraining",
             {"Force": True, "zz": 1, "reason": "x"},
-            f"unknown parameters 'Force' (did you mean 'force'?), 'zz'. Permitted: {RETRAINING_NAMES}",
+            "unknown parameters 'Force' (did you mean 'force'?), 'zz'. "
+            f"Permitted: {RETRAINING_NAMES}",
             id="several unknown names",
         ),
         pytest.param(
