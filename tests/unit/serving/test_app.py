@@ -14,7 +14,7 @@ from pipelines.settings import ROOT, Settings
 from serving.model.registry import FolderRegistry
 from serving.model.served_model import load
 from serving.service import BODY_LIMIT, Service
-from serving.wire.api_keys import Key, hashed, write
+from serving.wire.api_keys import ApiKey, hashed, write
 from tests.unit.serving import made
 
 PREDICT, BATCH = "/v1/fraud/predict", "/v1/fraud/predict/batch"
@@ -93,8 +93,8 @@ PROBLEMS = [
 
 @pytest.mark.parametrize(("request_", "status"), PROBLEMS)
 def test_every_refusal_is_a_problem_document(service, ask, request_, status):
-    write(service.settings.home / "api_keys.json", [Key("shop", hashed("shop"), frozenset({"predict"})),
-                                                     Key("admin", hashed("secret"), frozenset({"admin"}))])  # fmt: skip
+    write(service.settings.home / "api_keys.json", [ApiKey("shop", hashed("shop"), frozenset({"predict"})),
+                                                     ApiKey("admin", hashed("secret"), frozenset({"admin"}))])  # fmt: skip
     service.keys = type(service.keys)(service.settings.home / "api_keys.json")
     options = {"method": "POST", **request_}
     answer = ask(service, options.pop("method"), options.pop("path"), **options)

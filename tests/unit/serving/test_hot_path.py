@@ -17,12 +17,12 @@ from pipelines.errors import JournalFull, UseCaseError
 from pipelines.settings import Settings
 from serving.app import build
 from serving.journal.journal import Journal, JournalLine
-from serving.metrics.access_log import AccessLog, Requests
+from serving.metrics.access_log import AccessLog, RequestMetrics
 from serving.model.registry import FolderRegistry
 from serving.model.served_model import ServedModel, load
 from serving.service import Service
 from serving.wire.json_logs import REQUEST_ID, JsonFormatter
-from serving.wire.rate_limit import Rate
+from serving.wire.rate_limit import RateLimit
 from tests.unit.serving import made
 from tests.unit.serving.test_app import PREDICT
 
@@ -90,11 +90,11 @@ def test_a_log_that_can_not_be_written_costs_lines_and_nothing_else(service, ask
 
 
 def test_a_log_that_is_stuck_costs_lines_and_neither_memory_nor_figures(monkeypatch):
-    monkeypatch.setattr("serving.metrics.access_log.MOST", 10)
-    requests = Requests()
+    monkeypatch.setattr("serving.metrics.access_log.MAX_PENDING", 10)
+    requests = RequestMetrics()
     for _ in range(35):
-        requests.note(("/p", 200, 0.0, 0.001, b"id", "POST", "/p", None))
-    assert len(requests._noted) < 10
+        requests.record(("/p", 200, 0.0, 0.001, b"id", "POST", "/p", None))
+    assert len(requests._pending) < 10
     assert (len(requests.lines()), requests.dropped) == (10, 25)
     (counted,) = [metric for metric in requests.collect() if metric.name == "sixgate_requests"]
     assert counted.samples[0].value == 35
@@ -154,7 +154,7 @@ def test_with_always_an_answer_waits_for_the_disk_and_a_disk_that_fails_answers_
     assert 1 <= len(synced) <= 4
     monkeypatch.setattr(os, "fsync", _broken)
     refused = together(service, made.row())[0]
-    assert (refused.status_code, "look after its disk" in refused.json()["detail"]) == (503, True)
+    assert (refused.status_code, "check its disk" in refused.json()["detail"]) == (503, True)
     assert ask(service, "GET", "/readyz").status_code == 503
     with pytest.raises(JournalFull):
         service.journal.append(
@@ -191,7 +191,7 @@ def test_a_key_that_asks_for_too_much_is_told_when_to_come_back(tmp_path, ask):
 
 
 def test_a_lease_never_lets_more_through_than_the_limit():
-    rate, let = Rate("1000/hour"), 0
+    rate, let = RateLimit("1000/hour"), 0
     for _ in range(1500):
         try:
             rate.take("shop")
@@ -202,12 +202,12 @@ def test_a_lease_never_lets_more_through_than_the_limit():
 
 
 def test_workers_share_a_limit():
-    assert str(Rate("1000/second", workers=4)._item) == "250 per 1 second"
+    assert str(RateLimit("1000/second", workers=4)._item) == "250 per 1 second"
 
 
 def test_a_limit_that_is_none_is_refused():
-    with pytest.raises(UseCaseError, match="SIXGATE_RATE_LIMIT: 'much' is no limit"):
-        Rate("much")
+    with pytest.raises(UseCaseError, match="SIXGATE_RATE_LIMIT: 'much' is not a valid limit"):
+        RateLimit("much")
 
 
 def test_only_origins_on_the_list_may_ask_from_a_browser(tmp_path, ask):

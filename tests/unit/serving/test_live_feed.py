@@ -16,10 +16,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from serving.app import build
-from serving.live_feed import LISTENERS, WAITING, Listener, LiveFeed
+from serving.live_feed import MAX_LISTENERS, MAX_PENDING, Listener, LiveFeed
 from serving.wire import api_keys
 from serving.wire.schemas import LiveReload, PredictionOut
-from serving.wire.websocket import ListenersOnly
+from serving.wire.websocket import ListenOnlyWebSocket
 from tests.unit.serving import made
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -42,7 +42,7 @@ def port(service):
     """The service behind a real server, on a port of its own."""
     server = uvicorn.Server(
         uvicorn.Config(
-            build(service), port=0, log_level="critical", lifespan="off", ws=ListenersOnly
+            build(service), port=0, log_level="critical", lifespan="off", ws=ListenOnlyWebSocket
         )
     )
     thread = threading.Thread(target=server.run)
@@ -67,7 +67,7 @@ def test_a_sample_is_evenly_spaced_and_of_the_share_that_was_asked_for():
     async def listen():
         live = LiveFeed()
         listener = live.join(0.25)
-        live.show(NOW, answers(20))
+        live.publish_predictions(NOW, answers(20))
         return await all_of(listener, 5)
 
     assert [event["transaction_id"] for event in asyncio.run(listen())] == [
@@ -83,10 +83,10 @@ def test_who_is_too_slow_misses_messages_and_is_told_how_many():
     async def listen():
         live = LiveFeed()
         slow, quick = live.join(1.0), live.join(1.0)
-        for answer in answers(WAITING + 5):
-            live.show(NOW, [answer])
+        for answer in answers(MAX_PENDING + 5):
+            live.publish_predictions(NOW, [answer])
             await quick.next(1)
-        return await all_of(slow, WAITING + 1)
+        return await all_of(slow, MAX_PENDING + 1)
 
     heard = asyncio.run(listen())
     assert [event["type"] for event in heard[-2:]] == ["prediction", "missed"]
@@ -96,9 +96,9 @@ def test_who_is_too_slow_misses_messages_and_is_told_how_many():
 def test_what_was_missed_is_told_even_if_nothing_follows():
     async def listen():
         listener = Listener(1.0)
-        for _ in range(WAITING + 1):
+        for _ in range(MAX_PENDING + 1):
             listener.offer(b"{}")
-        await all_of(listener, WAITING)
+        await all_of(listener, MAX_PENDING)
         return await all_of(listener, 1)
 
     assert asyncio.run(listen()) == [{"type": "missed", "count": 1}]
@@ -108,7 +108,7 @@ def test_events_from_another_thread_reach_everybody():
     async def listen():
         live = LiveFeed()
         listener = live.join(0.0)
-        await asyncio.to_thread(live.tell, LiveReload(2, 1, NOW))
+        await asyncio.to_thread(live.publish, LiveReload(2, 1, NOW))
         return await all_of(listener, 1)
 
     assert asyncio.run(listen()) == [
@@ -118,7 +118,7 @@ def test_events_from_another_thread_reach_everybody():
 
 def test_nobody_listens_and_nothing_is_kept():
     live = LiveFeed()
-    live.tell(LiveReload(2, 1, NOW))
+    live.publish(LiveReload(2, 1, NOW))
     assert not live.listeners
 
 
@@ -174,11 +174,13 @@ def test_where_nothing_is_live_is_not_found(port, path):
     with pytest.raises(InvalidStatus) as refusal, connect(f"ws://127.0.0.1:{port}{path}"):
         pass
     assert refusal.value.response.status_code == 404
-    assert f"nothing is live at {path}" in json.loads(refusal.value.response.body)["detail"]
+    assert (
+        f"there is no WebSocket route {path}" in json.loads(refusal.value.response.body)["detail"]
+    )
 
 
 def test_too_many_are_told_to_come_back(service, port):
-    service.scorers[0].live.listeners.update(Listener(0.0) for _ in range(LISTENERS))
+    service.scorers[0].live.listeners.update(Listener(0.0) for _ in range(MAX_LISTENERS))
     answer = refused(port)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
@@ -207,11 +209,11 @@ def test_an_error_of_the_servers_own_ends_the_connection_and_is_logged(
     with listening(port) as socket:
         heard(socket)
         monkeypatch.setattr(Listener, "next", broken)
-        service.scorers[0].live.tell(LiveReload(2, 1, NOW))
+        service.scorers[0].live.publish(LiveReload(2, 1, NOW))
         with pytest.raises(ConnectionClosed) as ended:
             [heard(socket) for _ in range(2)]  # a sender that waited already still tells the first
     assert ended.value.rcvd.code == 1011
-    assert "a listener can't be sent to" in caplog.text
+    assert "can't send to a live connection" in caplog.text
 
 
 def test_a_listener_that_takes_nothing_delays_nobody(service, port):
@@ -228,7 +230,7 @@ def test_a_listener_that_takes_nothing_delays_nobody(service, port):
                 == 200
             )
         (listener,) = service.scorers[0].live.listeners
-        assert len(listener._waiting) <= WAITING
+        assert len(listener._pending) <= MAX_PENDING
 
 
 def test_what_a_listener_says_is_dropped_also_when_it_is_no_text(service, port, caplog):
@@ -236,7 +238,7 @@ def test_what_a_listener_says_is_dropped_also_when_it_is_no_text(service, port, 
         heard(socket)
         socket.send(b"\xff\xfe", text=True)
         socket.send("x" * 4000)
-        service.scorers[0].live.tell(LiveReload(2, 1, NOW))
+        service.scorers[0].live.publish(LiveReload(2, 1, NOW))
         assert heard(socket)["type"] == "reload"
     assert "Traceback" not in caplog.text
 
@@ -245,7 +247,7 @@ def test_a_client_that_has_closed_is_sent_nothing(service):
     async def story() -> None:
         config = uvicorn.Config(build(service), log_level="critical")
         config.load()
-        protocol = ListenersOnly(
+        protocol = ListenOnlyWebSocket(
             config, uvicorn.server.ServerState(), {}, asyncio.get_running_loop()
         )
         protocol.handshake_complete = protocol.close_sent = True

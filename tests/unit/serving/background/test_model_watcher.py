@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.records import LedgerEntry
 from pipelines.rules.promotion.ledger import Served
-from serving.background.model_watcher import Watch
+from serving.background.model_watcher import ModelWatcher
 from serving.model.model_cache import ModelCache
 from serving.model.registry import FolderRegistry
 from tests.unit.serving import made
@@ -28,7 +28,7 @@ class World:
             made.put(self.root, "fraud", version, made.files(bias=bias))
         self.scorer = next(scorer for scorer in bare.scorers if scorer.use_case == "fraud")
         cache = ModelCache(bare.settings.home / "models")
-        self.watch = Watch(
+        self.watch = ModelWatcher(
             self.scorer, FolderRegistry(self.root), cache, bare.metrics, lambda: None
         )
         self.row: LedgerEntry | None = None
@@ -98,7 +98,7 @@ def test_a_restart_under_an_alias_moved_by_hand_serves_what_the_ledger_names_fro
     assert world.check() == 1
     made.point(world.root, "fraud", 9)
     world.scorer.model = None
-    world.watch = Watch(
+    world.watch = ModelWatcher(
         world.scorer,
         FolderRegistry(world.root),
         ModelCache(bare.settings.home / "models"),
@@ -131,7 +131,7 @@ def test_while_the_registry_is_away_what_serves_stays_and_says_so(world):
     world.check()
     world.root.rename(world.root.with_name("away"))
     world.ledger(2, "DONE", SERVED[2], SERVED[1])
-    assert world.check() == 1 and "registry is away" in world.scorer.error
+    assert world.check() == 1 and "registry is not reachable" in world.scorer.error
 
 
 def test_without_a_database_the_last_model_serves_again(world, bare):

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from pipelines.errors import JournalFull
-from serving.journal.group_commit import Commit
+from serving.journal.group_commit import GroupCommit
 
 
 def test_those_who_come_while_a_sync_runs_share_the_next_one():
@@ -20,7 +20,7 @@ def test_those_who_come_while_a_sync_runs_share_the_next_one():
         assert go_on.wait(5)
 
     async def story():
-        commit = Commit(sync)
+        commit = GroupCommit(sync)
         first = asyncio.create_task(commit.wait())
         while not begun.is_set():
             await asyncio.sleep(0.001)
@@ -42,7 +42,7 @@ def test_a_sync_that_fails_is_told_to_all_who_waited_and_the_next_is_tried():
             raise fault
 
     async def story():
-        commit = Commit(sync)
+        commit = GroupCommit(sync)
         told = await asyncio.gather(commit.wait(), commit.wait(), return_exceptions=True)
         assert [str(error) for error in told] == ["the disk is gone"] * 2
         await commit.wait()
@@ -56,7 +56,7 @@ def test_each_wait_ends(count):
     syncs = []
 
     async def story():
-        commit = Commit(lambda: syncs.append(1))
+        commit = GroupCommit(lambda: syncs.append(1))
         await asyncio.gather(*(commit.wait() for _ in range(count)))
 
     asyncio.run(story())

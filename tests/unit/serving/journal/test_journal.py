@@ -126,7 +126,7 @@ def test_the_folder_of_a_living_replica_is_left_alone(tmp_path):
     other = Journal(tmp_path, "other")
     assert kept(other) == []
     assert kept(living) == ["t-1"]
-    with pytest.raises(SixgateError, match="alive"):
+    with pytest.raises(SixgateError, match="running replica"):
         Journal(tmp_path, "living")
 
 

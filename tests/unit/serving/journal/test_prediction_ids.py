@@ -8,14 +8,14 @@ import pytest
 
 from pipelines.errors import UnknownPrediction
 from pipelines.stores.predictions import time_of
-from serving.journal.prediction_ids import at, moment, now_ms, uuid7
+from serving.journal.prediction_ids import created_at, datetime_of, now_ms, uuid7
 
 
 def test_an_id_says_when_it_was_made_to_the_millisecond():
     ms = now_ms()
     made = UUID(uuid7(ms)[0])
     assert (made.version, made.variant) == (7, "specified in RFC 4122")
-    assert time_of(made) == moment(made) == at(ms)
+    assert time_of(made) == created_at(made) == datetime_of(ms)
 
 
 def test_ids_of_one_millisecond_differ_and_later_ones_sort_after():
@@ -34,4 +34,4 @@ def test_ids_of_one_millisecond_differ_and_later_ones_sort_after():
 )
 def test_an_id_that_no_replica_made_is_unknown(foreign):
     with pytest.raises(UnknownPrediction, match=str(foreign)):
-        moment(foreign)
+        created_at(foreign)

@@ -16,7 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.settings import ROOT, Settings
 from serving.metrics.metrics import Metrics
-from serving.metrics.worker_metrics import Snapshots, families, merged, shared_folder, take_slot
+from serving.metrics.worker_metrics import (
+    MetricSnapshots,
+    families,
+    merged,
+    shared_folder,
+    take_slot,
+)
 from serving.server import TRIES, WorkerSupervisor
 from tests.unit.serving import made
 from tests.unit.serving.test_app import PREDICT
@@ -25,14 +31,14 @@ WORKER = """
 import sys
 from pathlib import Path
 from serving.metrics.metrics import Metrics
-from serving.metrics.worker_metrics import Snapshots
+from serving.metrics.worker_metrics import MetricSnapshots
 
 metrics = Metrics()
-snapshots = Snapshots(Path(sys.argv[1]), metrics)
+snapshots = MetricSnapshots(Path(sys.argv[1]), metrics)
 metrics.version.labels("fraud").set(7)
 for line in sys.stdin:
     metrics.shipped.inc(int(line))
-    metrics.answered("fraud").note([0.5] * int(line), 0)
+    metrics.prediction_counts("fraud").count([0.5] * int(line), 0)
     shown = snapshots.text()
     print(snapshots.slot, flush=True)
 """
@@ -93,7 +99,7 @@ def test_a_worker_takes_the_lowest_slot_that_is_free(folder):
 
 
 def test_what_a_killed_worker_has_shown_stays_and_the_next_in_its_slot_counts_on(folder):
-    sibling = Snapshots(folder, Metrics())
+    sibling = MetricSnapshots(folder, Metrics())
     worker = Worker(folder)
     assert worker.count(100) == 2
     assert 'sixgate_model_version{use_case="fraud",worker="2"} 7.0' in sibling.text().decode()
@@ -115,17 +121,17 @@ def test_what_a_killed_worker_has_shown_stays_and_the_next_in_its_slot_counts_on
 
 
 def test_a_series_that_only_a_former_worker_had_stays(folder):
-    first = Snapshots(folder, Metrics())
+    first = MetricSnapshots(folder, Metrics())
     first._metrics.limited.labels("shop").inc(3)
     first.stop()
-    second = Snapshots(folder, Metrics())
+    second = MetricSnapshots(folder, Metrics())
     second._metrics.limited.labels("desk").inc(1)
     shown = second.text().decode()
     assert second.slot == 1
     assert 'sixgate_rate_limited_total{caller="shop",worker="1"} 3.0' in shown
     assert 'sixgate_rate_limited_total{caller="desk",worker="1"} 1.0' in shown
     second.stop()
-    third = Snapshots(folder, Metrics())
+    third = MetricSnapshots(folder, Metrics())
     third._metrics.limited.labels("shop").inc(2)
     assert 'sixgate_rate_limited_total{caller="shop",worker="1"} 5.0' in third.text().decode()
     third.stop()
@@ -140,7 +146,7 @@ def test_workers_that_are_killed_again_and_again_leave_no_more_files(folder):
             worker.kill()
         sizes.add(frozenset(path.name for path in folder.iterdir()))
     assert sizes == {frozenset({"server.lock", "lock", "1.lock", "2.lock", "1.prom", "2.prom"})}
-    last = Snapshots(folder, Metrics())
+    last = MetricSnapshots(folder, Metrics())
     assert total(last.text(), "sixgate_shipped_rows_total") == 2 * (1 + 2 + 3)
     last.stop()
 
@@ -154,7 +160,7 @@ def test_a_new_server_starts_at_0_and_removes_what_ended_servers_left(tmp_path):
     with shared_folder(settings) as running, shared_folder(settings) as beside:
         assert not left.exists()
         assert running.exists() and beside.exists()
-        snapshots = Snapshots(beside, Metrics())
+        snapshots = MetricSnapshots(beside, Metrics())
         assert "x_total" not in snapshots.text().decode()
         snapshots.stop()
     assert not running.exists() and not beside.exists()

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.records import LedgerEntry
 from pipelines.rules.promotion.ledger import Served
-from serving.model.ledger_agreement import allowed, disagreement
+from serving.model.ledger_agreement import allowed_targets, disagreement
 
 ONE, TWO = Served(1, "one"), Served(2, "two")
 
@@ -42,7 +42,7 @@ def entry(state: str, *, before: Served | None = ONE) -> LedgerEntry:
     ],
 )
 def test_what_the_newest_row_allows(newest, expected):
-    assert allowed(newest) == expected
+    assert allowed_targets(newest) == expected
 
 
 def test_a_disagreement_names_both_sides_and_the_remedy():

@@ -91,9 +91,9 @@ def test_the_cache_gives_back_whole_models_only_and_remembers_the_last(tmp_path)
             "",
             id="warm",
         ),
-        pytest.param(b"[", "starts cold", id="unreadable"),
+        pytest.param(b"[", "without a warm-up", id="unreadable"),
         pytest.param(
-            b'{"features": [[1.0]], "scores": [0.5]}', "starts cold", id="of another model"
+            b'{"features": [[1.0]], "scores": [0.5]}', "without a warm-up", id="of another model"
         ),
     ],
 )

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from serving.wire import api_keys
-from serving.wire.api_keys import Key, Keys, hashed, write
+from serving.wire.api_keys import ApiKey, ApiKeys, hashed, write
 from serving.wire.problems import Problem
 
 
@@ -17,9 +17,9 @@ def path(tmp_path, monkeypatch):
     write(
         tmp_path / "api_keys.json",
         [
-            Key("shop", hashed("p"), frozenset({"predict"})),
-            Key("back office", hashed("l"), frozenset({"label", "read"})),
-            Key("owner", hashed("a"), frozenset({"admin"})),
+            ApiKey("shop", hashed("p"), frozenset({"predict"})),
+            ApiKey("back office", hashed("l"), frozenset({"label", "read"})),
+            ApiKey("owner", hashed("a"), frozenset({"admin"})),
         ],
     )
     return tmp_path / "api_keys.json"
@@ -34,7 +34,7 @@ def path(tmp_path, monkeypatch):
     ],
 )
 def test_a_key_with_the_scope_is_let_in_by_name(path, given, scope, name):
-    assert Keys(path).require(given, scope) == name
+    assert ApiKeys(path).require(given, scope) == name
 
 
 @pytest.mark.parametrize(
@@ -49,23 +49,23 @@ def test_a_key_with_the_scope_is_let_in_by_name(path, given, scope, name):
 )
 def test_others_are_refused(path, given, scope, status):
     with pytest.raises(Problem) as refused:
-        Keys(path).require(given, scope)
+        ApiKeys(path).require(given, scope)
     assert refused.value.status == status
 
 
 def test_the_first_key_is_written_once_for_the_owner_only_and_never_in_the_clear(tmp_path):
     path = tmp_path / "api_keys.json"
-    assert Keys(path, "secret").require(b"secret", "label") == "admin"
+    assert ApiKeys(path, "secret").require(b"secret", "label") == "admin"
     assert path.stat().st_mode & 0o777 == 0o600
     assert "secret" not in path.read_text()
-    Keys(path, "another")
+    ApiKeys(path, "another")
     with pytest.raises(Problem):
-        Keys(path).require(b"another", "read")
+        ApiKeys(path).require(b"another", "read")
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_former_keys(path):
-    held = Keys(path)
-    write(path, [Key("new", hashed("n"), frozenset({"predict"}))])
+    held = ApiKeys(path)
+    write(path, [ApiKey("new", hashed("n"), frozenset({"predict"}))])
     os.utime(path, ns=(1, 1))
     assert held.require(b"n", "predict") == "new"
     with pytest.raises(Problem):

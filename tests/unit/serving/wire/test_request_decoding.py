@@ -17,9 +17,9 @@ from pipelines.errors import UseCaseError
 from pipelines.rules.promotion.serving_trial import requests
 from pipelines.rules.use_case.contract import Contract, Feature, parse_contract
 from pipelines.rules.use_case.derived_features import Deriver
-from serving.routes.labels import RULES, TRUTHS
+from serving.routes.labels import LABELS_DECODER, RULES
 from serving.wire.problems import Problem, refusal
-from serving.wire.request_decoding import Intake, decode, rule
+from serving.wire.request_decoding import RequestDecoder, decode, rule
 
 MIXED: Contract = parse_contract(
     {
@@ -43,7 +43,7 @@ MIXED: Contract = parse_contract(
     use_case="mixed",
     file="mixed.yaml",
 )
-INTAKE = Intake(MIXED)
+DECODER = RequestDecoder(MIXED)
 DERIVE = Deriver(MIXED)
 GOOD = {"income": 10.5, "debt": 1, "age": 30, "owner": True, "job": "self"}
 
@@ -53,12 +53,12 @@ def body(**changes: Any) -> bytes:
 
 
 def test_a_row_becomes_numbers_in_the_contracts_order_with_what_is_missing_as_nan():
-    raw = np.frombuffer(INTAKE.one(body(region="south", income=None)).raw)
+    raw = np.frombuffer(DECODER.decode_row(body(region="south", income=None)).raw)
     np.testing.assert_array_equal(raw, [math.nan, 1, 30, math.nan, 1, math.nan, 1, 1])
 
 
 def test_ids_and_time_are_taken_over_when_given():
-    row = INTAKE.one(
+    row = DECODER.decode_row(
         body(transaction_id="t-1", person_id="p", event_time="2026-01-05T10:00:00+02:00")
     )
     assert (row.transaction_id, row.entity_key, row.event_time) == (
@@ -98,7 +98,11 @@ REFUSED = [
     ),
     pytest.param({"debt": 1e39}, "debt", 1e39, "a number", id="more than the model can hold"),
     pytest.param(
-        {"salary": 1}, "salary", 1, "is not known; known are income, debt", id="an unknown field"
+        {"salary": 1},
+        "salary",
+        1,
+        "is not a known field; known are income, debt",
+        id="an unknown field",
     ),
     pytest.param(
         {"transaction_id": ""},
@@ -125,7 +129,7 @@ REFUSED = [
         {"event_time": "2026-01-05T10:00:00"},
         "event_time",
         "2026-01-05T10:00:00",
-        "with its zone",
+        "with a time zone",
         id="a naive time",
     ),
     pytest.param(
@@ -148,7 +152,7 @@ REFUSED = [
 @pytest.mark.parametrize(("changes", "field", "value", "words"), REFUSED)
 def test_a_refusal_names_field_value_and_rule(changes, field, value, words):
     with pytest.raises(Problem) as refused:
-        INTAKE.one(body(**changes))
+        DECODER.decode_row(body(**changes))
     problem = refused.value
     assert (problem.status, problem.members["field"]) == (422, field)
     assert words in problem.members["rule"] and field in str(problem)
@@ -160,7 +164,7 @@ def test_a_refusal_names_field_value_and_rule(changes, field, value, words):
 @pytest.mark.parametrize(("changes", "field", "value", "words"), REFUSED)
 def test_a_refused_batch_also_names_the_row(changes, field, value, words):
     with pytest.raises(Problem, match="row 1") as refused:
-        INTAKE.many(json.dumps({"rows": [GOOD, GOOD | changes, GOOD]}).encode())
+        DECODER.decode_batch(json.dumps({"rows": [GOOD, GOOD | changes, GOOD]}).encode())
     assert refused.value.members["row"] == 1
     assert refused.value.members["field"] == field
 
@@ -168,21 +172,25 @@ def test_a_refused_batch_also_names_the_row(changes, field, value, words):
 @pytest.mark.parametrize(
     ("given_body", "field", "words"),
     [
-        pytest.param(b"", "body", "must be JSON", id="nothing"),
-        pytest.param(b"{", "body", "must be JSON", id="half a document"),
-        pytest.param(b'{"debt": NaN}', "body", "must be JSON", id="NaN is no JSON"),
-        pytest.param(b'{"transaction_id": "\xed\xa0\x80"}', "body", "must be JSON", id="no UTF-8"),
-        pytest.param(b"[]", "body", "must be object, and is array", id="a list"),
-        pytest.param(b"0\x01", "body", "must be JSON", id="a wrong value before what is no JSON"),
+        pytest.param(b"", "body", "must be valid JSON", id="nothing"),
+        pytest.param(b"{", "body", "must be valid JSON", id="half a document"),
+        pytest.param(b'{"debt": NaN}', "body", "must be valid JSON", id="NaN is no JSON"),
         pytest.param(
-            b'{"debt": "x"', "body", "must be JSON", id="a wrong value in half a document"
+            b'{"transaction_id": "\xed\xa0\x80"}', "body", "must be valid JSON", id="no UTF-8"
+        ),
+        pytest.param(b"[]", "body", "must be object, and is array", id="a list"),
+        pytest.param(
+            b"0\x01", "body", "must be valid JSON", id="a wrong value before what is no JSON"
+        ),
+        pytest.param(
+            b'{"debt": "x"', "body", "must be valid JSON", id="a wrong value in half a document"
         ),
         pytest.param(b"{}", "debt", "is missing; must be a number", id="an empty row"),
     ],
 )
 def test_a_body_that_is_no_row_is_refused(given_body, field, words):
     with pytest.raises(Problem) as refused:
-        INTAKE.one(given_body)
+        DECODER.decode_row(given_body)
     assert refused.value.members["field"] == field and words in refused.value.members["rule"]
 
 
@@ -191,7 +199,7 @@ def test_a_body_that_is_no_row_is_refused(given_body, field, words):
 )
 def test_a_batch_holds_1_to_1000_rows(count):
     with pytest.raises(Problem, match=r"rows.*1 to 1000"):
-        INTAKE.many(json.dumps({"rows": [GOOD] * count}).encode())
+        DECODER.decode_batch(json.dumps({"rows": [GOOD] * count}).encode())
 
 
 def test_a_feature_may_not_have_a_name_that_requests_use():
@@ -208,7 +216,7 @@ def test_a_feature_may_not_have_a_name_that_requests_use():
         file="clash.yaml",
     )
     with pytest.raises(UseCaseError, match="event_time"):
-        Intake(contract)
+        RequestDecoder(contract)
 
 
 def values(feature: Feature) -> st.SearchStrategy[Any]:
@@ -231,7 +239,7 @@ ROWS = st.fixed_dictionaries({feature.name: values(feature) for feature in MIXED
 
 @given(st.lists(ROWS, min_size=1, max_size=5))
 def test_accepted_rows_give_features_of_the_right_width_that_are_finite_or_missing(rows):
-    accepted = INTAKE.many(json.dumps({"rows": rows}).encode())
+    accepted = DECODER.decode_batch(json.dumps({"rows": rows}).encode())
     raw = np.array([np.frombuffer(row.raw) for row in accepted])
     features = DERIVE(raw)
     assert features.shape == (len(rows), len(MIXED.columns))
@@ -242,10 +250,10 @@ def test_accepted_rows_give_features_of_the_right_width_that_are_finite_or_missi
 
 @given(st.lists(ROWS, min_size=1, max_size=5))
 def test_what_was_logged_can_be_asked_again_and_is_the_same_row(rows):
-    first = [row.raw for row in INTAKE.many(json.dumps({"rows": rows}).encode())]
+    first = [row.raw for row in DECODER.decode_batch(json.dumps({"rows": rows}).encode())]
     logged = np.array([np.frombuffer(raw) for raw in first])
     assert [
-        INTAKE.one(json.dumps(again).encode()).raw for again in requests(logged, MIXED)
+        DECODER.decode_row(json.dumps(again).encode()).raw for again in requests(logged, MIXED)
     ] == first
 
 
@@ -257,7 +265,7 @@ def test_what_breaks_a_rule_is_refused_for_that_field(feature, data):
         )
     )
     with pytest.raises(Problem) as refused:
-        INTAKE.one(body(**{feature.name: wrong}))
+        DECODER.decode_row(body(**{feature.name: wrong}))
     assert (refused.value.members["field"], refused.value.members["rule"]) == (
         feature.name,
         rule(feature),
@@ -275,7 +283,11 @@ def shown(value: Any) -> Any:
     )
 )
 def test_whatever_arrives_is_a_row_or_a_refusal(anything: bytes) -> None:
-    for accept in (INTAKE.one, INTAKE.many, lambda content: decode(TRUTHS, content, RULES)):
+    for accept in (
+        DECODER.decode_row,
+        DECODER.decode_batch,
+        lambda content: decode(LABELS_DECODER, content, RULES),
+    ):
         with contextlib.suppress(Problem):
             accept(anything)
 
@@ -283,16 +295,16 @@ def test_whatever_arrives_is_a_row_or_a_refusal(anything: bytes) -> None:
 @pytest.mark.parametrize(
     ("document", "detail"),
     [
-        ({"rows": [1]}, "row 0: rows: 1: must hold objects only"),
-        ({"rows": [GOOD], "x": 1}, "x: 1: is not known; known are rows"),
-        ({"rows": [GOOD | {"rows": 1}]}, "row 0: rows: 1: is not known; known are income"),
+        ({"rows": [1]}, "row 0: rows: 1: must contain only objects"),
+        ({"rows": [GOOD], "x": 1}, "x: 1: is not a known field; known are rows"),
+        ({"rows": [GOOD | {"rows": 1}]}, "row 0: rows: 1: is not a known field; known are income"),
         ({"rows": [GOOD] * 1001}, 'rows: "1,001 rows": must be a list of 1 to 1000 rows'),
         ({"rows": {}}, "rows: {}: must be a list of 1 to 1000 rows"),
     ],
 )
 def test_a_batch_of_another_shape_is_told_which_shape_it_has_to_be(document, detail):
     with pytest.raises(Problem) as refused:
-        INTAKE.many(json.dumps(document).encode())
+        DECODER.decode_batch(json.dumps(document).encode())
     assert str(refused.value).startswith(detail)
 
 
@@ -311,16 +323,16 @@ def test_however_deep_a_body_is_nested_it_is_refused_with_field_and_rule(depth):
     }
     for field, document in wrong.items():
         with pytest.raises(Problem) as refused:
-            INTAKE.one(document.encode())
+            DECODER.decode_row(document.encode())
         assert refusal(refused.value).status_code == 422, "the answer itself can be written"
         assert refused.value.members["field"] == field
         assert refused.value.members["rule"]
     with pytest.raises(Problem) as refused:
-        INTAKE.many(f'{{"rows": [{row}}}, {wrong["income"]}]}}'.encode())
+        DECODER.decode_batch(f'{{"rows": [{row}}}, {wrong["income"]}]}}'.encode())
     assert {"field": "income", "row": 1}.items() <= refused.value.members.items()
     with pytest.raises(Problem) as refused:
         decode(
-            TRUTHS,
+            LABELS_DECODER,
             f'{{"labels": [{{"transaction_id": "t", "label": {nested(depth)}}}]}}'.encode(),
             RULES,
         )
@@ -330,10 +342,10 @@ def test_however_deep_a_body_is_nested_it_is_refused_with_field_and_rule(depth):
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400, "9" * 5000, "-" + "9" * 5000])
 def test_a_number_beyond_every_type_is_refused_for_its_field(number):
     with pytest.raises(Problem) as refused:
-        INTAKE.one(f'{json.dumps(GOOD)[:-1]}, "income": {number}}}'.encode())
+        DECODER.decode_row(f'{json.dumps(GOOD)[:-1]}, "income": {number}}}'.encode())
     assert {
         "field": "income",
-        "rule": INTAKE._rules["income"],
+        "rule": DECODER._rules["income"],
     }.items() <= refused.value.members.items()
     assert str(refused.value.members["value"]).lstrip('"')[:4] == number[:4]
 
@@ -350,21 +362,21 @@ def test_a_number_beyond_every_type_is_refused_for_its_field(number):
     ],
 )
 def test_a_field_of_any_name_is_not_known(name):
-    with pytest.raises(Problem, match="is not known") as refused:
-        INTAKE.one(body(**{name: 1}))
+    with pytest.raises(Problem, match="is not a known field") as refused:
+        DECODER.decode_row(body(**{name: 1}))
     assert name.startswith(refused.value.members["field"].removesuffix("…"))
     assert len(str(refused.value)) < 1000, "a refusal does not repeat all of it"
 
 
 def test_of_a_field_that_is_given_twice_the_last_one_counts_and_every_one_is_checked():
     row = json.dumps(GOOD)[:-1]
-    raw = np.frombuffer(INTAKE.one(f'{row}, "debt": 5, "debt": 7}}'.encode()).raw)
+    raw = np.frombuffer(DECODER.decode_row(f'{row}, "debt": 5, "debt": 7}}'.encode()).raw)
     assert raw[1] == 7
     with pytest.raises(Problem, match="debt"):
-        INTAKE.one(f'{row}, "debt": "x", "debt": 7}}'.encode())
+        DECODER.decode_row(f'{row}, "debt": "x", "debt": 7}}'.encode())
 
 
 def test_a_time_is_kept_in_utc_as_no_database_takes_every_zone():
-    taken = INTAKE.one(body(event_time="2026-01-05T08:00:00+23:59"))
+    taken = DECODER.decode_row(body(event_time="2026-01-05T08:00:00+23:59"))
     assert taken.event_time
     assert taken.event_time.isoformat() == "2026-01-04T08:01:00+00:00"
