@@ -131,7 +131,12 @@ def _start(service: Service, registry: RegistryReader) -> list[BackgroundThread]
     They are stopped in the order of the list: the shipper comes late, because it ships what the
     others leave.
     """
-    heartbeat = Heartbeat(service.settings, service.replica, service.scorers, service.drift)
+    heartbeat = Heartbeat(
+        settings=service.settings,
+        replica=service.replica,
+        scorers=service.scorers,
+        drift=service.drift,
+    )
     watchers = [
         ModelWatcher(
             scorer=scorer,

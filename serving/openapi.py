@@ -113,7 +113,8 @@ def _schema(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    types = [*MESSAGES, *(scorer.decoder.batch_type for scorer in scorers)]
+    batch_types = [scorer.decoder.batch_type for scorer in scorers]
+    types = [*MESSAGES, *batch_types]
     _, schemas = msgspec.json.schema_components(types, ref_template=REF_TEMPLATE)
     components = page.setdefault("components", {})
     schemas = {**components.get("schemas", {}), **schemas}

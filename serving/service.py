@@ -40,7 +40,8 @@ class Service:
         """`shared` is the folder in which several workers exchange their metrics."""
         self.settings = settings
         self.explainer = ExplainerProcess(registry)
-        self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
+        host = socket.gethostname()
+        self.replica = f"{host}-{settings.api_port}-{os.getpid()}"
         self.metrics = Metrics()
         self.keys = ApiKeys(settings.home / "api_keys.json", settings.api_key)
         self.rate_limit = RateLimit(
@@ -76,7 +77,12 @@ class Service:
         for name in self.use_cases:
             self.metrics.invalid.labels(name).set(name in self.faults)
         return [
-            UseCaseScorer(contract, self.journal, self.replica, self.metrics)
+            UseCaseScorer(
+                contract=contract,
+                journal=self.journal,
+                replica=self.replica,
+                metrics=self.metrics,
+            )
             for contract in contracts
             if contract
         ]

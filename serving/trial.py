@@ -41,7 +41,12 @@ def run(folder: Path) -> ServingTrial:
     contract = msgspec.json.decode((folder / "contract.json").read_bytes(), type=Contract)
     with tempfile.TemporaryDirectory() as journal_folder:
         journal = Journal(Path(journal_folder), "trial")
-        scorer = UseCaseScorer(contract, journal, "trial", Metrics())
+        scorer = UseCaseScorer(
+            contract=contract,
+            journal=journal,
+            replica="trial",
+            metrics=Metrics(),
+        )
         scorer.model = load(files, Served(0, digest(files)), contract)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             scores, seconds = runner.run(_score(scorer, bodies))
@@ -62,14 +67,18 @@ async def _score(scorer: UseCaseScorer, bodies: list[bytes]) -> tuple[list[float
         for index, body in enumerate(bodies):
             began = time.perf_counter()
             answer = await scorer.score_row(body)
-            seconds[index] = min(seconds[index], time.perf_counter() - began)
-            scores[index] = msgspec.json.decode(answer, type=PredictionOut).score
+            elapsed = time.perf_counter() - began
+            seconds[index] = min(seconds[index], elapsed)
+            prediction = msgspec.json.decode(answer, type=PredictionOut)
+            scores[index] = prediction.score
     return scores, seconds
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[int(share * (len(ordered) - 1))] if ordered else 0.0
+    if not values:
+        return 0.0
+    index = int(share * (len(values) - 1))
+    return sorted(values)[index]
 
 
 def _memory() -> int:
@@ -79,10 +88,14 @@ def _memory() -> int:
     """
     status = Path("/proc/self/status")
     if status.exists():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return 1024 * int(peak.split()[1])
-    peak_usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak_usage if sys.platform == "darwin" else 1024 * peak_usage
+        lines = status.read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+        _, kilobytes, _ = peak.split()
+        return 1024 * int(kilobytes)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    if sys.platform == "darwin":
+        return usage.ru_maxrss  # in bytes there, elsewhere in kilobytes
+    return 1024 * usage.ru_maxrss
 
 
 def main() -> None:

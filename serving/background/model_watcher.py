@@ -93,7 +93,8 @@ class ModelWatcher:
         if alias in targets:
             self._disagreement = None
             self._update_alert(alerts, MOVED, None)
-            self.agrees = self._serve(targets[alias]) and self._alias_moved(newest, alias)
+            in_service = self._serve(targets[alias])
+            self.agrees = in_service and self._alias_moved(newest, alias)
             self._scorer.looked_up = True
             self._update_alert(alerts, REFUSED, self._refusal)
         else:
@@ -129,7 +130,9 @@ class ModelWatcher:
 
     def _alias_moved(self, newest: LedgerEntry | None, alias: int | None) -> bool:
         """Whether the alias has reached the target of the promotion under way, if there is one."""
-        return newest is None or newest.state != "INTENDED" or alias == newest.to_version
+        if newest is None or newest.state != "INTENDED":
+            return True
+        return alias == newest.to_version
 
     def _serve(self, served: Served | None) -> bool:
         """Put `served` into service unless it is; True when it is in service afterwards."""
@@ -178,7 +181,12 @@ class ModelWatcher:
         self._scorer.error = None
         self._refusal = None
         self._retry = FIRST_RETRY
-        log.info("%s: serves version %d (%s…)", self.use_case, served.version, served.digest[:12])
+        log.info(
+            "%s: serves version %d (%s…)",
+            self.use_case,
+            served.version,
+            served.digest[:12],
+        )
         self._changed()
 
     def _publish_reload(self, former: ServedModel | None) -> None:
@@ -225,7 +233,12 @@ class ModelWatcher:
         if message is None:
             alerts.resolve(self.use_case, cause)
         else:
-            alerts.raise_(self.use_case, cause=cause, severity="ALERT", message=message)
+            alerts.raise_(
+                self.use_case,
+                cause=cause,
+                severity="ALERT",
+                message=message,
+            )
         self._alerted[cause] = message
 
 

@@ -40,7 +40,8 @@ class Reloader(threading.Thread):
             try:
                 with connect(self._settings, autocommit=True) as connection:
                     for channel in (PROMOTIONS, ALERTS):
-                        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                        listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
+                        connection.execute(listen)
                     self._follow(connection)
             except psycopg.Error as error:
                 log.warning("can't follow promotions: %s", " ".join(str(error).split()))

@@ -133,8 +133,9 @@ def halves(lines: bytes) -> list[bytes]:
     middle = len(line.rows) // 2
     if middle == 0:
         return []
-    parts = (line.rows[:middle], line.rows[middle:])
-    return [msgspec.json.encode(msgspec.structs.replace(line, rows=rows)) + b"\n" for rows in parts]
+    first = msgspec.structs.replace(line, rows=line.rows[:middle])
+    second = msgspec.structs.replace(line, rows=line.rows[middle:])
+    return [msgspec.json.encode(half) + b"\n" for half in (first, second)]
 
 
 class Syncer(threading.Thread):

@@ -30,6 +30,9 @@ from pipelines.records import Prediction
 
 Sync = Literal["interval", "always", "never"]
 SYNC_EVERY = 0.1  # seconds
+# O_EXCL: a segment number is never used twice. O_APPEND: a write never overwrites.
+SEGMENT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +130,8 @@ class Journal:
             fcntl.flock(shared_lock, fcntl.LOCK_EX)
             self._lock = _lock_folder(self._own)
             self._number = self._adopt(folder)
-        self._bytes = sum(segment.stat().st_size for segment in self.closed())
+        sizes = [segment.stat().st_size for segment in self.closed()]
+        self._bytes = sum(sizes)
 
     @property
     def size(self) -> int:
@@ -232,7 +236,7 @@ class Journal:
         self._number += 1
         path = self._own / f"{self._number:012d}.open"
         try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+            file = os.open(path, SEGMENT_FLAGS, 0o600)
         except OSError as error:
             raise self._unwritable(error) from error
         self._open = Segment(file, path)
@@ -290,7 +294,8 @@ class Journal:
 
         Returns the highest segment number in use.
         """
-        number = max((int(segment.stem) for segment in _segments(self._own)), default=0)
+        numbers = [int(segment.stem) for segment in _segments(self._own)]
+        number = max(numbers, default=0)
         for unclosed in sorted(self._own.glob("*.open")):
             unclosed.rename(unclosed.with_suffix(".jsonl"))
         folders = sorted(path.parent for path in folder.glob("*/lock"))
@@ -332,7 +337,8 @@ def whole_lines(segment: Path) -> bytes:
 
 
 def _segments(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix in (".open", ".jsonl"))
+    paths = [path for path in folder.iterdir() if path.suffix in (".open", ".jsonl")]
+    return sorted(paths)
 
 
 def _first_scored_at(segment: Path) -> float:
@@ -361,7 +367,7 @@ def _lock_folder(folder: Path) -> int:
     Raises SixgateError when a running replica holds the lock.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(folder / "lock", LOCK_FLAGS, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -110,7 +110,8 @@ class Metrics(Collector):
         scores = HistogramMetricFamily(
             "sixgate_score", "Scores of predictions", labels=["use_case"]
         )
-        bounds = [*(f"{(number + 1) / BINS:g}" for number in range(BINS)), "+Inf"]
+        bounds = [f"{(number + 1) / BINS:g}" for number in range(BINS)]
+        bounds.append("+Inf")
         for use_case, counts in self._predictions.items():
             for label, count in enumerate(counts.labels):
                 labels.add_metric([use_case, str(label)], count)

@@ -35,6 +35,7 @@ from serving.metrics.metrics import Metrics
 
 WRITE_EVERY = 1.0
 CUMULATIVE = ("counter", "histogram")  # all other types show the current state of a worker
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 # The suffix of samples with the time at which a process began to count. They are left out, because
 # a slot outlives its workers.
 CREATED = "_created"
@@ -52,7 +53,8 @@ def shared_folder(settings: Settings) -> Iterator[Path]:
     """
     root = settings.home / "metrics"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = root / f"{settings.api_port}-{uuid.uuid4().hex[:12]}"
+    suffix = uuid.uuid4().hex[:12]
+    folder = root / f"{settings.api_port}-{suffix}"
     with locked(root / "lock"):
         _remove_ended(root)
         folder.mkdir(mode=0o700)
@@ -117,10 +119,15 @@ class MetricSnapshots(threading.Thread):
             running = {slot for slot in _slots(self._folder) if self._is_running(slot)}
         workers: dict[str, Families] = {}
         for slot in _slots(self._folder):
-            text = own_text if slot == self.slot else _read(self._folder / f"{slot}.prom")
+            text = own_text if slot == self.slot else self._read_slot(slot)
             metrics = families(text)
-            workers[str(slot)] = metrics if slot in running else cumulative(metrics)
+            if slot not in running:
+                metrics = cumulative(metrics)
+            workers[str(slot)] = metrics
         return merged(workers)
+
+    def _read_slot(self, slot: int) -> str:
+        return _read(self._folder / f"{slot}.prom")
 
     def _is_running(self, slot: int) -> bool:
         return slot == self.slot or _is_held(self._folder, slot)
@@ -152,7 +159,10 @@ def cumulative(metrics: Families) -> Families:
 def with_former(own: Iterable[Metric], former: Families) -> list[Metric]:
     """Add the counts of the former workers in a slot to the metrics of its worker."""
     remaining = dict(former)
-    sums = [_sum(family, remaining.pop(family.name, None)) for family in own]
+    sums = []
+    for family in own:
+        same_name = remaining.pop(family.name, None)
+        sums.append(_sum(family, same_name))
     return [*sums, *remaining.values()]
 
 
@@ -188,7 +198,7 @@ def follow_parent() -> None:
 @contextlib.contextmanager
 def locked(file: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock while the block runs."""
-    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(file, LOCK_FLAGS, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
@@ -259,7 +269,7 @@ def _try_lock(file: Path, *, shared: bool = False) -> int | None:
 
     Returns None when another process holds the lock.
     """
-    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(file, LOCK_FLAGS, 0o600)
     try:
         mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         fcntl.flock(lock, mode | fcntl.LOCK_NB)

@@ -32,7 +32,9 @@ def disagreement(use_case: str, newest: LedgerEntry | None, alias: int | None) -
 
 
 def _served(version: int | None, digest: str | None) -> Served | None:
-    return Served(version, digest) if version is not None and digest is not None else None
+    if version is None or digest is None:
+        return None
+    return Served(version, digest)
 
 
 def _name(version: int | None) -> str:

@@ -54,7 +54,12 @@ def load(files: Mapping[str, bytes], served: Served, contract: Contract) -> Serv
     Raises ModelRejected unless the files are those that the ledger names and the model gives its
     known answers.
     """
-    bundle, scorer = prove(files, contract, version=served.version, named=served.digest)
+    bundle, scorer = prove(
+        files,
+        contract,
+        version=served.version,
+        named=served.digest,
+    )
     model = ServedModel(served, bundle, scorer)
     if WARM_UP in files:
         model.warm_up(files[WARM_UP])

@@ -38,7 +38,14 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         if not math.isfinite(score):
             raise no_score_error()
         row = features[0].tolist()
-        return encode(await explain_score(service, scorer, model, row, score))
+        answer = await explain_score(
+            service=service,
+            scorer=scorer,
+            model=model,
+            row=row,
+            score=score,
+        )
+        return encode(answer)
 
     router.add_api_route(
         "/explain",
@@ -65,14 +72,20 @@ async def explain_score(
     """
     explanation = await service.explainer.explain(scorer.use_case, model, row)
     log_odds = explanation.base_value + sum(explanation.contributions)
-    difference = abs(sigmoid(np.array([log_odds]))[0] - score)
+    (explained_score,) = sigmoid(np.array([log_odds]))
+    difference = abs(explained_score - score)
     version = model.served.version
     if not difference <= TOLERANCE:  # NaN is refused too
         message = f"the explanation of version {version} does not add up to its score"
         log.error(message)
         raise Problem(503, message)
     threshold = model.bundle.threshold
-    contract = scorer.contract
+    joined = contributions(
+        contract=scorer.contract,
+        contract_hash=scorer.hash,
+        features=row,
+        values=explanation.contributions,
+    )
     return ExplainedOut(
         score=score,
         predicted_label=int(score >= threshold),
@@ -80,5 +93,5 @@ async def explain_score(
         risk=risk(score, threshold),
         model_version=version,
         base_value=explanation.base_value,
-        contributions=contributions(contract, contract.hash, row, explanation.contributions),
+        contributions=joined,
     )

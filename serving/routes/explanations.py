@@ -160,10 +160,10 @@ def explained(
     joined = None
     if explanation.status == "COMPLETED" and explanation.contributions is not None:
         joined = contributions(
-            contract,
-            prediction.contract_hash,
-            prediction.features,
-            explanation.contributions,
+            contract=contract,
+            contract_hash=prediction.contract_hash,
+            features=prediction.features,
+            values=explanation.contributions,
         )
     return ExplanationOut(
         prediction_id=explanation.prediction_id,
@@ -185,17 +185,27 @@ def _selection(settings: Settings, use_case: str) -> ExplanationSelection:
         log.error("%s: can't read which predictions are explained: %s", use_case, error)
         return ExplanationSelection()
     policy = in_force.policy.explanation
-    return ExplanationSelection(policy.select, policy.sample, policy.schedule)
+    return ExplanationSelection(
+        select=policy.select,
+        sample=policy.sample,
+        schedule=policy.schedule,
+    )
 
 
 def _is_recent(prediction_id: UUID) -> bool:
     """Whether a prediction is so recent that it may be in another replica's journal."""
-    return abs(datetime.now(UTC) - created_at(prediction_id)) < SHIPPED_WITHIN
+    age = datetime.now(UTC) - created_at(prediction_id)
+    return abs(age) < SHIPPED_WITHIN
 
 
 def _answer(body: ExplanationOut, retry_after: timedelta) -> Response:
     content = msgspec.json.encode(body)
     if body.status != "PENDING":
         return Response(content, media_type="application/json")
-    headers = {"Retry-After": str(math.ceil(retry_after.total_seconds()))}
-    return Response(content, 202, headers, media_type="application/json")
+    seconds = math.ceil(retry_after.total_seconds())
+    return Response(
+        content,
+        status_code=202,
+        headers={"Retry-After": str(seconds)},
+        media_type="application/json",
+    )

@@ -49,7 +49,13 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         posted: LabelsIn = decode(LABELS_DECODER, body, RULES)
         now = datetime.now(UTC)
         new_labels = [_label(label, row, now) for row, label in enumerate(posted.labels)]
-        receipt = await run_sync(record, service, scorer.use_case, new_labels, caller)
+        receipt = await run_sync(
+            record,
+            service,
+            scorer.use_case,
+            new_labels,
+            caller,
+        )
         return Response(msgspec.json.encode(receipt), media_type="application/json")
 
     return router

@@ -90,8 +90,10 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
 def key_of(socket: WebSocket) -> bytes | None:
     """Return the API key from the header, or else from the subprotocols that were offered."""
     offered = [name for name in socket.scope["subprotocols"] if name != PROTOCOL]
-    key = socket.headers.get(HEADER) or (offered[0] if offered else "")
-    return key.encode() or None
+    key = socket.headers.get(HEADER)
+    if not key and offered:
+        key = offered[0]
+    return key.encode() if key else None
 
 
 def sample_of(socket: WebSocket) -> float:

@@ -39,7 +39,8 @@ class ApiKeys:
         self._modified_ns = -1
         self._fresh_until = 0.0
         if first and not path.exists():
-            write(path, [ApiKey("admin", hashed(first), frozenset({"admin"}))])
+            admin = ApiKey("admin", hashed(first), frozenset({"admin"}))
+            write(path, [admin])
         self._refresh()
         if not self._keys:
             log.warning("%s contains no keys: every request is refused until a key is added", path)
@@ -78,7 +79,8 @@ class ApiKeys:
             if modified_ns == self._modified_ns:
                 return
             self._modified_ns = modified_ns
-            self._keys = tuple(msgspec.json.decode(self._path.read_bytes(), type=list[ApiKey]))
+            content = self._path.read_bytes()
+            self._keys = msgspec.json.decode(content, type=tuple[ApiKey, ...])
             self._last = None
         except (OSError, msgspec.DecodeError) as error:
             if self._modified_ns != -1:
@@ -97,5 +99,6 @@ def write(path: Path, keys: list[ApiKey]) -> None:
     new = path.with_name(f"{path.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)
-    new.write_bytes(msgspec.json.format(msgspec.json.encode(keys, order="sorted")))
+    content = msgspec.json.encode(keys, order="sorted")
+    new.write_bytes(msgspec.json.format(content))
     new.replace(path)

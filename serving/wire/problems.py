@@ -67,13 +67,23 @@ def document(
         all_headers.setdefault("Retry-After", str(RETRY_AFTER))
     if status == 401:
         all_headers["WWW-Authenticate"] = 'ApiKey header="X-API-Key"'
-    return Response(msgspec.json.encode(body), status, all_headers, media_type=MEDIA_TYPE)
+    return Response(
+        msgspec.json.encode(body),
+        status_code=status,
+        headers=all_headers,
+        media_type=MEDIA_TYPE,
+    )
 
 
 def refusal(error: Exception) -> Response:
     """Return the problem document for an error; an unexpected error is logged and answered 500."""
     if isinstance(error, Problem):
-        return document(error.status, str(error), error.members, error.headers)
+        return document(
+            status=error.status,
+            detail=str(error),
+            members=error.members,
+            headers=error.headers,
+        )
     for kind, status in STATUS.items():
         if isinstance(error, kind):
             return document(status, str(error))

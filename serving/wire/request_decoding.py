@@ -290,18 +290,23 @@ def _cut(text: str) -> str:
 def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, str]) -> Problem:
     """Name the field, the value and the row of a refused request."""
     wrong = misfit(error)
-    row = next((part for part in wrong.path if isinstance(part, int)), None)
-    field = next((part for part in reversed(wrong.path) if isinstance(part, str)), "body")
+    indexes = [part for part in wrong.path if isinstance(part, int)]
+    names = [part for part in wrong.path if isinstance(part, str)]
+    row = indexes[0] if indexes else None
+    field = names[-1] if names else "body"
     value = NOT_SHOWN if document is UNREAD else wrong.value(document)
     if wrong.fault == "missing":
-        return refusal(field, None, f"is missing; {rules.get(field, 'it is required')}", row)
+        required = rules.get(field, "it is required")
+        return refusal(field, None, f"is missing; {required}", row)
     container = next((name for name in CONTAINERS if name in rules), None)
     if wrong.fault == "unknown":
         at_top_level = container is not None and row is None
         fields = [name for name in rules if (name == container) == at_top_level]
-        return refusal(field, value, f"is not a known field; known are {', '.join(fields)}", row)
+        known = ", ".join(fields)
+        return refusal(field, value, f"is not a known field; known are {known}", row)
     if field == container and row is not None:
         return refusal(field, value, "must contain only objects", row)
     if field == container and isinstance(value, list):
-        return refusal(field, f"{len(value):,} {field}", rules[field])
+        size = f"{len(value):,} {field}"
+        return refusal(field, size, rules[field])
     return refusal(field, value, rules.get(field, wrong.rule), row)

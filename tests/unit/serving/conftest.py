@@ -1,22 +1,16 @@
-"""A service on a temporary folder with a model loaded, and a client that needs no network."""
+"""A service on a temporary folder, and a client for it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from pipelines.settings import Settings
-from serving.app import build
 from serving.model.registry import FolderRegistry
 from serving.service import Service
 from tests.unit.serving import made
-
-Ask = Callable[..., httpx.Response]
 
 
 @pytest.fixture
@@ -36,22 +30,6 @@ def service(bare: Service) -> Service:
 
 
 @pytest.fixture
-def ask() -> Ask:
-    """Send one request to a service, with the admin's key by default."""
-
-    def ask(
-        service: Service, method: str, path: str, *, key: str | None = "secret", **options: Any
-    ) -> httpx.Response:
-        headers = {"X-API-Key": key} if key else {}
-
-        async def once() -> httpx.Response:
-            async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(build(service)),
-                base_url="http://server",
-                headers=headers,
-            ) as client:
-                return await client.request(method, path, **options)
-
-        return asyncio.run(once())
-
-    return ask
+def client(service: Service) -> made.Client:
+    """A client of the service with version 1 of fraud."""
+    return made.Client(service)

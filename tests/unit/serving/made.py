@@ -1,10 +1,15 @@
-"""Models and rows for the serving tests; a logistic graph is enough to tell versions apart."""
+"""Models, rows and a client for the serving tests.
+
+The models are logistic graphs, which is enough to tell versions apart.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +21,14 @@ from pipelines.rules.promotion.ledger import Served
 from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.settings import ROOT
 from pipelines.use_case import read_contract
+from serving.app import build
 from serving.journal.journal import Journal, read, whole_lines
 from serving.model.served_model import load
 from serving.service import Service
 
 FRAUD = read_contract(ROOT / "reference" / "fraud")
 THRESHOLD = 0.5
+PREDICT = "/v1/fraud/predict"
 
 
 def graph(weights: NDArray[np.float32], bias: float) -> bytes:
@@ -120,6 +127,11 @@ def row(contract: Contract = FRAUD, **values: Any) -> dict[str, Any]:
     return defaults | values
 
 
+def rows(count: int) -> list[dict[str, Any]]:
+    """Return rows of fraud with the amounts and transaction ids 0, 1, 2, …"""
+    return [row(amount=number, transaction_id=str(number)) for number in range(count)]
+
+
 def journaled(journal: Journal) -> list[Prediction]:
     """Close the open segment and return the predictions of a journal, oldest first."""
     journal.rotate()
@@ -128,6 +140,11 @@ def journaled(journal: Journal) -> list[Prediction]:
         for line in whole_lines(segment).splitlines():
             predictions += read(line).predictions()
     return predictions
+
+
+def journaled_ids(journal: Journal) -> list[str]:
+    """Return the prediction ids of a journal, oldest first."""
+    return [str(prediction.prediction_id) for prediction in journaled(journal)]
 
 
 def put(root: Path, use_case: str, version: int, bundle_files: dict[str, bytes]) -> None:
@@ -143,6 +160,48 @@ def point(root: Path, use_case: str, version: int) -> None:
     new = root / use_case / "production.new"
     new.write_text(str(version))
     new.replace(root / use_case / "production")
+
+
+class Client:
+    """Sends requests to a service without a network, with the admin's key by default."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def predict(self, row: dict[str, Any], **options: Any) -> httpx.Response:
+        return self.post(PREDICT, json=row, **options)
+
+    def request(
+        self, method: str, path: str, *, key: str | None = "secret", **options: Any
+    ) -> httpx.Response:
+        async def send() -> httpx.Response:
+            async with self._connect(key) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    def predict_together(self, *rows: dict[str, Any]) -> list[httpx.Response]:
+        """Send all rows at the same time, each in its own request."""
+
+        async def send() -> list[httpx.Response]:
+            async with self._connect("secret") as client:
+                requests = [client.post(PREDICT, json=row) for row in rows]
+                return list(await asyncio.gather(*requests))
+
+        return asyncio.run(send())
+
+    def _connect(self, key: str | None) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(build(self._service)),
+            base_url="http://server",
+            headers={"X-API-Key": key} if key else {},
+        )
 
 
 def _value(feature: Feature) -> Any:

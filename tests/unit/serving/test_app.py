@@ -15,8 +15,8 @@ from serving.model.registry import FolderRegistry
 from serving.service import BODY_LIMIT, Service
 from serving.wire.api_keys import ApiKey, ApiKeys, hashed, write
 from tests.unit.serving import made
+from tests.unit.serving.made import PREDICT
 
-PREDICT = "/v1/fraud/predict"
 BATCH = "/v1/fraud/predict/batch"
 LABELS = "/v1/fraud/labels"
 
@@ -40,15 +40,16 @@ def request_body(page, path):
     return operation["requestBody"]["content"]["application/json"]
 
 
-def test_a_prediction_is_answered_and_journaled(service, ask):
+def test_a_prediction_is_answered_and_journaled(service, client):
     row = made.row(amount=100, transaction_id="t-1", customer_id="c")
-    answer = ask(service, "POST", PREDICT, json=row)
+    answer = client.predict(row)
     assert answer.status_code == 200
     body = answer.json()
     assert body["transaction_id"] == "t-1"
     assert body["model_version"] == 1
     assert body["threshold"] == made.THRESHOLD
-    assert body["score"] == pytest.approx(1 / (1 + np.exp(-0.1)), abs=1e-6)
+    score = 1 / (1 + np.exp(-0.1))
+    assert body["score"] == pytest.approx(score, abs=1e-6)
     assert body["predicted_label"] == 1
     assert body["risk"] == "high"
     (prediction,) = made.journaled(service.journal)
@@ -65,20 +66,20 @@ def test_a_prediction_is_answered_and_journaled(service, ask):
     "count",
     [pytest.param(2, id="a small batch"), pytest.param(200, id="a batch scored in a thread")],
 )
-def test_a_batch_is_answered_in_order_and_journaled(service, ask, count):
-    ids = [f"t-{number}" for number in range(count)]
-    rows = [made.row(amount=amount, transaction_id=id_) for amount, id_ in enumerate(ids)]
-    answers = ask(service, "POST", BATCH, json={"rows": rows}).json()["predictions"]
-    assert [answer["transaction_id"] for answer in answers] == ids
-    scores = [answer["score"] for answer in answers]
+def test_a_batch_is_answered_in_order_and_journaled(service, client, count):
+    answer = client.post(BATCH, json={"rows": made.rows(count)})
+    predictions = answer.json()["predictions"]
+    transaction_ids = [prediction["transaction_id"] for prediction in predictions]
+    assert transaction_ids == [str(number) for number in range(count)]
+    scores = [prediction["score"] for prediction in predictions]
     assert scores == sorted(scores)
-    journaled_ids = [str(kept.prediction_id) for kept in made.journaled(service.journal)]
-    assert journaled_ids == [answer["prediction_id"] for answer in answers]
+    prediction_ids = [prediction["prediction_id"] for prediction in predictions]
+    assert prediction_ids == made.journaled_ids(service.journal)
 
 
-def test_a_bad_row_refuses_the_batch_and_nothing_is_journaled(service, ask):
+def test_a_bad_row_refuses_the_batch_and_nothing_is_journaled(service, client):
     rows = [made.row(), made.row(amount=-1)]
-    answer = ask(service, "POST", BATCH, json={"rows": rows})
+    answer = client.post(BATCH, json={"rows": rows})
     assert answer.status_code == 422
     body = answer.json()
     assert body["field"] == "amount"
@@ -87,8 +88,8 @@ def test_a_bad_row_refuses_the_batch_and_nothing_is_journaled(service, ask):
     assert made.journaled(service.journal) == []
 
 
-def test_an_id_is_generated_when_none_is_sent(service, ask):
-    body = ask(service, "POST", PREDICT, json=made.row()).json()
+def test_an_id_is_generated_when_none_is_sent(client):
+    body = client.predict(made.row()).json()
     assert body["transaction_id"] == body["prediction_id"].replace("-", "")
 
 
@@ -114,14 +115,13 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("request_", "status"), PROBLEMS)
-def test_every_refusal_is_a_problem_document(service, ask, request_, status):
+def test_every_refusal_is_a_problem_document(service, client, request_, status):
     file = service.settings.home / "api_keys.json"
     shop = ApiKey("shop", hashed("shop"), frozenset({"predict"}))
     admin = ApiKey("admin", hashed("secret"), frozenset({"admin"}))
     write(file, [shop, admin])
     service.keys = ApiKeys(file)
-    options = {"method": "POST", **request_}
-    answer = ask(service, options.pop("method"), options.pop("path"), **options)
+    answer = client.request(**{"method": "POST", **request_})
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
@@ -133,77 +133,80 @@ def test_every_refusal_is_a_problem_document(service, ask, request_, status):
     assert ("www-authenticate" in answer.headers) == (status == 401)
 
 
-def test_a_streamed_body_that_grows_too_large_is_refused(service, ask):
+def test_a_streamed_body_that_grows_too_large_is_refused(client):
     async def parts():
         for _ in range(3):
             yield b" " * 2**20
 
-    answer = ask(service, "POST", PREDICT, content=parts())
+    answer = client.post(PREDICT, content=parts())
     assert answer.status_code == 413
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/readyz"), ("POST", PREDICT), ("GET", "/v1/fraud/model")]
 )
-def test_without_a_model_the_server_answers_503_with_retry_after(bare, ask, method, path):
-    answer = ask(bare, method, path, json=made.row())
+def test_without_a_model_the_server_answers_503_with_retry_after(bare, method, path):
+    client = made.Client(bare)
+    answer = client.request(method, path, json=made.row())
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_without_a_model_the_server_is_alive_and_names_the_use_case(bare, ask):
-    assert ask(bare, "GET", "/healthz", key=None).status_code == 200
-    ready = ask(bare, "GET", "/readyz", key=None)
+def test_without_a_model_the_server_is_alive_and_names_the_use_case(bare):
+    client = made.Client(bare)
+    alive = client.get("/healthz", key=None)
+    assert alive.status_code == 200
+    ready = client.get("/readyz", key=None)
     assert "fraud" in ready.json()["without_model"]
 
 
-def test_with_a_model_the_server_is_ready_and_describes_the_model(service, ask):
-    ready = ask(service, "GET", "/readyz", key=None)
+def test_with_a_model_the_server_is_ready_and_describes_the_model(client):
+    ready = client.get("/readyz", key=None)
     assert ready.json()["models"] == {"fraud": 1}
-    model = ask(service, "GET", "/v1/fraud/model").json()
+    model = client.get("/v1/fraud/model").json()
     assert model["version"] == 1
     assert model["kind"] == "logistic"
     assert model["contract_hash"] == made.FRAUD.hash
     assert model["columns"] == list(made.FRAUD.columns)
 
 
-def test_a_full_journal_answers_503_and_is_not_ready(service, ask, monkeypatch):
+def test_a_full_journal_answers_503_and_is_not_ready(service, client, monkeypatch):
     def full(entries: object) -> None:
         raise JournalFull("no room")
 
     monkeypatch.setattr(service.journal, "append", full)
     monkeypatch.setattr(type(service.journal), "full", True)
-    prediction = ask(service, "POST", PREDICT, json=made.row())
-    ready = ask(service, "GET", "/readyz")
+    prediction = client.predict(made.row())
+    ready = client.get("/readyz")
     for answer in (prediction, ready):
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
 
 
-def test_an_unexpected_error_answers_500_with_its_request_id(service, ask, monkeypatch):
+def test_an_unexpected_error_answers_500_with_its_request_id(service, client, monkeypatch):
     def broken(line: object) -> None:
         raise RuntimeError("so")
 
     monkeypatch.setattr(service.journal, "append", broken)
     headers = {"X-Request-ID": "shop-7"}
-    answer = ask(service, "POST", PREDICT, json=made.row(), headers=headers)
+    answer = client.predict(made.row(), headers=headers)
     assert answer.status_code == 500
     expected = "internal server error; see the server log for request ID shop-7"
     assert answer.json()["detail"] == expected
 
 
-def test_metrics_count_predictions_by_label_and_requests_by_route(service, ask):
-    ask(service, "POST", PREDICT, json=made.row(amount=100))
-    ask(service, "POST", PREDICT, json={})
-    text = ask(service, "GET", "/metrics", key=None).text
+def test_metrics_count_predictions_by_label_and_requests_by_route(client):
+    client.predict(made.row(amount=100))
+    client.predict({})
+    text = client.get("/metrics", key=None).text
     assert 'sixgate_predictions_total{predicted_label="1",use_case="fraud"} 1.0' in text
     assert f'sixgate_request_seconds_count{{route="{PREDICT}"}} 2.0' in text
     assert f'sixgate_requests_total{{route="{PREDICT}",status="422"}} 1.0' in text
     assert "sixgate_journal_bytes" in text
 
 
-def test_the_openapi_page_shows_the_contracts_features_with_their_rules(service, ask):
-    page = ask(service, "GET", "/openapi.json", key=None).json()
+def test_the_openapi_page_shows_the_contracts_features_with_their_rules(client):
+    page = client.get("/openapi.json", key=None).json()
     schema = request_body(page, PREDICT)["schema"]
     assert schema == {"$ref": "#/components/schemas/FraudTransaction"}
     row = page["components"]["schemas"]["FraudTransaction"]
@@ -219,49 +222,51 @@ def test_the_openapi_page_shows_the_contracts_features_with_their_rules(service,
     assert {"200", "401", "403", "413", "422", "503"} <= set(responses)
 
 
-def test_every_reference_of_the_openapi_page_is_defined(service, ask):
-    text = ask(service, "GET", "/openapi.json", key=None).text
+def test_every_reference_of_the_openapi_page_is_defined(client):
+    text = client.get("/openapi.json", key=None).text
     defined = set(json.loads(text)["components"]["schemas"])
     references = text.split("#/components/schemas/")[1:]
     referenced = {reference.split('"')[0] for reference in references}
     assert referenced <= defined
 
 
-def test_the_docs_page_loads_nothing_from_other_hosts(service, ask):
-    page = ask(service, "GET", "/docs", key=None).text
+def test_the_docs_page_loads_nothing_from_other_hosts(client):
+    page = client.get("/docs", key=None).text
     assert "https://" not in page
     assert "http://" not in page
     script = page.split('<script src="')[1].split('"')[0]
-    answer = ask(service, "GET", script, key=None)
+    answer = client.get(script, key=None)
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", [PREDICT, BATCH])
-def test_the_pages_examples_are_accepted(service, ask, path):
-    page = ask(service, "GET", "/openapi.json").json()
+def test_the_pages_examples_are_accepted(client, path):
+    page = client.get("/openapi.json").json()
     example = request_body(page, path)["example"]
-    answer = ask(service, "POST", path, json=example)
+    answer = client.post(path, json=example)
     assert answer.status_code == 200
 
 
-def test_a_batch_that_is_too_long_is_refused_with_its_length_and_not_its_rows(service, ask):
+def test_a_batch_that_is_too_long_is_refused_with_its_length_and_not_its_rows(client):
     rows = [made.row()] * 1001
-    answer = ask(service, "POST", BATCH, json={"rows": rows})
+    answer = client.post(BATCH, json={"rows": rows})
     assert answer.status_code == 422
     assert answer.json()["value"] == "1,001 rows"
 
 
-def test_a_use_case_with_a_broken_contract_is_refused_and_the_others_are_served(tmp_path, ask):
+def test_a_use_case_with_a_broken_contract_is_refused_and_the_others_are_served(tmp_path):
     copy_fraud(tmp_path)
     (tmp_path / "reference/loans").mkdir()
     (tmp_path / "reference/loans/contract.yaml").write_text("title: Loans\n")
     service = service_of(tmp_path)
     made.serve(service)
-    assert ask(service, "POST", PREDICT, json=made.row()).status_code == 200
-    refused = ask(service, "POST", "/v1/loans/predict", json={})
+    client = made.Client(service)
+    answer = client.predict(made.row())
+    assert answer.status_code == 200
+    refused = client.post("/v1/loans/predict", json={})
     assert refused.status_code == 503
     assert "loans/contract.yaml" in refused.json()["detail"]
-    ready = ask(service, "GET", "/readyz")
+    ready = client.get("/readyz")
     assert ready.status_code == 503
     body = ready.json()
     assert list(body["faults"]) == ["loans"]
@@ -278,38 +283,42 @@ def test_a_use_case_with_a_broken_contract_is_refused_and_the_others_are_served(
     ],
 )
 def test_the_server_is_ready_once_every_use_case_that_it_serves_has_a_model(
-    tmp_path, ask, use_cases, without_model, status
+    tmp_path, use_cases, without_model, status
 ):
     copy_fraud(tmp_path)
     copy_fraud(tmp_path, "loans")
     service = service_of(tmp_path, use_cases=use_cases)
     made.serve(service)
-    ready = ask(service, "GET", "/readyz", key=None)
+    client = made.Client(service)
+    ready = client.get("/readyz", key=None)
     assert ready.status_code == status
     assert ready.json()["without_model"] == without_model
-    assert ask(service, "GET", "/healthz", key=None).status_code == 200
-    loans = ask(service, "GET", "/v1/loans/model")
+    alive = client.get("/healthz", key=None)
+    assert alive.status_code == 200
+    loans = client.get("/v1/loans/model")
     assert (loans.status_code == 404) == bool(use_cases)
     service.journal.close()
 
 
 @pytest.mark.parametrize("file", ["contract.yaml", "policy.yaml"])
 def test_a_server_that_starts_with_an_invalid_file_serves_by_the_last_valid_one_and_says_so(
-    tmp_path, ask, file
+    tmp_path, file
 ):
     folder = copy_fraud(tmp_path)
     service_of(tmp_path).journal.close()
     (folder / file).write_text("a: [")
     service = service_of(tmp_path)
     made.serve(service)
-    assert ask(service, "POST", PREDICT, json=made.row()).status_code == 200
-    ready = ask(service, "GET", "/readyz", key=None)
+    client = made.Client(service)
+    answer = client.predict(made.row())
+    assert answer.status_code == 200
+    ready = client.get("/readyz", key=None)
     assert ready.status_code == 200
     assert ready.json()["without_model"] == []
     fault = ready.json()["faults"]["fraud"]
     assert f"{file} is not YAML" in fault
     assert "last valid" in fault
-    metrics = ask(service, "GET", "/metrics", key=None).text
+    metrics = client.get("/metrics", key=None).text
     assert 'sixgate_use_case_invalid{use_case="fraud"} 1.0' in metrics
     service.journal.close()
 

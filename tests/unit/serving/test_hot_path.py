@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import math
@@ -10,12 +9,10 @@ import os
 import sys
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
 from pipelines.errors import JournalFull, UseCaseError
 from pipelines.settings import Settings
-from serving.app import build
 from serving.journal.journal import Journal, JournalLine
 from serving.metrics.access_log import AccessLog, RequestMetrics
 from serving.model.registry import FolderRegistry
@@ -25,7 +22,7 @@ from serving.wire.json_logs import REQUEST_ID, JsonFormatter
 from serving.wire.problems import Problem
 from serving.wire.rate_limit import RateLimit
 from tests.unit.serving import made
-from tests.unit.serving.test_app import PREDICT
+from tests.unit.serving.made import PREDICT
 
 SHOP = "https://shop.example"
 DESK = "https://desk.example"
@@ -52,21 +49,6 @@ def make_service(tmp_path):
         service.journal.close()
 
 
-def together(service: Service, *rows: dict[str, object]) -> list[httpx.Response]:
-    """Send all rows at the same time, each in its own request."""
-
-    async def send() -> list[httpx.Response]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(build(service)),
-            base_url="http://server",
-            headers={"X-API-Key": "secret"},
-        ) as client:
-            requests = [client.post(PREDICT, json=row) for row in rows]
-            return list(await asyncio.gather(*requests))
-
-    return asyncio.run(send())
-
-
 def access_lines(requests: RequestMetrics) -> list[dict[str, object]]:
     """Write the access log to a pipe and read it back."""
     read, write = os.pipe()
@@ -79,12 +61,12 @@ def access_lines(requests: RequestMetrics) -> list[dict[str, object]]:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", PREDICT), ("GET", "/healthz"), ("GET", "/nowhere")]
 )
-def test_a_request_id_comes_back_and_one_is_generated_otherwise(service, ask, method, path):
+def test_a_request_id_comes_back_and_one_is_generated_otherwise(client, method, path):
     row = made.row()
-    answer = ask(service, method, path, json=row, headers={"X-Request-ID": "shop-7/42"})
+    answer = client.request(method, path, json=row, headers={"X-Request-ID": "shop-7/42"})
     assert answer.headers["x-request-id"] == "shop-7/42"
     for _ in range(3):
-        answer = ask(service, method, path, json=row)
+        answer = client.request(method, path, json=row)
         assert answer.headers["x-request-id"]
 
 
@@ -93,17 +75,17 @@ def test_a_request_id_comes_back_and_one_is_generated_otherwise(service, ask, me
     ("row", "status"),
     [pytest.param(made.row(), 200, id="accepted"), pytest.param({}, 422, id="refused")],
 )
-def test_an_id_that_could_corrupt_a_log_is_replaced(service, ask, invalid, row, status):
+def test_an_id_that_could_corrupt_a_log_is_replaced(client, invalid, row, status):
     headers = {"X-Request-ID": invalid.encode()}
-    answer = ask(service, "POST", PREDICT, json=row, headers=headers)
+    answer = client.predict(row, headers=headers)
     assert answer.status_code == status
     assert answer.headers["x-request-id"] not in ("", invalid)
 
 
-def test_the_access_log_has_a_line_of_json_for_each_request(service, ask):
-    ask(service, "POST", PREDICT, json=made.row(), headers={"X-Request-ID": "one"})
-    ask(service, "POST", PREDICT, json={}, key="wrong")
-    ask(service, "GET", "/healthz")
+def test_the_access_log_has_a_line_of_json_for_each_request(service, client):
+    client.predict(made.row(), headers={"X-Request-ID": "one"})
+    client.predict({}, key="wrong")
+    client.get("/healthz")
     first, second, third = access_lines(service.requests)
     assert first["request_id"] == "one"
     assert first["method"] == "POST"
@@ -117,10 +99,10 @@ def test_the_access_log_has_a_line_of_json_for_each_request(service, ask):
     assert third["path"] == "/healthz"
 
 
-def test_a_log_that_can_not_be_written_loses_lines_and_nothing_else(service, ask):
+def test_a_log_that_can_not_be_written_loses_lines_and_nothing_else(service, client):
     read, write = os.pipe()
     os.close(read)
-    ask(service, "GET", "/healthz")
+    client.get("/healthz")
     AccessLog(service.requests, write).write()
     os.close(write)
     assert service.requests.dropped == 1
@@ -140,7 +122,7 @@ def test_a_log_that_blocks_loses_lines_and_neither_memory_nor_counts(monkeypatch
     assert sample.value == 35
 
 
-def test_rows_that_arrive_together_are_scored_and_journaled_together(service, monkeypatch):
+def test_rows_that_arrive_together_are_scored_and_journaled_together(service, client, monkeypatch):
     line_sizes = []
     append = Journal.append
 
@@ -149,19 +131,21 @@ def test_rows_that_arrive_together_are_scored_and_journaled_together(service, mo
         append(self, line)
 
     monkeypatch.setattr(Journal, "append", counted)
-    ids = [f"t-{number}" for number in range(20)]
-    rows = [made.row(amount=amount, transaction_id=id_) for amount, id_ in enumerate(ids)]
-    answers = [answer.json() for answer in together(service, *rows)]
-    assert [answer["transaction_id"] for answer in answers] == ids
-    scores = [answer["score"] for answer in answers]
+    answers = client.predict_together(*made.rows(20))
+    predictions = [answer.json() for answer in answers]
+    transaction_ids = [prediction["transaction_id"] for prediction in predictions]
+    assert transaction_ids == [str(number) for number in range(20)]
+    scores = [prediction["score"] for prediction in predictions]
     assert scores == sorted(scores)
     assert sum(line_sizes) == 20
     assert len(line_sizes) < 5
-    journaled = {str(kept.prediction_id) for kept in made.journaled(service.journal)}
-    assert journaled == {answer["prediction_id"] for answer in answers}
+    prediction_ids = {prediction["prediction_id"] for prediction in predictions}
+    assert prediction_ids == set(made.journaled_ids(service.journal))
 
 
-def test_one_bad_row_among_those_that_arrive_together_is_refused_alone(service, monkeypatch):
+def test_one_bad_row_among_those_that_arrive_together_is_refused_alone(
+    service, client, monkeypatch
+):
     score = ServedModel.score
 
     def nan_for_seven(self, features):
@@ -174,13 +158,13 @@ def test_one_bad_row_among_those_that_arrive_together_is_refused_alone(service, 
 
     monkeypatch.setattr(ServedModel, "score", nan_for_seven)
     rows = [made.row(amount=amount) for amount in (1, 7, 2)]
-    answers = together(service, *rows)
+    answers = client.predict_together(*rows)
     assert [answer.status_code for answer in answers] == [200, 422, 200]
     assert len(made.journaled(service.journal)) == 2
 
 
 def test_with_always_an_answer_waits_for_the_disk(make_service, monkeypatch):
-    service = make_service(journal_sync="always")
+    client = made.Client(make_service(journal_sync="always"))
     synced = []
     fsync = os.fsync
 
@@ -189,27 +173,28 @@ def test_with_always_an_answer_waits_for_the_disk(make_service, monkeypatch):
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", counted)
-    answers = together(service, made.row(), made.row(), made.row())
-    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    answers = client.predict_together(*made.rows(3))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [200, 200, 200]
     assert 1 <= len(synced) <= 4
 
 
-def test_with_always_a_disk_that_fails_answers_503_until_a_sync_succeeds(
-    make_service, monkeypatch, ask
-):
+def test_with_always_a_disk_that_fails_answers_503_until_a_sync_succeeds(make_service, monkeypatch):
     service = make_service(journal_sync="always")
+    client = made.Client(service)
     row = made.row()
-    together(service, row)
+    client.predict(row)
     with monkeypatch.context() as broken_disk:
         broken_disk.setattr(os, "fsync", _broken)
-        (refused,) = together(service, row)
+        refused = client.predict(row)
         assert refused.status_code == 503
         assert "check its disk" in refused.json()["detail"]
-        assert ask(service, "GET", "/readyz").status_code == 503
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
         with pytest.raises(JournalFull):
             service.journal.append(_empty_line())
     service.journal.sync()
-    (answer,) = together(service, row)
+    answer = client.predict(row)
     assert answer.status_code == 200
 
 
@@ -229,19 +214,20 @@ def _broken(file: int) -> None:
     raise OSError(5, "Input/output error")
 
 
-def test_a_key_that_exceeds_its_limit_is_told_when_to_retry(make_service, ask):
+def test_a_key_that_exceeds_its_limit_is_told_when_to_retry(make_service):
     service = make_service(rate_limit="5/hour")
+    client = made.Client(service)
     row = made.row()
     for _ in range(5):
-        answer = ask(service, "POST", PREDICT, json=row)
+        answer = client.predict(row)
         assert answer.status_code == 200
-    refused = ask(service, "POST", PREDICT, json=row)
+    refused = client.predict(row)
     assert refused.status_code == 429
     assert refused.headers["content-type"] == "application/problem+json"
     assert 0 < int(refused.headers["retry-after"]) <= 3600
-    batch = ask(service, "POST", f"{PREDICT}/batch", json={"rows": [row, row]})
+    batch = client.post(f"{PREDICT}/batch", json={"rows": [row, row]})
     assert batch.status_code == 429
-    model = ask(service, "GET", "/v1/fraud/model")
+    model = client.get("/v1/fraud/model")
     assert model.status_code == 200
 
 
@@ -272,22 +258,24 @@ def test_an_invalid_limit_is_refused():
     ("origin", "status", "allowed"),
     [(SHOP, 200, SHOP), ("https://evil.example", 400, None)],
 )
-def test_a_browser_may_call_from_listed_origins_only(make_service, ask, origin, status, allowed):
+def test_a_browser_may_call_from_listed_origins_only(make_service, origin, status, allowed):
     service = make_service(cors_origins=f"{SHOP}, {DESK}")
+    client = made.Client(service)
     headers = {"Origin": origin, **PREFLIGHT}
-    answer = ask(service, "OPTIONS", PREDICT, key=None, headers=headers)
+    answer = client.request("OPTIONS", PREDICT, key=None, headers=headers)
     assert answer.status_code == status
     assert answer.headers.get("access-control-allow-origin") == allowed
 
 
-def test_a_listed_origin_may_read_a_refusal(make_service, ask):
+def test_a_listed_origin_may_read_a_refusal(make_service):
     service = make_service(cors_origins=f"{SHOP}, {DESK}")
-    answer = ask(service, "POST", PREDICT, json={}, headers={"Origin": DESK})
+    client = made.Client(service)
+    answer = client.predict({}, headers={"Origin": DESK})
     assert answer.headers["access-control-allow-origin"] == DESK
 
 
-def test_without_a_list_no_origin_is_allowed(service, ask):
-    answer = ask(service, "POST", PREDICT, json=made.row(), headers={"Origin": SHOP})
+def test_without_a_list_no_origin_is_allowed(client):
+    answer = client.predict(made.row(), headers={"Origin": SHOP})
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
 

@@ -21,6 +21,11 @@ CODE = "import json, sys, serving.__main__; print(json.dumps(sorted(sys.modules)
 
 
 def test_the_server_imports_no_training_library():
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     imported = set(json.loads(done.stdout))
     assert not HEAVY & imported

@@ -24,16 +24,16 @@ def without_suffix(names: list[str]) -> set[str]:
     EXAMPLES,
     ids=[f"{e[1]} {e[3]}" for e in EXAMPLES],
 )
-def test_an_example_is_answered_as_the_page_says(service, ask, method, path, body, status, members):
+def test_an_example_is_answered_as_the_page_says(client, method, path, body, status, members):
     headers = {"Content-Type": "application/json"}
-    answer = ask(service, method, path, content=body or None, headers=headers)
+    answer = client.request(method, path, content=body or None, headers=headers)
     assert answer.status_code == int(status)
     assert set(members.split()) <= set(answer.json())
 
 
-def test_the_readmes_request_is_answered(service, ask):
+def test_the_readmes_request_is_answered(client):
     (body,) = re.findall(r"/v1/fraud/predict .*?-d '(.*?)'", README, re.DOTALL)
-    answer = ask(service, "POST", "/v1/fraud/predict", content=body)
+    answer = client.post("/v1/fraud/predict", content=body)
     assert answer.status_code == 200
 
 

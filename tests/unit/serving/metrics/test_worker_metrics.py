@@ -25,7 +25,7 @@ from serving.metrics.worker_metrics import (
 )
 from serving.server import TRIES, WorkerSupervisor
 from tests.unit.serving import made
-from tests.unit.serving.test_app import PREDICT
+from tests.unit.serving.made import PREDICT
 
 WORKER = """
 import sys
@@ -103,8 +103,8 @@ def limit_snapshots(folder: Path, caller: str, count: int) -> MetricSnapshots:
     return MetricSnapshots(folder, metrics)
 
 
-def test_metrics_of_several_workers_are_labelled_and_form_one_valid_text(service, ask):
-    ask(service, "POST", PREDICT, json=made.row())
+def test_metrics_of_several_workers_are_labelled_and_form_one_valid_text(service, client):
+    client.predict(made.row())
     text = service.metrics.text().decode()
     both = merged({"1": families(text), "2": families(text)}).decode()
     assert f'sixgate_requests_total{{route="{PREDICT}",status="200",worker="1"}} 1.0' in both

@@ -41,7 +41,8 @@ def test_a_complete_model_loads_and_scores_missing_features():
     features = np.full((2, COLUMNS), np.nan)
     features[1] = 1e300
     low, high = model.score(features)
-    assert low == pytest.approx(1 / (1 + np.e), abs=1e-6)
+    sigmoid_of_bias = 1 / (1 + np.e)
+    assert low == pytest.approx(sigmoid_of_bias, abs=1e-6)
     assert high == 1
     assert model.served.version == 3
     assert model.bundle.threshold == made.THRESHOLD
