@@ -30,8 +30,19 @@ def copy_fraud(root, name="fraud"):
 
 def service_of(root, **settings):
     """A service of the use cases in `root`, without a model."""
-    all_settings = Settings(root=root, home=root / "home", api_key="secret", **settings)
+    all_settings = Settings(
+        root=root,
+        home=root / "home",
+        api_key="secret",
+        **settings,
+    )
     return Service(all_settings, FolderRegistry(root))
+
+
+def as_numbers(row):
+    """The raw features of a row."""
+    features = made.FRAUD.features
+    return [feature.as_number(row[feature.name]) for feature in features]
 
 
 def request_body(page, path):
@@ -57,9 +68,8 @@ def test_a_prediction_is_answered_and_journaled(service, client):
     assert prediction.score == body["score"]
     assert prediction.event_time == prediction.scored_at
     assert prediction.entity_key == "c"
-    raw = [feature.as_number(row[feature.name]) for feature in made.FRAUD.features]
-    derive = Deriver(made.FRAUD)
-    np.testing.assert_array_equal([prediction.features], derive(np.array([raw])))
+    expected = Deriver(made.FRAUD)(np.array([as_numbers(row)]))
+    np.testing.assert_array_equal([prediction.features], expected)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ def access_lines(requests: RequestMetrics) -> list[dict[str, object]]:
 )
 def test_a_request_id_comes_back_and_one_is_generated_otherwise(client, method, path):
     row = made.row()
-    answer = client.request(method, path, json=row, headers={"X-Request-ID": "shop-7/42"})
+    headers = {"X-Request-ID": "shop-7/42"}
+    answer = client.request(method, path, json=row, headers=headers)
     assert answer.headers["x-request-id"] == "shop-7/42"
     for _ in range(3):
         answer = client.request(method, path, json=row)
@@ -225,8 +226,9 @@ def test_a_key_that_exceeds_its_limit_is_told_when_to_retry(make_service):
     assert refused.status_code == 429
     assert refused.headers["content-type"] == "application/problem+json"
     assert 0 < int(refused.headers["retry-after"]) <= 3600
-    batch = client.post(f"{PREDICT}/batch", json={"rows": [row, row]})
-    assert batch.status_code == 429
+    batch = {"rows": [row, row]}
+    refused_batch = client.post(f"{PREDICT}/batch", json=batch)
+    assert refused_batch.status_code == 429
     model = client.get("/v1/fraud/model")
     assert model.status_code == 200
 

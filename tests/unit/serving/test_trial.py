@@ -13,7 +13,8 @@ from tests.unit.serving import made
 def test_requests_are_scored_as_the_model_does_and_time_and_memory_are_measured() -> None:
     amounts = [0.0, 10.0, 5000.0]
     requests = [made.row(amount=amount) for amount in amounts]
-    trial = run_trial(made.FRAUD, made.files(bias=-1), requests)
+    files = made.files(bias=-1)
+    trial = run_trial(made.FRAUD, files, requests)
     log_odds = 0.001 * np.array(amounts) - 1
     expected = 1 / (1 + np.exp(-log_odds))
     np.testing.assert_allclose(trial.scores, expected, atol=1e-6)

@@ -106,7 +106,8 @@ def limit_snapshots(folder: Path, caller: str, count: int) -> MetricSnapshots:
 def test_metrics_of_several_workers_are_labelled_and_form_one_valid_text(service, client):
     client.predict(made.row())
     text = service.metrics.text().decode()
-    both = merged({"1": families(text), "2": families(text)}).decode()
+    metrics = families(text)
+    both = merged({"1": metrics, "2": metrics}).decode()
     assert f'sixgate_requests_total{{route="{PREDICT}",status="200",worker="1"}} 1.0' in both
     samples = families(both)["sixgate_requests"].samples
     workers = {sample.labels["worker"] for sample in samples}

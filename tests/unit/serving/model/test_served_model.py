@@ -32,12 +32,14 @@ def damaged(name: str, content: bytes) -> dict[str, bytes]:
 def changed_bundle(**changes: object) -> dict[str, bytes]:
     """A bundle with some values of bundle.json replaced."""
     bundle = json.loads(made.files()["bundle.json"])
-    return damaged("bundle.json", json.dumps(bundle | changes).encode())
+    content = json.dumps(bundle | changes)
+    return damaged("bundle.json", content.encode())
 
 
 def test_a_complete_model_loads_and_scores_missing_features():
     files = made.files(bias=-1)
-    model = load(files, made.served(files, 3), made.FRAUD)
+    served = made.served(files, 3)
+    model = load(files, served, made.FRAUD)
     features = np.full((2, COLUMNS), np.nan)
     features[1] = 1e300
     low, high = model.score(features)
@@ -73,8 +75,9 @@ def test_a_model_that_fails_verification_is_rejected(files, message):
 
 
 def test_files_with_another_digest_than_the_ledgers_are_rejected():
+    other = Served(1, "0" * 64)
     with pytest.raises(ModelRejected, match="digest"):
-        load(made.files(), Served(1, "0" * 64), made.FRAUD)
+        load(made.files(), other, made.FRAUD)
 
 
 def test_the_cache_returns_complete_models_only_and_remembers_the_last(cache, tmp_path):

@@ -87,9 +87,9 @@ async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """Read the status line, and the body that follows the headers."""
     head = await reader.readuntil(b"\r\n\r\n")
     status_line, *headers = head.split(b"\r\n")
-    (length,) = [line for line in headers if line.lower().startswith(b"content-length: ")]
-    body = await reader.readexactly(int(length.split()[1]))
-    return status_line, body
+    pairs = [header.lower().split(b": ") for header in headers if header]
+    length = int(dict(pairs)[b"content-length"])
+    return status_line, await reader.readexactly(length)
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:

@@ -203,9 +203,9 @@ def test_a_refusal_names_field_value_and_rule(changes, field, value, message):
     assert members["field"] == field
     assert message in members["rule"]
     assert field in str(problem)
-    shown_value = as_sent(members["value"])
-    # A value that is cut is compared by its first 50 characters.
-    assert shown_value == value or str(shown_value)[:50] == str(value)[:50]
+    refused_value = str(as_sent(members["value"]))
+    # A long value is cut.
+    assert refused_value[:50] == str(value)[:50]
 
 
 @pytest.mark.parametrize(("changes", "field", "value", "message"), REFUSED)
@@ -309,7 +309,8 @@ def test_a_value_that_breaks_a_rule_is_refused_for_its_field(feature, data):
     other_text = st.text().filter(lambda text: text not in feature.values)
     other_type = st.lists(st.integers())
     wrong = data.draw(other_text | other_type)
-    members = refused_row(body(**{feature.name: wrong})).members
+    content = body(**{feature.name: wrong})
+    members = refused_row(content).members
     assert members["field"] == feature.name
     assert members["rule"] == rule(feature)
 
