@@ -69,7 +69,7 @@ def configuration(settings: Settings, factory: partial[ASGIApp]) -> uvicorn.Conf
 
 
 def application(settings: Settings, shared: Path | None = None) -> ASGIApp:
-    """Create the application of the only worker."""
+    """Create the application of one worker, in the worker's process."""
     app = create_app(settings, shared=shared)
     _tune()
     return app

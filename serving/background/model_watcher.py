@@ -103,7 +103,10 @@ class ModelWatcher:
             self._alert_disagreement(alerts, disagreement(self.use_case, newest, alias))
 
     def without_database(self) -> None:
-        """Serve the model that served last, if none is in service; it is verified later."""
+        """Serve the model that served last, if none is in service.
+
+        It is compared with the ledger once the database is reachable again.
+        """
         last = self._cache.last()
         self._serve_cached([last] if last else [])
 

@@ -26,7 +26,10 @@ class ModelCache:
         self._last = folder / "served.json"
 
     def get(self, served: Served) -> dict[str, bytes] | None:
-        """Return a model's files, with its warm-up if there is one; None if any file is wrong."""
+        """Return a model's files, with its warm-up if there is one.
+
+        Returns None when a file is missing or the files do not have the digest of the model.
+        """
         folder = self._folder / served.digest
         warm_up = folder / WARM_UP
         try:

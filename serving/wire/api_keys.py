@@ -46,7 +46,7 @@ class ApiKeys:
             log.warning("%s contains no keys: every request is refused until a key is added", path)
 
     def require(self, secret: bytes | None, scope: KeyScope) -> str:
-        """Return the name of the key that `secret` is.
+        """Return the name of the key whose secret this is.
 
         Raises a 401 Problem without a key, and a 403 Problem for an unknown key or a missing scope.
         """

@@ -37,15 +37,15 @@ class RateLimit:
         self._lease = max(1, share // SHARE)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._refused = refused
-        self._left: dict[str, int] = {}
+        self._remaining: dict[str, int] = {}
 
     def take(self, caller: str, rows: int = 1) -> None:
         """Count rows of a caller, or raise a 429 Problem with the seconds to wait."""
-        left = self._left.get(caller, 0)
-        if left >= rows:
-            self._left[caller] = left - rows
+        remaining = self._remaining.get(caller, 0)
+        if remaining >= rows:
+            self._remaining[caller] = remaining - rows
         elif rows < self._lease and self._limiter.hit(self._item, caller, cost=self._lease):
-            self._left[caller] = left + self._lease - rows
+            self._remaining[caller] = remaining + self._lease - rows
         elif not self._limiter.hit(self._item, caller, cost=rows):
             self._refused(caller)
             raise self._exceeded(caller)

@@ -302,8 +302,8 @@ def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, s
     if wrong.fault == "unknown":
         at_top_level = container is not None and row is None
         fields = [name for name in rules if (name == container) == at_top_level]
-        known = ", ".join(fields)
-        return refusal(field, value, f"is not a known field; known are {known}", row)
+        allowed = ", ".join(fields)
+        return refusal(field, value, f"is not a known field; known are {allowed}", row)
     if field == container and row is not None:
         return refusal(field, value, "must contain only objects", row)
     if field == container and isinstance(value, list):
