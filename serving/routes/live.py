@@ -46,8 +46,8 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         try:
             offered = socket.scope["subprotocols"]
             await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
-            await socket.send_text(hello(sample))
-            sending = asyncio.create_task(send(socket, listener, key))
+            await socket.send_text(hello(service, scorer, sample))
+            sending = asyncio.create_task(send(service, socket, listener, key))
             try:
                 while (await socket.receive())["type"] != "websocket.disconnect":
                     pass  # messages of the client are ignored
@@ -57,34 +57,37 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         finally:
             scorer.live.leave(listener)
 
-    def hello(sample: float) -> str:
-        model = scorer.model
-        message = LiveHello(
-            use_case=scorer.use_case,
-            replica=service.replica,
-            model_version=model.served.version if model else None,
-            sample=sample,
-        )
-        return msgspec.json.encode(message).decode()
-
-    async def send(socket: WebSocket, listener: Listener, key: bytes | None) -> None:
-        """Send pending messages while the key is valid."""
-        try:
-            while True:
-                message = await listener.next(KEY_CHECK)
-                service.keys.require(key, "read")
-                if message is not None:
-                    await socket.send_text(message.decode())
-        except WebSocketDisconnect:
-            pass
-        except Problem as error:
-            await socket.close(1008, str(error))
-        except Exception:
-            log.exception("%s: can't send to a live connection", scorer.use_case)
-            # The reason may have 123 bytes at most, so the request ID is left out.
-            await socket.close(1011, "internal server error; see the server log")
-
     return router
+
+
+def hello(service: Service, scorer: UseCaseScorer, sample: float) -> str:
+    """Return the first message of a connection."""
+    model = scorer.model
+    message = LiveHello(
+        use_case=scorer.use_case,
+        replica=service.replica,
+        model_version=model.served.version if model else None,
+        sample=sample,
+    )
+    return msgspec.json.encode(message).decode()
+
+
+async def send(service: Service, socket: WebSocket, listener: Listener, key: bytes | None) -> None:
+    """Send pending messages while the key is valid."""
+    try:
+        while True:
+            message = await listener.next(KEY_CHECK)
+            service.keys.require(key, "read")
+            if message is not None:
+                await socket.send_text(message.decode())
+    except WebSocketDisconnect:
+        pass
+    except Problem as error:
+        await socket.close(1008, str(error))
+    except Exception:
+        log.exception("can't send to the live connection %s", socket.url.path)
+        # The reason may have 123 bytes at most, so the request ID is left out.
+        await socket.close(1011, "internal server error; see the server log")
 
 
 def key_of(socket: WebSocket) -> bytes | None:

@@ -259,7 +259,7 @@ def test_an_internal_error_ends_the_connection_and_is_logged(live, port, monkeyp
         with pytest.raises(ConnectionClosed) as ended:
             until_closed(socket)  # a task that waited already still sends the first message
     assert ended.value.rcvd.code == 1011
-    assert "can't send to a live connection" in caplog.text
+    assert f"can't send to the live connection {LIVE}" in caplog.text
 
 
 def test_a_listener_that_reads_nothing_delays_no_prediction(live, port):
