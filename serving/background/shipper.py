@@ -135,7 +135,8 @@ def halves(lines: bytes) -> list[bytes]:
         return []
     first = msgspec.structs.replace(line, rows=line.rows[:middle])
     second = msgspec.structs.replace(line, rows=line.rows[middle:])
-    return [msgspec.json.encode(half) + b"\n" for half in (first, second)]
+    encoded = [msgspec.json.encode(half) for half in (first, second)]
+    return [half + b"\n" for half in encoded]
 
 
 class Syncer(threading.Thread):

@@ -55,7 +55,12 @@ class DriftMetrics(Collector):
             for metric in metrics:
                 if metric.value is None or metric.metric.startswith("step_"):
                     continue
-                key = [use_case, metric.metric, metric.feature, str(metric.model_version)]
+                key = [
+                    use_case,
+                    metric.metric,
+                    metric.feature,
+                    str(metric.model_version),
+                ]
                 value.add_metric(key, metric.value)
                 if metric.expected is not None:
                     expected.add_metric(key, metric.expected)
@@ -66,5 +71,11 @@ class DriftMetrics(Collector):
         family = GaugeMetricFamily("sixgate_alert", "1 while an alert is open", labels=labels)
         for use_case, alerts in self._alerts.items():
             for alert in alerts:
-                family.add_metric([use_case, alert.cause, alert.severity, alert.state], 1)
+                key = [
+                    use_case,
+                    alert.cause,
+                    alert.severity,
+                    alert.state,
+                ]
+                family.add_metric(key, 1)
         return family

@@ -121,7 +121,17 @@ class Metrics(Collector):
         yield scores
 
     def _counter(self, name: str, description: str, label: str) -> Counter:
-        return Counter(name, description, [label], registry=self._registry)
+        return Counter(
+            name,
+            description,
+            labelnames=[label],
+            registry=self._registry,
+        )
 
     def _gauge(self, name: str, description: str, label: str) -> Gauge:
-        return Gauge(name, description, [label], registry=self._registry)
+        return Gauge(
+            name,
+            description,
+            labelnames=[label],
+            registry=self._registry,
+        )

@@ -135,7 +135,12 @@ class Explanations:
             return self._completed(connection, prediction, explanation)
 
     def _find(self, connection: Connection, prediction_id: UUID) -> tuple[Prediction, bool]:
-        return find(connection, self._journal, self._use_case, prediction_id)
+        return find(
+            connection=connection,
+            journal=self._journal,
+            use_case=self._use_case,
+            prediction_id=prediction_id,
+        )
 
     def _completed(
         self, connection: Connection, prediction: Prediction, explanation: Explanation

@@ -47,7 +47,14 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
             offered = socket.scope["subprotocols"]
             await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
             await socket.send_text(hello(service, scorer, sample))
-            sending = asyncio.create_task(send(service, socket, listener, key))
+            sending = asyncio.create_task(
+                send(
+                    service=service,
+                    socket=socket,
+                    listener=listener,
+                    key=key,
+                )
+            )
             try:
                 while (await socket.receive())["type"] != "websocket.disconnect":
                     pass  # messages of the client are ignored

@@ -32,7 +32,12 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         """Return a prediction: the row that was sent, the result, and the model version."""
         service.require(request, "read")
         with connect(service.settings) as connection:
-            prediction, logged = find(connection, service.journal, scorer.use_case, prediction_id)
+            prediction, logged = find(
+                connection=connection,
+                journal=service.journal,
+                use_case=scorer.use_case,
+                prediction_id=prediction_id,
+            )
         answer = logged_prediction(scorer.contract, prediction, logged=logged)
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
