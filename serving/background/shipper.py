@@ -135,8 +135,7 @@ def halves(lines: bytes) -> list[bytes]:
         return []
     first = msgspec.structs.replace(line, rows=line.rows[:middle])
     second = msgspec.structs.replace(line, rows=line.rows[middle:])
-    encoded = [msgspec.json.encode(half) for half in (first, second)]
-    return [half + b"\n" for half in encoded]
+    return [msgspec.json.encode(half) + b"\n" for half in (first, second)]
 
 
 class Syncer(threading.Thread):
