@@ -1,1 +1,1 @@
-"""The scoring server: decodes, scores, answers, and remembers every answer."""
+"""The scoring server: decodes requests, scores rows, journals every prediction, then returns it."""

@@ -1,4 +1,4 @@
-"""`python -m serving`: one worker or several on the address that the settings name, until they are told to stop."""
+"""`python -m serving`: runs one or several workers on the configured address until stopped."""
 
 import sys
 
@@ -9,7 +9,7 @@ from serving.wire import json_logs
 
 
 def main() -> None:
-    """Serve by the settings of this environment; a fault that a person can mend is one line."""
+    """Serve with the settings of the environment; a SixgateError is printed as one line."""
     json_logs.install()
     try:
         serve(Settings.load())

@@ -1,4 +1,4 @@
-"""The application: routes for every use case, and the threads beside them for as long as it lives."""
+"""Creates the application: the routes of every use case, and the threads beside them."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -17,12 +17,12 @@ from pipelines.settings import Settings
 from pipelines.stores.registry_client import RegistryClient
 from serving import openapi
 from serving.background.heartbeat import Heartbeat
-from serving.background.model_watcher import Watch
+from serving.background.model_watcher import ModelWatcher
 from serving.background.reloader import Reloader
 from serving.background.shipper import Shipper, Syncer
-from serving.hot_path import Front
+from serving.hot_path import HotPath
 from serving.metrics.access_log import AccessLog
-from serving.metrics.worker_metrics import Snapshots
+from serving.metrics.worker_metrics import MetricSnapshots
 from serving.model.model_cache import ModelCache
 from serving.model.registry import FolderRegistry, RegistryReader
 from serving.routes import explain, explanations, health, labels, live, model, predict, predictions
@@ -30,68 +30,85 @@ from serving.service import Service
 from serving.wire import problems
 
 REGISTRY_TIMEOUT = 5.0
-FIRST_LOOK = 10.0  # seconds; while the database or MLflow is away there is nothing to wait for
+# Seconds to wait for models at start; when the database or MLflow is down, none will come.
+FIRST_MODELS = 10.0
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
     "allow_headers": ["X-API-Key", "X-Request-ID", "Content-Type"],
     "expose_headers": ["X-Request-ID", "Retry-After"],
 }
 DESCRIPTION = (
-    "Scores with what MLflow calls Production, and follows promotions without dropping a request. The WebSocket "
-    "`/v1/{use_case}/live?sample=0.1` sends predictions (a sample), reloads and alerts as they happen: the schemas `Live…`."
+    "Scores rows with the model that is Production in MLflow. A promotion replaces the model "
+    "without dropping a request. The WebSocket `/v1/{use_case}/live?sample=0.1` sends a sample of "
+    "the predictions, model reloads and alerts as they happen; its messages have the schemas "
+    "`Live…`."
 )
-Worker = Reloader | Heartbeat | Syncer | Shipper | AccessLog | Snapshots
 USE_CASE_ROUTES = (predict, explain, labels, predictions, explanations, model, live)
+BackgroundThread = Reloader | Heartbeat | Syncer | Shipper | AccessLog | MetricSnapshots
 
 log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, *, shared: Path | None = None) -> ASGIApp:
-    """Build the server; its threads start and stop with the application. `shared` is where several workers leave metrics."""
+    """Create the application; its threads start and stop with it.
+
+    `shared` is the folder in which several workers exchange their metrics.
+    """
     source = registry(settings)
     service = Service(settings, source, shared=shared)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        crew = _start(service, source)
+        threads = _start(service, source)
         if shared:
-            await _first_look(service)
+            await _first_models(service)
         yield
         await service.explainer.stop()
-        for thread in crew:
+        for thread in threads:
             await run_sync(thread.stop)
         service.journal.close()
 
     return build(service, lifespan)
 
 
-async def _first_look(service: Service) -> None:
-    """Wait until every use case has a model, or was looked for without finding one.
+async def _first_models(service: Service) -> None:
+    """Wait until the model of every use case was looked up.
 
-    Workers share one address. Clients of those that serve must not be answered by one that has just started.
+    Workers share one address: without this wait, a worker that has just started would answer 503
+    to requests that the others can answer.
     """
-    with move_on_after(FIRST_LOOK):
-        while not all(scorer.model or scorer.sought for scorer in service.scorers):
+    with move_on_after(FIRST_MODELS):
+        while not all(scorer.model or scorer.looked_up for scorer in service.scorers):
             await sleep(0.02)
 
 
 def registry(settings: Settings) -> RegistryReader:
-    """Where models come from: MLflow, unless the settings name a folder."""
+    """Return the registry of the settings: a folder, or else MLflow."""
     if settings.model_folder:
         return FolderRegistry(settings.model_folder)
     return RegistryClient.of(settings, timeout=REGISTRY_TIMEOUT)
 
 
 def build(service: Service, lifespan: object = None) -> ASGIApp:
-    """Put the routes of every use case before `service`; nothing runs beside them."""
+    """Create the ASGI application of a service, without starting threads."""
     app: FastAPI = FastAPIOffline(
         title="Sixgate scoring server",
         description=DESCRIPTION,
         version="0.1.0",
-        redoc_url=None,  # its page would load a picture from outside
+        redoc_url=None,  # its page would load a picture from another host
         lifespan=lifespan,
     )
     app.state.use_cases = [scorer.use_case for scorer in service.scorers]
+    _add_routes(app, service)
+    problems.install(app)
+    openapi.install(app, service.scorers)
+    hot_path = HotPath(app, service, app.routes)
+    origins = [origin.strip() for origin in service.settings.cors_origins.split(",")]
+    origins = [origin for origin in origins if origin]
+    return CORSMiddleware(hot_path, allow_origins=origins, **CORS) if origins else hot_path
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
     for scorer in service.scorers:
         for module in USE_CASE_ROUTES:
             app.include_router(
@@ -102,40 +119,43 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
     for name, fault in service.faults.items():
         if name in app.state.use_cases:
             log.warning("%s: %s", name, fault)
-            continue
-        log.error("%s is not served: %s", name, fault)
-        app.include_router(health.unusable(name, fault), prefix=f"/v1/{name}")
+        else:
+            log.error("%s is not served: %s", name, fault)
+            app.include_router(health.unusable(name, fault), prefix=f"/v1/{name}")
     app.include_router(health.routes(service), tags=["Health"])
-    problems.install(app)
-    openapi.install(app, service.scorers)
-    front = Front(app, service, app.routes)
-    origins = [
-        origin.strip() for origin in service.settings.cors_origins.split(",") if origin.strip()
-    ]
-    return CORSMiddleware(front, allow_origins=origins, **CORS) if origins else front
 
 
-def _start(service: Service, registry: RegistryReader) -> list[Worker]:
-    """Start the threads; they are stopped in this order, the shipper late because it drains."""
-    heartbeat = Heartbeat(service.settings, service.replica, service.scorers, service.drift)
-    watches = [
-        Watch(
-            scorer,
-            registry,
-            ModelCache(service.settings.home / "models" / scorer.use_case),
-            service.metrics,
-            heartbeat.now,
+def _start(service: Service, registry: RegistryReader) -> list[BackgroundThread]:
+    """Start the threads.
+
+    They are stopped in the order of the list: the shipper comes late, because it ships what the
+    others leave.
+    """
+    heartbeat = Heartbeat(
+        settings=service.settings,
+        replica=service.replica,
+        scorers=service.scorers,
+        drift=service.drift,
+    )
+    watchers = [
+        ModelWatcher(
+            scorer=scorer,
+            registry=registry,
+            cache=ModelCache(service.settings.home / "models" / scorer.use_case),
+            metrics=service.metrics,
+            changed=heartbeat.now,
         )
         for scorer in service.scorers
     ]
-    crew: list[Worker] = [
-        Reloader(service.settings, watches),
+    threads: list[BackgroundThread] = [
+        Reloader(service.settings, watchers),
         heartbeat,
         Syncer(service.journal),
         Shipper(service.settings, service.journal, service.metrics),
         service.access,
-        *([service.snapshots] if service.snapshots else []),
     ]
-    for thread in crew:
+    if service.snapshots:
+        threads.append(service.snapshots)
+    for thread in threads:
         thread.start()
-    return crew
+    return threads

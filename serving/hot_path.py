@@ -1,6 +1,7 @@
-"""What every request passes first: it gets an id, is timed, counted and logged. Plain ASGI, because every step counts here.
+"""The outermost ASGI application: assigns request ids, and times, counts and logs requests.
 
-The hot paths are answered right here, past the framework's router and middleware; FastAPI documents them all the same.
+It answers the hot routes itself, without the framework's router and middleware. FastAPI documents
+these routes like all others. It is plain ASGI, and does as little as possible per request.
 """
 
 import re
@@ -18,127 +19,120 @@ from serving.wire.json_logs import REQUEST_ID
 from serving.wire.problems import Problem, refusal
 
 HEADER_ID = b"x-request-id"
-Answering = Callable[
-    [str, bytes], Awaitable[bytes]
-]  # whose key it is and the body, to the answer's body
-BEGINNINGS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+# Takes the name of the API key and the request body, returns the response body.
+Handler = Callable[[str, bytes], Awaitable[bytes]]
+RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 JSON = (b"content-type", b"application/json")
-_SOUND_ID = re.compile(rb"[!-~]{1,128}")
+_VALID_ID = re.compile(rb"[!-~]{1,128}")
 
 
-class Hot:
-    """An endpoint that FastAPI documents, and `Front` calls: a key with the scope `needs`, the body in, the answer out."""
+class HotEndpoint:
+    """An endpoint that FastAPI documents and `HotPath` calls; its key needs `key_scope`."""
 
-    def __init__(self, answer: Answering, needs: KeyScope, doc: str) -> None:
-        self.answer, self.needs, self.__doc__ = answer, needs, doc
+    def __init__(self, handler: Handler, key_scope: KeyScope, doc: str) -> None:
+        self.handler = handler
+        self.key_scope = key_scope
+        self.__doc__ = doc
 
     async def __call__(self) -> None:
-        """FastAPI is never asked; if it is, `Front` was left out of the application."""
+        """Raise RuntimeError: FastAPI calls this only if `HotPath` is not installed."""
         raise RuntimeError(
-            "Front answers this route, and is missing before FastAPI: build the application by create_app"
+            "HotPath has to answer this route and is not installed: "
+            "build the application with create_app"
         )
 
 
-class Front:
+class HotPath:
     """The outermost application."""
 
     def __init__(self, app: ASGIApp, service: Service, routes: Sequence[BaseRoute]) -> None:
-        self._app, self._keys, self._requests = app, service.keys, service.requests
-        self._hot: Mapping[str, Hot] = {
+        self._app = app
+        self._keys = service.keys
+        self._requests = service.requests
+        self._hot: Mapping[str, HotEndpoint] = {
             route.path: route.endpoint
             for route in routes
-            if isinstance(route, APIRoute) and isinstance(route.endpoint, Hot)
+            if isinstance(route, APIRoute) and isinstance(route.endpoint, HotEndpoint)
         }
         self._sockets = {route.path for route in routes if isinstance(route, APIWebSocketRoute)}
-        self._made, self._boot = 0, f"{time.time_ns():x}-"
+        self._id_prefix = f"{time.time_ns():x}-"
+        self._id_count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on and watch."""
+        """Answer a request of a hot route, or pass it on to FastAPI."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        began = time.perf_counter()
         request_id, key, length = self._read(scope["headers"])
         path = scope["path"]
         hot = self._hot.get(path) if scope.get("method") == "POST" else None
         if hot is None:
             REQUEST_ID.set(request_id)
             scope.update(request_id=request_id, api_key=key, length=length)
-            await self._pass_on(scope, receive, send, begun)
+            await self._pass_on(scope, receive, send, began)
             return
         headers = [JSON, (HEADER_ID, request_id)]
         caller = None
         try:
-            caller = self._keys.require(key, hot.needs)
-            body, status = await hot.answer(caller, await read_body(length, receive)), 200
+            caller = self._keys.require(key, hot.key_scope)
+            body = await hot.handler(caller, await read_body(length, receive))
+            status = 200
         except Exception as error:
             REQUEST_ID.set(request_id)
             refused = refusal(error)
-            body, status = bytes(refused.body), refused.status_code
-            headers = [
-                *(pair for pair in refused.raw_headers if pair[0] != b"content-length"),
-                headers[1],
-            ]
+            body = bytes(refused.body)
+            status = refused.status_code
+            headers = [pair for pair in refused.raw_headers if pair[0] != b"content-length"]
+            headers.append((HEADER_ID, request_id))
         headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        self._requests.note(
-            (path, status, begun, time.perf_counter(), request_id, "POST", path, caller)
-        )
+        ended = time.perf_counter()
+        self._requests.record((path, status, began, ended, request_id, "POST", path, caller))
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, begun: float) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, began: float) -> None:
         status = 500
+        request_id = scope["request_id"]
+        path = scope["path"]
 
-        async def watched(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
-            if message["type"] in BEGINNINGS:
+            if message["type"] in RESPONSE_STARTS:
                 status = message.get("status", 101)
-                message = {
-                    **message,
-                    "headers": [*message.get("headers", ()), (HEADER_ID, scope["request_id"])],
-                }
+                headers = [*message.get("headers", ()), (HEADER_ID, request_id)]
+                message = {**message, "headers": headers}
             await send(message)
 
         try:
-            if scope["type"] == "websocket" and scope["path"] not in self._sockets:
-                missing = Problem(404, f"nothing is live at {scope['path']}: see /docs")
-                await WebSocket(scope, receive, watched).send_denial_response(refusal(missing))
+            if scope["type"] == "websocket" and path not in self._sockets:
+                missing = Problem(404, f"there is no WebSocket route {path}: see /docs")
+                socket = WebSocket(scope, receive, send_with_id)
+                await socket.send_denial_response(refusal(missing))
             else:
-                await self._app(scope, receive, watched)
+                await self._app(scope, receive, send_with_id)
         finally:
-            route, caller, ended = (
-                getattr(scope.get("route"), "path", "other"),
-                scope.get("caller"),
-                time.perf_counter(),
-            )
-            self._requests.note(
-                (
-                    route,
-                    status,
-                    begun,
-                    ended,
-                    scope["request_id"],
-                    scope.get("method", "GET"),
-                    scope["path"],
-                    caller,
-                )
-            )
+            ended = time.perf_counter()
+            route = getattr(scope.get("route"), "path", "other")
+            method = scope.get("method", "GET")
+            caller = scope.get("caller")
+            self._requests.record((route, status, began, ended, request_id, method, path, caller))
 
     def _read(
         self, headers: Iterable[tuple[bytes, bytes]]
     ) -> tuple[bytes, bytes | None, bytes | None]:
-        """Find the request's id, or make one, the API key and the body's length."""
-        given: bytes | None = None
+        """Return the request id, the API key and the body's length; the id may be a new one."""
+        request_id: bytes | None = None
         key: bytes | None = None
         length: bytes | None = None
         for name, value in headers:
             if name == b"x-api-key":
                 key = value
             elif name == HEADER_ID:
-                given = value
+                request_id = value
             elif name == b"content-length":
                 length = value
-        if given is None or not _SOUND_ID.fullmatch(given):
-            self._made += 1
-            given = f"{self._boot}{self._made:x}".encode()
-        return given, key, length
+        if request_id is None or not _VALID_ID.fullmatch(request_id):
+            self._id_count += 1
+            request_id = f"{self._id_prefix}{self._id_count:x}".encode()
+        return request_id, key, length

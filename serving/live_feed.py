@@ -1,4 +1,4 @@
-"""What happens to one use case, as it happens: whoever listens too slowly misses messages, and is told how many."""
+"""The live feed of one use case; a listener that reads too slowly misses messages."""
 
 import asyncio
 import contextlib
@@ -10,23 +10,24 @@ import msgspec
 
 from serving.wire.schemas import LiveMissed, LivePrediction, PredictionOut
 
-WAITING = 1000  # messages a listener may be behind
-LISTENERS = 100
+MAX_PENDING = 1000  # messages per listener
+MAX_LISTENERS = 100
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Listener:
-    """One that listens: its share of the predictions, and what waits for it."""
+    """One connection: its share of the predictions, and its pending messages."""
 
     def __init__(self, sample: float) -> None:
-        self._sample, self._due = sample, 0.0
-        self._waiting: deque[bytes] = deque()
+        self._sample = sample
+        self._due = 0.0
+        self._pending: deque[bytes] = deque()
         self._missed = 0
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def takes(self) -> bool:
-        """Whether the next prediction is in the sample: evenly spaced, `sample` of them all."""
+    def takes_next(self) -> bool:
+        """Whether the next prediction is in the sample, which is evenly spaced."""
         self._due += self._sample
         if self._due < 1:
             return False
@@ -34,25 +35,29 @@ class Listener:
         return True
 
     def offer(self, message: bytes) -> None:
-        """Have a message wait, or count it as missed."""
-        if len(self._waiting) < WAITING:
-            self._waiting.append(message)
+        """Queue a message, or count it as missed when the queue is full."""
+        if len(self._pending) < MAX_PENDING:
+            self._pending.append(message)
         else:
             self._missed += 1
-        self._news.set()
+        self._changed.set()
 
     async def next(self, seconds: float) -> bytes | None:
-        """Wait some seconds for a message; what was missed is told after what waited before it."""
-        if not self._waiting and not self._missed:
-            self._news.clear()
+        """Return the next message; None when there is none within `seconds`.
+
+        The number of missed messages follows the messages that were queued before them.
+        """
+        if not self._pending and not self._missed:
+            self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._news.wait()
-        if self._waiting:
-            return self._waiting.popleft()
+                    await self._changed.wait()
+        if self._pending:
+            return self._pending.popleft()
         if self._missed:
-            missed, self._missed = self._missed, 0
-            return _encode(LiveMissed(missed))
+            message = _encode(LiveMissed(self._missed))
+            self._missed = 0
+            return message
         return None
 
 
@@ -64,8 +69,8 @@ class LiveFeed:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def join(self, sample: float) -> Listener | None:
-        """Let somebody listen; None when there are too many already."""
-        if len(self.listeners) >= LISTENERS:
+        """Add a listener; None when there are `MAX_LISTENERS` already."""
+        if len(self.listeners) >= MAX_LISTENERS:
             return None
         self._loop = asyncio.get_running_loop()
         listener = Listener(sample)
@@ -73,22 +78,27 @@ class LiveFeed:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Forget a listener."""
+        """Remove a listener."""
         self.listeners.discard(listener)
 
-    def show(self, scored_at: datetime, answers: Sequence[PredictionOut]) -> None:
-        """Offer predictions to those whose sample takes them; called by the loop's thread, and only if somebody listens."""
-        for answer in answers:
-            takers = [listener for listener in self.listeners if listener.takes()]
-            if takers:
-                message = _encode(
-                    LivePrediction(scored_at=scored_at, **msgspec.structs.asdict(answer))
-                )
-                for listener in takers:
-                    listener.offer(message)
+    def publish_predictions(
+        self, scored_at: datetime, predictions: Sequence[PredictionOut]
+    ) -> None:
+        """Offer each prediction to the listeners that sample it.
 
-    def tell(self, event: msgspec.Struct) -> None:
-        """Offer an event to all; from any thread."""
+        Only the event loop's thread calls this, and only if there are listeners.
+        """
+        for prediction in predictions:
+            takers = [listener for listener in self.listeners if listener.takes_next()]
+            if not takers:
+                continue
+            fields = msgspec.structs.asdict(prediction)
+            message = _encode(LivePrediction(scored_at=scored_at, **fields))
+            for listener in takers:
+                listener.offer(message)
+
+    def publish(self, event: msgspec.Struct) -> None:
+        """Offer an event to all listeners; may be called from any thread."""
         if self._loop and self.listeners:
             self._loop.call_soon_threadsafe(self._offer, _encode(event))
 

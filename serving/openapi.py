@@ -1,4 +1,4 @@
-"""The OpenAPI page: request bodies from the contracts, answers from the messages."""
+"""The OpenAPI document: request bodies from the contracts, responses from the wire schemas."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,19 +42,20 @@ MESSAGES = (
     *LIVE,
 )
 PROBLEMS = {
-    401: "no key was sent",
-    403: "the key is wrong, or lacks the scope",
-    404: "there is no such thing",
+    401: "no API key was sent",
+    403: "the API key is unknown, or lacks the required scope",
+    404: "the route, use case or prediction does not exist",
     413: "the body is too large",
-    422: "a value breaks its rule; field, value and rule are named",
-    429: "the key asked for too much; Retry-After says when to come back",
-    501: "this server is not made for it",
-    503: "not possible now; Retry-After says when to ask again",
+    422: "a value breaks a rule; `field`, `value` and `rule` name them",
+    429: "the API key exceeded its rate limit; Retry-After gives the seconds to wait",
+    501: "this server lacks an optional dependency that the request needs",
+    503: "not available now; Retry-After gives the seconds to wait",
 }
+REF_TEMPLATE = "#/components/schemas/{name}"
 
 
 def install(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> None:
-    """Make `/openapi.json` complete: schemas that the routes refer to, and how to send the key."""
+    """Add the schemas that the routes refer to, and the API key scheme, to `/openapi.json`."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -66,39 +67,42 @@ def install(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> None:
 
 def documented(
     answers: Mapping[int, tuple[str, type[msgspec.Struct]]],
-    *problems: int,
+    *,
+    problems: Sequence[int],
     body: str | None = None,
     example: Any = None,
 ) -> dict[str, Any]:
-    """Arguments for a route: what it answers, how it refuses, and the name of its body's schema with an example of it."""
-    responses: dict[int | str, dict[str, Any]] = {
-        status: {"description": words, "content": _content(kind.__name__)}
-        for status, (words, kind) in answers.items()
-    }
+    """Return the arguments that document a route.
+
+    `answers` maps each status to its description and schema. `problems` are the statuses of
+    problem documents besides 401 and 403. `body` names the schema of the request body.
+    """
+    responses: dict[int | str, dict[str, Any]] = {}
+    for status, (description, kind) in answers.items():
+        content = _content(kind.__name__)
+        responses[status] = {"description": description, "content": content}
     for status in (401, 403, *problems):
-        responses[status] = {
-            "description": PROBLEMS[status],
-            "content": _content("ProblemOut", MEDIA_TYPE),
-        }
+        content = _content("ProblemOut", MEDIA_TYPE)
+        responses[status] = {"description": PROBLEMS[status], "content": content}
     extra: dict[str, Any] = {"security": [{HEADER: []}]}
     if body:
-        content = {kind: {**given, "example": example} for kind, given in _content(body).items()}
-        extra["requestBody"] = {"required": True, "content": content}
+        extra["requestBody"] = {"required": True, "content": _content(body, example=example)}
     return {"responses": responses, "openapi_extra": extra, "response_model": None}
 
 
 def row_name(use_case: str) -> str:
-    """The schema of one row."""
+    """Return the name of the schema of one row."""
     return f"{class_name(use_case)}Transaction"
 
 
 def batch_name(use_case: str) -> str:
-    """The schema of a batch."""
+    """Return the name of the schema of a batch."""
     return f"{class_name(use_case)}Batch"
 
 
-def _content(name: str, media_type: str = "application/json") -> dict[str, Any]:
-    return {media_type: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+def _content(name: str, media_type: str = "application/json", **members: Any) -> dict[str, Any]:
+    schema = {"$ref": REF_TEMPLATE.format(name=name)}
+    return {media_type: {"schema": schema, **members}}
 
 
 def _schema(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> dict[str, Any]:
@@ -109,11 +113,13 @@ def _schema(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    types = [*MESSAGES, *(scorer.intake.batch_type for scorer in scorers)]
-    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    batch_types = [scorer.decoder.batch_type for scorer in scorers]
+    types = [*MESSAGES, *batch_types]
+    _, schemas = msgspec.json.schema_components(types, ref_template=REF_TEMPLATE)
     components = page.setdefault("components", {})
-    components["schemas"] = dict(sorted({**components.get("schemas", {}), **schemas}.items()))
+    schemas = {**components.get("schemas", {}), **schemas}
+    for fastapi_default in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(fastapi_default, None)
+    components["schemas"] = dict(sorted(schemas.items()))
     components["securitySchemes"] = {HEADER: {"type": "apiKey", "in": "header", "name": HEADER}}
-    for name in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(name, None)
     return page

@@ -1,4 +1,4 @@
-"""Scoring: rows in, answers out, and every answer in the journal before it leaves."""
+"""Scores rows; every prediction is written to the journal before it is returned."""
 
 import asyncio
 import math
@@ -13,68 +13,66 @@ from numpy.typing import NDArray
 from pipelines.errors import DataError
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.derived_features import Deriver
-from serving.journal.group_commit import Commit
+from serving.journal.group_commit import GroupCommit
 from serving.journal.journal import Journal, JournalLine, JournalRow
-from serving.journal.prediction_ids import at, now_ms, uuid7
+from serving.journal.prediction_ids import datetime_of, now_ms, uuid7
 from serving.live_feed import LiveFeed
 from serving.metrics.metrics import Metrics
 from serving.model.served_model import ServedModel
 from serving.wire.problems import Problem
-from serving.wire.request_decoding import Intake, Transaction
+from serving.wire.request_decoding import RequestDecoder, Transaction
 from serving.wire.schemas import PredictionOut, Risk
 
 Waiting = Sequence[asyncio.Future[bytes]]
 encode = msgspec.json.Encoder().encode
-LARGE = 64  # from so many rows on, scoring leaves the event loop to others
+LARGE = 64  # rows from which a batch is scored in a thread, so that it does not block the loop
 
 
 class UseCaseScorer:
-    """One use case: its contract, and the model that serves, swapped as one reference by the reloader."""
+    """Scores the rows of one use case; the reloader replaces `model` with one assignment."""
 
     def __init__(
         self, contract: Contract, journal: Journal, replica: str, metrics: Metrics
     ) -> None:
-        self.contract, self.use_case = contract, contract.use_case
+        self.contract = contract
+        self.use_case = contract.use_case
         self.hash = contract.hash
-        self.intake = Intake(contract)
+        self.decoder = RequestDecoder(contract)
         self.model: ServedModel | None = None
         self.error: str | None = None
-        self.sought = False  # whether alias and ledger have been asked since the start
-        self._journal, self._replica = journal, replica
+        self.looked_up = False  # whether alias and ledger have been read since the start
+        self._journal = journal
+        self._replica = replica
         self._derive = Deriver(contract)
         self.live = LiveFeed()
         metrics.listeners.labels(self.use_case).set_function(lambda: len(self.live.listeners))
-        self._answered = metrics.answered(self.use_case)
-        self._arrived: list[tuple[bytes, asyncio.Future[bytes]]] = []
-        self._commit = Commit(journal.sync)
+        self._counts = metrics.prediction_counts(self.use_case)
+        self._pending: list[tuple[bytes, asyncio.Future[bytes]]] = []
+        self._commit = GroupCommit(journal.sync)
         self._settling: set[asyncio.Task[None]] = set()
 
     def serving(self) -> ServedModel:
-        """The model that serves, or a 503 Problem that says why none does."""
+        """Return the model in service, or raise a 503 Problem with the reason why there is none."""
         if self.model is None:
-            why = self.error or (
-                "nothing is in Production yet"
-                if self.sought
-                else "it started just now and looks for it"
-            )
-            raise Problem(503, f"{self.use_case} has no model to serve: {why}")
+            raise Problem(503, f"{self.use_case} has no model to serve: {self._why_no_model()}")
         return self.model
 
-    def one(self, body: bytes) -> asyncio.Future[bytes]:
-        """Score the row of a request together with all that arrive meanwhile: one call, one write.
+    def score_row(self, body: bytes) -> asyncio.Future[bytes]:
+        """Score the row of a request together with rows that arrive at the same time.
 
-        The sockets are looked at once more before: together, rows share what a call costs, and find code and trees in the
-        processor's cache.
+        They share one call of the model and one write. The nested `call_soon` makes the event loop
+        poll its sockets once more first: rows that are scored together share the cost of a call,
+        and find code and trees in the processor's cache.
         """
-        if not self._arrived:
+        if not self._pending:
             self._loop = asyncio.get_running_loop()  # a system call, so not for every row
-            self._loop.call_soon(self._loop.call_soon, self._together)
+            self._loop.call_soon(self._loop.call_soon, self._score_pending)
         answer: asyncio.Future[bytes] = self._loop.create_future()
-        self._arrived.append((body, answer))
+        self._pending.append((body, answer))
         return answer
 
-    async def many(self, transactions: list[Transaction]) -> list[PredictionOut]:
-        """Score the rows of one request, journal the answers, and return them in order."""
+    async def score_batch(self, transactions: list[Transaction]) -> list[PredictionOut]:
+        """Score the rows of one request, journal the predictions, and return them in order."""
         model = self.serving()
         features = self.features(transactions)
         if len(transactions) < LARGE:
@@ -82,18 +80,27 @@ class UseCaseScorer:
         else:
             scores = await run_sync(partial(model.score, features))
         if not all(map(math.isfinite, scores)):
-            raise no_score()
-        answers = self._keep(model, transactions, features.tolist(), scores)
+            raise no_score_error()
+        predictions = self._record(model, transactions, features.tolist(), scores)
         if self._journal.sync_mode == "always":
             await self._commit.wait()
-        return answers
+        return predictions
 
-    def _together(self) -> None:
-        arrived, self._arrived = self._arrived, []
-        transactions, waiting = [], []
-        for body, answer in arrived:
+    def _why_no_model(self) -> str:
+        if self.error:
+            return self.error
+        if self.looked_up:
+            return "no version is in Production yet"
+        return "the server is starting and the model is being loaded"
+
+    def _score_pending(self) -> None:
+        pending = self._pending
+        self._pending = []
+        transactions = []
+        waiting = []
+        for body, answer in pending:
             try:
-                transactions.append(self.intake.one(body))
+                transactions.append(self.decoder.decode_row(body))
             except Exception as error:
                 settle([answer], error)
             else:
@@ -101,62 +108,68 @@ class UseCaseScorer:
         if not waiting:
             return
         try:
-            answers = self._score(transactions)
+            predictions = self._score(transactions)
         except Exception as error:
             settle(waiting, error)
             return
         if self._journal.sync_mode == "always":
-            task = asyncio.ensure_future(self._settle_synced(waiting, answers))
-            self._settling.add(task)
+            task = asyncio.ensure_future(self._settle_synced(waiting, predictions))
+            self._settling.add(task)  # the loop keeps no strong reference to a task
             task.add_done_callback(self._settling.discard)
         else:
-            settle(waiting, answers)
+            settle(waiting, predictions)
 
     async def _settle_synced(
-        self, waiting: Waiting, answers: Sequence[PredictionOut | None]
+        self, waiting: Waiting, predictions: Sequence[PredictionOut | None]
     ) -> None:
         try:
             await self._commit.wait()
         except Exception as error:
             settle(waiting, error)
         else:
-            settle(waiting, answers)
+            settle(waiting, predictions)
 
     def _score(self, transactions: list[Transaction]) -> Sequence[PredictionOut | None]:
-        """Answers in order; None for a row that the model has no score for."""
+        """Return predictions in order; None for a row that has no finite score."""
         model = self.serving()
         features = self.features(transactions)
         scores = model.score(features)
         if all(map(math.isfinite, scores)):
-            return self._keep(model, transactions, features.tolist(), scores)
-        good = [index for index, score in enumerate(scores) if math.isfinite(score)]
-        kept = iter(
-            self._keep(
-                model,
-                [transactions[i] for i in good],
-                [features[i].tolist() for i in good],
-                [scores[i] for i in good],
-            )
+            return self._record(model, transactions, features.tolist(), scores)
+        finite = [index for index, score in enumerate(scores) if math.isfinite(score)]
+        predictions = self._record(
+            model,
+            [transactions[index] for index in finite],
+            [features[index].tolist() for index in finite],
+            [scores[index] for index in finite],
         )
-        return [next(kept) if math.isfinite(score) else None for score in scores]
+        remaining = iter(predictions)
+        return [next(remaining) if math.isfinite(score) else None for score in scores]
 
     def features(self, transactions: list[Transaction]) -> NDArray[np.float64]:
-        """Features (n, columns) of accepted rows, raw then derived, NaN where missing."""
+        """Return features (n, columns) of rows, raw then derived, NaN where missing."""
         raw = np.frombuffer(b"".join([transaction.raw for transaction in transactions]))
         return self._derive(raw.reshape(len(transactions), -1))
 
-    def _keep(
+    def _record(
         self,
         model: ServedModel,
         transactions: list[Transaction],
         features: list[list[float | None]],
         scores: list[float],
     ) -> list[PredictionOut]:
-        """Journal the answers, then hand them out."""
+        """Journal the predictions, count them, and return them.
+
+        Structs are built with positional arguments: keywords cost time, and this runs for every
+        row.
+        """
         ms = now_ms()
-        scored_at = at(ms)
-        threshold, version = model.bundle.threshold, model.served.version
-        rows, answers, flagged = [], [], 0
+        scored_at = datetime_of(ms)
+        threshold = model.bundle.threshold
+        version = model.served.version
+        rows = []
+        predictions = []
+        flagged = 0
         ids = uuid7(ms, len(transactions))
         for transaction, values, score, prediction_id in zip(
             transactions, features, scores, ids, strict=True
@@ -175,7 +188,7 @@ class UseCaseScorer:
                     transaction.event_time,
                 )
             )
-            answers.append(
+            predictions.append(
                 PredictionOut(
                     transaction_id,
                     prediction_id,
@@ -188,37 +201,47 @@ class UseCaseScorer:
             )
         self._journal.append(
             JournalLine(
-                scored_at, self.use_case, version, self.hash, threshold, self._replica, rows
+                scored_at,
+                self.use_case,
+                version,
+                self.hash,
+                threshold,
+                self._replica,
+                rows,
             )
         )
-        self._answered.note(scores, flagged)
+        self._counts.count(scores, flagged)
         if self.live.listeners:
-            self.live.show(scored_at, answers)
-        return answers
+            self.live.publish_predictions(scored_at, predictions)
+        return predictions
 
 
 def settle(waiting: Waiting, outcome: Sequence[PredictionOut | None] | Exception) -> None:
-    """Hand the answers to those who wait, None being a row that the model has no score for; or tell all of the error."""
-    answers: Sequence[PredictionOut | Exception | None] = (
+    """Give each waiting request its prediction, or all of them the error.
+
+    A prediction that is None stands for a row that has no finite score.
+    """
+    results: Sequence[PredictionOut | Exception | None] = (
         [outcome] * len(waiting) if isinstance(outcome, Exception) else outcome
     )
-    for future, answer in zip(waiting, answers, strict=True):
-        if future.done():  # whoever asked is gone: the server is shutting down, and not gracefully
+    for future, result in zip(waiting, results, strict=True):
+        if future.done():  # the request was cancelled: the server is being stopped by force
             continue
-        if isinstance(answer, PredictionOut):
-            future.set_result(encode(answer))
+        if isinstance(result, PredictionOut):
+            future.set_result(encode(result))
         else:
-            future.set_exception(answer or no_score())
+            future.set_exception(result or no_score_error())
 
 
 def risk(score: float, threshold: float) -> Risk:
-    """Put a score into words, relative to the threshold: high from it on, medium from half of it."""
+    """Classify a score: high from the threshold on, medium from half of it, else low."""
     if score >= threshold:
         return "high"
     return "medium" if score >= threshold / 2 else "low"
 
 
-def no_score() -> DataError:
+def no_score_error() -> DataError:
+    """Return the error for a row whose score is not finite."""
     return DataError(
-        "the model has no score for these features: they are beyond what it was trained on"
+        "the model has no score for these features: they are outside the range of its training data"
     )

@@ -1,6 +1,6 @@
-"""The server's processes: one worker, or several with a supervisor that replaces those that die.
+"""The processes of the server: one worker, or several with a supervisor that replaces dead ones.
 
-Workers are spawned, so they import what they run by name: nothing here may live in `__main__`.
+Workers are spawned and import their code by name, so nothing here may move to `__main__`.
 """
 
 import gc
@@ -23,22 +23,22 @@ from serving.app import create_app
 from serving.metrics.worker_metrics import follow_parent, shared_folder
 from serving.wire import json_logs
 from serving.wire.bounded_http import BoundedHttp
-from serving.wire.websocket import ListenersOnly
+from serving.wire.websocket import ListenOnlyWebSocket
 
-GRACE = (
-    5  # seconds for requests under way; the shipper has 10 more, and the supervisor waits for 20
-)
-SLOWEST_START = 60.0  # seconds that a worker may need for its imports while others do the same
-SLOWEST_ANSWER = 10.0  # seconds until a worker counts as hung
-TRIES = 5  # workers in a row that die before they are ready
+# Seconds for requests under way. The shipper has 10 more, and the supervisor waits for 20.
+GRACE = 5
+SLOWEST_START = 60.0  # seconds for a worker's imports, while other workers import too
+SLOWEST_ANSWER = 10.0  # seconds without an answer until a worker counts as hung
+TRIES = 5  # workers that may die in a row before they are ready
 
 log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
-    """Answer requests until SIGTERM or SIGINT, then finish those under way and ship what is left."""
+    """Serve until SIGTERM or SIGINT, then finish requests under way and ship the journal."""
     if settings.api_workers == 1:
-        uvicorn.Server(configuration(settings, partial(application, settings))).run()
+        config = configuration(settings, partial(application, settings))
+        uvicorn.Server(config).run()
         return
     with shared_folder(settings) as folder:
         config = configuration(settings, partial(worker_application, settings, folder))
@@ -49,7 +49,7 @@ def serve(settings: Settings) -> None:
 
 
 def configuration(settings: Settings, factory: partial[ASGIApp]) -> uvicorn.Config:
-    """What uvicorn is told; the factory makes the application in the worker's own process."""
+    """Return uvicorn's configuration; the factory creates the application in a worker's process."""
     return uvicorn.Config(
         factory,
         factory=True,
@@ -58,81 +58,87 @@ def configuration(settings: Settings, factory: partial[ASGIApp]) -> uvicorn.Conf
         workers=settings.api_workers,
         loop="uvloop",
         http=BoundedHttp,
-        ws=ListenersOnly,
-        ws_max_size=4096,  # nothing is asked of who listens
+        ws=ListenOnlyWebSocket,
+        ws_max_size=4096,  # messages of clients are ignored
         log_level="warning",
         log_config=None,
-        access_log=False,  # we write our own, as JSON
+        access_log=False,  # `serving.metrics.access_log` writes JSON
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
 
 
 def application(settings: Settings, shared: Path | None = None) -> ASGIApp:
-    """One worker's application."""
-    made = create_app(settings, shared=shared)
+    """Create the application of one worker, in the worker's process."""
+    app = create_app(settings, shared=shared)
     _tune()
-    return made
+    return app
 
 
 def worker_application(settings: Settings, shared: Path) -> ASGIApp:
-    """The application of one worker among several; a fault ends the supervisor too, as every worker would meet it."""
+    """Create the application of one worker among several.
+
+    A fault ends the supervisor too, because every worker would have the same fault.
+    """
     json_logs.install()
     follow_parent()
     try:
         return application(settings, shared)
     except Exception as error:
-        log.error("a worker can't start: %s", error, exc_info=not isinstance(error, SixgateError))
+        unexpected = not isinstance(error, SixgateError)
+        log.error("a worker can't start: %s", error, exc_info=unexpected)
         sys.exit(STARTUP_FAILURE)
 
 
 class WorkerSupervisor(Multiprocess):
-    """Replaces workers that die or hang; gives up when one reports a fault, or when `TRIES` in a row die before they are ready.
+    """Replaces workers that die or hang.
 
-    It never waits for a worker: uvicorn would, for as long as a hung one may take, and replace no other meanwhile.
+    It gives up when a worker reports a fault, or when `TRIES` workers in a row die before they are
+    ready. Unlike uvicorn's own supervisor, it never waits for a worker that hangs, so it can
+    replace other workers at the same time.
     """
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket]) -> None:
         super().__init__(config, sockets)
         self.gave_up = False
-        self._asked: dict[
-            Process, float
-        ] = {}  # when a worker was asked what it has not answered yet
+        # When each worker was sent a ping that it has not answered yet.
+        self._pinged_at: dict[Process, float] = {}
         self._ready: set[Process] = set()
         self._failed = 0
 
     def keep_subprocess_alive(self) -> None:
-        """Look after every worker once; uvicorn calls this twice a second."""
+        """Check every worker once; uvicorn calls this twice a second."""
         for place, process in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
-            if not self._lives(process):
+            if not self._is_healthy(process):
                 self._replace(place, process)
 
-    def _lives(self, process: Process) -> bool:
-        """Whether a worker answers in time; one that has just been spawned imports first."""
+    def _is_healthy(self, process: Process) -> bool:
+        """Whether a worker runs and answers pings in time; a new worker has more time."""
         if not process.process.is_alive():
             return False
         now = time.monotonic()
-        asked = self._asked.setdefault(process, now)
-        if asked == now:
+        pinged_at = self._pinged_at.setdefault(process, now)
+        if pinged_at == now:
             process.parent_conn.send(b"ping")
-        elif process.parent_conn.poll():
+            return True
+        if process.parent_conn.poll():
             self._note_answer(process, started=process.parent_conn.recv())
-        else:
-            return now - asked < (SLOWEST_ANSWER if process in self._ready else SLOWEST_START)
-        return True
+            return True
+        limit = SLOWEST_ANSWER if process in self._ready else SLOWEST_START
+        return now - pinged_at < limit
 
     def _note_answer(self, process: Process, *, started: bool) -> None:
-        self._asked.pop(process)
+        self._pinged_at.pop(process)
         if started and process not in self._ready:
             self._ready.add(process)
             self._failed = 0
 
     def _replace(self, place: int, process: Process) -> None:
-        process.kill()  # it may hang
+        process.kill()  # a process that hangs may not handle SIGTERM
         process.join()
-        self._asked.pop(process, None)
+        self._pinged_at.pop(process, None)
         self._failed += process not in self._ready
         self._ready.discard(process)
         if process.exitcode == STARTUP_FAILURE or self._failed >= TRIES:
@@ -145,16 +151,21 @@ class WorkerSupervisor(Multiprocess):
             self.should_exit.set()
             return
         log.warning(
-            "worker %s ended with exit code %s: a new one starts", process.pid, process.exitcode
+            "worker %s ended with exit code %s: a new worker starts",
+            process.pid,
+            process.exitcode,
         )
-        self.processes[place] = Process(self.config, self.sockets)
-        self.processes[place].start()
+        replacement = Process(self.config, self.sockets)
+        self.processes[place] = replacement
+        replacement.start()
 
 
 def _tune() -> None:
-    """What start-up made stays, so the collector need not walk it again and again, and it looks for cycles less often.
+    """Tune garbage collection and thread switching.
 
-    A request gives up the interpreter's lock at each system call, and another thread would keep it for 5 ms each time.
+    Objects created at start-up are frozen, because they stay and need no scan, and the collector
+    runs less often. A request releases the GIL at each system call; with the default switch
+    interval, another thread could then keep it for 5 ms each time.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,7 @@
-"""What every route is handed: use cases, keys, journal and figures. Opening it touches the disk, and nothing else."""
+"""The objects that all routes share: use cases, API keys, journal and metrics.
+
+Creating them reads and writes the local disk, and opens no connection.
+"""
 
 import contextlib
 import os
@@ -14,16 +17,16 @@ from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import Settings
 from pipelines.use_case import chosen, keep, read_contract_in_force, read_in_force
 from serving.journal.journal import Journal
-from serving.metrics.access_log import AccessLog, Requests
-from serving.metrics.drift_metrics import DriftFigures
+from serving.metrics.access_log import AccessLog, RequestMetrics
+from serving.metrics.drift_metrics import DriftMetrics
 from serving.metrics.metrics import Metrics
-from serving.metrics.worker_metrics import Snapshots
+from serving.metrics.worker_metrics import MetricSnapshots
 from serving.model.explainer_client import ExplainerProcess
 from serving.model.registry import RegistryReader
 from serving.scoring import UseCaseScorer
-from serving.wire.api_keys import Keys, KeyScope
+from serving.wire.api_keys import ApiKeys, KeyScope
 from serving.wire.problems import Problem
-from serving.wire.rate_limit import Rate
+from serving.wire.rate_limit import RateLimit
 
 BODY_LIMIT = 2 * 2**20
 
@@ -34,12 +37,14 @@ class Service:
     def __init__(
         self, settings: Settings, registry: RegistryReader, *, shared: Path | None = None
     ) -> None:
+        """`shared` is the folder in which several workers exchange their metrics."""
         self.settings = settings
         self.explainer = ExplainerProcess(registry)
-        self.replica = f"{socket.gethostname()}-{settings.api_port}-{os.getpid()}"
+        host = socket.gethostname()
+        self.replica = f"{host}-{settings.api_port}-{os.getpid()}"
         self.metrics = Metrics()
-        self.keys = Keys(settings.home / "api_keys.json", settings.api_key)
-        self.rate = Rate(
+        self.keys = ApiKeys(settings.home / "api_keys.json", settings.api_key)
+        self.rate_limit = RateLimit(
             settings.rate_limit,
             workers=settings.api_workers,
             refused=lambda caller: self.metrics.limited.labels(caller).inc(),
@@ -51,34 +56,51 @@ class Service:
             bound_bytes=settings.journal_bytes,
         )
         self.metrics.watch(self.journal)
-        self.requests = Requests()
+        self.requests = RequestMetrics()
         self.access = AccessLog(self.requests)
-        self.drift = DriftFigures()
-        for collector in (self.requests, self.drift):
-            self.metrics.add(collector)
-        self.snapshots = Snapshots(shared, self.metrics) if shared else None
+        self.drift = DriftMetrics()
+        self.metrics.add(self.requests)
+        self.metrics.add(self.drift)
+        self.snapshots = MetricSnapshots(shared, self.metrics) if shared else None
         self.use_cases = chosen(settings.reference, settings.use_cases)
         self.faults: dict[str, UseCaseError] = {}
-        contracts = [contract for name in self.use_cases if (contract := self._contract(name))]
-        self.scorers: Sequence[UseCaseScorer] = [
-            UseCaseScorer(contract, self.journal, self.replica, self.metrics)
-            for contract in contracts
-        ]
+        self.scorers = self._scorers()
+
+    def require(self, request: Request, scope: KeyScope) -> str:
+        """Return the name of the caller's key, or raise a 401 or 403 Problem."""
+        caller = self.keys.require(request.scope["api_key"], scope)
+        request.scope["caller"] = caller
+        return caller
+
+    def _scorers(self) -> Sequence[UseCaseScorer]:
+        contracts = [self._contract(name) for name in self.use_cases]
         for name in self.use_cases:
             self.metrics.invalid.labels(name).set(name in self.faults)
+        return [
+            UseCaseScorer(
+                contract=contract,
+                journal=self.journal,
+                replica=self.replica,
+                metrics=self.metrics,
+            )
+            for contract in contracts
+            if contract
+        ]
 
     def _contract(self, name: str) -> Contract | None:
-        """The contract to serve a use case by; what is wrong with its folder is noted in `faults`.
+        """Return the contract of a use case; a fault in its folder is stored in `faults`.
 
-        Valid files are kept in this server's home, so that it starts again with a folder that was broken meanwhile.
+        Valid files are copied to this server's home, so that a later start works even if the folder
+        has become invalid.
         """
         settings = self.settings
         try:
             use_case = read_in_force(
                 settings.reference, name, settings.policy_overlay, settings.last_valid
             )
-        except UseCaseError as fault:  # a policy that nobody can read hinders no scoring
+        except UseCaseError as fault:
             self.faults[name] = fault
+            # Scoring needs no policy, so a valid contract alone is enough.
             with contextlib.suppress(UseCaseError):
                 return read_contract_in_force(settings.reference / name, settings.last_valid)
             return None
@@ -87,14 +109,12 @@ class Service:
         keep(settings.last_valid, name, use_case.texts)
         return use_case.contract
 
-    def require(self, request: Request, scope: KeyScope) -> str:
-        """Return the name of who asks; 401 or 403 when they may not."""
-        caller = request.scope["caller"] = self.keys.require(request.scope["api_key"], scope)
-        return caller
-
 
 async def read_body(declared: bytes | None, receive: Receive) -> bytes:
-    """Read a body of at most 2 MB, or raise a 413 Problem without reading on."""
+    """Read a body of at most `BODY_LIMIT` bytes, or stop and raise a 413 Problem.
+
+    `declared` is the value of Content-Length.
+    """
     if declared is not None and int(declared) > BODY_LIMIT:
         raise _too_large()
     message = await receive()

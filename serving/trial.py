@@ -1,6 +1,7 @@
-"""`python -m serving.trial MODEL`: a model scores requests in this server's own code before anyone is served by it.
+"""`python -m serving.trial MODEL`: scores requests with a model in this server's own code.
 
-MODEL is a folder with the model's files, `contract.json` and `requests.jsonl`. Prints one line of JSON.
+It runs before the model serves any caller. MODEL is a folder with the model's files,
+`contract.json` and `requests.jsonl`. The result is printed as one line of JSON.
 """
 
 import asyncio
@@ -8,12 +9,13 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import uvloop
 
-import serving.app  # noqa: F401  # what a worker holds in memory
+import serving.app  # noqa: F401  # so that memory includes every module that a worker imports
 from pipelines.errors import SixgateError
 from pipelines.rules.model.bundle import FILES, digest
 from pipelines.rules.promotion.ledger import Served
@@ -25,58 +27,85 @@ from serving.model.served_model import load
 from serving.scoring import UseCaseScorer
 from serving.wire.schemas import PredictionOut
 
-ROUNDS = 3  # of which each request's least time counts: another process's turn is not the model's
+# The fastest of these rounds counts per request, because other processes may interrupt the others.
+ROUNDS = 3
 
 
-def attempt(model: Path) -> ServingTrial:
-    """Prove the model as a reload does, then answer each request alone, some times over; SixgateError if one is refused."""
-    files = {name: (model / name).read_bytes() for name in FILES}
-    bodies = (model / "requests.jsonl").read_bytes().splitlines()
-    contract = msgspec.json.decode((model / "contract.json").read_bytes(), type=Contract)
-    with tempfile.TemporaryDirectory() as journal:
-        scorer = UseCaseScorer(contract, Journal(Path(journal), "trial"), "trial", Metrics())
+def run(folder: Path) -> ServingTrial:
+    """Load and verify the model as a reload does, then score each request alone, `ROUNDS` times.
+
+    Raises SixgateError if the model or a request is refused.
+    """
+    files = {name: (folder / name).read_bytes() for name in FILES}
+    bodies = (folder / "requests.jsonl").read_bytes().splitlines()
+    contract = msgspec.json.decode((folder / "contract.json").read_bytes(), type=Contract)
+    with tempfile.TemporaryDirectory() as journal_folder:
+        journal = Journal(Path(journal_folder), "trial")
+        scorer = UseCaseScorer(
+            contract=contract,
+            journal=journal,
+            replica="trial",
+            metrics=Metrics(),
+        )
         scorer.model = load(files, Served(0, digest(files)), contract)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            scores, seconds = runner.run(_answers(scorer, bodies))
-    ordered = sorted(seconds)
-    p50, p99 = (
-        ordered[int(share * (len(ordered) - 1))] if ordered else 0.0 for share in (0.5, 0.99)
+            scores, seconds = runner.run(_score(scorer, bodies))
+    return ServingTrial(
+        scores=scores,
+        p50=_quantile(seconds, 0.5),
+        p99=_quantile(seconds, 0.99),
+        rounds=ROUNDS,
+        memory=_memory(),
     )
-    return ServingTrial(scores=scores, p50=p50, p99=p99, rounds=ROUNDS, memory=_memory())
 
 
-async def _answers(scorer: UseCaseScorer, bodies: list[bytes]) -> tuple[list[float], list[float]]:
-    """Scores, and each request's least time."""
-    scores, seconds = [0.0] * len(bodies), [float("inf")] * len(bodies)
+async def _score(scorer: UseCaseScorer, bodies: list[bytes]) -> tuple[list[float], list[float]]:
+    """Return the score of each request, and the seconds of its fastest round."""
+    scores = [0.0] * len(bodies)
+    seconds = [float("inf")] * len(bodies)
     for _ in range(ROUNDS):
-        for at, body in enumerate(bodies):
-            begun = time.perf_counter()
-            answer = await scorer.one(body)
-            seconds[at] = min(seconds[at], time.perf_counter() - begun)
-            scores[at] = msgspec.json.decode(answer, type=PredictionOut).score
+        for index, body in enumerate(bodies):
+            began = time.perf_counter()
+            answer = await scorer.score_row(body)
+            elapsed = time.perf_counter() - began
+            seconds[index] = min(seconds[index], elapsed)
+            prediction = msgspec.json.decode(answer, type=PredictionOut)
+            scores[index] = prediction.score
     return scores, seconds
 
 
+def _quantile(values: Sequence[float], share: float) -> float:
+    if not values:
+        return 0.0
+    index = int(share * (len(values) - 1))
+    return sorted(values)[index]
+
+
 def _memory() -> int:
-    """The most that this process held, in bytes. Where Linux tells, not by getrusage: there it counts what started us too."""
+    """Return the peak memory of this process in bytes.
+
+    On Linux it is not taken from getrusage, which there includes the process that started us.
+    """
     status = Path("/proc/self/status")
     if status.exists():
-        return next(
-            1024 * int(line.split()[1])
-            for line in status.read_text().splitlines()
-            if line.startswith("VmHWM")
-        )
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
+        lines = status.read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+        _, kilobytes, _ = peak.split()
+        return 1024 * int(kilobytes)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    if sys.platform == "darwin":
+        return usage.ru_maxrss  # in bytes there, elsewhere in kilobytes
+    return 1024 * usage.ru_maxrss
 
 
 def main() -> None:
-    """Print the trial; what a person can mend is one line."""
+    """Print the result; a SixgateError is printed as one line."""
     try:
-        print(msgspec.json.encode(attempt(Path(sys.argv[1]))).decode())
+        trial = run(Path(sys.argv[1]))
     except SixgateError as error:
         print(error, file=sys.stderr)
         sys.exit(REFUSED)
+    print(msgspec.json.encode(trial).decode())
 
 
 if __name__ == "__main__":

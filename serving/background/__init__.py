@@ -1,1 +1,1 @@
-"""What runs beside the requests: model watchers, the heartbeat, and the shipper."""
+"""Threads beside the event loop: model reloading, heartbeat and shipping of predictions."""

@@ -1,4 +1,7 @@
-"""The heartbeat: says what this replica serves, at once after a change and every 5 s; it also looks up the drift figures."""
+"""The heartbeat reports what this replica serves, after every change and every 5 s.
+
+It also refreshes the drift metrics.
+"""
 
 import logging
 import threading
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import ReplicaStore
-from serving.metrics.drift_metrics import DriftFigures
+from serving.metrics.drift_metrics import DriftMetrics
 from serving.scoring import UseCaseScorer
 
 BEAT = 5.0
@@ -17,53 +20,57 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat(threading.Thread):
-    """A thread of its own, so that a registry that hangs does not make this replica look dead."""
+    """A separate thread, so that a hanging registry does not make this replica look dead."""
 
     def __init__(
         self,
         settings: Settings,
         replica: str,
         scorers: Sequence[UseCaseScorer],
-        drift: DriftFigures,
+        drift: DriftMetrics,
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
+        self._settings = settings
+        self._replica = replica
+        self._scorers = scorers
         self._drift = drift
-        self._settings, self._replica, self._scorers = settings, replica, scorers
-        self._woken, self._ended = threading.Event(), threading.Event()
+        self._woken = threading.Event()
+        self._ended = threading.Event()
         self._fault = ""
 
     def now(self) -> None:
-        """Report at once: something changed."""
+        """Report at once, because something changed."""
         self._woken.set()
 
     def run(self) -> None:
-        """Report until stopped, then be forgotten."""
+        """Report until stopped, then remove this replica."""
         while not self._ended.is_set():
             try:
                 with connect(self._settings, autocommit=True) as connection:
                     self._beat(connection)
-            except Exception as error:  # a replica that is not heard of is taken for dead
-                self._complain(" ".join(str(error).split()))
+            except Exception as error:  # promotions treat a replica without heartbeat as dead
+                self._log_once(" ".join(str(error).split()))
                 self._ended.wait(RETRY)
 
     def stop(self) -> None:
-        """Say goodbye, so that no promotion waits for this replica."""
+        """Stop and remove this replica, so that no promotion waits for it."""
         self._ended.set()
         self._woken.set()
         self.join(3)
 
-    def _complain(self, fault: str) -> None:
+    def _log_once(self, fault: str) -> None:
         if fault != self._fault:
-            log.warning("the heartbeat is not heard: %s", fault)
+            log.warning("can't record the heartbeat: %s", fault)
             self._fault = fault
 
     def _beat(self, connection: Connection) -> None:
         replicas = ReplicaStore(connection)
+        use_cases = [scorer.use_case for scorer in self._scorers]
         while not self._ended.is_set():
             self._woken.clear()
             for scorer in self._scorers:
                 self._report(replicas, scorer)
-            self._drift.refresh(connection, [scorer.use_case for scorer in self._scorers])
+            self._drift.refresh(connection, use_cases)
             self._woken.wait(BEAT)
         replicas.forget(self._replica)
 

@@ -1,4 +1,8 @@
-"""One use case's way to the model that may serve: prove beside the old one, swap one reference, keep the old on any fault."""
+"""Keeps the model of one use case in step with alias and ledger.
+
+A new model is loaded and verified beside the old one, then replaces it with one assignment. After
+any fault the old model stays in service.
+"""
 
 import logging
 import time
@@ -14,22 +18,25 @@ from pipelines.rules.promotion.ledger import Served
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.ledger import Ledger
 from serving.metrics.metrics import Metrics
-from serving.model.ledger_agreement import allowed, disagreement
+from serving.model.ledger_agreement import Targets, allowed_targets, disagreement
 from serving.model.model_cache import ModelCache
 from serving.model.registry import RegistryReader
 from serving.model.served_model import ServedModel, load
 from serving.scoring import UseCaseScorer
 from serving.wire.schemas import LiveReload
 
-MOVED, REFUSED = "alias_moved_by_hand", "model_refused"  # causes of alerts
-SETTLING = 10.0  # seconds in which the alias may lag behind a new ledger row
-FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
+# Causes of alerts.
+MOVED = "alias_moved_by_hand"
+REFUSED = "model_refused"
+SETTLING = 10.0  # seconds for which the alias may lag behind a new ledger row
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 30.0
 
 log = logging.getLogger(__name__)
 
 
-class Watch:
-    """What one use case serves, against what alias and ledger say; used by the reloader's thread alone."""
+class ModelWatcher:
+    """Compares the model in service with alias and ledger; only the reloader's thread uses it."""
 
     def __init__(
         self,
@@ -39,34 +46,41 @@ class Watch:
         metrics: Metrics,
         changed: Callable[[], None],
     ) -> None:
-        self._scorer, self._registry, self._cache = scorer, registry, cache
+        """`changed` is called after every change of what is served or of the fault."""
         self.use_case = scorer.use_case
         self.live = scorer.live
-        self._metrics, self._changed = metrics, changed
-        self._entry: int | None = None
-        self._settled_at = self._retry_at = 0.0
-        self._retry = FIRST_RETRY
-        self._told: dict[
-            str, str | None
-        ] = {}  # empty at start: a former life may have left an alert open
-        self._refusal: str | None = None
-        self._doubt: str | None = None
         self.agrees = False
+        self._scorer = scorer
+        self._registry = registry
+        self._cache = cache
+        self._metrics = metrics
+        self._changed = changed
+        self._entry: int | None = None
+        self._settled_at = 0.0
+        self._retry_at = 0.0
+        self._retry = FIRST_RETRY
+        # The message of the open alert per cause, None when it is resolved. It is empty at start,
+        # because an earlier process may have left an alert open.
+        self._alerted: dict[str, str | None] = {}
+        self._refusal: str | None = None
+        self._disagreement: str | None = None
 
     @property
     def settling(self) -> bool:
-        """Whether the ledger has just moved and the alias, or this replica, has not followed yet."""
+        """Whether the ledger has just changed and alias or replica have not followed yet."""
         return not self.agrees and time.monotonic() < self._settled_at
 
     def hurry(self) -> None:
-        """A promotion was announced: what failed before may be tried again at once."""
+        """Retry at once what failed before, because a promotion was announced."""
         self._settled_at = time.monotonic() + SETTLING
-        self._retry_at, self._retry = 0.0, FIRST_RETRY
+        self._retry_at = 0.0
+        self._retry = FIRST_RETRY
 
     def check(self, ledger: Ledger, alerts: AlertStore) -> None:
-        """Ask alias and ledger, and serve what they agree on.
+        """Read alias and ledger, and serve the version on which they agree.
 
-        The alias is asked first: a promotion writes its row before it moves the alias, so a target seen here has its row.
+        The alias is read first: a promotion writes its ledger row before it moves the alias, so the
+        row of an alias that is read here exists already.
         """
         try:
             alias = self._registry.version(self.use_case)
@@ -74,137 +88,167 @@ class Watch:
             self._without_registry(ledger.newest(self.use_case), error)
             return
         newest = ledger.newest(self.use_case)
-        self._notice(newest)
-        may = allowed(newest)
-        if alias in may:
-            self._doubt = None
-            self._tell(alerts, MOVED, None)
-            self.agrees = self._serve(may[alias]) and self._followed(newest, alias)
-            self._scorer.sought = True
-            self._tell(alerts, REFUSED, self._refusal)
+        self._note_entry(newest)
+        targets = allowed_targets(newest)
+        if alias in targets:
+            self._disagreement = None
+            self._update_alert(alerts, MOVED, None)
+            in_service = self._serve(targets[alias])
+            self.agrees = in_service and self._alias_moved(newest, alias)
+            self._scorer.looked_up = True
+            self._update_alert(alerts, REFUSED, self._refusal)
         else:
             self.agrees = False
-            self._from_disk(_newest_first(may))
-            self._object(alerts, disagreement(self.use_case, newest, alias))
+            self._serve_cached(_newest_first(targets))
+            self._alert_disagreement(alerts, disagreement(self.use_case, newest, alias))
 
     def without_database(self) -> None:
-        """Nobody can be asked: a replica that serves nothing yet takes what served last, to be confirmed later."""
+        """Serve the model that served last, if none is in service.
+
+        It is compared with the ledger once the database is reachable again.
+        """
         last = self._cache.last()
-        self._from_disk([last] if last else [])
+        self._serve_cached([last] if last else [])
+
+    def fault(self, message: str) -> None:
+        """Report a fault that keeps this replica from following promotions; it is logged once."""
+        if self._scorer.error != message:
+            log.warning("%s: %s", self.use_case, message)
+            self._scorer.error = message
+            self._changed()
 
     def _without_registry(self, newest: LedgerEntry | None, error: Exception) -> None:
-        """The ledger alone says what may serve; what lies here of it does, if nothing serves yet."""
+        """Serve a cached model that the ledger allows, if none is in service."""
         self.agrees = False
-        self._from_disk(_newest_first(allowed(newest)))
-        self.fault(f"the model registry is away: {error}")
+        self._serve_cached(_newest_first(allowed_targets(newest)))
+        self.fault(f"the model registry is not reachable: {error}")
 
-    def _notice(self, newest: LedgerEntry | None) -> None:
+    def _note_entry(self, newest: LedgerEntry | None) -> None:
+        """Hurry when the ledger has a new row, except for the first row read."""
         entry = newest.id if newest else None
         if entry != self._entry:
             if self._entry is not None:
                 self.hurry()
             self._entry = entry
 
-    def _followed(self, newest: LedgerEntry | None, alias: int | None) -> bool:
-        return newest is None or newest.state != "INTENDED" or alias == newest.to_version
+    def _alias_moved(self, newest: LedgerEntry | None, alias: int | None) -> bool:
+        """Whether the alias has reached the target of the promotion under way, if there is one."""
+        if newest is None or newest.state != "INTENDED":
+            return True
+        return alias == newest.to_version
 
     def _serve(self, served: Served | None) -> bool:
-        """Swap to `served` unless it serves already; True when it does now."""
+        """Put `served` into service unless it is; True when it is in service afterwards."""
         current = self._scorer.model
         if served == (current.served if current else None):
             self._refusal = None
             self._recovered()
             return True
         if served is None:
-            log.warning(
-                "%s: nothing is in Production any more, so nothing is served", self.use_case
-            )
-            self._scorer.model = None
-            self._reloaded(current)
-            self._metrics.version.labels(self.use_case).set(0)
-            self._changed()
+            self._stop_serving()
             return True
         if time.monotonic() < self._retry_at:
             return False
         try:
             files = self._cache.get(served) or self._fetched(served)
-            self._swap(served, files)
+            self._replace(served, files)
             self._cache.put(served, files)
         except (SixgateError, httpx.HTTPError, OSError) as error:
-            message = f"version {served.version} can't serve: {error}"
-            self._refusal = message if isinstance(error, SixgateError) else self._refusal
-            return self._failed(message)
+            message = f"version {served.version} can't be served: {error}"
+            if isinstance(error, SixgateError):
+                self._refusal = message
+            self._failed(message)
+            return False
         return True
+
+    def _stop_serving(self) -> None:
+        log.warning("%s: no version is in Production any more, so none is served", self.use_case)
+        former = self._scorer.model
+        self._scorer.model = None
+        self._publish_reload(former)
+        self._metrics.version.labels(self.use_case).set(0)
+        self._changed()
 
     def _fetched(self, served: Served) -> dict[str, bytes]:
         files = self._registry.fetch(self.use_case, served.version)
         warm_up = self._registry.warm_up(self.use_case, served.version)
         return files if warm_up is None else files | {WARM_UP: warm_up}
 
-    def _swap(self, served: Served, files: Mapping[str, bytes]) -> None:
+    def _replace(self, served: Served, files: Mapping[str, bytes]) -> None:
         model = load(files, served, self._scorer.contract)
-        former, self._scorer.model = self._scorer.model, model
-        self._reloaded(former)
+        former = self._scorer.model
+        self._scorer.model = model
+        self._publish_reload(former)
         self._metrics.reloads.labels(self.use_case).inc()
         self._metrics.version.labels(self.use_case).set(served.version)
-        self._scorer.error = self._refusal = None
+        self._scorer.error = None
+        self._refusal = None
         self._retry = FIRST_RETRY
-        log.info("%s: serves version %d (%s…)", self.use_case, served.version, served.digest[:12])
+        log.info(
+            "%s: serves version %d (%s…)",
+            self.use_case,
+            served.version,
+            served.digest[:12],
+        )
         self._changed()
 
-    def _reloaded(self, former: ServedModel | None) -> None:
-        now, before = (
-            model.served.version if model else None for model in (self._scorer.model, former)
+    def _publish_reload(self, former: ServedModel | None) -> None:
+        event = LiveReload(
+            model_version=_version(self._scorer.model),
+            former_version=_version(former),
+            at=datetime.now(UTC),
         )
-        self.live.tell(LiveReload(now, before, datetime.now(UTC)))
+        self.live.publish(event)
 
-    def _from_disk(self, candidates: list[Served]) -> None:
-        """Serve the first candidate that lies here whole, if nothing serves yet."""
+    def _serve_cached(self, candidates: list[Served]) -> None:
+        """Serve the first candidate that is complete in the cache, if no model is in service."""
         for served in candidates:
             if self._scorer.model is None and (files := self._cache.get(served)):
                 try:
-                    self._swap(served, files)
+                    self._replace(served, files)
                 except SixgateError as error:
-                    self.fault(f"version {served.version} from disk can't serve: {error}")
+                    self.fault(f"version {served.version} of the cache can't be served: {error}")
 
-    def _failed(self, message: str) -> bool:
+    def _failed(self, message: str) -> None:
         self._metrics.reload_failures.labels(self.use_case).inc()
         self._retry_at = time.monotonic() + self._retry
         self._retry = min(LONGEST_RETRY, 2 * self._retry)
         self.fault(message)
-        return False
-
-    def fault(self, message: str) -> None:
-        """Report what keeps this replica from following; logged once."""
-        if self._scorer.error != message:
-            log.warning("%s: %s", self.use_case, message)
-            self._scorer.error = message
-            self._changed()
 
     def _recovered(self) -> None:
         if self._scorer.error is not None:
             self._scorer.error = None
             self._changed()
 
-    def _object(self, alerts: AlertStore, message: str) -> None:
-        """Alert to an alias that the ledger does not name, once it is seen twice and no promotion is under way."""
-        seen, self._doubt = self._doubt, message
-        if seen != message or time.monotonic() < self._settled_at:
+    def _alert_disagreement(self, alerts: AlertStore, message: str) -> None:
+        """Alert once a disagreement was found twice in a row and no promotion is under way."""
+        previous = self._disagreement
+        self._disagreement = message
+        if previous != message or time.monotonic() < self._settled_at:
             return
         self.fault(message)
-        self._tell(alerts, MOVED, message)
+        self._update_alert(alerts, MOVED, message)
 
-    def _tell(self, alerts: AlertStore, cause: str, message: str | None) -> None:
-        """Open the alert of a cause, or resolve it when there is nothing to say; the same is said once."""
-        if self._told.get(cause, "") == message:
+    def _update_alert(self, alerts: AlertStore, cause: str, message: str | None) -> None:
+        """Open the alert of a cause, or resolve it when `message` is None; repeats are skipped."""
+        if self._alerted.get(cause, "") == message:
             return
         if message is None:
             alerts.resolve(self.use_case, cause)
         else:
-            alerts.raise_(self.use_case, cause=cause, severity="ALERT", message=message)
-        self._told[cause] = message
+            alerts.raise_(
+                self.use_case,
+                cause=cause,
+                severity="ALERT",
+                message=message,
+            )
+        self._alerted[cause] = message
 
 
-def _newest_first(may: Mapping[int | None, Served | None]) -> list[Served]:
-    """What the ledger allows, a promotion's target before its source."""
-    return [served for served in reversed(list(may.values())) if served]
+def _version(model: ServedModel | None) -> int | None:
+    return model.served.version if model else None
+
+
+def _newest_first(targets: Targets) -> list[Served]:
+    """Return the versions that the ledger allows, a promotion's target before its source."""
+    return [served for served in reversed(targets.values()) if served]

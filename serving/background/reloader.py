@@ -1,4 +1,4 @@
-"""The reloader: hears of promotions and makes every use case follow them; polling is its fall-back."""
+"""The reloader makes every use case follow promotions: it is notified of them, and also polls."""
 
 import logging
 import threading
@@ -6,90 +6,107 @@ import time
 from collections.abc import Sequence
 
 import psycopg
-from psycopg import sql
+from psycopg import Notify, sql
 
 from pipelines.records import Alert
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import Ledger
-from serving.background.model_watcher import Watch
+from serving.background.model_watcher import ModelWatcher
 from serving.wire.schemas import LiveAlert
 
-PROMOTIONS, ALERTS = "sixgate_promotions", "sixgate_alerts"
+PROMOTIONS = "sixgate_promotions"
+ALERTS = "sixgate_alerts"
 POLL = 2.0
-HURRY = 0.2
+FAST_POLL = 0.2
 SLICE = 0.5  # a stop is noticed within this time
 
 log = logging.getLogger(__name__)
 
 
 class Reloader(threading.Thread):
-    """A thread that LISTENs for promotions, and asks ledger and alias every 2 s, or 0.2 s while one is under way."""
+    """LISTENs for promotions, and reads ledger and alias every 2 s, or 0.2 s during a promotion."""
 
-    def __init__(self, settings: Settings, watches: Sequence[Watch]) -> None:
+    def __init__(self, settings: Settings, watchers: Sequence[ModelWatcher]) -> None:
         super().__init__(name="reloader", daemon=True)
-        self._settings, self._watches = settings, watches
+        self._settings = settings
+        self._watchers = watchers
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Follow until stopped; without a database, serve what served last and try again."""
+        """Follow promotions until stopped; without a database, serve the last model and retry."""
         while not self._ended.is_set():
             try:
                 with connect(self._settings, autocommit=True) as connection:
                     for channel in (PROMOTIONS, ALERTS):
-                        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                        listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
+                        connection.execute(listen)
                     self._follow(connection)
             except psycopg.Error as error:
-                log.warning("promotions can't be followed: %s", " ".join(str(error).split()))
-                for watch in self._watches:
-                    watch.without_database()
+                log.warning("can't follow promotions: %s", " ".join(str(error).split()))
+                for watcher in self._watchers:
+                    watcher.without_database()
             except Exception:
-                log.exception("an error of the reloader's own; it goes on")
+                log.exception("internal error in the reloader; it continues")
             self._ended.wait(POLL)
 
     def stop(self) -> None:
-        """Stop following; what serves goes on serving."""
+        """Stop following promotions; the models in service stay in service."""
         self._ended.set()
         self.join(5)
 
     def _follow(self, connection: Connection) -> None:
         while not self._ended.is_set():
-            for watch in self._watches:
-                self._check(watch, connection)
-            pause = HURRY if any(watch.settling for watch in self._watches) else POLL
-            if self._announced(connection, pause):
-                for watch in self._watches:
-                    watch.hurry()
+            for watcher in self._watchers:
+                self._check(watcher, connection)
+            settling = any(watcher.settling for watcher in self._watchers)
+            if self._await_promotion(connection, FAST_POLL if settling else POLL):
+                for watcher in self._watchers:
+                    watcher.hurry()
 
-    def _check(self, watch: Watch, connection: Connection) -> None:
+    def _check(self, watcher: ModelWatcher, connection: Connection) -> None:
         try:
-            watch.check(Ledger(connection), AlertStore(connection))
+            watcher.check(Ledger(connection), AlertStore(connection))
         except psycopg.Error:
             raise
-        except Exception as error:  # one use case's trouble must not keep the others from following
-            watch.fault(f"promotions can't be followed: {error!r}")
+        except Exception as error:  # a fault of one use case must not stop the others
+            watcher.fault(f"can't follow promotions: {error!r}")
 
-    def _announced(self, connection: Connection, seconds: float) -> bool:
-        until = time.monotonic() + seconds
-        while not self._ended.is_set() and (left := until - time.monotonic()) > 0:
-            heard = list(
-                connection.notifies(timeout=min(SLICE, left), stop_after=1)
-            )  # the connection is its own until it ends
-            for notice in heard:
-                if notice.channel == ALERTS and notice.payload.isdecimal():
-                    self._alerted(AlertStore(connection).find(int(notice.payload)))
-            if any(notice.channel == PROMOTIONS for notice in heard):
+    def _await_promotion(self, connection: Connection, seconds: float) -> bool:
+        """Wait for a notification of a promotion, and publish alerts that are notified meanwhile.
+
+        Returns False when no promotion was notified within `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._ended.is_set():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                break
+            # As a list, because the generator holds the connection until it ends.
+            notifications = list(connection.notifies(timeout=min(SLICE, remaining), stop_after=1))
+            self._publish_alerts(connection, notifications)
+            if any(notification.channel == PROMOTIONS for notification in notifications):
                 return True
         return False
 
-    def _alerted(self, alert: Alert | None) -> None:
-        """Tell those who listen to the alert's use case; anybody may announce one that is not there."""
+    def _publish_alerts(self, connection: Connection, notifications: list[Notify]) -> None:
+        for notification in notifications:
+            if notification.channel == ALERTS and notification.payload.isdecimal():
+                self._publish(AlertStore(connection).find(int(notification.payload)))
+
+    def _publish(self, alert: Alert | None) -> None:
+        """Publish an alert to the live feed; any session may NOTIFY an id that does not exist."""
         if alert is None:
             return
         event = LiveAlert(
-            alert.id, alert.cause, alert.severity, alert.state, alert.message, alert.updated_at
+            id=alert.id,
+            cause=alert.cause,
+            severity=alert.severity,
+            state=alert.state,
+            message=alert.message,
+            at=alert.updated_at,
         )
-        for watch in self._watches:
-            if watch.use_case == alert.use_case:
-                watch.live.tell(event)
+        for watcher in self._watchers:
+            if watcher.use_case == alert.use_case:
+                watcher.live.publish(event)

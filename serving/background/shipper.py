@@ -1,4 +1,4 @@
-"""The shipper: takes closed segments to `prediction_logs`, and deletes them once they are committed."""
+"""The shipper inserts closed segments into `prediction_logs` and deletes them after the commit."""
 
 import logging
 import threading
@@ -17,7 +17,8 @@ from serving.journal.journal import SYNC_EVERY, Journal, read, whole_lines
 from serving.metrics.metrics import Metrics
 
 BEAT = 0.25
-PIECE, REST = 64 * 2**10, 0.001
+CHUNK = 64 * 2**10
+REST = 0.001
 LONGEST_PAUSE = 5.0
 DRAIN = 10.0
 
@@ -25,45 +26,50 @@ log = logging.getLogger(__name__)
 
 
 class Shipper(threading.Thread):
-    """A thread with a connection of its own; while the database is away it waits, and the journal grows."""
+    """Ships the journal; while the database is down it retries, and the journal grows."""
 
     def __init__(self, settings: Settings, journal: Journal, metrics: Metrics) -> None:
         super().__init__(name="shipper", daemon=True)
-        self._settings, self._journal, self._metrics = settings, journal, metrics
+        self._settings = settings
+        self._journal = journal
+        self._metrics = metrics
         self._refused = settings.home / "journal" / "refused.jsonl"
         self._connection: Connection | None = None
         self._ended = threading.Event()
         self._pause = BEAT
 
     def run(self) -> None:
-        """Ship every quarter of a second until stopped, then what is left."""
+        """Ship every quarter of a second until stopped, then ship the rest."""
         while not self._ended.wait(self._pause):
-            self._turn()
+            self._ship_all()
         self._drain(time.monotonic() + DRAIN)
         self._disconnect()
 
     def stop(self) -> None:
-        """Ship what is left, for 10 s at most; the rest is shipped at the next start."""
+        """Ship the rest for 10 s at most; what remains is shipped at the next start."""
         self._ended.set()
         self.join(DRAIN)
 
-    def _turn(self) -> bool:
-        """Ship all there is; False when the database is away."""
+    def _ship_all(self) -> bool:
+        """Ship all predictions; False when that failed."""
         try:
             connection = self._connected()
             self._journal.rotate()
             for segment in self._journal.closed():
                 self._ship(connection, segment)
-        except Exception as error:  # whatever it is, answers must go on being kept
+        except Exception as error:  # any error: the journal keeps the predictions for the next try
             self._disconnect()
             self._pause = min(LONGEST_PAUSE, 2 * self._pause)
-            log.warning("shipping waits %.1f s: %s", self._pause, " ".join(str(error).split()))
+            reason = " ".join(str(error).split())
+            log.warning("can't ship predictions, retrying in %.1f s: %s", self._pause, reason)
             return False
         self._pause = BEAT
         return True
 
     def _drain(self, deadline: float) -> None:
-        while self._journal.size and not self._turn() and time.monotonic() + self._pause < deadline:
+        while self._journal.size:
+            if self._ship_all() or time.monotonic() + self._pause >= deadline:
+                return
             time.sleep(self._pause)
 
     def _ship(self, connection: Connection, segment: Path) -> None:
@@ -71,7 +77,10 @@ class Shipper(threading.Thread):
         self._journal.delete(segment)
 
     def _record(self, connection: Connection, lines: bytes) -> None:
-        """Log lines in one transaction; a row that the table refuses is found by halving, and set aside."""
+        """Insert lines in one transaction.
+
+        When the table refuses a row, halving finds it, and it is moved to `refused.jsonl`.
+        """
         try:
             with connection.transaction():
                 logged = PredictionLog(connection).record(paced(lines))
@@ -85,7 +94,7 @@ class Shipper(threading.Thread):
         self._metrics.shipped.inc(logged)
 
     def _set_aside(self, line: bytes, error: Exception) -> None:
-        log.error("what can't be logged is set aside in %s: %s", self._refused, error)
+        log.error("can't log a prediction; it is moved to %s: %s", self._refused, error)
         with self._refused.open("ab") as file:
             file.write(line)
 
@@ -101,36 +110,44 @@ class Shipper(threading.Thread):
 
 
 def paced(lines: bytes) -> Iterator[bytes]:
-    """Pieces with a rest after each: scoring shares the processor, and must not wait while megabytes are sent."""
-    for start in range(0, len(lines), PIECE):
-        yield lines[start : start + PIECE]
+    """Yield chunks and sleep after each: scoring shares the processor, and must not be delayed."""
+    for start in range(0, len(lines), CHUNK):
+        yield lines[start : start + CHUNK]
         time.sleep(REST)
 
 
 def halves(lines: bytes) -> list[bytes]:
-    """Two halves of some lines, or of one line's rows; none of a single row, or of what is no line of ours."""
+    """Split lines, or the rows of one line, into two halves.
+
+    Returns an empty list for a single row, and for a line that can't be decoded.
+    """
     if lines.count(b"\n") > 1:
         middle = lines.find(b"\n", len(lines) // 2)
-        middle = (middle if 0 <= middle < len(lines) - 1 else lines.find(b"\n")) + 1
-        return [lines[:middle], lines[middle:]]
+        if not 0 <= middle < len(lines) - 1:
+            middle = lines.find(b"\n")
+        return [lines[: middle + 1], lines[middle + 1 :]]
     try:
         line = read(lines)
-    except msgspec.DecodeError:  # another version's, or spoiled
+    except msgspec.DecodeError:  # written by another version, or damaged
         return []
     middle = len(line.rows) // 2
-    both = (line.rows[:middle], line.rows[middle:]) if middle else ()
-    return [msgspec.json.encode(msgspec.structs.replace(line, rows=rows)) + b"\n" for rows in both]
+    if middle == 0:
+        return []
+    first = msgspec.structs.replace(line, rows=line.rows[:middle])
+    second = msgspec.structs.replace(line, rows=line.rows[middle:])
+    return [msgspec.json.encode(half) + b"\n" for half in (first, second)]
 
 
 class Syncer(threading.Thread):
-    """Syncs the journal every 100 ms, so that a power cut takes no more than that."""
+    """Syncs the journal every 100 ms, which bounds what a power failure can lose."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(name="syncer", daemon=True)
-        self._journal, self._ended = journal, threading.Event()
+        self._journal = journal
+        self._ended = threading.Event()
 
     def run(self) -> None:
-        """Sync until stopped; a fault is logged once, and the journal refuses as long as it lasts."""
+        """Sync until stopped; a fault is logged once, and the journal refuses while it lasts."""
         fault = ""
         while not self._ended.wait(SYNC_EVERY):
             try:
@@ -142,6 +159,6 @@ class Syncer(threading.Thread):
                     log.error("%s", fault)
 
     def stop(self) -> None:
-        """Stop; closing the journal syncs what is left."""
+        """Stop; closing the journal syncs the rest."""
         self._ended.set()
         self.join(5)

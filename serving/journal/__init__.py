@@ -1,1 +1,1 @@
-"""Every answer on disk before it leaves: the journal, its identifiers and its lookup."""
+"""The journal, which keeps every prediction on disk before it is returned."""

@@ -1,11 +1,15 @@
-"""Group commit: one sync of the disk for all who wait for it."""
+"""Group commit: one fsync for all callers that wait for it."""
 
 import asyncio
 from collections.abc import Callable
 
 
-class Commit:
-    """Waits for syncs that begin after the wait did; while one runs, the next gathers those who come meanwhile."""
+class GroupCommit:
+    """Runs one sync at a time for all waiting callers.
+
+    A caller is released by a sync that began after it started to wait. Callers that arrive while
+    a sync runs share the next one.
+    """
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
@@ -13,7 +17,7 @@ class Commit:
         self._worker: asyncio.Task[None] | None = None
 
     async def wait(self) -> None:
-        """Return once what was written before this call is on the disk; raises what the sync raises."""
+        """Return once all data written before this call is on disk; raises what the sync raises."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         if self._worker is None:
@@ -24,7 +28,8 @@ class Commit:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                waiting, self._waiting = self._waiting, []
+                waiting = self._waiting
+                self._waiting = []
                 try:
                     await loop.run_in_executor(None, self._sync)
                 except Exception as error:

@@ -1,13 +1,14 @@
-"""The journal: every answer is in a local file before it leaves, whatever becomes of the database or of this process.
+"""The journal: a write-ahead log that holds every prediction in a local file before it is returned.
 
-<journal>/lock                  held while a replica takes its folder and adopts those of the dead
-<journal>/<replica>/lock        held as long as the replica lives
-<journal>/<replica>/<n>.open    the segment that is written
+<journal>/lock                  held while a replica takes its folder and adopts those of dead ones
+<journal>/<replica>/lock        held while the replica runs
+<journal>/<replica>/<n>.open    the segment that is being written
 <journal>/<replica>/<n>.jsonl   closed segments, to be shipped and deleted
 
-A line is what was scored together, as JSON: what the predictions have in common, and a row for each; the keys are the
-columns of `prediction_logs`. What a killed process wrote is in the file; what a power cut can take is what was not synced: at
-most 100 ms of answers with `interval`, none with `always`.
+A line is one JSON document for the rows that were scored together: the values that the predictions
+share, and one entry per row. Its keys are the columns of `prediction_logs`. A killed process loses
+nothing that it wrote. A power failure loses what was not synced: at most 100 ms of predictions with
+`interval`, none with `always`.
 """
 
 import fcntl
@@ -29,12 +30,18 @@ from pipelines.records import Prediction
 
 Sync = Literal["interval", "always", "never"]
 SYNC_EVERY = 0.1  # seconds
+# O_EXCL: a segment number is never used twice. O_APPEND: a write never overwrites.
+SEGMENT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 log = logging.getLogger(__name__)
 
 
 class JournalRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A prediction as it was answered; a missing feature (NaN) travels as null, a missing `event_time` is `scored_at`."""
+    """A prediction as it was returned.
+
+    A missing feature (NaN) is written as null. A missing `event_time` means `scored_at`.
+    """
 
     prediction_id: str
     transaction_id: str
@@ -57,7 +64,7 @@ class JournalLine(msgspec.Struct, frozen=True, gc=False):
     rows: list[JournalRow]
 
     def predictions(self) -> list[Prediction]:
-        """The rows, each with what all have in common."""
+        """Return one prediction per row, with the values that all rows share."""
         return [
             Prediction(
                 prediction_id=UUID(row.prediction_id),
@@ -80,7 +87,7 @@ class JournalLine(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass
 class Segment:
-    """A file that is written; `dirty` while it holds what no sync has covered."""
+    """An open segment file; `dirty` while it holds data that is not synced."""
 
     file: int
     path: Path
@@ -90,7 +97,10 @@ class Segment:
 
 
 class Journal:
-    """One replica's segments; appended to by the server, synced, taken and deleted by threads beside it."""
+    """The segments of one replica.
+
+    The event loop appends. Background threads sync, ship and delete.
+    """
 
     def __init__(
         self,
@@ -103,46 +113,50 @@ class Journal:
     ) -> None:
         self._own = folder / replica
         self.sync_mode = sync
-        self._segment_bytes, self.bound = segment_bytes, bound_bytes
-        self._mutex = (
-            threading.Lock()
-        )  # the open segment and the count of bytes; held for microseconds
-        self._syncing = threading.Lock()  # whoever syncs, closes or renames segments
+        self.bound = bound_bytes
+        self._segment_bytes = segment_bytes
+        # `_mutex` guards the open segment and the byte count, and is held for microseconds.
+        # `_syncing` is held by the thread that syncs, closes or renames segments.
+        self._mutex = threading.Lock()
+        self._syncing = threading.Lock()
         self._encoder = msgspec.json.Encoder()
         self._open: Segment | None = None
         self._retired: list[Segment] = []
         self._fault: str | None = None
         self._refusing = False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as together:
-            fcntl.flock(
-                together, fcntl.LOCK_EX
-            )  # nobody takes a folder for dead before its replica has locked it
-            self._lock = _alive(self._own)
+        with (folder / "lock").open("w") as shared_lock:
+            # Without this lock, another replica could adopt our folder before we lock it.
+            fcntl.flock(shared_lock, fcntl.LOCK_EX)
+            self._lock = _lock_folder(self._own)
             self._number = self._adopt(folder)
-        self._bytes = sum(segment.stat().st_size for segment in self.closed())
+        sizes = [segment.stat().st_size for segment in self.closed()]
+        self._bytes = sum(sizes)
 
     @property
     def size(self) -> int:
-        """What lies on disk, waiting to be shipped."""
+        """Bytes on disk that are not shipped yet."""
         return self._bytes
 
     @property
     def full(self) -> bool:
-        """Whether the last append was refused, and nothing has been let go since."""
+        """Whether the last append was refused and no space has been freed since."""
         return self._refusing or self._fault is not None
 
     def lag(self) -> float:
-        """Seconds since the oldest answer that is not shipped yet was begun to be written; 0 when there is none."""
+        """Age in seconds of the oldest prediction that is not shipped; 0 when there is none."""
         for segment in _segments(self._own):
             try:
-                return max(0.0, time.time() - _begun(segment))
+                return max(0.0, time.time() - _first_scored_at(segment))
             except FileNotFoundError:
                 continue
         return 0.0
 
     def append(self, line: JournalLine) -> None:
-        """Write a line with one system call, all or none; raises JournalFull when it doesn't fit the disk or bound."""
+        """Write a whole line with one system call, or nothing.
+
+        Raises JournalFull when the line does not fit on the disk or within the bound.
+        """
         content = self._encoder.encode(line) + b"\n"
         with self._mutex:
             if self._fault:
@@ -150,8 +164,8 @@ class Journal:
             if self._bytes + len(content) > self.bound:
                 self._refusing = True
                 raise JournalFull(
-                    f"the journal {self._own} holds {self._bytes} bytes of {self.bound}: predictions go on once the "
-                    "database takes them again"
+                    f"the journal {self._own} is full ({self._bytes} of {self.bound} bytes): "
+                    "predictions are accepted again once they can be shipped to the database"
                 )
             if self._open and self._open.size + len(content) > self._segment_bytes:
                 self._retire()
@@ -159,10 +173,15 @@ class Journal:
             self._bytes += len(content)
 
     def sync(self) -> None:
-        """Make what was appended before this call outlive a power cut; raises JournalFull, and refuses on, where it can't."""
+        """Make everything appended before this call survive a power failure.
+
+        When that fails it raises JournalFull, and every append is refused until a sync succeeds.
+        """
         with self._syncing:
             with self._mutex:
-                segment, retired, self._retired = self._open, self._retired, []
+                segment = self._open
+                retired = self._retired
+                self._retired = []
             try:
                 for old in retired:
                     self._finish(old)
@@ -170,21 +189,23 @@ class Journal:
                     self._flush(segment)
                 self._fault = None
             except OSError as error:
-                self._fault = f"the journal {self._own} can't be synced ({error.strerror}): look after its disk"
+                self._fault = (
+                    f"the journal {self._own} can't be synced ({error.strerror}): check its disk"
+                )
                 raise JournalFull(self._fault) from error
 
     def rotate(self) -> None:
-        """Close the segment that is written, if there is anything in it."""
+        """Close the open segment, if there is one."""
         with self._mutex:
             self._retire()
         self.sync()
 
     def closed(self) -> list[Path]:
-        """Closed segments, oldest first."""
+        """Return the closed segments, oldest first."""
         return sorted(self._own.glob("*.jsonl"))
 
     def delete(self, segment: Path) -> None:
-        """Let go of a segment whose lines are logged."""
+        """Delete a segment whose lines are logged."""
         size = segment.stat().st_size
         segment.unlink()
         with self._mutex:
@@ -192,18 +213,19 @@ class Journal:
             self._refusing = False
 
     def find(self, use_case: str, prediction_id: UUID) -> Prediction | None:
-        """Return an answer that is not shipped yet; newest segments are looked through first."""
-        needle = str(prediction_id).encode()
+        """Return a prediction that is not shipped yet; the newest segments are searched first."""
+        id_bytes = str(prediction_id).encode()
         for segment in reversed(_segments(self._own)):
             for line in _lines(segment):
-                if needle in line:
-                    for prediction in read(line).predictions():
-                        if prediction.prediction_id == prediction_id:
-                            return prediction if prediction.use_case == use_case else None
+                if id_bytes not in line:
+                    continue
+                for prediction in read(line).predictions():
+                    if prediction.prediction_id == prediction_id:
+                        return prediction if prediction.use_case == use_case else None
         return None
 
     def close(self) -> None:
-        """Close the segment and let others take the folder; an empty one goes away."""
+        """Close the open segment and release the folder; an empty folder is removed."""
         self.rotate()
         if not self.closed():
             (self._own / "lock").unlink(missing_ok=True)
@@ -214,7 +236,7 @@ class Journal:
         self._number += 1
         path = self._own / f"{self._number:012d}.open"
         try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+            file = os.open(path, SEGMENT_FLAGS, 0o600)
         except OSError as error:
             raise self._unwritable(error) from error
         self._open = Segment(file, path)
@@ -244,7 +266,7 @@ class Journal:
             self._open = None
 
     def _flush(self, segment: Segment) -> None:
-        segment.dirty = False  # before: what is written meanwhile is for the next time
+        segment.dirty = False  # before the fsync: data written during it belongs to the next sync
         try:
             os.fsync(segment.file)
         except OSError:
@@ -268,16 +290,21 @@ class Journal:
             os.close(folder)
 
     def _adopt(self, folder: Path) -> int:
-        """Take over the segments of the dead, this replica's own former life included; return the last number used."""
-        number = max((int(segment.stem) for segment in _segments(self._own)), default=0)
-        for left in sorted(self._own.glob("*.open")):
-            left.rename(left.with_suffix(".jsonl"))
-        for other in sorted(
-            path.parent for path in folder.glob("*/lock") if path.parent != self._own
-        ):
+        """Take over the segments of dead replicas and of this replica's earlier process.
+
+        Returns the highest segment number in use.
+        """
+        numbers = [int(segment.stem) for segment in _segments(self._own)]
+        number = max(numbers, default=0)
+        for unclosed in sorted(self._own.glob("*.open")):
+            unclosed.rename(unclosed.with_suffix(".jsonl"))
+        folders = sorted(path.parent for path in folder.glob("*/lock"))
+        for other in folders:
+            if other == self._own:
+                continue
             try:
-                lock = _alive(other)
-            except SixgateError:
+                lock = _lock_folder(other)
+            except SixgateError:  # its replica is running
                 continue
             for segment in _segments(other):
                 number += 1
@@ -289,17 +316,20 @@ class Journal:
 
 
 def read(line: bytes) -> JournalLine:
-    """Read a line again."""
+    """Decode one line of a segment."""
     return msgspec.json.decode(line, type=JournalLine)
 
 
 def whole_lines(segment: Path) -> bytes:
-    """A segment's whole lines: a last line without its end was never answered, and is dropped."""
+    """Return a segment's complete lines.
+
+    A last line without a newline is dropped: its predictions were never returned.
+    """
     content = segment.read_bytes()
     end = content.rfind(b"\n") + 1
     if end < len(content):
         log.warning(
-            "%s: dropped a torn last line of %d bytes, which was never answered",
+            "%s: dropped an incomplete last line of %d bytes; its predictions were never returned",
             segment,
             len(content) - end,
         )
@@ -307,41 +337,44 @@ def whole_lines(segment: Path) -> bytes:
 
 
 def _segments(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix in (".open", ".jsonl"))
+    paths = [path for path in folder.iterdir() if path.suffix in (".open", ".jsonl")]
+    return sorted(paths)
 
 
-def _begun(segment: Path) -> float:
-    """When a segment was begun: when its first line was scored."""
+def _first_scored_at(segment: Path) -> float:
+    """Time of the first line of a segment, in seconds since 1970."""
     with segment.open("rb") as file:
         first = file.readline()
     try:
         return read(first).scored_at.timestamp()
-    except msgspec.DecodeError:  # torn, or not written yet
+    except msgspec.DecodeError:  # incomplete, or not written yet
         return segment.stat().st_mtime
 
 
 def _lines(segment: Path) -> list[bytes]:
-    for name in (
-        segment,
-        segment.with_suffix(".jsonl"),
-    ):  # it may be closed, or shipped, while it is looked for
+    # Another thread may close (rename) or ship (delete) the segment at the same time.
+    for path in (segment, segment.with_suffix(".jsonl")):
         try:
-            return name.read_bytes().split(b"\n")[:-1]
+            return path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             continue
     return []
 
 
-def _alive(folder: Path) -> int:
-    """Lock a replica's folder for as long as the descriptor is open."""
+def _lock_folder(folder: Path) -> int:
+    """Lock a replica's folder until the returned descriptor is closed.
+
+    Raises SixgateError when a running replica holds the lock.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(folder / "lock", LOCK_FLAGS, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
         raise SixgateError(
-            f"{folder} belongs to a replica that is alive: give each its own port or home"
+            f"{folder} is used by a running replica: "
+            "give each replica its own SIXGATE_API_PORT or SIXGATE_HOME"
         ) from error
     return lock
 
@@ -350,4 +383,4 @@ def _remove(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError:
-        log.warning("%s holds files that are no segments and stays", folder)
+        log.warning("%s is not removed: it contains files that are not segments", folder)

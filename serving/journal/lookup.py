@@ -1,4 +1,4 @@
-"""Finding a prediction again, whether it is logged or still in the journal."""
+"""Looks a prediction up by its id, in the journal and in `prediction_logs`."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from pipelines.records import Prediction
 from pipelines.stores.database import Connection
 from pipelines.stores.predictions import PredictionLog
 from serving.journal.journal import Journal
-from serving.journal.prediction_ids import moment
+from serving.journal.prediction_ids import created_at
 
 
 def find(
@@ -15,14 +15,15 @@ def find(
 ) -> tuple[Prediction, bool]:
     """Return a prediction and whether it is logged, or raise UnknownPrediction.
 
-    The journal is asked first: a line leaves it only once it is logged, so nothing falls between the two.
+    The journal is searched first: a line leaves it only after it is logged, so a prediction is
+    always in at least one of the two.
     """
-    moment(prediction_id)
+    created_at(prediction_id)  # raises for an id that no replica can have issued
     if prediction := journal.find(use_case, prediction_id):
         return prediction, False
     try:
         return PredictionLog(connection).get(use_case, prediction_id), True
     except UnknownPrediction as error:
         raise UnknownPrediction(
-            f"{error}: one that another replica answered just now may not be shipped yet"
+            f"{error}: a recent prediction of another replica may not be shipped yet"
         ) from error

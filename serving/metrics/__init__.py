@@ -1,1 +1,1 @@
-"""What Prometheus reads, and the access log."""
+"""Prometheus metrics and the access log."""

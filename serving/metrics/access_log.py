@@ -1,4 +1,4 @@
-"""What is kept of every request: how long it took, how it ended, and a line in the access log."""
+"""The record of every request: its duration, its status, and its line in the access log."""
 
 import logging
 import os
@@ -15,16 +15,17 @@ from prometheus_client.registry import Collector
 
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 WRITE_EVERY = 0.1
-MOST = 50_000  # notes, and lines: while the log can't be written, a stuck pipe costs lines and not memory
+# Records and lines in memory: when the log can't be written, lines are dropped beyond this.
+MAX_PENDING = 50_000
 
-# route, status, perf_counter() at its begin and end, request id, method, path, whose key it was
-Note = tuple[str, int, float, float, bytes, str, str, str | None]
+# route, status, perf_counter() at begin and end, request id, method, path, name of the API key
+RequestRecord = tuple[str, int, float, float, bytes, str, str, str | None]
 
 log = logging.getLogger(__name__)
 
 
 class AccessLogLine(msgspec.Struct, gc=False):
-    """One line of the access log; `time` in seconds since 1970."""
+    """One line of the access log; `time` is in seconds since 1970."""
 
     time: float
     request_id: str
@@ -37,8 +38,8 @@ class AccessLogLine(msgspec.Struct, gc=False):
     logger: str = "access"
 
 
-class Route:
-    """What happened on one route: how often by time and by status, and for how many seconds in all."""
+class RouteCounts:
+    """The requests of one route: counts by duration and by status, and total seconds."""
 
     __slots__ = ("counts", "seconds", "statuses")
 
@@ -48,80 +49,93 @@ class Route:
         self.seconds = 0.0
 
 
-class Requests(Collector):
-    """Plain numbers, turned into Prometheus' families only when somebody asks.
+class RequestMetrics(Collector):
+    """Counts requests in plain numbers; they become Prometheus metrics only when collected.
 
-    A request leaves a note; notes are counted, and made lines, many at once and beside the requests.
+    A request only appends a record. Records are counted and turned into log lines in bulk, outside
+    of requests.
     """
 
     def __init__(self) -> None:
-        self._noted: deque[Note] = deque()  # appended to and taken from without a lock
+        self._pending: deque[RequestRecord] = deque()  # append and popleft need no lock
         self._counting = threading.RLock()
-        self._routes: defaultdict[str, Route] = defaultdict(Route)
+        self._routes: defaultdict[str, RouteCounts] = defaultdict(RouteCounts)
         self._lines: list[AccessLogLine] = []
         self.dropped = 0
 
-    def note(self, note: Note) -> None:
-        """Keep a request that has been answered."""
-        self._noted.append(note)
-        if len(self._noted) >= MOST:
+    def record(self, request: RequestRecord) -> None:
+        """Record a request that has been answered."""
+        self._pending.append(request)
+        if len(self._pending) >= MAX_PENDING:
             self._count()
 
     def lines(self) -> list[AccessLogLine]:
-        """Take the lines there are; whatever could not be kept until now is counted in `dropped`."""
+        """Take the pending log lines; `dropped` counts the lines that were not kept."""
         with self._counting:
             self._count()
-            lines, self._lines = self._lines, []
+            lines = self._lines
+            self._lines = []
         return lines
 
     def _count(self) -> None:
+        # One function, with positional arguments: this runs for every request.
         with self._counting:
-            lag = time.time() - time.perf_counter()
-            while self._noted:
-                route, status, begun, ended, request_id, method, path, caller = (
-                    self._noted.popleft()
+            clock_offset = time.time() - time.perf_counter()
+            while self._pending:
+                route, status, began, ended, request_id, method, path, caller = (
+                    self._pending.popleft()
                 )
-                kept, seconds = self._routes[route], ended - begun
-                kept.counts[bisect_left(BUCKETS, seconds)] += 1
-                kept.seconds += seconds
-                kept.statuses[status] = kept.statuses.get(status, 0) + 1
-                if len(self._lines) < MOST:
-                    self._lines.append(
-                        AccessLogLine(
-                            ended + lag, request_id.decode(), method, path, status, seconds, caller
-                        )
-                    )
-                else:
+                seconds = ended - began
+                totals = self._routes[route]
+                totals.counts[bisect_left(BUCKETS, seconds)] += 1
+                totals.seconds += seconds
+                totals.statuses[status] = totals.statuses.get(status, 0) + 1
+                if len(self._lines) >= MAX_PENDING:
                     self.dropped += 1
+                    continue
+                self._lines.append(
+                    AccessLogLine(
+                        ended + clock_offset,
+                        request_id.decode(),
+                        method,
+                        path,
+                        status,
+                        seconds,
+                        caller,
+                    )
+                )
 
     def collect(self) -> Iterator[Metric]:
-        """Histogram by route, counter by route and status."""
+        """Yield a histogram of durations by route, and a counter by route and status."""
         self._count()
-        spent = HistogramMetricFamily(
-            "sixgate_request_seconds", "From request to answer", labels=["route"]
+        durations = HistogramMetricFamily(
+            "sixgate_request_seconds",
+            "Seconds from the request to its answer",
+            labels=["route"],
         )
-        ended = CounterMetricFamily(
-            "sixgate_requests", "Answers by route and status", labels=["route", "status"]
+        answers = CounterMetricFamily(
+            "sixgate_requests",
+            "Requests by route and status",
+            labels=["route", "status"],
         )
+        bounds = [*map(str, BUCKETS), "+Inf"]
         for path, route in list(self._routes.items()):
-            below = list(accumulate(route.counts))
-            spent.add_metric(
-                [path],
-                list(zip([*map(str, BUCKETS), "+Inf"], below, strict=True)),
-                sum_value=route.seconds,
-            )
+            buckets = list(zip(bounds, accumulate(route.counts), strict=True))
+            durations.add_metric([path], buckets, sum_value=route.seconds)
             for status, count in list(route.statuses.items()):
-                ended.add_metric([path, str(status)], count)
-        yield spent
-        yield ended
+                answers.add_metric([path, str(status)], count)
+        yield durations
+        yield answers
 
 
 class AccessLog(threading.Thread):
-    """Writes lines of JSON every 100 ms, beside the requests; what it can't write in time is dropped and counted."""
+    """Writes lines of JSON every 100 ms, in a thread; lines that can't be written are dropped."""
 
-    def __init__(self, requests: Requests, file: int = 1) -> None:
+    def __init__(self, requests: RequestMetrics, file: int = 1) -> None:
         super().__init__(name="access log", daemon=True)
-        self._requests, self._file, self._ended = requests, file, threading.Event()
+        self._requests = requests
+        self._file = file
+        self._ended = threading.Event()
         self._encoder = msgspec.json.Encoder()
 
     def run(self) -> None:
@@ -131,12 +145,12 @@ class AccessLog(threading.Thread):
         self.write()
 
     def stop(self) -> None:
-        """Write what is left, and stop."""
+        """Write the remaining lines, then stop."""
         self._ended.set()
         self.join(2)
 
     def write(self) -> None:
-        """Write all lines there are."""
+        """Write all pending lines; after an error they are dropped and counted."""
         lines = self._requests.lines()
         content = self._encoder.encode_lines(lines)
         try:

@@ -1,6 +1,6 @@
-"""What Prometheus reads at /metrics."""
+"""The metrics that Prometheus reads at /metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
@@ -9,19 +9,19 @@ from prometheus_client.registry import Collector
 
 from serving.journal.journal import Journal
 
-BINS = 20  # of the scores' histogram, from 0 to 1
+BINS = 20  # of the histogram of scores, from 0 to 1
 
 
-class Answered:
-    """Plain numbers of one use case: answers by label, and how their scores lie."""
+class PredictionCounts:
+    """Plain numbers of one use case: predictions by label, and a histogram of their scores."""
 
     def __init__(self) -> None:
         self.labels = [0, 0]
-        self.bins = [0] * (BINS + 1)  # the last one holds scores of 1 only
+        self.bins = [0] * (BINS + 1)  # the last one holds scores of exactly 1
         self.sum = 0.0
 
-    def note(self, scores: Sequence[float], flagged: int) -> None:
-        """Count answers; `flagged` of them have the label 1."""
+    def count(self, scores: Sequence[float], flagged: int) -> None:
+        """Count predictions; `flagged` of them have the label 1."""
         self.labels[0] += len(scores) - flagged
         self.labels[1] += flagged
         self.sum += sum(scores)
@@ -30,86 +30,108 @@ class Answered:
 
 
 class Metrics(Collector):
-    """One server's figures, in a registry of their own."""
+    """The metrics of one server process, in a registry that no other process shares."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        self._answered: dict[str, Answered] = {}
-        ProcessCollector(registry=registry)
-        registry.register(self)
+        self._registry = CollectorRegistry()
+        self._predictions: dict[str, PredictionCounts] = {}
+        ProcessCollector(registry=self._registry)
+        self._registry.register(self)
         self.shipped = Counter(
-            "sixgate_shipped_rows", "Answers that reached prediction_logs", registry=registry
+            "sixgate_shipped_rows",
+            "Predictions inserted into prediction_logs",
+            registry=self._registry,
         )
-        self.version = Gauge(
-            "sixgate_model_version", "The version that serves", ["use_case"], registry=registry
-        )
-        self.reloads = Counter(
-            "sixgate_reloads", "Models that were swapped in", ["use_case"], registry=registry
-        )
-        self.reload_failures = Counter(
+        self.version = self._gauge("sixgate_model_version", "Model version in service", "use_case")
+        self.reloads = self._counter("sixgate_reloads", "Models put into service", "use_case")
+        self.reload_failures = self._counter(
             "sixgate_reload_failures",
-            "Models that were refused or could not be fetched",
-            ["use_case"],
-            registry=registry,
+            "Models that were rejected or could not be fetched",
+            "use_case",
         )
-        self.limited = Counter(
-            "sixgate_rate_limited", "Requests over their key's limit", ["caller"], registry=registry
+        self.limited = self._counter(
+            "sixgate_rate_limited", "Requests that exceeded the limit of their key", "caller"
         )
-        self.invalid = Gauge(
+        self.invalid = self._gauge(
             "sixgate_use_case_invalid",
-            "1 when the folder of a use case was invalid at the start: it is served by its last valid contract, or not at all",
-            ["use_case"],
-            registry=registry,
+            "1 when the folder of a use case was invalid at the start: "
+            "the use case is served by its last valid contract, or not at all",
+            "use_case",
         )
-        self.listeners = Gauge(
-            "sixgate_live_listeners", "Open connections to /live", ["use_case"], registry=registry
+        self.listeners = self._gauge(
+            "sixgate_live_listeners", "Open connections to /live", "use_case"
         )
 
-    def answered(self, use_case: str) -> Answered:
-        """Where a use case counts its answers."""
-        return self._answered.setdefault(use_case, Answered())
+    def prediction_counts(self, use_case: str) -> PredictionCounts:
+        """Return the counts of a use case."""
+        return self._predictions.setdefault(use_case, PredictionCounts())
 
     def watch(self, journal: Journal) -> None:
-        """Show a journal's bytes and lag as they are when somebody asks."""
-        for name, words, value in (
-            ("bytes", "Answers that wait to be shipped", lambda: journal.size),
-            ("bound_bytes", "What may wait at most", lambda: journal.bound),
-            (
-                "full",
-                "1 while predictions are refused because the journal can't take them",
+        """Add metrics of a journal; they are computed when they are collected."""
+        gauges: dict[str, tuple[str, Callable[[], float]]] = {
+            "sixgate_journal_bytes": (
+                "Bytes of predictions that are not shipped yet",
+                lambda: journal.size,
+            ),
+            "sixgate_journal_bound_bytes": (
+                "Limit of sixgate_journal_bytes",
+                lambda: journal.bound,
+            ),
+            "sixgate_journal_full": (
+                "1 while the journal refuses predictions",
                 lambda: journal.full,
             ),
-            ("lag_seconds", "Age of the oldest answer that waits", journal.lag),
-        ):
-            Gauge(f"sixgate_journal_{name}", words, registry=self._registry).set_function(value)
+            "sixgate_journal_lag_seconds": (
+                "Age of the oldest prediction that is not shipped yet",
+                journal.lag,
+            ),
+        }
+        for name, (description, value) in gauges.items():
+            gauge = Gauge(name, description, registry=self._registry)
+            gauge.set_function(value)
 
     def add(self, collector: Collector) -> None:
-        """Show what somebody else counts, too."""
+        """Add the metrics of another collector."""
         self._registry.register(collector)
 
     def families(self) -> Iterator[Metric]:
-        """All metrics as they are now."""
+        """Return all metrics with their current values."""
         return iter(self._registry.collect())
 
     def text(self) -> bytes:
-        """All figures in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Predictions by label, and a histogram of their scores."""
+        """Yield the predictions by label, and a histogram of their scores."""
         labels = CounterMetricFamily(
-            "sixgate_predictions", "Answered predictions", labels=["use_case", "predicted_label"]
+            "sixgate_predictions", "Predictions by label", labels=["use_case", "predicted_label"]
         )
         scores = HistogramMetricFamily(
-            "sixgate_score", "Scores that were answered", labels=["use_case"]
+            "sixgate_score", "Scores of predictions", labels=["use_case"]
         )
-        for use_case, answered in self._answered.items():
-            for label, count in enumerate(answered.labels):
+        bounds = [f"{(number + 1) / BINS:g}" for number in range(BINS)]
+        bounds.append("+Inf")
+        for use_case, counts in self._predictions.items():
+            for label, count in enumerate(counts.labels):
                 labels.add_metric([use_case, str(label)], count)
-            below = list(accumulate(answered.bins))
-            bounds = [*(f"{(number + 1) / BINS:g}" for number in range(BINS)), "+Inf"]
-            scores.add_metric(
-                [use_case], list(zip(bounds, below, strict=True)), sum_value=answered.sum
-            )
+            buckets = list(zip(bounds, accumulate(counts.bins), strict=True))
+            scores.add_metric([use_case], buckets, sum_value=counts.sum)
         yield labels
         yield scores
+
+    def _counter(self, name: str, description: str, label: str) -> Counter:
+        return Counter(
+            name,
+            description,
+            labelnames=[label],
+            registry=self._registry,
+        )
+
+    def _gauge(self, name: str, description: str, label: str) -> Gauge:
+        return Gauge(
+            name,
+            description,
+            labelnames=[label],
+            registry=self._registry,
+        )

@@ -1,1 +1,1 @@
-"""The model that serves, and where it comes from."""
+"""The model in service, and the places it is loaded from."""

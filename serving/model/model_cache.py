@@ -1,4 +1,4 @@
-"""Models on this machine's disk: what served last can serve again while MLflow or the database is away."""
+"""Models on the local disk, so that a replica can start while MLflow or the database is down."""
 
 import os
 import shutil
@@ -16,25 +16,32 @@ KEPT = 5
 
 
 class ModelCache:
-    """One use case's models: `<folder>/<digest>/` holds the files, `served.json` names what served last."""
+    """The models of one use case.
+
+    `<folder>/<digest>/` holds a model's files. `served.json` names the model that served last.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._last = folder / "served.json"
 
     def get(self, served: Served) -> dict[str, bytes] | None:
-        """A model's files, None when they are not here whole; its warm-up too if that is here."""
+        """Return a model's files, with its warm-up if there is one.
+
+        Returns None when a file is missing or the files do not have the digest of the model.
+        """
         folder = self._folder / served.digest
+        warm_up = folder / WARM_UP
         try:
             files = {name: (folder / name).read_bytes() for name in FILES}
-            if (folder / WARM_UP).exists():
-                files[WARM_UP] = (folder / WARM_UP).read_bytes()
+            if warm_up.exists():
+                files[WARM_UP] = warm_up.read_bytes()
             return files if digest(files) == served.digest else None
         except (OSError, ModelRejected):
             return None
 
     def put(self, served: Served, files: Mapping[str, bytes]) -> None:
-        """Keep a model that serves and remember that it does; only the newest few are kept."""
+        """Store a model and remember that it served last; only the newest `KEPT` are kept."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store(self._folder / served.digest, files)
         new = self._last.with_suffix(f".{os.getpid()}")
@@ -43,28 +50,26 @@ class ModelCache:
         self._prune(keep=served.digest)
 
     def last(self) -> Served | None:
-        """What served last."""
+        """Return the model that served last."""
         try:
             return msgspec.json.decode(self._last.read_bytes(), type=Served)
         except (OSError, msgspec.DecodeError):
             return None
 
-    def _store(self, there: Path, files: Mapping[str, bytes]) -> None:
-        making = Path(tempfile.mkdtemp(prefix=".making-", dir=self._folder))
+    def _store(self, target: Path, files: Mapping[str, bytes]) -> None:
+        temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=self._folder))
         for name in (*FILES, WARM_UP):
             if name in files:
-                (making / name).write_bytes(files[name])
-        shutil.rmtree(there, ignore_errors=True)
+                (temporary / name).write_bytes(files[name])
+        shutil.rmtree(target, ignore_errors=True)
         try:
-            making.rename(there)
-        except OSError:  # another replica was first
-            shutil.rmtree(making, ignore_errors=True)
+            temporary.rename(target)
+        except OSError:  # another replica stored it first
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def _prune(self, *, keep: str) -> None:
-        models = sorted(
-            (path for path in self._folder.iterdir() if path.is_dir()),
-            key=lambda path: path.stat().st_mtime,
-        )
-        for old in models[:-KEPT]:
+        folders = [path for path in self._folder.iterdir() if path.is_dir()]
+        folders.sort(key=lambda path: path.stat().st_mtime)
+        for old in folders[:-KEPT]:
             if old.name != keep:
                 shutil.rmtree(old, ignore_errors=True)

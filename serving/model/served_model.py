@@ -1,4 +1,4 @@
-"""A model that may serve: its graph, proven on its known answers before anyone sees it."""
+"""A loaded model that was verified on its known answers."""
 
 import logging
 from collections.abc import Mapping
@@ -24,31 +24,43 @@ class ServedModel:
     """One loaded version; scoring is a pure function of the features."""
 
     def __init__(self, served: Served, bundle: Bundle, scorer: OnnxScorer) -> None:
-        self.served, self.bundle = served, bundle
+        self.served = served
+        self.bundle = bundle
         self.loaded_at = datetime.now(UTC)
         self._scorer = scorer
 
     def score(self, features: NDArray[np.float64]) -> list[float]:
-        """Score (n, columns) features, NaN where missing."""
+        """Score features (n, columns), NaN where missing."""
         scores: list[float] = self._scorer(features).tolist()
         return scores
 
     def warm_up(self, content: bytes) -> None:
-        """Score requests as they came, one by one and together, so that no caller waits for what a first call sets up."""
+        """Score recorded requests, one by one and in a batch.
+
+        The first calls allocate and load what later calls reuse; no caller should wait for that.
+        """
         try:
             rows = msgspec.json.decode(content, type=KnownAnswers).matrix()
             for row in rows[:ALONE]:
                 self.score(row.reshape(1, -1))
             self.score(rows[:MAX_ROWS])
-        except Exception as error:  # whatever is wrong with it, the model itself is proven
-            log.warning("version %d starts cold: %s", self.served.version, error)
+        except Exception as error:  # the model is verified, so a bad warm-up file must not stop it
+            log.warning("version %d starts without a warm-up: %s", self.served.version, error)
 
 
 def load(files: Mapping[str, bytes], served: Served, contract: Contract) -> ServedModel:
-    """Prove the files to be what the ledger names and what was trained, or raise ModelRejected; warm it up."""
-    model = ServedModel(
-        served, *prove(files, contract, version=served.version, named=served.digest)
+    """Verify the files, load the model and warm it up.
+
+    Raises ModelRejected unless the files are those that the ledger names and the model gives its
+    known answers.
+    """
+    bundle, scorer = prove(
+        files,
+        contract,
+        version=served.version,
+        named=served.digest,
     )
+    model = ServedModel(served, bundle, scorer)
     if WARM_UP in files:
         model.warm_up(files[WARM_UP])
     return model

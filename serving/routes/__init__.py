@@ -1,1 +1,1 @@
-"""Routes translate between HTTP and the server's parts; each module makes those of one use case."""
+"""HTTP routes; each module creates the routes of one use case."""

@@ -1,4 +1,4 @@
-"""One row's score and why, at once."""
+"""The route that scores one row and explains the score in the same request."""
 
 import logging
 import math
@@ -7,54 +7,91 @@ import numpy as np
 from fastapi import APIRouter
 
 from pipelines.rules.model.bundle import TOLERANCE, sigmoid
-from serving.hot_path import Hot
+from serving.hot_path import HotEndpoint
+from serving.model.served_model import ServedModel
 from serving.openapi import documented, row_name
-from serving.scoring import UseCaseScorer, encode, no_score, risk
+from serving.scoring import UseCaseScorer, encode, no_score_error, risk
 from serving.service import Service
 from serving.wire.problems import Problem
 from serving.wire.request_decoding import example
 from serving.wire.schemas import ExplainedOut, contributions
 
+DESCRIPTION = (
+    "Score one row and explain the score. Nothing is logged. "
+    "The first call starts a helper process, which takes some seconds."
+)
+
 log = logging.getLogger(__name__)
 
 
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
-    """`/explain`."""
+    """Create `/explain`."""
     router = APIRouter()
-    use_case, contract = scorer.use_case, scorer.contract
+    use_case = scorer.use_case
 
     async def explain(caller: str, body: bytes) -> bytes:
-        service.rate.take(caller)
-        transaction = scorer.intake.one(body)
-        model, features = scorer.serving(), scorer.features([transaction])
+        service.rate_limit.take(caller)
+        transaction = scorer.decoder.decode_row(body)
+        model = scorer.serving()
+        features = scorer.features([transaction])
         (score,) = model.score(features)
         if not math.isfinite(score):
-            raise no_score()
-        row, version, threshold = features[0].tolist(), model.served.version, model.bundle.threshold
-        found = await service.explainer.explain(use_case, model, row)
-        if (
-            not abs(sigmoid(np.array([found.base_value + sum(found.contributions)]))[0] - score)
-            <= TOLERANCE
-        ):
-            log.error("what explains version %d does not add up to its scores", version)
-            raise Problem(503, f"what explains version {version} does not add up to its scores")
-        given = contributions(contract, contract.hash, row, found.contributions)
-        verdict = int(score >= threshold)
-        return encode(
-            ExplainedOut(
-                score, verdict, threshold, risk(score, threshold), version, found.base_value, given
-            )
+            raise no_score_error()
+        row = features[0].tolist()
+        answer = await explain_score(
+            service=service,
+            scorer=scorer,
+            model=model,
+            row=row,
+            score=score,
         )
+        return encode(answer)
 
     router.add_api_route(
         "/explain",
-        Hot(explain, "predict", "Score one row and say why, at once. Nothing is logged; the first call starts a process."),
+        HotEndpoint(explain, "predict", DESCRIPTION),
         methods=["POST"],
         operation_id=f"{use_case}_explain",
-        summary="Score one row and say why",
+        summary="Score and explain one row",
         **documented(
-            {200: ("the score and its reasons", ExplainedOut)}, 413, 422, 429, 501, 503, body=row_name(use_case),
-            example=example(contract),
+            {200: ("the score and its explanation", ExplainedOut)},
+            problems=(413, 422, 429, 501, 503),
+            body=row_name(use_case),
+            example=example(scorer.contract),
         ),
-    )  # fmt: skip
+    )
     return router
+
+
+async def explain_score(
+    service: Service, scorer: UseCaseScorer, model: ServedModel, row: list[float], score: float
+) -> ExplainedOut:
+    """Explain the score of a row (columns,).
+
+    Raises a 503 Problem when base value and contributions do not add up to the score.
+    """
+    explanation = await service.explainer.explain(scorer.use_case, model, row)
+    log_odds = explanation.base_value + sum(explanation.contributions)
+    (explained_score,) = sigmoid(np.array([log_odds]))
+    difference = abs(explained_score - score)
+    version = model.served.version
+    if not difference <= TOLERANCE:  # NaN is refused too
+        message = f"the explanation of version {version} does not add up to its score"
+        log.error(message)
+        raise Problem(503, message)
+    threshold = model.bundle.threshold
+    joined = contributions(
+        contract=scorer.contract,
+        contract_hash=scorer.hash,
+        features=row,
+        values=explanation.contributions,
+    )
+    return ExplainedOut(
+        score=score,
+        predicted_label=int(score >= threshold),
+        threshold=threshold,
+        risk=risk(score, threshold),
+        model_version=version,
+        base_value=explanation.base_value,
+        contributions=joined,
+    )

@@ -1,4 +1,4 @@
-"""Why a logged prediction came out as it did, as the DAG computed it."""
+"""The routes for explanations of logged predictions, which a DAG computes."""
 
 import logging
 import math
@@ -17,30 +17,31 @@ from pipelines.errors import UnknownPrediction, UseCaseError
 from pipelines.records import Explanation, Prediction
 from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import Settings
-from pipelines.stores.database import connect
+from pipelines.stores.database import Connection, connect
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.use_case import read_in_force
 from serving.journal.lookup import find
-from serving.journal.prediction_ids import moment
+from serving.journal.prediction_ids import created_at
 from serving.openapi import documented
 from serving.scoring import UseCaseScorer
 from serving.service import Service
 from serving.wire.problems import Problem
 from serving.wire.schemas import ExplanationOut, contributions
 
-SHIPPED_WITHIN, SHIPS_IN = timedelta(minutes=1), timedelta(seconds=2)
+SHIPPED_WITHIN = timedelta(minutes=1)  # a younger prediction may be in another replica's journal
+SHIPS_IN = timedelta(seconds=2)
 COMPUTED_WITHIN = timedelta(seconds=30)  # after a run of the DAG began
-ASK_AGAIN = timedelta(minutes=15)  # when nobody knows when the next one begins
+ASK_AGAIN = timedelta(minutes=15)  # when the next run is not known
 PATH = "/predictions/{prediction_id}/explanation"
-UNKNOWN = {202: ("not known yet; Retry-After says when to ask again", ExplanationOut)}
+PENDING = {202: ("pending; Retry-After gives the seconds to wait", ExplanationOut)}
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Picked:
-    """Which predictions are explained, and when."""
+class ExplanationSelection:
+    """Which predictions the DAG explains, and on which schedule."""
 
     select: str = "requested"
     sample: float = 0.0
@@ -48,120 +49,168 @@ class Picked:
 
 
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
-    """`/predictions/{prediction_id}/explanation`."""
+    """Create `/predictions/{prediction_id}/explanation`."""
     router = APIRouter()
-    settings, journal, use_case, contract = (
-        service.settings,
-        service.journal,
-        scorer.use_case,
-        scorer.contract,
-    )
-    policy = _policy(settings, use_case)
+    use_case = scorer.use_case
+    explanations = Explanations(service, scorer)
 
     @router.get(
         PATH,
         operation_id=f"{use_case}_explanation",
-        summary="Why it was scored so",
+        summary="Get an explanation",
         **documented(
-            UNKNOWN | {200: ("completed, failed, or not requested", ExplanationOut)}, 404, 422, 503
+            PENDING | {200: ("completed, failed, or not requested", ExplanationOut)},
+            problems=(404, 422, 503),
         ),
     )
     def explanation(prediction_id: UUID, request: Request) -> Response:
-        """Say why: 202 while it is pending, 200 once it is known, or when nobody asked for it."""
+        """Return an explanation: 202 while it is pending, else 200."""
         service.require(request, "read")
-        with connect(settings) as connection:
-            try:
-                prediction, logged = find(connection, journal, use_case, prediction_id)
-            except UnknownPrediction:
-                if not _fresh(prediction_id):
-                    raise
-                return _answer(ExplanationOut(prediction_id, "PENDING"), SHIPS_IN)
-            store = ExplanationStore(connection)
-            known = store.get(use_case, prediction_id)
-            if known is None and not logged:
-                return _answer(ExplanationOut(prediction_id, "PENDING"), SHIPS_IN)
-            if known is None:
-                comes = store.picks(prediction, select=policy.select, sample=policy.sample)
-                return _answer(
-                    ExplanationOut(prediction_id, "PENDING" if comes else "NOT_REQUESTED"),
-                    _next_run(policy),
-                )
-            under = ModelStore(connection).contract(prediction.contract_hash, contract)
-        return _answer(explained(under, prediction, known), _next_run(policy))
+        return explanations.get(prediction_id)
 
     @router.post(
         PATH,
         operation_id=f"{use_case}_ask_for_explanation",
-        summary="Ask for an explanation",
-        **documented(UNKNOWN | {200: ("it is there already", ExplanationOut)}, 404, 422, 503),
+        summary="Request an explanation",
+        **documented(
+            PENDING | {200: ("already computed", ExplanationOut)},
+            problems=(404, 422, 503),
+        ),
     )
     def ask(prediction_id: UUID, request: Request) -> Response:
-        """Ask for one, ahead of those that the policy picks; one that failed is tried again, one that is known stays."""
+        """Request an explanation; it is computed before those that the policy selects.
+
+        A failed explanation is computed again. A completed one is returned unchanged.
+        """
         service.require(request, "read")
-        with connect(settings) as connection:
-            try:
-                prediction, _ = find(connection, journal, use_case, prediction_id)
-            except UnknownPrediction as error:
-                if not _fresh(prediction_id):
-                    raise
-                raise Problem(
-                    503, f"{error}: ask again", retry_after=math.ceil(SHIPS_IN.total_seconds())
-                ) from error
-            known = ExplanationStore(connection).request(
-                prediction, select=policy.select, sample=policy.sample
-            )
-            under = ModelStore(connection).contract(prediction.contract_hash, contract)
-        return _answer(explained(under, prediction, known), _next_run(policy))
+        return explanations.request(prediction_id)
 
     return router
 
 
-def explained(contract: Contract, prediction: Prediction, known: Explanation) -> ExplanationOut:
-    """Put contributions beside the features they come from, the largest first."""
-    given = None
-    if known.status == "COMPLETED" and known.contributions is not None:
-        given = contributions(
-            contract, prediction.contract_hash, prediction.features, known.contributions
+class Explanations:
+    """Reads and requests the explanations of one use case."""
+
+    def __init__(self, service: Service, scorer: UseCaseScorer) -> None:
+        self._settings = service.settings
+        self._journal = service.journal
+        self._use_case = scorer.use_case
+        self._contract = scorer.contract
+        self._selection = _selection(service.settings, scorer.use_case)
+
+    def get(self, prediction_id: UUID) -> Response:
+        """Answer with the explanation of a prediction, or with its status."""
+        pending = ExplanationOut(prediction_id, "PENDING")
+        with connect(self._settings) as connection:
+            try:
+                prediction, logged = self._find(connection, prediction_id)
+            except UnknownPrediction:
+                if not _is_recent(prediction_id):
+                    raise
+                return _answer(pending, SHIPS_IN)
+            store = ExplanationStore(connection)
+            explanation = store.get(self._use_case, prediction_id)
+            if explanation is not None:
+                return self._completed(connection, prediction, explanation)
+            if not logged:
+                return _answer(pending, SHIPS_IN)
+            selection = self._selection
+            if store.picks(prediction, select=selection.select, sample=selection.sample):
+                return _answer(pending, self._next_run())
+            return _answer(ExplanationOut(prediction_id, "NOT_REQUESTED"), self._next_run())
+
+    def request(self, prediction_id: UUID) -> Response:
+        """Request the explanation of a prediction, and answer with its status."""
+        with connect(self._settings) as connection:
+            try:
+                prediction, _ = self._find(connection, prediction_id)
+            except UnknownPrediction as error:
+                if not _is_recent(prediction_id):
+                    raise
+                seconds = math.ceil(SHIPS_IN.total_seconds())
+                raise Problem(503, f"{error}: retry later", retry_after=seconds) from error
+            explanation = ExplanationStore(connection).request(
+                prediction, select=self._selection.select, sample=self._selection.sample
+            )
+            return self._completed(connection, prediction, explanation)
+
+    def _find(self, connection: Connection, prediction_id: UUID) -> tuple[Prediction, bool]:
+        return find(
+            connection=connection,
+            journal=self._journal,
+            use_case=self._use_case,
+            prediction_id=prediction_id,
+        )
+
+    def _completed(
+        self, connection: Connection, prediction: Prediction, explanation: Explanation
+    ) -> Response:
+        contract = ModelStore(connection).contract(prediction.contract_hash, self._contract)
+        return _answer(explained(contract, prediction, explanation), self._next_run())
+
+    def _next_run(self) -> timedelta:
+        """Time until the next scheduled run of the DAG has had time to compute."""
+        schedule = self._selection.schedule
+        if not croniter.is_valid(schedule):
+            return ASK_AGAIN
+        now = datetime.now(UTC)
+        begins: datetime = croniter(schedule, now).get_next(datetime)
+        return begins - now + COMPUTED_WITHIN
+
+
+def explained(
+    contract: Contract, prediction: Prediction, explanation: Explanation
+) -> ExplanationOut:
+    """Convert an explanation; its contributions get their features, the largest first."""
+    joined = None
+    if explanation.status == "COMPLETED" and explanation.contributions is not None:
+        joined = contributions(
+            contract=contract,
+            contract_hash=prediction.contract_hash,
+            features=prediction.features,
+            values=explanation.contributions,
         )
     return ExplanationOut(
-        known.prediction_id,
-        cast("Any", known.status),
-        known.model_version,
-        known.base_value,
-        given,
-        known.error,
+        prediction_id=explanation.prediction_id,
+        status=cast("Any", explanation.status),
+        model_version=explanation.model_version,
+        base_value=explanation.base_value,
+        contributions=joined,
+        error=explanation.error,
     )
 
 
-def _policy(settings: Settings, use_case: str) -> Picked:
-    """What is explained and when; a policy that can't be read hinders no scoring."""
+def _selection(settings: Settings, use_case: str) -> ExplanationSelection:
+    """Read which predictions are explained; an unreadable policy must not prevent scoring."""
     try:
         in_force = read_in_force(
             settings.reference, use_case, settings.policy_overlay, settings.last_valid
         )
     except UseCaseError as error:
-        log.error("nobody knows which predictions of %s are explained: %s", use_case, error)
-        return Picked()
+        log.error("%s: can't read which predictions are explained: %s", use_case, error)
+        return ExplanationSelection()
     policy = in_force.policy.explanation
-    return Picked(policy.select, policy.sample, policy.schedule)
+    return ExplanationSelection(
+        select=policy.select,
+        sample=policy.sample,
+        schedule=policy.schedule,
+    )
 
 
-def _fresh(prediction_id: UUID) -> bool:
-    """Whether a prediction was made just now, so that it may wait in another replica's journal."""
-    return abs(datetime.now(UTC) - moment(prediction_id)) < SHIPPED_WITHIN
+def _is_recent(prediction_id: UUID) -> bool:
+    """Whether a prediction is so recent that it may be in another replica's journal."""
+    age = datetime.now(UTC) - created_at(prediction_id)
+    return abs(age) < SHIPPED_WITHIN
 
 
-def _answer(body: ExplanationOut, again: timedelta) -> Response:
+def _answer(body: ExplanationOut, retry_after: timedelta) -> Response:
+    content = msgspec.json.encode(body)
     if body.status != "PENDING":
-        return Response(msgspec.json.encode(body), media_type="application/json")
-    headers = {"Retry-After": str(math.ceil(again.total_seconds()))}
-    return Response(msgspec.json.encode(body), 202, headers, media_type="application/json")
-
-
-def _next_run(policy: Picked) -> timedelta:
-    """How long until the DAG's next run by its schedule has had time to compute."""
-    if not croniter.is_valid(policy.schedule):
-        return ASK_AGAIN
-    now = datetime.now(UTC)
-    begins: datetime = croniter(policy.schedule, now).get_next(datetime)
-    return begins - now + COMPUTED_WITHIN
+        return Response(content, media_type="application/json")
+    seconds = math.ceil(retry_after.total_seconds())
+    return Response(
+        content,
+        status_code=202,
+        headers={"Retry-After": str(seconds)},
+        media_type="application/json",
+    )

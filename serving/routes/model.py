@@ -1,4 +1,4 @@
-"""What serves now."""
+"""The route that describes the model in service."""
 
 import msgspec
 from fastapi import APIRouter
@@ -12,29 +12,29 @@ from serving.wire.schemas import ModelOut
 
 
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
-    """`/model`."""
+    """Create `/model`."""
     router = APIRouter()
 
     @router.get(
         "/model",
         operation_id=f"{scorer.use_case}_model",
-        summary="What serves",
-        **documented({200: ("the model that serves", ModelOut)}, 503),
+        summary="Describe the model in service",
+        **documented({200: ("the model in service", ModelOut)}, problems=(503,)),
     )
     async def model(request: Request) -> Response:
-        """Say which model serves on this replica, and since when."""
+        """Describe the model in service on this replica, and when it was loaded."""
         service.require(request, "read")
         serving = scorer.serving()
         bundle = serving.bundle
         answer = ModelOut(
-            scorer.use_case,
-            serving.served.version,
-            serving.served.digest,
-            bundle.kind,
-            bundle.threshold,
-            bundle.contract_hash,
-            serving.loaded_at,
-            bundle.columns,
+            use_case=scorer.use_case,
+            version=serving.served.version,
+            digest=serving.served.digest,
+            kind=bundle.kind,
+            threshold=bundle.threshold,
+            contract_hash=bundle.contract_hash,
+            loaded_at=serving.loaded_at,
+            columns=bundle.columns,
         )
         return Response(msgspec.json.encode(answer), media_type="application/json")
 

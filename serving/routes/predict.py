@@ -1,10 +1,10 @@
-"""Scoring. No Pydantic and no database on this way: msgspec in, ONNX Runtime, journal, msgspec out."""
+"""The scoring routes: no Pydantic and no database, only msgspec, ONNX Runtime and the journal."""
 
 from collections.abc import Awaitable
 
 from fastapi import APIRouter
 
-from serving.hot_path import Hot
+from serving.hot_path import HotEndpoint
 from serving.openapi import batch_name, documented, row_name
 from serving.scoring import UseCaseScorer, encode
 from serving.service import Service
@@ -13,44 +13,48 @@ from serving.wire.schemas import PredictionOut, PredictionsOut
 
 
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
-    """`/predict` and `/predict/batch`."""
+    """Create `/predict` and `/predict/batch`."""
     router = APIRouter()
-    name, row = scorer.use_case, example(scorer.contract)
+    use_case = scorer.use_case
+    row = example(scorer.contract)
 
     def predict(caller: str, body: bytes) -> Awaitable[bytes]:
-        service.rate.take(caller)
-        return scorer.one(body)
+        service.rate_limit.take(caller)
+        return scorer.score_row(body)
 
     async def predict_batch(caller: str, body: bytes) -> bytes:
-        transactions = scorer.intake.many(body)
-        service.rate.take(caller, len(transactions))
-        return encode(PredictionsOut(await scorer.many(transactions)))
+        transactions = scorer.decoder.decode_batch(body)
+        service.rate_limit.take(caller, len(transactions))
+        return encode(PredictionsOut(await scorer.score_batch(transactions)))
 
     router.add_api_route(
         "/predict",
-        Hot(predict, "predict", "Score one row."),
+        HotEndpoint(predict, "predict", "Score one row."),
         methods=["POST"],
-        operation_id=f"{name}_predict",
+        operation_id=f"{use_case}_predict",
         summary="Score one row",
         **documented(
             {200: ("the prediction", PredictionOut)},
-            413,
-            422,
-            429,
-            503,
-            body=row_name(name),
+            problems=(413, 422, 429, 503),
+            body=row_name(use_case),
             example=row,
         ),
     )
     router.add_api_route(
         "/predict/batch",
-        Hot(predict_batch, "predict", "Score up to 1,000 rows at once; one bad row refuses them all."),
+        HotEndpoint(
+            predict_batch,
+            "predict",
+            "Score up to 1,000 rows in one request; one invalid row refuses all of them.",
+        ),
         methods=["POST"],
-        operation_id=f"{name}_predict_batch",
+        operation_id=f"{use_case}_predict_batch",
         summary="Score up to 1,000 rows",
         **documented(
-            {200: ("the predictions, in the rows' order", PredictionsOut)}, 413, 422, 429, 503, body=batch_name(name),
+            {200: ("the predictions, in the order of the rows", PredictionsOut)},
+            problems=(413, 422, 429, 503),
+            body=batch_name(use_case),
             example={"rows": [row]},
         ),
-    )  # fmt: skip
+    )
     return router

@@ -1,4 +1,4 @@
-"""Predictions, looked up again."""
+"""The route that looks a prediction up."""
 
 from uuid import UUID
 
@@ -7,7 +7,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pipelines.records import Prediction
 from pipelines.rules.explanation.reason_codes import named
+from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.database import connect
 from serving.journal.lookup import find
 from serving.openapi import documented
@@ -17,27 +19,47 @@ from serving.wire.schemas import LoggedPredictionOut
 
 
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
-    """`/predictions/{prediction_id}`."""
+    """Create `/predictions/{prediction_id}`."""
     router = APIRouter()
 
     @router.get(
         "/predictions/{prediction_id}",
         operation_id=f"{scorer.use_case}_prediction",
         summary="Look a prediction up",
-        **documented({200: ("the prediction", LoggedPredictionOut)}, 404, 422, 503),
+        **documented({200: ("the prediction", LoggedPredictionOut)}, problems=(404, 422, 503)),
     )
     def prediction(prediction_id: UUID, request: Request) -> Response:
-        """Look a prediction up: what was sent, what was answered, by which model."""
+        """Return a prediction: the row that was sent, the result, and the model version."""
         service.require(request, "read")
         with connect(service.settings) as connection:
-            found, logged = find(connection, service.journal, scorer.use_case, prediction_id)
-        fields = {
-            name: getattr(found, name)
-            for name in LoggedPredictionOut.__struct_fields__
-            if hasattr(found, name)
-        }
-        features = named(scorer.contract, found.contract_hash, found.features)
-        answer = LoggedPredictionOut(**{**fields, "logged": logged, "features": features})
+            prediction, logged = find(
+                connection=connection,
+                journal=service.journal,
+                use_case=scorer.use_case,
+                prediction_id=prediction_id,
+            )
+        answer = logged_prediction(scorer.contract, prediction, logged=logged)
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     return router
+
+
+def logged_prediction(
+    contract: Contract, prediction: Prediction, *, logged: bool
+) -> LoggedPredictionOut:
+    """Convert a prediction, with its features by name."""
+    return LoggedPredictionOut(
+        prediction_id=prediction.prediction_id,
+        transaction_id=prediction.transaction_id,
+        entity_key=prediction.entity_key,
+        event_time=prediction.event_time,
+        scored_at=prediction.scored_at,
+        score=prediction.score,
+        predicted_label=prediction.predicted_label,
+        threshold=prediction.threshold,
+        model_version=prediction.model_version,
+        contract_hash=prediction.contract_hash,
+        replica=prediction.replica,
+        logged=logged,
+        features=named(contract, prediction.contract_hash, prediction.features),
+    )

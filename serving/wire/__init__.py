@@ -1,1 +1,1 @@
-"""What goes over the wire: decoding, messages, limits, keys and problems."""
+"""The wire format: request decoding, schemas, limits, API keys and problem documents."""

@@ -1,4 +1,4 @@
-"""Logs as lines of JSON, each with the id of the request it belongs to."""
+"""Logs as lines of JSON, each with the id of the request that it belongs to."""
 
 import logging
 from contextvars import ContextVar
@@ -9,10 +9,10 @@ REQUEST_ID: ContextVar[bytes] = ContextVar("request_id", default=b"")
 
 
 class JsonFormatter(logging.Formatter):
-    """`time` in seconds since 1970, as in the access log."""
+    """Formats records as JSON; `time` is in seconds since 1970, as in the access log."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record as one line."""
+        """Return one record as one line."""
         line = {
             "time": record.created,
             "level": record.levelname.lower(),
@@ -27,13 +27,16 @@ class JsonFormatter(logging.Formatter):
 
 
 def install() -> None:
-    """Log to standard error, as JSON; what is chatty only warns. Logging that is set up already stays."""
+    """Log to standard error as JSON, unless logging is configured already.
+
+    Verbose libraries log warnings and errors only.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # uvicorn takes a WebSocket that is refused with an answer for one that was forgotten
+    # uvicorn logs this for a WebSocket that is refused with an HTTP response, which is no error.
     logging.getLogger("uvicorn.error").addFilter(
         lambda record: "without completing handshake" not in record.getMessage()
     )
-    for chatty in ("httpx", "numexpr"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for verbose in ("httpx", "numexpr"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents; one table says which status an error of ours is."""
+"""Errors as RFC 9457 problem documents; one table maps error classes to HTTP statuses."""
 
 import logging
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from pipelines.errors import (
     UnknownPrediction,
     UseCaseError,
 )
+from serving.wire.json_logs import REQUEST_ID
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 2
@@ -36,13 +37,14 @@ log = logging.getLogger(__name__)
 
 
 class Problem(SixgateError):
-    """A refusal with its HTTP status; `members` are what a client may act on beside the words."""
+    """A refusal with its HTTP status; `members` are further members of the problem document."""
 
     def __init__(
         self, status: int, detail: str, *, retry_after: int | None = None, **members: Any
     ) -> None:
         super().__init__(detail)
-        self.status, self.members = status, members
+        self.status = status
+        self.members = members
         self.headers = None if retry_after is None else {"Retry-After": str(retry_after)}
 
 
@@ -52,39 +54,52 @@ def document(
     members: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Answer with a problem document; 503 always says when to come back, 401 how to identify."""
-    title = HTTPStatus(status).phrase
+    """Return a problem document; a 503 always has Retry-After, a 401 has WWW-Authenticate."""
     body = {
         "type": "about:blank",
-        "title": title,
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         **(members or {}),
     }
-    extra = dict(headers or {})
+    all_headers = dict(headers or {})
     if status == 503:
-        extra.setdefault("Retry-After", str(RETRY_AFTER))
+        all_headers.setdefault("Retry-After", str(RETRY_AFTER))
     if status == 401:
-        extra["WWW-Authenticate"] = 'ApiKey header="X-API-Key"'
-    return Response(msgspec.json.encode(body), status, extra, media_type=MEDIA_TYPE)
+        all_headers["WWW-Authenticate"] = 'ApiKey header="X-API-Key"'
+    return Response(
+        msgspec.json.encode(body),
+        status_code=status,
+        headers=all_headers,
+        media_type=MEDIA_TYPE,
+    )
 
 
 def refusal(error: Exception) -> Response:
-    """The answer to a request that ended in an error; what nobody foresaw is a 500, and the log says more."""
+    """Return the problem document for an error; an unexpected error is logged and answered 500."""
     if isinstance(error, Problem):
-        return document(error.status, str(error), error.members, error.headers)
+        return document(
+            status=error.status,
+            detail=str(error),
+            members=error.members,
+            headers=error.headers,
+        )
     for kind, status in STATUS.items():
         if isinstance(error, kind):
             return document(status, str(error))
     if isinstance(error, psycopg.OperationalError):
-        log.warning("the database is away: %s", " ".join(str(error).split()))
-        return document(503, "the database is away: predictions go on, this has to wait")
-    log.error("an error of the server's own", exc_info=error)
-    return document(500, "an error of the server's own; its log says more")
+        log.warning("the database is not reachable: %s", " ".join(str(error).split()))
+        return document(
+            503,
+            "the database is not reachable: retry this request later; predictions are not affected",
+        )
+    log.error("internal server error", exc_info=error)
+    request_id = REQUEST_ID.get().decode()
+    return document(500, f"internal server error; see the server log for request ID {request_id}")
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of `app` a problem document."""
+    """Answer every error of `app` with a problem document."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _parameter)
     for kind in (SixgateError, psycopg.OperationalError, Exception):
@@ -97,19 +112,21 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    path = request.url.path
     detail = error.detail
     if error.status_code == 404:
-        known = ", ".join(request.app.state.use_cases)
-        detail = f"nothing is at {request.url.path}: see /docs; use cases are {known}"
+        use_cases = ", ".join(request.app.state.use_cases)
+        detail = f"there is no route {path}: see /docs; the use cases are {use_cases}"
     if error.status_code == 405:
-        detail = f"{request.method} is not possible at {request.url.path}: see /docs"
+        detail = f"the method {request.method} is not allowed at {path}: see /docs"
     return document(error.status_code, detail, headers=error.headers)
 
 
 async def _parameter(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    field, value, rule = str(first["loc"][-1]), first.get("input"), first["msg"]
-    return document(
-        422, f"{field}: {value!r}: {rule}", {"field": field, "value": value, "rule": rule}
-    )
+    field = str(first["loc"][-1])
+    value = first.get("input")
+    rule = first["msg"]
+    members = {"field": field, "value": value, "rule": rule}
+    return document(422, f"{field}: {value!r}: {rule}", members)

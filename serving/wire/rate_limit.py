@@ -1,4 +1,4 @@
-"""How much each key may ask for: the `limits` library counts, and a lease spares it most of the questions."""
+"""Rate limits per API key, counted by the `limits` library; a lease saves most of its calls."""
 
 import math
 import time
@@ -14,38 +14,47 @@ from serving.wire.problems import Problem
 SHARE = 100  # a lease is a hundredth of the limit
 
 
-class Rate:
-    """One worker's share of the limit, a row counting as one; what a lease holds is counted when it is taken."""
+class RateLimit:
+    """One worker's share of the limit, in rows; a lease is counted in full when it is taken."""
 
     def __init__(
-        self, limit: str, *, workers: int = 1, refused: Callable[[str], None] = lambda caller: None
+        self,
+        limit: str,
+        *,
+        workers: int = 1,
+        refused: Callable[[str], None] = lambda caller: None,
     ) -> None:
-        """`refused` hears of every caller who asked for too much."""
+        """`refused` is called with the name of each caller that exceeds its limit."""
         try:
-            whole = parse(limit)
+            total = parse(limit)
         except ValueError as error:
             raise UseCaseError(
-                f"SIXGATE_RATE_LIMIT: {limit!r} is no limit: write it as 1000/second or 50000/minute"
+                f"SIXGATE_RATE_LIMIT: {limit!r} is not a valid limit: "
+                "write it like 1000/second or 50000/minute"
             ) from error
-        self._item: RateLimitItem = type(whole)(max(1, whole.amount // workers), whole.multiples)
-        self._lease = max(1, self._item.amount // SHARE)
+        share = max(1, total.amount // workers)
+        self._item: RateLimitItem = type(total)(share, total.multiples)
+        self._lease = max(1, share // SHARE)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._refused = refused
-        self._left: dict[str, int] = {}
+        self._remaining: dict[str, int] = {}
 
     def take(self, caller: str, rows: int = 1) -> None:
-        """Let a caller have some rows, or raise a 429 Problem that says when to come back."""
-        left = self._left.get(caller, 0)
-        if left >= rows:
-            self._left[caller] = left - rows
+        """Count rows of a caller, or raise a 429 Problem with the seconds to wait."""
+        remaining = self._remaining.get(caller, 0)
+        if remaining >= rows:
+            self._remaining[caller] = remaining - rows
         elif rows < self._lease and self._limiter.hit(self._item, caller, cost=self._lease):
-            self._left[caller] = left + self._lease - rows
+            self._remaining[caller] = remaining + self._lease - rows
         elif not self._limiter.hit(self._item, caller, cost=rows):
             self._refused(caller)
-            reset = self._limiter.get_window_stats(self._item, caller).reset_time
-            seconds = max(1, math.ceil(reset - time.time()))
-            raise Problem(
-                429,
-                f"the key {caller!r} asked for more than {self._item}: come back in {seconds} s",
-                retry_after=seconds,
-            )
+            raise self._exceeded(caller)
+
+    def _exceeded(self, caller: str) -> Problem:
+        reset_time = self._limiter.get_window_stats(self._item, caller).reset_time
+        seconds = max(1, math.ceil(reset_time - time.time()))
+        return Problem(
+            429,
+            f"the key {caller!r} exceeds its limit of {self._item}: retry in {seconds} s",
+            retry_after=seconds,
+        )

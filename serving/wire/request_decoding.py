@@ -1,4 +1,7 @@
-"""From request bodies to numbers: types generated from the contract, and refusals that name field, value and rule."""
+"""Decodes request bodies with types generated from the contract.
+
+A refusal names the field, the value and the rule.
+"""
 
 import json
 import math
@@ -16,23 +19,28 @@ from pipelines.rules.use_case.schema_error import schema_fault
 from serving.wire.problems import Problem
 
 MAX_ROWS = 1000
-CONTAINERS = ("rows", "labels")  # the only member of bodies that hold many
-EXACT = 2**53  # beyond it whole numbers lose digits as floats
+CONTAINERS = ("rows", "labels")  # the only field of a body that holds several rows or labels
+EXACT = 2**53  # larger whole numbers lose digits as floats
 FLOAT32 = 3.4e38
 LONGEST = 200  # characters of a field or value that a refusal repeats
 SMALL = 2**16  # bytes
-UNREAD = object()  # in place of a document
+UNREAD = object()  # stands for a document that is not decoded
 NOT_SHOWN = "(too deeply nested or too large to be shown)"
-YEARS = range(1970, 2262)  # what nanosecond timestamps of the data tools can hold
-# PostgreSQL's text can't hold NUL.
-Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
-Moment = Annotated[datetime, Meta(tz=True)]
+YEARS = range(1970, 2262)  # the years that nanosecond timestamps of the data tools can hold
+# PostgreSQL's type text can't hold NUL.
+TextId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
+Timestamp = Annotated[datetime, Meta(tz=True)]
 KEY_RULE = "must be text of 1 to 128 characters without NUL"
-MOMENT_RULE = f"must be an RFC 3339 time with its zone, from {YEARS.start} to {YEARS.stop - 1}"
+TIMESTAMP_RULE = (
+    f"must be an RFC 3339 time with a time zone, from {YEARS.start} to {YEARS.stop - 1}"
+)
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):
-    """One accepted row: raw features as float64 side by side, in the contract's order, NaN where missing."""
+    """One accepted row; `raw` holds its raw features.
+
+    They are packed as float64 in the contract's order, NaN where missing.
+    """
 
     raw: bytes
     transaction_id: str | None
@@ -40,8 +48,8 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
     event_time: datetime | None
 
 
-class Intake:
-    """Decoders of one use case's requests."""
+class RequestDecoder:
+    """Decodes the rows and batches of one use case."""
 
     def __init__(self, contract: Contract) -> None:
         self.row_type = row_type(contract)
@@ -50,22 +58,24 @@ class Intake:
         self._batch = msgspec.json.Decoder(self.batch_type)
         self._pack = struct.Struct(f"{len(contract.features)}d").pack
         self._categories = [
-            (at, f.values.index) for at, f in enumerate(contract.features) if f.type == "category"
+            (position, feature.values.index)
+            for position, feature in enumerate(contract.features)
+            if feature.type == "category"
         ]
-        self._rules = {feature.name: rule(feature) for feature in contract.features}
-        self._rules |= {
+        self._rules = {
+            **{feature.name: rule(feature) for feature in contract.features},
             "transaction_id": KEY_RULE,
             contract.entity_key: KEY_RULE,
-            "event_time": MOMENT_RULE,
+            "event_time": TIMESTAMP_RULE,
         }
         self._batch_rules = {**self._rules, "rows": f"must be a list of 1 to {MAX_ROWS} rows"}
 
-    def one(self, body: bytes) -> Transaction:
-        """Accept one row, or raise a 422 Problem."""
+    def decode_row(self, body: bytes) -> Transaction:
+        """Decode one row, or raise a 422 Problem."""
         return self._accept(decode(self._row, body, self._rules), None)
 
-    def many(self, body: bytes) -> list[Transaction]:
-        """Accept a batch, or raise a 422 Problem that says which row is at fault."""
+    def decode_batch(self, body: bytes) -> list[Transaction]:
+        """Decode a batch, or raise a 422 Problem that names the row at fault."""
         batch = decode(self._batch, body, self._batch_rules)
         return [self._accept(row, index) for index, row in enumerate(batch.rows)]
 
@@ -73,7 +83,7 @@ class Intake:
         values = msgspec.structs.astuple(row)
         transaction_id, entity_key, event_time = values[-3:]
         if event_time is not None:
-            event_time = moment("event_time", event_time, index)
+            event_time = in_utc("event_time", event_time, index)
         raw: Sequence[Any] = values[:-3]
         if self._categories:
             raw = self._with_indexes(list(raw))
@@ -82,28 +92,35 @@ class Intake:
         return Transaction(self._pack(*raw), transaction_id, entity_key, event_time)
 
     def _with_indexes(self, values: list[Any]) -> list[Any]:
-        for at, index in self._categories:
-            if values[at] is not None:
-                values[at] = index(values[at])
+        """Replace each category by its index in the contract."""
+        for position, index_of in self._categories:
+            if values[position] is not None:
+                values[position] = index_of(values[position])
         return values
 
 
 def row_type(contract: Contract) -> type[msgspec.Struct]:
-    """Make the type of one row: the features first, so that a row's tuple starts with them."""
-    own = {"transaction_id", contract.entity_key, "event_time"}
-    if taken := own & set(contract.raw):
+    """Create the type of one row; the features come first, so a row's tuple starts with them."""
+    reserved = {"transaction_id", contract.entity_key, "event_time"}
+    if clash := reserved & set(contract.raw):
         raise UseCaseError(
-            f"{contract.use_case}: feature {taken.pop()!r} has a name that requests use: rename it"
+            f"{contract.use_case}: the feature name {clash.pop()!r} is reserved for requests: "
+            "rename the feature"
         )
+    entity = contract.entity_key.removesuffix("_id")
     fields: list[Any] = [_field(feature) for feature in contract.features]
     fields += [
-        _optional("transaction_id", Key, "the id that its label will name; made when left out"),
         _optional(
-            contract.entity_key,
-            Key,
-            f"which {contract.entity_key.removesuffix('_id')} it belongs to",
+            "transaction_id",
+            TextId,
+            "the id by which a label refers to this row; generated when omitted",
         ),
-        _optional("event_time", Moment, "when it happened; now when left out"),
+        _optional(contract.entity_key, TextId, f"the {entity} that the row belongs to"),
+        _optional(
+            "event_time",
+            Timestamp,
+            "when the event happened; the time of the request when omitted",
+        ),
     ]
     return msgspec.defstruct(
         f"{class_name(contract.use_case)}Transaction",
@@ -115,89 +132,102 @@ def row_type(contract: Contract) -> type[msgspec.Struct]:
 
 
 def batch_type(contract: Contract, row: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """Make the type of a batch of rows."""
+    """Create the type of a batch of rows."""
     rows = Annotated[list[row], Meta(min_length=1, max_length=MAX_ROWS)]  # type: ignore[valid-type]
     return msgspec.defstruct(
-        f"{class_name(contract.use_case)}Batch", [("rows", rows)], forbid_unknown_fields=True
+        f"{class_name(contract.use_case)}Batch",
+        [("rows", rows)],
+        forbid_unknown_fields=True,
     )
 
 
 def class_name(use_case: str) -> str:
-    """`credit_risk` → `CreditRisk`."""
+    """Convert a use case's name to a class name: `credit_risk` → `CreditRisk`."""
     return "".join(part.title() for part in use_case.split("_"))
 
 
 def example(contract: Contract) -> dict[str, Any]:
-    """A row that is accepted, for the API's page."""
-    row: dict[str, Any] = {}
+    """Return a valid row, for the OpenAPI page."""
+    row: dict[str, Any] = {"transaction_id": "t-1", contract.entity_key: "c-1"}
     for feature in contract.features:
-        low, high = feature.range or (0, 1)
-        inside = min(max(1.0, low), high)
-        row[feature.name] = {
-            "category": next(iter(feature.values), ""),
-            "bool": False,
-            "float": inside,
-        }.get(feature.type, math.floor(inside))
-    return {"transaction_id": "t-1", contract.entity_key: "c-1", **row}
+        row[feature.name] = _example_value(feature)
+    return row
 
 
 def rule(feature: Feature) -> str:
-    """Say in words what a feature's value must be."""
+    """Describe the values that a feature accepts."""
     if feature.type == "category":
-        words = f"must be one of {', '.join(feature.values)}"
+        text = f"must be one of {', '.join(feature.values)}"
     elif feature.type == "bool":
-        words = "must be true or false"
+        text = "must be true or false"
     else:
-        words = "must be a whole number" if feature.type == "int" else "must be a number"
-        words += (
-            f" from {feature.range[0]:.15g} to {feature.range[1]:.15g}" if feature.range else ""
-        )
-    return f"{words}, or null" if feature.nullable else words
+        text = "must be a whole number" if feature.type == "int" else "must be a number"
+        if feature.range:
+            low, high = feature.range
+            text += f" from {low:.15g} to {high:.15g}"
+    return f"{text}, or null" if feature.nullable else text
 
 
-def refusal(field: str, value: Any, words: str, row: int | None = None) -> Problem:
-    """Make the 422 that names field, value and rule, and the row (counted from 0) of a batch; long ones are cut."""
+def refusal(field: str, value: Any, rule: str, row: int | None = None) -> Problem:
+    """Create the 422 Problem for a value that breaks a rule.
+
+    It names the field, the value, the rule and, for a batch, the row, counted from 0. A long field
+    or value is cut.
+    """
     field = _cut(field)
     try:
-        shown = msgspec.json.encode(value)
+        encoded = msgspec.json.encode(value)
     except RecursionError:
-        value, shown = NOT_SHOWN, msgspec.json.encode(NOT_SHOWN)
-    if len(shown) > LONGEST:
-        value = _cut(shown.decode())
-        shown = value.encode()
-    place = field if row is None else f"row {row}: {field}"
-    members = {"field": field, "value": value, "rule": words}
-    return Problem(
-        422,
-        f"{place}: {shown.decode()}: {words}",
-        **members,
-        **({} if row is None else {"row": row}),
-    )
+        value = NOT_SHOWN
+        encoded = msgspec.json.encode(value)
+    if len(encoded) > LONGEST:
+        value = _cut(encoded.decode())
+        encoded = value.encode()
+    members = {"field": field, "value": value, "rule": rule}
+    place = field
+    if row is not None:
+        members["row"] = row
+        place = f"row {row}: {field}"
+    return Problem(422, f"{place}: {encoded.decode()}: {rule}", **members)
 
 
 def decode(decoder: Any, body: bytes, rules: dict[str, str]) -> Any:
-    """Decode a body, or raise the 422 Problem that says what is wrong with it."""
+    """Decode a body, or raise the 422 Problem that names its fault."""
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _fault(error, body, rules) from error
 
 
-def moment(field: str, given: datetime, row: int | None) -> datetime:
-    """A time in UTC, or a 422 Problem: RFC 3339 has zones up to 24 hours away, PostgreSQL takes up to 16."""
-    if given.year not in YEARS:
-        raise refusal(field, given, MOMENT_RULE, row)
-    return given.astimezone(UTC)
+def in_utc(field: str, time: datetime, row: int | None) -> datetime:
+    """Convert a time to UTC, or raise a 422 Problem when its year is out of range.
+
+    RFC 3339 allows offsets of up to 24 hours, PostgreSQL of up to 16.
+    """
+    if time.year not in YEARS:
+        raise refusal(field, time, TIMESTAMP_RULE, row)
+    return time.astimezone(UTC)
+
+
+def _example_value(feature: Feature) -> Any:
+    if feature.type == "category":
+        return next(iter(feature.values), "")
+    if feature.type == "bool":
+        return False
+    low, high = feature.range or (0, 1)
+    inside = min(max(1.0, low), high)
+    return inside if feature.type == "float" else math.floor(inside)
 
 
 def _field(feature: Feature) -> tuple[Any, ...]:
+    kind = _kind(feature)
     if feature.nullable:
-        return _optional(feature.name, _kind(feature), feature.description)
-    return feature.name, Annotated[_kind(feature), Meta(description=feature.description)]
+        return _optional(feature.name, kind, feature.description)
+    return feature.name, Annotated[kind, Meta(description=feature.description)]
 
 
-def _optional(name: str, kind: Any, words: str) -> tuple[Any, ...]:
-    return name, Annotated[kind | None, Meta(description=words)], None
+def _optional(name: str, kind: Any, description: str) -> tuple[Any, ...]:
+    return name, Annotated[kind | None, Meta(description=description)], None
 
 
 def _kind(feature: Feature) -> Any:
@@ -207,7 +237,9 @@ def _kind(feature: Feature) -> Any:
         return bool
     if feature.type == "int":
         low, high = feature.range or (-EXACT, EXACT)
-        return Annotated[int, Meta(ge=max(math.ceil(low), -EXACT), le=min(math.floor(high), EXACT))]
+        smallest = max(math.ceil(low), -EXACT)
+        largest = min(math.floor(high), EXACT)
+        return Annotated[int, Meta(ge=smallest, le=largest)]
     low, high = feature.range or (-FLOAT32, FLOAT32)
     return Annotated[float, Meta(ge=float(low), le=float(high))]
 
@@ -216,18 +248,17 @@ def _fault(error: Exception, body: bytes, rules: dict[str, str]) -> Problem:
     if isinstance(error, msgspec.ValidationError):
         try:
             return _explained(error, _document(body), rules)
-        except (
-            msgspec.DecodeError,
-            ValueError,
-        ) as worse:  # a wrong value stands before what is no JSON at all
-            error = worse
-    return refusal("body", None, f"must be JSON, which knows neither NaN nor Infinity: {error}")
+        except (msgspec.DecodeError, ValueError) as syntax_error:
+            # The decoder met the wrong value before the place where the body stops being JSON.
+            error = syntax_error
+    return refusal("body", None, f"must be valid JSON, without NaN and Infinity: {error}")
 
 
 def _document(body: bytes) -> Any:
-    """The body of a refused request, to show what is wrong in it; numbers beyond every type are shown as their text.
+    """Decode the body of a refused request, to find the value at fault.
 
-    UNREAD where it is nested too deeply, or so large that reading it by the standard library would keep others waiting.
+    Numbers beyond every type are returned as text. A body that is nested too deeply is UNREAD, and
+    so is a large one: decoding it with the standard library would delay other requests.
     """
     try:
         return msgspec.json.decode(body)
@@ -243,7 +274,7 @@ def _document(body: bytes) -> Any:
 
 
 def _number(text: str) -> int | float | str:
-    """A number, or its text where no number is that large."""
+    """Decode a number; one that no type can hold is returned as text."""
     try:
         number = msgspec.json.decode(text)
     except msgspec.ValidationError:
@@ -257,21 +288,25 @@ def _cut(text: str) -> str:
 
 
 def _explained(error: msgspec.ValidationError, document: Any, rules: dict[str, str]) -> Problem:
-    """Name the field, the value and the row; only refused requests pay for this."""
+    """Name the field, the value and the row of a refused request."""
     wrong = schema_fault(error)
-    row = next((part for part in wrong.path if isinstance(part, int)), None)
-    field = next((part for part in reversed(wrong.path) if isinstance(part, str)), "body")
+    indexes = [part for part in wrong.path if isinstance(part, int)]
+    names = [part for part in wrong.path if isinstance(part, str)]
+    row = indexes[0] if indexes else None
+    field = names[-1] if names else "body"
     value = NOT_SHOWN if document is UNREAD else wrong.value(document)
     if wrong.fault == "missing":
-        return refusal(field, None, f"is missing; {rules.get(field, 'it is required')}", row)
+        required = rules.get(field, "it is required")
+        return refusal(field, None, f"is missing; {required}", row)
     container = next((name for name in CONTAINERS if name in rules), None)
     if wrong.fault == "unknown":
-        known = [
-            name for name in rules if (name == container) == (container is not None and row is None)
-        ]
-        return refusal(field, value, f"is not known; known are {', '.join(known)}", row)
+        at_top_level = container is not None and row is None
+        fields = [name for name in rules if (name == container) == at_top_level]
+        allowed = ", ".join(fields)
+        return refusal(field, value, f"is not a known field; known are {allowed}", row)
     if field == container and row is not None:
-        return refusal(field, value, "must hold objects only", row)
+        return refusal(field, value, "must contain only objects", row)
     if field == container and isinstance(value, list):
-        return refusal(field, f"{len(value):,} {field}", rules[field])
+        size = f"{len(value):,} {field}"
+        return refusal(field, size, rules[field])
     return refusal(field, value, rules.get(field, wrong.rule), row)

@@ -1,4 +1,4 @@
-"""What the API says: the types of its answers and of the bodies that no contract shapes."""
+"""The types of the API's responses, and of request bodies that do not depend on a contract."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,14 +10,14 @@ from msgspec import Meta
 
 from pipelines.rules.explanation.reason_codes import reasons
 from pipelines.rules.use_case.contract import Contract
-from serving.wire.request_decoding import Key, Moment
+from serving.wire.request_decoding import TextId, Timestamp
 
 MAX_LABELS = 10_000
 Risk = Literal["low", "medium", "high"]
 
 
 class PredictionOut(msgspec.Struct, gc=False):
-    """One prediction, as it was answered."""
+    """One prediction."""
 
     transaction_id: str
     prediction_id: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
@@ -35,7 +35,7 @@ class PredictionsOut(msgspec.Struct):
 
 
 class LabelReceiptOut(msgspec.Struct):
-    """What became of posted labels: new, changing an earlier one, or already known."""
+    """How many posted labels were new, changed an earlier label, or were already stored."""
 
     accepted: int
     corrected: int
@@ -43,21 +43,21 @@ class LabelReceiptOut(msgspec.Struct):
 
 
 class LabelIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What a transaction turned out to be."""
+    """The label of one transaction."""
 
-    transaction_id: Key
+    transaction_id: TextId
     label: Annotated[Literal[0, 1], Meta(description="1 for the positive class")]
-    labelled_at: Moment | None = None
+    labelled_at: Timestamp | None = None
 
 
 class LabelsIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Labels as they arrive."""
+    """A list of labels."""
 
     labels: Annotated[list[LabelIn], Meta(min_length=1, max_length=MAX_LABELS)]
 
 
 class LoggedPredictionOut(msgspec.Struct):
-    """A prediction as it was logged; `logged` is false while it waits in the journal."""
+    """A stored prediction; `logged` is false while it is in the journal only."""
 
     prediction_id: UUID
     transaction_id: str
@@ -75,7 +75,7 @@ class LoggedPredictionOut(msgspec.Struct):
 
 
 class Contribution(msgspec.Struct):
-    """How far one feature moved the score, in log-odds, and the same in words."""
+    """How much one feature moved the score, in log-odds; `reason` says the same in words."""
 
     feature: str
     value: Any
@@ -85,15 +85,29 @@ class Contribution(msgspec.Struct):
 
 
 def contributions(
-    contract: Contract, contract_hash: str, features: Sequence[float], values: Sequence[float]
-) -> list[Contribution]:  # fmt: skip
-    """Contributions beside the features of a row that was made under a contract, the largest first."""
-    found = reasons(contract, contract_hash, features, values)
-    return [Contribution(r.feature, r.value, r.contribution, r.description, r.words) for r in found]
+    contract: Contract,
+    contract_hash: str,
+    features: Sequence[float],
+    values: Sequence[float],
+) -> list[Contribution]:
+    """Join contributions (columns,) with the features (columns,) of a row, the largest first.
+
+    `contract_hash` is the hash of the contract under which the row was scored.
+    """
+    return [
+        Contribution(
+            feature=reason.feature,
+            value=reason.value,
+            contribution=reason.contribution,
+            description=reason.description,
+            reason=reason.words,
+        )
+        for reason in reasons(contract, contract_hash, features, values)
+    ]
 
 
 class ExplanationOut(msgspec.Struct, omit_defaults=True):
-    """Why a score is what it is: sigmoid(base_value + sum of contributions) is the score."""
+    """The explanation of a score: sigmoid(base_value + sum of contributions) is the score."""
 
     prediction_id: UUID
     status: Literal["PENDING", "COMPLETED", "FAILED", "NOT_REQUESTED"]
@@ -104,7 +118,10 @@ class ExplanationOut(msgspec.Struct, omit_defaults=True):
 
 
 class ExplainedOut(msgspec.Struct):
-    """One row's score, and why: sigmoid(base_value + sum of contributions) is the score. Nothing of it is logged."""
+    """One row's score with its explanation, neither of which is logged.
+
+    sigmoid(base_value + sum of contributions) is the score.
+    """
 
     score: float
     predicted_label: int
@@ -116,7 +133,7 @@ class ExplainedOut(msgspec.Struct):
 
 
 class ModelOut(msgspec.Struct):
-    """What serves now."""
+    """The model in service."""
 
     use_case: str
     version: int
@@ -129,7 +146,7 @@ class ModelOut(msgspec.Struct):
 
 
 class ProblemOut(msgspec.Struct, omit_defaults=True):
-    """RFC 9457; field, value, rule and row are there when a request is refused for one of them."""
+    """RFC 9457; `field`, `value`, `rule` and `row` are present when a value breaks a rule."""
 
     type: str
     title: str
@@ -142,7 +159,11 @@ class ProblemOut(msgspec.Struct, omit_defaults=True):
 
 
 class LiveHello(msgspec.Struct, tag="hello"):
-    """The first message: who sends (one worker's predictions), what serves there, and the share that is shown."""
+    """The first message.
+
+    `replica` is the worker whose predictions are sent, `model_version` the model in service there,
+    and `sample` the share of predictions that is sent.
+    """
 
     use_case: str
     replica: str
@@ -151,7 +172,7 @@ class LiveHello(msgspec.Struct, tag="hello"):
 
 
 class LivePrediction(msgspec.Struct, tag="prediction", kw_only=True):
-    """A prediction as it was answered."""
+    """A prediction of this worker."""
 
     scored_at: datetime
     transaction_id: str
@@ -164,7 +185,7 @@ class LivePrediction(msgspec.Struct, tag="prediction", kw_only=True):
 
 
 class LiveReload(msgspec.Struct, tag="reload"):
-    """Another version serves from now on; None when nothing does any more."""
+    """Another version is in service; `model_version` is null when none is any more."""
 
     model_version: int | None
     former_version: int | None
@@ -172,7 +193,7 @@ class LiveReload(msgspec.Struct, tag="reload"):
 
 
 class LiveAlert(msgspec.Struct, tag="alert"):
-    """An alert was opened or resolved, or became more or less severe."""
+    """An alert was opened or resolved, or its severity changed."""
 
     id: int
     cause: str
@@ -183,6 +204,6 @@ class LiveAlert(msgspec.Struct, tag="alert"):
 
 
 class LiveMissed(msgspec.Struct, tag="missed"):
-    """So many messages were left out here, because they were not taken fast enough."""
+    """`count` messages were dropped here, because the client read too slowly."""
 
     count: int

@@ -14,7 +14,7 @@ import psycopg
 from pipelines.settings import Settings
 from serving.background.shipper import Shipper
 from serving.journal.journal import Journal, JournalLine, JournalRow, read
-from serving.journal.prediction_ids import at, now_ms, uuid7
+from serving.journal.prediction_ids import datetime_of, now_ms, uuid7
 from serving.metrics.metrics import Metrics
 from stack.processes.postgres import Postgres
 from stack.temporary_services import free_port, migrate, running
@@ -65,7 +65,9 @@ def test_what_the_table_refuses_is_set_aside_row_by_row_and_the_rest_is_logged(
             JournalRow(each, "no text\0" if each == ids[3] else each, [1.0, math.nan], 0.5, 1)
             for each in rows
         ]
-        journal.append(JournalLine(at(now_ms()), "fraud", 1, "hash", 0.5, "replica", named))
+        journal.append(
+            JournalLine(datetime_of(now_ms()), "fraud", 1, "hash", 0.5, "replica", named)
+        )
     journal.rotate()
     (segment,) = journal.closed()
     former = b'{"prediction_id": "of another version"}\n'
@@ -134,7 +136,7 @@ def test_at_the_disk_bound_the_server_refuses_and_goes_on_once_it_can_ship(serve
         answered += [prediction["prediction_id"] for prediction in answer.json()["predictions"]]
         assert len(answered) < 10_000
     assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
-    assert "predictions go on once the database takes them again" in answer.json()["detail"]
+    assert "predictions are accepted again once" in answer.json()["detail"]
     assert server.client.get("/readyz").status_code == 503
     assert server.client.get("/healthz").status_code == 200
     held = sum(
@@ -252,7 +254,7 @@ def test_without_registry_and_database_the_last_model_serves_and_answers_are_kep
     server.start()
     assert server.version == 1
     until(
-        lambda: "registry is away" in (report(server, database, "error") or ""),
+        lambda: "registry is not reachable" in (report(server, database, "error") or ""),
         "the replica says what is missing",
     )
     until(lambda: logged(database, kept) == 5, "what was answered meanwhile is logged")

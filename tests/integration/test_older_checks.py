@@ -15,7 +15,7 @@ from pipelines.records import Metric
 from pipelines.rules.promotion.ledger import Served
 from pipelines.steps.monitoring.measure import references
 from pipelines.stores.baseline import read_manifest
-from serving.metrics.drift_metrics import DriftFigures
+from serving.metrics.drift_metrics import DriftMetrics
 from tests.integration.logged import NOW, Log
 from tests.integration.server import Database, enter
 from tests.integration.test_monitoring import CHECK, HOUR, THIS_HOUR, drawn, odd_traffic, run
@@ -39,7 +39,7 @@ def whole_dag(wired: Context, run_id: str, as_of: datetime) -> dict[str, Any]:
 
 def prometheus(wired: Context) -> dict[tuple[str, ...], float]:
     """What the scoring server shows of drift and alerts."""
-    figures = DriftFigures()
+    figures = DriftMetrics()
     figures.refresh(wired.connection, ["fraud"])
     return {
         (family.name, *sample.labels.values()): sample.value

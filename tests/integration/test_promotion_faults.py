@@ -176,7 +176,7 @@ def test_a_registry_that_is_down_stops_a_promotion_and_nothing_else(
             lifecycle.promote(decision)
         assert lifecycle.states(decision) == ["INTENDED"]
         until(
-            lambda: "registry is away" in (report(server, database, "error") or ""),
+            lambda: "registry is not reachable" in (report(server, database, "error") or ""),
             "the replica says what is missing",
         )
         assert server.version == before

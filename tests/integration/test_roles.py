@@ -29,7 +29,7 @@ from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
 from pipelines.stores.roles import PAGES, SERVER, STEPS
 from pipelines.use_case import read_policy
-from serving.metrics.drift_metrics import DriftFigures
+from serving.metrics.drift_metrics import DriftMetrics
 from stack import temporary_services
 from stack.processes.postgres import CONNECTIONS, Postgres
 from tests.integration.logged import Log
@@ -419,7 +419,7 @@ def test_a_promotion_run_stays_about_its_decision(signed_in: Any) -> None:
 def test_the_server_reads_and_writes_all_that_it_serves_by(signed_in: Any) -> None:
     """Everything that the server's threads and routes ask of the database, as its own role."""
     with signed_in(SERVER) as connection:
-        DriftFigures().refresh(connection, ["fraud"])
+        DriftMetrics().refresh(connection, ["fraud"])
         assert Ledger(connection).newest("fraud")
         replicas = ReplicaStore(connection)
         replicas.report("r", "fraud", version=1, digest="d", error=None, loaded_at=NOW)

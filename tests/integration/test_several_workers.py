@@ -69,7 +69,7 @@ def test_a_server_that_can_not_start_says_why_and_ends(workers, tmp_path, databa
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode != 0
-    assert "SIXGATE_RATE_LIMIT: 'much' is no limit" in done.stderr
+    assert "SIXGATE_RATE_LIMIT: 'much' is not a valid limit" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("serving: ")
     assert "Traceback" not in done.stderr
 

@@ -1,10 +1,15 @@
-"""Models and rows made for the serving tests: a logistic graph is enough to tell versions apart."""
+"""Models, rows and a client for the serving tests.
+
+The models are logistic graphs, which is enough to tell versions apart.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +21,18 @@ from pipelines.rules.promotion.ledger import Served
 from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.settings import ROOT
 from pipelines.use_case import read_contract
+from serving.app import build
 from serving.journal.journal import Journal, read, whole_lines
+from serving.model.served_model import load
+from serving.service import Service
 
 FRAUD = read_contract(ROOT / "reference" / "fraud")
 THRESHOLD = 0.5
+PREDICT = "/v1/fraud/predict"
 
 
 def graph(weights: NDArray[np.float32], bias: float) -> bytes:
-    """sigmoid(w · features + b) with missing features as 0, as the bundle's format wants it."""
+    """Encode sigmoid(w · features + b), with missing features as 0, in the bundle's format."""
     constants = {
         "zero": np.float32(0),
         "w": weights.reshape(-1, 1).astype(np.float32),
@@ -37,25 +46,35 @@ def graph(weights: NDArray[np.float32], bias: float) -> bytes:
         helper.make_node("Sigmoid", ["margin"], ["probability"]),
         helper.make_node("Reshape", ["probability", "shape"], ["score"]),
     ]
-    made = helper.make_graph(
-        nodes,
-        "logistic",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(weights)])],
-        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None])],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    size = len(weights)
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, size])
+    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, [None])
+    logistic = helper.make_graph(
+        nodes=nodes,
+        name="logistic",
+        inputs=[features],
+        outputs=[score],
+        initializer=[
+            numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
+        ],
     )
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    opset = helper.make_opsetid("", 17)
+    model = helper.make_model(logistic, opset_imports=[opset], ir_version=9)
     return bytes(model.SerializeToString())
 
 
 def files(
     contract: Contract = FRAUD, *, bias: float = 0.0, wrong_by: float = 0.0
 ) -> dict[str, bytes]:
-    """A bundle that leans on the first feature; `wrong_by` spoils its known answers."""
-    weights = leaning(contract)
+    """Return a bundle whose score depends on the first feature.
+
+    `wrong_by` is added to its known answers.
+    """
+    weights = weights_of(contract)
     rows = np.zeros((3, len(weights)))
     rows[:, 0] = (0, 100, 5000)
-    scores = 1 / (1 + np.exp(-(rows @ weights.astype(np.float64) + bias))) + wrong_by
+    log_odds = rows @ weights.astype(np.float64) + bias
+    scores = 1 / (1 + np.exp(-log_odds)) + wrong_by
     bundle = Bundle(
         use_case=contract.use_case,
         contract_hash=contract.hash,
@@ -72,52 +91,122 @@ def files(
 
 
 def explainer(contract: Contract = FRAUD, *, bias: float = 0.0) -> dict[str, bytes]:
-    """What explains such a bundle."""
-    weights, nothing = leaning(contract).tolist(), [0.0] * len(contract.columns)
-    described = {"slopes": weights, "intercept": bias, "medians": nothing, "means": nothing}
-    return {EXPLAINERS["logistic"]: msgspec.json.encode(described)}
+    """Return the explainer file of such a bundle."""
+    zeros = [0.0] * len(contract.columns)
+    description = {
+        "slopes": weights_of(contract).tolist(),
+        "intercept": bias,
+        "medians": zeros,
+        "means": zeros,
+    }
+    return {EXPLAINERS["logistic"]: msgspec.json.encode(description)}
 
 
-def leaning(contract: Contract) -> NDArray[np.float32]:
-    """Weights (columns,) of a model that leans on the first feature."""
+def weights_of(contract: Contract) -> NDArray[np.float32]:
+    """Return weights (columns,) that are 0 for all features but the first."""
     weights = np.zeros(len(contract.columns), np.float32)
     weights[0] = 0.001
     return weights
 
 
-def served(made: dict[str, bytes], version: int = 1) -> Served:
-    """The name that the ledger would give to these files."""
-    return Served(version, digest(made))
+def served(bundle_files: dict[str, bytes], version: int = 1) -> Served:
+    """Return the version and digest that the ledger would have for these files."""
+    return Served(version, digest(bundle_files))
 
 
-def row(contract: Contract = FRAUD, **given: Any) -> dict[str, Any]:
-    """A row that the contract accepts, with some values of the caller's."""
-    return {feature.name: _value(feature) for feature in contract.features} | given
+def serve(service: Service) -> None:
+    """Load version 1 into the first use case of a service."""
+    scorer = service.scorers[0]
+    bundle_files = files()
+    scorer.model = load(bundle_files, served(bundle_files), scorer.contract)
+
+
+def row(contract: Contract = FRAUD, **values: Any) -> dict[str, Any]:
+    """Return a row that the contract accepts, with some values replaced."""
+    defaults = {feature.name: _value(feature) for feature in contract.features}
+    return defaults | values
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    """Return rows of fraud with the amounts and transaction ids 0, 1, 2, …"""
+    return [row(amount=number, transaction_id=str(number)) for number in range(count)]
 
 
 def journaled(journal: Journal) -> list[Prediction]:
-    """What a journal holds, oldest first; what was open is closed."""
+    """Close the open segment and return the predictions of a journal, oldest first."""
     journal.rotate()
-    lines = [line for segment in journal.closed() for line in whole_lines(segment).splitlines()]
-    return [prediction for line in lines for prediction in read(line).predictions()]
+    predictions = []
+    for segment in journal.closed():
+        for line in whole_lines(segment).splitlines():
+            predictions += read(line).predictions()
+    return predictions
 
 
-def put(root: Path, use_case: str, version: int, made: dict[str, bytes]) -> None:
-    """Lay a version into a FolderRegistry."""
+def journaled_ids(journal: Journal) -> list[str]:
+    """Return the prediction ids of a journal, oldest first."""
+    return [str(prediction.prediction_id) for prediction in journaled(journal)]
+
+
+def put(root: Path, use_case: str, version: int, bundle_files: dict[str, bytes]) -> None:
+    """Add a version to a FolderRegistry."""
     folder = root / use_case / str(version)
     folder.mkdir(parents=True)
-    for name, content in made.items():
+    for name, content in bundle_files.items():
         (folder / name).write_bytes(content)
 
 
 def point(root: Path, use_case: str, version: int) -> None:
-    """Move the alias of a FolderRegistry, in one step."""
+    """Move the alias of a FolderRegistry atomically."""
     new = root / use_case / "production.new"
     new.write_text(str(version))
     new.replace(root / use_case / "production")
 
 
+class Client:
+    """Sends requests to a service without a network, with the admin's key by default."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def predict(self, row: dict[str, Any], **options: Any) -> httpx.Response:
+        return self.post(PREDICT, json=row, **options)
+
+    def request(
+        self, method: str, path: str, *, key: str | None = "secret", **options: Any
+    ) -> httpx.Response:
+        async def send() -> httpx.Response:
+            async with self._connect(key) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    def predict_together(self, *rows: dict[str, Any]) -> list[httpx.Response]:
+        """Send all rows at the same time, each in its own request."""
+
+        async def send() -> list[httpx.Response]:
+            async with self._connect("secret") as client:
+                requests = [client.post(PREDICT, json=row) for row in rows]
+                return list(await asyncio.gather(*requests))
+
+        return asyncio.run(send())
+
+    def _connect(self, key: str | None) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(build(self._service)),
+            base_url="http://server",
+            headers={"X-API-Key": key} if key else {},
+        )
+
+
 def _value(feature: Feature) -> Any:
     if feature.type == "category":
         return feature.values[0]
-    return False if feature.type == "bool" else int(feature.range[0]) if feature.range else 0
+    if feature.type == "bool":
+        return False
+    return int(feature.range[0]) if feature.range else 0

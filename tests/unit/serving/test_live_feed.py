@@ -1,4 +1,4 @@
-"""Whoever listens hears what happens, in time; whoever does not keep up is told what was missed, and delays nobody."""
+"""The live feed: samples, events, missed messages, and the WebSocket route."""
 
 from __future__ import annotations
 
@@ -16,137 +16,189 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from serving.app import build
-from serving.live_feed import LISTENERS, WAITING, Listener, LiveFeed
+from serving.live_feed import MAX_LISTENERS, MAX_PENDING, Listener, LiveFeed
 from serving.wire import api_keys
 from serving.wire.schemas import LiveReload, PredictionOut
-from serving.wire.websocket import ListenersOnly
+from serving.wire.websocket import ListenOnlyWebSocket
 from tests.unit.serving import made
 
-NOW = datetime(2026, 1, 5, tzinfo=UTC)
 LIVE = "/v1/fraud/live"
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+RELOAD = LiveReload(model_version=2, former_version=1, at=NOW)
+RELOAD_MESSAGE = {
+    "type": "reload",
+    "model_version": 2,
+    "former_version": 1,
+    "at": "2026-01-05T00:00:00Z",
+}
 
 
-def answers(count):
+def predictions(count):
     return [
-        PredictionOut(f"t-{number}", f"p-{number}", 0.1, 0, 0.5, "low", 1)
+        PredictionOut(
+            transaction_id=f"t-{number}",
+            prediction_id=f"p-{number}",
+            score=0.1,
+            predicted_label=0,
+            threshold=0.5,
+            risk="low",
+            model_version=1,
+        )
         for number in range(count)
     ]
 
 
-async def all_of(listener, count):
+async def received(listener, count):
+    """The next messages of a listener."""
     return [json.loads(await listener.next(1)) for _ in range(count)]
 
 
 @pytest.fixture
 def port(service):
-    """The service behind a real server, on a port of its own."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build(service), port=0, log_level="critical", lifespan="off", ws=ListenersOnly
-        )
+    """The port of a real server in front of the service."""
+    config = uvicorn.Config(
+        build(service),
+        port=0,
+        log_level="critical",
+        lifespan="off",
+        ws=ListenOnlyWebSocket,
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
+    (socket,) = server.servers[0].sockets
+    yield socket.getsockname()[1]
     server.should_exit = True
     thread.join()
 
 
+@pytest.fixture
+def live(service):
+    """The live feed of the service's use case."""
+    return service.scorers[0].live
+
+
 def listening(port, query="", key="secret", **options):
     headers = {"X-API-Key": key} if key else {}
-    return connect(f"ws://127.0.0.1:{port}{LIVE}{query}", additional_headers=headers, **options)
+    url = f"ws://127.0.0.1:{port}{LIVE}{query}"
+    return connect(url, additional_headers=headers, **options)
 
 
-def heard(socket):
+def next_message(socket):
     return json.loads(socket.recv(timeout=5))
 
 
-def test_a_sample_is_evenly_spaced_and_of_the_share_that_was_asked_for():
+def until_closed(socket):
+    """Read messages until the connection is closed, which raises ConnectionClosed."""
+    while True:
+        next_message(socket)
+
+
+def refused(port, query="", key="secret"):
+    """The HTTP response that refuses a connection."""
+    with pytest.raises(InvalidStatus) as refusal, listening(port, query, key):
+        pass
+    return refusal.value.response
+
+
+def detail(response):
+    return json.loads(response.body)["detail"]
+
+
+def test_a_sample_is_evenly_spaced_and_has_the_requested_share():
     async def listen():
-        live = LiveFeed()
-        listener = live.join(0.25)
-        live.show(NOW, answers(20))
-        return await all_of(listener, 5)
+        feed = LiveFeed()
+        listener = feed.join(0.25)
+        feed.publish_predictions(NOW, predictions(20))
+        return await received(listener, 5)
 
-    assert [event["transaction_id"] for event in asyncio.run(listen())] == [
-        "t-3",
-        "t-7",
-        "t-11",
-        "t-15",
-        "t-19",
-    ]
+    messages = asyncio.run(listen())
+    ids = [message["transaction_id"] for message in messages]
+    assert ids == ["t-3", "t-7", "t-11", "t-15", "t-19"]
 
 
-def test_who_is_too_slow_misses_messages_and_is_told_how_many():
+def test_a_slow_listener_misses_messages_and_is_told_how_many():
     async def listen():
-        live = LiveFeed()
-        slow, quick = live.join(1.0), live.join(1.0)
-        for answer in answers(WAITING + 5):
-            live.show(NOW, [answer])
-            await quick.next(1)
-        return await all_of(slow, WAITING + 1)
+        feed = LiveFeed()
+        slow = feed.join(1.0)
+        fast = feed.join(1.0)
+        for prediction in predictions(MAX_PENDING + 5):
+            feed.publish_predictions(NOW, [prediction])
+            await fast.next(1)
+        return await received(slow, MAX_PENDING + 1)
 
-    heard = asyncio.run(listen())
-    assert [event["type"] for event in heard[-2:]] == ["prediction", "missed"]
-    assert heard[-1]["count"] == 5
+    messages = asyncio.run(listen())
+    types = [message["type"] for message in messages[-2:]]
+    assert types == ["prediction", "missed"]
+    assert messages[-1]["count"] == 5
 
 
-def test_what_was_missed_is_told_even_if_nothing_follows():
+def test_the_number_of_missed_messages_is_sent_even_if_nothing_follows():
     async def listen():
         listener = Listener(1.0)
-        for _ in range(WAITING + 1):
+        for _ in range(MAX_PENDING + 1):
             listener.offer(b"{}")
-        await all_of(listener, WAITING)
-        return await all_of(listener, 1)
+        await received(listener, MAX_PENDING)
+        return await received(listener, 1)
 
-    assert asyncio.run(listen()) == [{"type": "missed", "count": 1}]
+    messages = asyncio.run(listen())
+    assert messages == [{"type": "missed", "count": 1}]
 
 
-def test_events_from_another_thread_reach_everybody():
+def test_events_from_another_thread_reach_a_listener_of_no_predictions():
     async def listen():
-        live = LiveFeed()
-        listener = live.join(0.0)
-        await asyncio.to_thread(live.tell, LiveReload(2, 1, NOW))
-        return await all_of(listener, 1)
+        feed = LiveFeed()
+        listener = feed.join(0.0)
+        await asyncio.to_thread(feed.publish, RELOAD)
+        return await received(listener, 1)
 
-    assert asyncio.run(listen()) == [
-        {"type": "reload", "model_version": 2, "former_version": 1, "at": "2026-01-05T00:00:00Z"}
-    ]
-
-
-def test_nobody_listens_and_nothing_is_kept():
-    live = LiveFeed()
-    live.tell(LiveReload(2, 1, NOW))
-    assert not live.listeners
+    messages = asyncio.run(listen())
+    assert messages == [RELOAD_MESSAGE]
 
 
-def test_a_connection_says_hello_then_sends_what_is_answered(service, port):
+def test_an_event_without_listeners_is_dropped():
+    feed = LiveFeed()
+    feed.publish(RELOAD)
+    assert not feed.listeners
+
+
+def test_a_connection_starts_with_hello_and_then_sends_predictions(service, live, port):
     with listening(port, "?sample=1") as socket:
-        assert heard(socket) == {
-            "type": "hello", "use_case": "fraud", "replica": service.replica, "model_version": 1, "sample": 1.0,
-        }  # fmt: skip
-        asked = {"json": made.row(), "headers": {"X-API-Key": "secret"}}
-        answer = httpx.post(f"http://127.0.0.1:{port}/v1/fraud/predict", **asked).json()
-        event = heard(socket)
-        assert (event.pop("type"), "scored_at" in event) == ("prediction", True)
-        assert event | answer == event
-        assert 'sixgate_live_listeners{use_case="fraud"} 1.0' in service.metrics.text().decode()
+        assert next_message(socket) == {
+            "type": "hello",
+            "use_case": "fraud",
+            "replica": service.replica,
+            "model_version": 1,
+            "sample": 1.0,
+        }
+        response = httpx.post(
+            f"http://127.0.0.1:{port}/v1/fraud/predict",
+            json=made.row(),
+            headers={"X-API-Key": "secret"},
+        )
+        message = next_message(socket)
+        assert message.pop("type") == "prediction"
+        assert message.pop("scored_at")
+        assert message == response.json()
+        metrics = service.metrics.text().decode()
+        assert 'sixgate_live_listeners{use_case="fraud"} 1.0' in metrics
     deadline = time.monotonic() + 5
-    while service.scorers[0].live.listeners and time.monotonic() < deadline:
+    while live.listeners and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not service.scorers[0].live.listeners
+    assert not live.listeners
 
 
 def test_a_browser_offers_its_key_as_a_subprotocol(port):
     with listening(port, key="", subprotocols=["sixgate", "secret"]) as socket:
         assert socket.subprotocol == "sixgate"
-        assert heard(socket)["sample"] == 0.1
+        hello = next_message(socket)
+        assert hello["sample"] == 0.1
 
 
 @pytest.mark.parametrize(
-    ("key", "query", "status", "words"),
+    ("key", "query", "status", "message"),
     [
         ("", "", 401, "send your key"),
         ("wrong", "", 403, "not known"),
@@ -156,100 +208,97 @@ def test_a_browser_offers_its_key_as_a_subprotocol(port):
         ("secret", "?smaple=1", 422, "known is sample"),
     ],
 )
-def test_what_is_not_in_order_is_refused_before_the_connection(
-    service, port, key, query, status, words
+def test_an_invalid_request_is_refused_before_the_connection(
+    service, port, key, query, status, message
 ):
-    answer = refused(port, query, key)
-    assert (answer.status_code, words in json.loads(answer.body)["detail"]) == (status, True)
-    assert (
-        answer.headers["content-type"] == "application/problem+json"
-        and answer.headers["x-request-id"]
-    )
+    response = refused(port, query, key)
+    assert response.status_code == status
+    assert message in detail(response)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"]
     (line,) = service.requests.lines()
-    assert (line.status, line.path) == (status, LIVE)
+    assert line.status == status
+    assert line.path == LIVE
 
 
 @pytest.mark.parametrize("path", ["/v1/nope/live", "/v1/fraud/livex", "/v1/fraud/predict"])
-def test_where_nothing_is_live_is_not_found(port, path):
+def test_a_path_without_a_live_feed_is_not_found(port, path):
     with pytest.raises(InvalidStatus) as refusal, connect(f"ws://127.0.0.1:{port}{path}"):
         pass
-    assert refusal.value.response.status_code == 404
-    assert f"nothing is live at {path}" in json.loads(refusal.value.response.body)["detail"]
+    response = refusal.value.response
+    assert response.status_code == 404
+    assert f"there is no WebSocket route {path}" in detail(response)
 
 
-def test_too_many_are_told_to_come_back(service, port):
-    service.scorers[0].live.listeners.update(Listener(0.0) for _ in range(LISTENERS))
-    answer = refused(port)
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-
-
-def refused(port, query="", key="secret"):
-    with pytest.raises(InvalidStatus) as refusal, listening(port, query, key):
-        pass
-    return refusal.value.response
+def test_a_listener_too_many_is_told_to_retry(live, port):
+    live.listeners.update(Listener(0.0) for _ in range(MAX_LISTENERS))
+    response = refused(port)
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "2"
 
 
 def test_a_key_that_is_withdrawn_ends_the_connection(service, port):
     with listening(port, "?sample=1") as socket:
-        heard(socket)
+        next_message(socket)
         api_keys.write(service.settings.home / "api_keys.json", [])
         with pytest.raises(ConnectionClosed) as ended:
-            heard(socket)
-    assert (ended.value.rcvd.code, "not known" in ended.value.rcvd.reason) == (1008, True)
+            next_message(socket)
+    close = ended.value.rcvd
+    assert close.code == 1008
+    assert "not known" in close.reason
 
 
-def test_an_error_of_the_servers_own_ends_the_connection_and_is_logged(
-    service, port, monkeypatch, caplog
-):
+def test_an_internal_error_ends_the_connection_and_is_logged(live, port, monkeypatch, caplog):
     def broken(self, seconds):
         raise RuntimeError("so")
 
     with listening(port) as socket:
-        heard(socket)
+        next_message(socket)
         monkeypatch.setattr(Listener, "next", broken)
-        service.scorers[0].live.tell(LiveReload(2, 1, NOW))
+        live.publish(RELOAD)
         with pytest.raises(ConnectionClosed) as ended:
-            [heard(socket) for _ in range(2)]  # a sender that waited already still tells the first
+            until_closed(socket)  # a task that waited already still sends the first message
     assert ended.value.rcvd.code == 1011
-    assert "a listener can't be sent to" in caplog.text
+    assert f"can't send to the live connection {LIVE}" in caplog.text
 
 
-def test_a_listener_that_takes_nothing_delays_nobody(service, port):
+def test_a_listener_that_reads_nothing_delays_no_prediction(live, port):
+    url = f"http://127.0.0.1:{port}/v1/fraud/predict/batch"
+    batch = {"rows": [made.row()] * 1000}
     with (
         listening(port, "?sample=1", max_queue=1, close_timeout=0.2),
         httpx.Client(headers={"X-API-Key": "secret"}) as client,
     ):
-        rows = {"rows": [made.row()] * 1000}
         for _ in range(20):
-            assert (
-                client.post(
-                    f"http://127.0.0.1:{port}/v1/fraud/predict/batch", json=rows
-                ).status_code
-                == 200
-            )
-        (listener,) = service.scorers[0].live.listeners
-        assert len(listener._waiting) <= WAITING
+            response = client.post(url, json=batch)
+            assert response.status_code == 200
+        (listener,) = live.listeners
+        assert len(listener._pending) <= MAX_PENDING
 
 
-def test_what_a_listener_says_is_dropped_also_when_it_is_no_text(service, port, caplog):
+def test_messages_of_a_client_are_discarded_even_if_they_are_not_text(live, port, caplog):
     with listening(port, "?sample=1") as socket:
-        heard(socket)
+        next_message(socket)
         socket.send(b"\xff\xfe", text=True)
         socket.send("x" * 4000)
-        service.scorers[0].live.tell(LiveReload(2, 1, NOW))
-        assert heard(socket)["type"] == "reload"
+        live.publish(RELOAD)
+        assert next_message(socket) == RELOAD_MESSAGE
     assert "Traceback" not in caplog.text
 
 
 def test_a_client_that_has_closed_is_sent_nothing(service):
-    async def story() -> None:
+    async def send_after_close() -> None:
         config = uvicorn.Config(build(service), log_level="critical")
         config.load()
-        protocol = ListenersOnly(
-            config, uvicorn.server.ServerState(), {}, asyncio.get_running_loop()
+        protocol = ListenOnlyWebSocket(
+            config=config,
+            server_state=uvicorn.server.ServerState(),
+            app_state={},
+            _loop=asyncio.get_running_loop(),
         )
-        protocol.handshake_complete = protocol.close_sent = True
+        protocol.handshake_complete = True
+        protocol.close_sent = True
         with pytest.raises(ClientDisconnected):
             await protocol.send({"type": "websocket.send", "text": "x"})
 
-    asyncio.run(story())
+    asyncio.run(send_after_close())

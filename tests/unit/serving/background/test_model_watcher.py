@@ -1,4 +1,4 @@
-"""What serves, as alias and ledger move; the stores are stood in for, the models are real."""
+"""Which model serves as alias and ledger move; the stores are fakes, the models are real."""
 
 from __future__ import annotations
 
@@ -10,29 +10,37 @@ import pytest
 
 from pipelines.records import LedgerEntry
 from pipelines.rules.promotion.ledger import Served
-from serving.background.model_watcher import Watch
+from serving.background.model_watcher import ModelWatcher
 from serving.model.model_cache import ModelCache
 from serving.model.registry import FolderRegistry
 from tests.unit.serving import made
 
 BIASES = {1: -2.0, 2: 2.0, 9: 9.0}
 SERVED = {version: made.served(made.files(bias=bias), version) for version, bias in BIASES.items()}
+AT = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 class World:
-    """A registry's folder, the newest ledger row, and what was alerted."""
+    """A folder registry, the newest ledger row, and the open alerts."""
 
     def __init__(self, bare: Any) -> None:
+        self.service = bare
         self.root = bare.settings.home / "registry"
         for version, bias in BIASES.items():
             made.put(self.root, "fraud", version, made.files(bias=bias))
-        self.scorer = next(scorer for scorer in bare.scorers if scorer.use_case == "fraud")
-        cache = ModelCache(bare.settings.home / "models")
-        self.watch = Watch(
-            self.scorer, FolderRegistry(self.root), cache, bare.metrics, lambda: None
-        )
+        (self.scorer,) = bare.scorers
+        self.watcher = self.new_watcher()
         self.row: LedgerEntry | None = None
         self.alerts: list[str] = []
+
+    def new_watcher(self) -> ModelWatcher:
+        return ModelWatcher(
+            scorer=self.scorer,
+            registry=FolderRegistry(self.root),
+            cache=ModelCache(self.service.settings.home / "models"),
+            metrics=self.service.metrics,
+            changed=lambda: None,
+        )
 
     def newest(self, use_case: str) -> LedgerEntry | None:
         return self.row
@@ -43,18 +51,42 @@ class World:
     def resolve(self, use_case: str, cause: str) -> None:
         self.alerts.clear()
 
-    def ledger(self, number: int, state: str, to: Served, before: Served | None = None) -> None:
+    def alias(self, version: int) -> None:
+        """Move the alias."""
+        made.point(self.root, "fraud", version)
+
+    def ledger(
+        self, number: int, state: str, target: Served, *, source: Served | None = None
+    ) -> None:
+        """Replace the newest ledger row."""
         self.row = LedgerEntry(
-            id=number, promotion_id=UUID(int=number), use_case="fraud", from_version=before and before.version,
-            from_digest=before and before.digest, to_version=to.version, to_digest=to.digest, action="PROMOTE", state=state,
-            actor="test", reason="", decision_id=None, evidence_hash=None, at=datetime(2026, 1, 5, tzinfo=UTC),
-        )  # fmt: skip
+            id=number,
+            promotion_id=UUID(int=number),
+            use_case="fraud",
+            from_version=source and source.version,
+            from_digest=source and source.digest,
+            to_version=target.version,
+            to_digest=target.digest,
+            action="PROMOTE",
+            state=state,
+            actor="test",
+            reason="",
+            decision_id=None,
+            evidence_hash=None,
+            at=AT,
+        )
 
     def check(self, times: int = 2) -> int | None:
-        """Look a few times and say which version serves then."""
+        """Check some times, and return the version that serves then."""
         for _ in range(times):
-            self.watch.check(self, self)  # type: ignore[arg-type]
-        return self.scorer.model.served.version if self.scorer.model else None
+            self.watcher.check(self, self)  # type: ignore[arg-type]
+        model = self.scorer.model
+        return model.served.version if model else None
+
+    def restart(self) -> None:
+        """Forget the model and everything that the watcher has seen."""
+        self.scorer.model = None
+        self.watcher = self.new_watcher()
 
 
 @pytest.fixture
@@ -62,62 +94,66 @@ def world(bare):
     return World(bare)
 
 
+@pytest.fixture
+def serving(world):
+    """Version 1 was promoted and serves."""
+    world.alias(1)
+    world.ledger(1, "DONE", SERVED[1])
+    assert world.check() == 1
+    return world
+
+
 def test_nothing_serves_before_the_first_promotion(world):
-    assert world.check() is None and world.alerts == [] and world.scorer.error is None
+    assert world.check() is None
+    assert world.alerts == []
+    assert world.scorer.error is None
 
 
 def test_a_first_promotion_serves_once_its_alias_has_moved(world):
     world.ledger(1, "INTENDED", SERVED[1])
-    assert world.check() is None and world.alerts == []
-    made.point(world.root, "fraud", 1)
+    assert world.check() is None
+    assert world.alerts == []
+    world.alias(1)
     assert world.check() == 1
 
 
-def test_a_start_in_the_middle_of_a_promotion_serves_the_champion_that_the_row_names(world):
-    made.point(world.root, "fraud", 1)
-    world.ledger(1, "INTENDED", SERVED[2], SERVED[1])
-    assert world.check() == 1 and world.alerts == []
-    made.point(world.root, "fraud", 2)
+def test_a_start_during_a_promotion_serves_the_champion_that_the_row_names(world):
+    world.alias(1)
+    world.ledger(1, "INTENDED", SERVED[2], source=SERVED[1])
+    assert world.check() == 1
+    assert world.alerts == []
+    world.alias(2)
     assert world.check() == 2
 
 
-def test_an_alias_that_the_ledger_does_not_name_is_alerted_to_when_seen_twice(world):
-    made.point(world.root, "fraud", 1)
-    world.ledger(1, "DONE", SERVED[1])
-    assert world.check() == 1
-    made.point(world.root, "fraud", 9)
-    assert world.check(times=1) == 1 and world.alerts == []
-    assert world.check() == 1 and len(world.alerts) == 1
-    made.point(world.root, "fraud", 1)
-    assert world.check() == 1 and world.alerts == [] and world.scorer.error is None
+def test_an_alias_that_the_ledger_does_not_name_raises_an_alert_at_the_second_check(serving):
+    serving.alias(9)
+    assert serving.check(times=1) == 1
+    assert serving.alerts == []
+    assert serving.check() == 1
+    assert len(serving.alerts) == 1
+    serving.alias(1)
+    assert serving.check() == 1
+    assert serving.alerts == []
+    assert serving.scorer.error is None
 
 
-def test_a_restart_under_an_alias_moved_by_hand_serves_what_the_ledger_names_from_disk(world, bare):
-    made.point(world.root, "fraud", 1)
-    world.ledger(1, "DONE", SERVED[1])
-    assert world.check() == 1
-    made.point(world.root, "fraud", 9)
-    world.scorer.model = None
-    world.watch = Watch(
-        world.scorer,
-        FolderRegistry(world.root),
-        ModelCache(bare.settings.home / "models"),
-        bare.metrics,
-        lambda: None,
-    )
-    assert world.check() == 1 and len(world.alerts) == 1
+def test_a_restart_under_an_alias_moved_by_hand_serves_the_ledgers_version_from_disk(serving):
+    serving.alias(9)
+    serving.restart()
+    assert serving.check() == 1
+    assert len(serving.alerts) == 1
 
 
-def test_an_alias_that_lags_behind_a_new_row_is_waited_for(world):
-    made.point(world.root, "fraud", 1)
-    world.ledger(1, "DONE", SERVED[1])
-    world.check()
-    world.ledger(2, "DONE", SERVED[2], SERVED[1])
-    assert world.check(times=3) == 1 and world.alerts == [] and world.watch.settling
+def test_an_alias_that_lags_behind_a_new_row_is_waited_for(serving):
+    serving.ledger(2, "DONE", SERVED[2], source=SERVED[1])
+    assert serving.check(times=3) == 1
+    assert serving.alerts == []
+    assert serving.watcher.settling
 
 
-def test_a_first_promotion_taken_back_leaves_nothing_to_serve(world):
-    made.point(world.root, "fraud", 1)
+def test_a_first_promotion_that_is_rolled_back_leaves_no_model(world):
+    world.alias(1)
     world.ledger(1, "INTENDED", SERVED[1])
     assert world.check() == 1
     (world.root / "fraud" / "production").unlink()
@@ -125,19 +161,15 @@ def test_a_first_promotion_taken_back_leaves_nothing_to_serve(world):
     assert world.check() is None
 
 
-def test_while_the_registry_is_away_what_serves_stays_and_says_so(world):
-    made.point(world.root, "fraud", 1)
-    world.ledger(1, "DONE", SERVED[1])
-    world.check()
-    world.root.rename(world.root.with_name("away"))
-    world.ledger(2, "DONE", SERVED[2], SERVED[1])
-    assert world.check() == 1 and "registry is away" in world.scorer.error
+def test_without_a_registry_the_model_stays_in_service_and_the_fault_is_reported(serving):
+    serving.root.rename(serving.root.with_name("moved"))
+    serving.ledger(2, "DONE", SERVED[2], source=SERVED[1])
+    assert serving.check() == 1
+    assert "registry is not reachable" in serving.scorer.error
 
 
-def test_without_a_database_the_last_model_serves_again(world, bare):
-    made.point(world.root, "fraud", 1)
-    world.ledger(1, "DONE", SERVED[1])
-    world.check()
-    world.scorer.model = None
-    world.watch.without_database()
-    assert world.scorer.model is not None and world.scorer.model.served == SERVED[1]
+def test_without_a_database_the_last_model_serves_again(serving):
+    serving.scorer.model = None
+    serving.watcher.without_database()
+    assert serving.scorer.model is not None
+    assert serving.scorer.model.served == SERVED[1]

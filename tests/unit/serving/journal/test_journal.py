@@ -1,4 +1,4 @@
-"""The journal keeps whole answers, whatever ends the process."""
+"""The journal keeps complete predictions, however its process ends."""
 
 from __future__ import annotations
 
@@ -22,25 +22,64 @@ from tests.unit.serving import made
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path, "one")
+
+
+def row(number: int) -> JournalRow:
+    return JournalRow(
+        prediction_id=uuid7(number)[0],
+        transaction_id=f"t-{number}",
+        features=[1.0, math.nan],
+        score=0.5,
+        predicted_label=1,
+    )
+
+
 def line(*numbers: int) -> JournalLine:
-    rows = [
-        JournalRow(uuid7(number)[0], f"t-{number}", [1.0, math.nan], 0.5, 1) for number in numbers
-    ]
-    return JournalLine(NOW, "fraud", 1, "hash", 0.5, "replica", rows)
+    return JournalLine(
+        scored_at=NOW,
+        use_case="fraud",
+        model_version=1,
+        contract_hash="hash",
+        threshold=0.5,
+        replica="replica",
+        rows=[row(number) for number in numbers],
+    )
 
 
-def kept(journal: Journal) -> list[str]:
+def encoded(sizes: list[int]) -> list[bytes]:
+    """Lines of these sizes; their rows are numbered from 0."""
+    lines = []
+    first = 0
+    for size in sizes:
+        numbers = range(first, first + size)
+        lines.append(msgspec.json.encode(line(*numbers)) + b"\n")
+        first += size
+    return lines
+
+
+def ids(journal: Journal) -> list[str]:
+    """The transaction ids that a journal holds."""
     return [prediction.transaction_id for prediction in made.journaled(journal)]
 
 
-def test_predictions_come_back_in_order_and_missing_features_as_nan(tmp_path):
-    journal = Journal(tmp_path, "one")
+def numbered(count: int) -> list[str]:
+    return [f"t-{number}" for number in range(count)]
+
+
+def test_predictions_come_back_in_order_and_missing_features_as_nan(journal):
     journal.append(line(1, 2))
     journal.append(line(3))
-    found = made.journaled(journal)
-    assert [one.transaction_id for one in found] == ["t-1", "t-2", "t-3"]
-    assert found[0].features[0] == 1.0 and math.isnan(found[0].features[1])
-    assert (found[0].event_time, found[0].prediction_id.version) == (NOW, 7)
+    predictions = made.journaled(journal)
+    transaction_ids = [prediction.transaction_id for prediction in predictions]
+    assert transaction_ids == ["t-1", "t-2", "t-3"]
+    first = predictions[0]
+    assert first.features[0] == 1.0
+    assert math.isnan(first.features[1])
+    assert first.event_time == NOW
+    assert first.prediction_id.version == 7
 
 
 def test_a_segment_is_closed_by_size(tmp_path):
@@ -48,18 +87,19 @@ def test_a_segment_is_closed_by_size(tmp_path):
     for number in range(10):
         journal.append(line(number))
     journal.sync()
-    assert len(journal.closed()) > 1
-    assert all(segment.stat().st_size <= 1000 for segment in journal.closed())
-    assert kept(journal) == [f"t-{number}" for number in range(10)]
+    segments = journal.closed()
+    assert len(segments) > 1
+    for segment in segments:
+        assert segment.stat().st_size <= 1000
+    assert ids(journal) == numbered(10)
 
 
-def test_rotating_an_empty_journal_leaves_no_segment(tmp_path):
-    journal = Journal(tmp_path, "one")
+def test_rotating_an_empty_journal_leaves_no_segment(journal):
     journal.rotate()
     assert journal.closed() == []
 
 
-def test_a_full_journal_takes_nothing_until_a_segment_is_deleted(tmp_path):
+def test_a_full_journal_refuses_lines_until_a_segment_is_deleted(tmp_path):
     size = len(msgspec.json.encode(line(1))) + 1
     journal = Journal(tmp_path, "one", bound_bytes=2 * size)
     journal.append(line(1))
@@ -68,23 +108,28 @@ def test_a_full_journal_takes_nothing_until_a_segment_is_deleted(tmp_path):
     with pytest.raises(JournalFull, match=f"{2 * size} bytes"):
         journal.append(line(3))
     assert journal.full
-    assert kept(journal) == ["t-1", "t-2"]
-    journal.delete(journal.closed()[0])
-    assert (journal.size, journal.full) == (0, False)
+    assert ids(journal) == ["t-1", "t-2"]
+    (segment,) = journal.closed()
+    journal.delete(segment)
+    assert journal.size == 0
+    assert not journal.full
     journal.append(line(4))
-    assert kept(journal) == ["t-4"]
+    assert ids(journal) == ["t-4"]
 
 
-def test_an_append_that_the_disk_cuts_short_leaves_no_trace(tmp_path, monkeypatch):
-    journal = Journal(tmp_path, "one")
-    journal.append(line(1))
+def test_an_append_that_the_disk_cuts_short_leaves_no_trace(journal, monkeypatch):
     write = os.write
-    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:10]))
-    with pytest.raises(JournalFull, match="full"):
-        journal.append(line(2))
-    monkeypatch.undo()
+
+    def write_10_bytes(file, data):
+        return write(file, data[:10])
+
+    journal.append(line(1))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "write", write_10_bytes)
+        with pytest.raises(JournalFull, match="full"):
+            journal.append(line(2))
     journal.append(line(3))
-    assert kept(journal) == ["t-1", "t-3"]
+    assert ids(journal) == ["t-1", "t-3"]
 
 
 def _die_with(folder: Path, tail: bytes) -> None:
@@ -92,7 +137,7 @@ def _die_with(folder: Path, tail: bytes) -> None:
     journal.append(line(1, 2))
     journal.rotate()
     journal.append(line(3))
-    open_segment = next((folder / "dead").glob("*.open"))
+    (open_segment,) = (folder / "dead").glob("*.open")
     with open_segment.open("ab") as file:
         file.write(tail)
     os._exit(9)
@@ -101,7 +146,7 @@ def _die_with(folder: Path, tail: bytes) -> None:
 @pytest.mark.parametrize(
     "tail",
     [
-        pytest.param(b"", id="nothing torn"),
+        pytest.param(b"", id="no incomplete line"),
         pytest.param(b'{"prediction_id":"01', id="half a line"),
         pytest.param(msgspec.json.encode(line(4)), id="a line that lacks only its end"),
     ],
@@ -109,79 +154,93 @@ def _die_with(folder: Path, tail: bytes) -> None:
 @pytest.mark.parametrize(
     "heir", [pytest.param("dead", id="same name"), pytest.param("other", id="another replica")]
 )
-def test_what_a_dead_replica_answered_is_adopted_without_the_torn_line(tmp_path, tail, heir):
-    if (child := os.fork()) == 0:
+def test_lines_of_a_dead_replica_are_adopted_without_an_incomplete_one(tmp_path, tail, heir):
+    child = os.fork()
+    if child == 0:
         _die_with(tmp_path, tail)
     os.waitpid(child, 0)
     journal = Journal(tmp_path, heir)
-    assert kept(journal) == ["t-1", "t-2", "t-3"]
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [heir]
+    assert ids(journal) == ["t-1", "t-2", "t-3"]
+    folders = [path.name for path in tmp_path.iterdir() if path.is_dir()]
+    assert folders == [heir]
     journal.append(line(5))
-    assert kept(journal)[-1] == "t-5"
+    assert ids(journal) == ["t-1", "t-2", "t-3", "t-5"]
 
 
-def test_the_folder_of_a_living_replica_is_left_alone(tmp_path):
-    living = Journal(tmp_path, "living")
-    living.append(line(1))
+def test_the_folder_of_a_running_replica_is_left_alone(tmp_path):
+    running = Journal(tmp_path, "running")
+    running.append(line(1))
     other = Journal(tmp_path, "other")
-    assert kept(other) == []
-    assert kept(living) == ["t-1"]
-    with pytest.raises(SixgateError, match="alive"):
-        Journal(tmp_path, "living")
+    assert ids(other) == []
+    assert ids(running) == ["t-1"]
+    with pytest.raises(SixgateError, match="running replica"):
+        Journal(tmp_path, "running")
 
 
-def test_an_answer_that_is_not_shipped_yet_is_found(tmp_path):
-    journal = Journal(tmp_path, "one")
-    first, second = line(1, 2), line(3)
-    journal.append(first)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_prediction_that_is_not_shipped_is_found(journal, number):
+    lines = [line(1, 2), line(3)]
+    journal.append(lines[0])
     journal.rotate()
-    journal.append(second)
-    for wanted in (*first.rows, *second.rows):
-        found = journal.find("fraud", UUID(wanted.prediction_id))
-        assert found and found.transaction_id == wanted.transaction_id
-    assert journal.find("credit_risk", UUID(first.rows[0].prediction_id)) is None
-    assert journal.find("fraud", UUID(uuid7(3)[0])) is None
+    journal.append(lines[1])
+    rows = [*lines[0].rows, *lines[1].rows]
+    prediction_id = UUID(rows[number - 1].prediction_id)
+    prediction = journal.find("fraud", prediction_id)
+    assert prediction
+    assert prediction.transaction_id == f"t-{number}"
+    assert journal.find("credit_risk", prediction_id) is None
 
 
-def test_closing_an_empty_journal_removes_its_folder(tmp_path):
-    Journal(tmp_path, "one").close()
+def test_a_prediction_that_is_not_in_the_journal_is_not_found(journal):
+    journal.append(line(1))
+    unknown = UUID(uuid7(3)[0])
+    assert journal.find("fraud", unknown) is None
+
+
+def test_closing_an_empty_journal_removes_its_folder(journal, tmp_path):
+    journal.close()
     assert not (tmp_path / "one").exists()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6), data=st.data())
-def test_wherever_a_power_cut_tears_the_segment_whole_lines_stay_and_nothing_else(
+def test_wherever_a_power_failure_cuts_the_segment_exactly_the_complete_lines_stay(
     tmp_path_factory, sizes, data
 ):
-    folder = tmp_path_factory.mktemp("torn")
+    folder = tmp_path_factory.mktemp("cut")
     journal = Journal(folder, "one")
-    ends, numbers, segment = [0], iter(range(100)), None
-    for size in sizes:
-        journal.append(line(*(next(numbers) for _ in range(size))))
-        segment = next((folder / "one").glob("*.open"))
-        ends.append(segment.stat().st_size)
-    at = data.draw(st.integers(0, ends[-1]))
+    lines = encoded(sizes)
+    for content in lines:
+        journal.append(read(content))
+    (segment,) = (folder / "one").glob("*.open")
+    cut = data.draw(st.integers(0, sum(map(len, lines))))
     with segment.open("rb+") as file:
-        file.truncate(at)
-    whole = sum(sizes[: sum(end <= at for end in ends) - 1])
-    assert kept(journal) == [f"t-{number}" for number in range(whole)]
+        file.truncate(cut)
+    end = 0
+    complete_rows = 0
+    for size, content in zip(sizes, lines, strict=True):
+        end += len(content)
+        if end <= cut:
+            complete_rows += size
+    assert ids(journal) == numbered(complete_rows)
     assert journal.lag() > 0
     journal.close()
 
 
+def single_rows(lines: bytes) -> list[JournalLine]:
+    """Halve lines until each has one row."""
+    parts = halves(lines)
+    if not parts:
+        return [read(lines)]
+    return [single for part in parts for single in single_rows(part)]
+
+
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5))
 def test_halving_ends_with_single_rows_and_loses_none(sizes):
-    numbers = iter(range(100))
-    lines = b"".join(
-        msgspec.json.encode(line(*(next(numbers) for _ in range(size)))) + b"\n" for size in sizes
-    )
-
-    def single(lines):
-        parts = halves(lines)
-        return [found for part in parts for found in single(part)] if parts else [read(lines)]
-
-    found = single(lines)
-    assert all(len(one.rows) == 1 for one in found)
-    assert [one.rows[0].transaction_id for one in found] == [
-        f"t-{number}" for number in range(sum(sizes))
-    ]
+    lines = b"".join(encoded(sizes))
+    rows = []
+    for single in single_rows(lines):
+        assert len(single.rows) == 1
+        rows += single.rows
+    transaction_ids = [row.transaction_id for row in rows]
+    assert transaction_ids == numbered(sum(sizes))

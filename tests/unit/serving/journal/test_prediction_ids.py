@@ -1,4 +1,4 @@
-"""Ids carry the moment of their prediction."""
+"""Prediction ids carry the time of their creation."""
 
 from __future__ import annotations
 
@@ -8,21 +8,29 @@ import pytest
 
 from pipelines.errors import UnknownPrediction
 from pipelines.stores.predictions import time_of
-from serving.journal.prediction_ids import at, moment, now_ms, uuid7
+from serving.journal.prediction_ids import created_at, datetime_of, now_ms, uuid7
+
+MS = 1_700_000_000_000
+VARIANT = "specified in RFC 4122"
 
 
-def test_an_id_says_when_it_was_made_to_the_millisecond():
+def test_an_id_holds_its_creation_time_to_the_millisecond():
     ms = now_ms()
-    made = UUID(uuid7(ms)[0])
-    assert (made.version, made.variant) == (7, "specified in RFC 4122")
-    assert time_of(made) == moment(made) == at(ms)
+    (text,) = uuid7(ms)
+    prediction_id = UUID(text)
+    assert prediction_id.version == 7
+    assert prediction_id.variant == VARIANT
+    assert created_at(prediction_id) == datetime_of(ms)
+    assert time_of(prediction_id) == datetime_of(ms)
 
 
 def test_ids_of_one_millisecond_differ_and_later_ones_sort_after():
-    ids = uuid7(1_700_000_000_000, 1000)
+    ids = uuid7(MS, 1000)
     assert len(set(ids)) == 1000
-    assert {UUID(each).variant for each in ids} == {"specified in RFC 4122"}
-    assert max(ids) < uuid7(1_700_000_000_001)[0]
+    variants = {UUID(text).variant for text in ids}
+    assert variants == {VARIANT}
+    (later,) = uuid7(MS + 1)
+    assert max(ids) < later
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,6 @@ def test_ids_of_one_millisecond_differ_and_later_ones_sort_after():
         pytest.param(UUID("ffffffff-ffff-7fff-bfff-ffffffffffff"), id="far future"),
     ],
 )
-def test_an_id_that_no_replica_made_is_unknown(foreign):
+def test_an_id_that_no_replica_issued_is_unknown(foreign):
     with pytest.raises(UnknownPrediction, match=str(foreign)):
-        moment(foreign)
+        created_at(foreign)

@@ -1,4 +1,4 @@
-"""The ledger rule: which alias targets may serve."""
+"""The ledger's rule: which targets of the alias may serve."""
 
 from __future__ import annotations
 
@@ -9,17 +9,29 @@ import pytest
 
 from pipelines.records import LedgerEntry
 from pipelines.rules.promotion.ledger import Served
-from serving.model.ledger_agreement import allowed, disagreement
+from serving.model.ledger_agreement import allowed_targets, disagreement
 
-ONE, TWO = Served(1, "one"), Served(2, "two")
+ONE = Served(1, "one")
+TWO = Served(2, "two")
 
 
-def entry(state: str, *, before: Served | None = ONE) -> LedgerEntry:
+def entry(state: str, *, source: Served | None = ONE) -> LedgerEntry:
     return LedgerEntry(
-        id=1, promotion_id=UUID(int=1), use_case="fraud", from_version=before and before.version,
-        from_digest=before and before.digest, to_version=2, to_digest="two", action="PROMOTE", state=state, actor="test",
-        reason="", decision_id=None, evidence_hash=None, at=datetime(2026, 1, 5, tzinfo=UTC),
-    )  # fmt: skip
+        id=1,
+        promotion_id=UUID(int=1),
+        use_case="fraud",
+        from_version=source and source.version,
+        from_digest=source and source.digest,
+        to_version=2,
+        to_digest="two",
+        action="PROMOTE",
+        state=state,
+        actor="test",
+        reason="",
+        decision_id=None,
+        evidence_hash=None,
+        at=datetime(2026, 1, 5, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,24 +39,26 @@ def entry(state: str, *, before: Served | None = ONE) -> LedgerEntry:
     [
         pytest.param(None, {None: None}, id="an empty ledger allows no alias"),
         pytest.param(
-            entry("INTENDED"), {1: ONE, 2: TWO}, id="while intended, both sides of the move"
+            entry("INTENDED"), {1: ONE, 2: TWO}, id="while intended, source and target are allowed"
         ),
         pytest.param(
-            entry("INTENDED", before=None),
+            entry("INTENDED", source=None),
             {None: None, 2: TWO},
-            id="a first promotion starts from nothing",
+            id="a first promotion has no source",
         ),
         pytest.param(entry("DONE"), {2: TWO}, id="once done, the target only"),
         pytest.param(entry("ROLLED_BACK"), {1: ONE}, id="rolled back, the source only"),
         pytest.param(
-            entry("ROLLED_BACK", before=None), {None: None}, id="a first one rolled back, nothing"
+            entry("ROLLED_BACK", source=None), {None: None}, id="a first one rolled back, nothing"
         ),
     ],
 )
-def test_what_the_newest_row_allows(newest, expected):
-    assert allowed(newest) == expected
+def test_targets_that_the_newest_row_allows(newest, expected):
+    assert allowed_targets(newest) == expected
 
 
 def test_a_disagreement_names_both_sides_and_the_remedy():
-    words = disagreement("fraud", entry("DONE"), 7)
-    assert "version 7" in words and "version 2" in words and "move the alias back" in words
+    message = disagreement("fraud", entry("DONE"), 7)
+    assert "version 7" in message
+    assert "version 2" in message
+    assert "move the alias back" in message

@@ -1,4 +1,4 @@
-"""A model is proven before it serves."""
+"""A model is verified before it serves, and complete models are cached."""
 
 from __future__ import annotations
 
@@ -15,104 +15,113 @@ from serving.model.model_cache import KEPT, ModelCache
 from serving.model.served_model import load
 from tests.unit.serving import made
 
-
-def test_a_whole_model_loads_and_scores_missing_features():
-    files = made.files(bias=-1)
-    model = load(files, made.served(files, 3), made.FRAUD)
-    features = np.full((2, len(made.FRAUD.columns)), np.nan)
-    features[1] = 1e300
-    low, high = model.score(features)
-    assert low == pytest.approx(1 / (1 + np.e), abs=1e-6) and high == 1
-    assert (model.served.version, model.bundle.threshold) == (3, made.THRESHOLD)
+COLUMNS = len(made.FRAUD.columns)
+ZEROS = np.zeros((1, COLUMNS))
 
 
-def spoilt(name: str, content: bytes) -> dict[str, bytes]:
+@pytest.fixture
+def cache(tmp_path):
+    return ModelCache(tmp_path)
+
+
+def damaged(name: str, content: bytes) -> dict[str, bytes]:
+    """A bundle with one file replaced."""
     return made.files() | {name: content}
 
 
-def without(bundle: bytes, **changes: object) -> bytes:
-    return json.dumps(json.loads(bundle) | changes).encode()
+def changed_bundle(**changes: object) -> dict[str, bytes]:
+    """A bundle with some values of bundle.json replaced."""
+    bundle = json.loads(made.files()["bundle.json"])
+    content = json.dumps(bundle | changes)
+    return damaged("bundle.json", content.encode())
+
+
+def test_a_complete_model_loads_and_scores_missing_features():
+    files = made.files(bias=-1)
+    served = made.served(files, 3)
+    model = load(files, served, made.FRAUD)
+    features = np.full((2, COLUMNS), np.nan)
+    features[1] = 1e300
+    low, high = model.score(features)
+    sigmoid_of_bias = 1 / (1 + np.e)
+    assert low == pytest.approx(sigmoid_of_bias, abs=1e-6)
+    assert high == 1
+    assert model.served.version == 3
+    assert model.bundle.threshold == made.THRESHOLD
 
 
 @pytest.mark.parametrize(
-    ("files", "words"),
+    ("files", "message"),
     [
         pytest.param(made.files(wrong_by=0.01), "known answers differ", id="wrong answers"),
         pytest.param(
-            spoilt("known_answers.json", b'{"features":[],"scores":[]}'),
+            damaged("known_answers.json", b'{"features":[],"scores":[]}'),
             "known answers",
             id="no answers",
         ),
         pytest.param(
-            spoilt("known_answers.json", b"x"),
+            damaged("known_answers.json", b"x"),
             "known answers can't be tried",
             id="unreadable answers",
         ),
-        pytest.param(spoilt("model.onnx", b"x"), "can't be tried", id="no graph"),
-        pytest.param(
-            spoilt("bundle.json", without(made.files()["bundle.json"], contract_hash="x")),
-            "contract hash",
-            id="contract",
-        ),
-        pytest.param(
-            spoilt("bundle.json", without(made.files()["bundle.json"], columns=["a"])),
-            "columns",
-            id="other columns",
-        ),
+        pytest.param(damaged("model.onnx", b"x"), "can't be tried", id="no graph"),
+        pytest.param(changed_bundle(contract_hash="x"), "contract hash", id="another contract"),
+        pytest.param(changed_bundle(columns=["a"]), "columns", id="other columns"),
     ],
 )
-def test_a_model_that_can_not_be_proven_is_rejected(files, words):
-    with pytest.raises(ModelRejected, match=words):
+def test_a_model_that_fails_verification_is_rejected(files, message):
+    with pytest.raises(ModelRejected, match=message):
         load(files, made.served(files), made.FRAUD)
 
 
-def test_files_that_are_not_what_the_ledger_names_are_rejected():
+def test_files_with_another_digest_than_the_ledgers_are_rejected():
+    other = Served(1, "0" * 64)
     with pytest.raises(ModelRejected, match="digest"):
-        load(made.files(), Served(1, "0" * 64), made.FRAUD)
+        load(made.files(), other, made.FRAUD)
 
 
-def test_the_cache_gives_back_whole_models_only_and_remembers_the_last(tmp_path):
-    cache, files = ModelCache(tmp_path / "models"), made.files()
-    name = made.served(files)
-    assert cache.get(name) is None and cache.last() is None
-    cache.put(name, files)
-    assert cache.get(name) == files and cache.last() == name
-    (tmp_path / "models" / name.digest / "model.onnx").write_bytes(b"x")
-    assert cache.get(name) is None
-    cache.put(name, files)
-    assert cache.get(name) == files
+def test_the_cache_returns_complete_models_only_and_remembers_the_last(cache, tmp_path):
+    files = made.files()
+    served = made.served(files)
+    assert cache.get(served) is None
+    assert cache.last() is None
+    cache.put(served, files)
+    assert cache.get(served) == files
+    assert cache.last() == served
+    (tmp_path / served.digest / "model.onnx").write_bytes(b"x")
+    assert cache.get(served) is None
+    cache.put(served, files)
+    assert cache.get(served) == files
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "warning"),
     [
         pytest.param(
-            msgspec.json.encode(KnownAnswers([[0.0] * len(made.FRAUD.columns)], [0.5])),
-            "",
-            id="warm",
+            msgspec.json.encode(KnownAnswers([[0.0] * COLUMNS], [0.5])), "", id="a valid warm-up"
         ),
-        pytest.param(b"[", "starts cold", id="unreadable"),
+        pytest.param(b"[", "without a warm-up", id="unreadable"),
         pytest.param(
-            b'{"features": [[1.0]], "scores": [0.5]}', "starts cold", id="of another model"
+            b'{"features": [[1.0]], "scores": [0.5]}', "without a warm-up", id="of another model"
         ),
     ],
 )
-def test_a_warm_up_costs_nothing_but_the_warmth_when_it_is_spoilt(tmp_path, caplog, content, said):
-    files = made.files() | {WARM_UP: content}
-    name = made.served(files)
-    assert name == made.served(made.files()) and load(files, name, made.FRAUD).score(
-        np.zeros((1, len(made.FRAUD.columns)))
-    )
-    assert (said in caplog.text) if said else not caplog.records
-    cache = ModelCache(tmp_path)
-    cache.put(name, files)
-    assert cache.get(name) == files
+def test_an_invalid_warm_up_is_logged_and_the_model_serves(cache, caplog, content, warning):
+    files = damaged(WARM_UP, content)
+    served = made.served(files)
+    assert served == made.served(made.files())
+    model = load(files, served, made.FRAUD)
+    assert model.score(ZEROS)
+    assert warning in caplog.text
+    assert bool(caplog.records) == bool(warning)
+    cache.put(served, files)
+    assert cache.get(served) == files
 
 
-def test_the_cache_keeps_the_newest_models_only(tmp_path):
-    cache = ModelCache(tmp_path)
+def test_the_cache_keeps_the_newest_models_only(cache, tmp_path):
     for bias in range(KEPT + 2):
         files = made.files(bias=bias)
         cache.put(made.served(files), files)
-    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == KEPT
+    folders = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert len(folders) == KEPT
     assert cache.get(made.served(files)) == files

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""API keys: scopes, refusals, and changes of the file."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ import os
 import pytest
 
 from serving.wire import api_keys
-from serving.wire.api_keys import Key, Keys, hashed, write
+from serving.wire.api_keys import ApiKey, ApiKeys, hashed, write
 from serving.wire.problems import Problem
+
+KEYS = [
+    ApiKey("shop", hashed("p"), frozenset({"predict"})),
+    ApiKey("back office", hashed("l"), frozenset({"label", "read"})),
+    ApiKey("owner", hashed("a"), frozenset({"admin"})),
+]
 
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
     monkeypatch.setattr(api_keys, "FRESH", 0.0)
-    write(
-        tmp_path / "api_keys.json",
-        [
-            Key("shop", hashed("p"), frozenset({"predict"})),
-            Key("back office", hashed("l"), frozenset({"label", "read"})),
-            Key("owner", hashed("a"), frozenset({"admin"})),
-        ],
-    )
-    return tmp_path / "api_keys.json"
+    path = tmp_path / "api_keys.json"
+    write(path, KEYS)
+    return path
 
 
 @pytest.mark.parametrize(
-    ("given", "scope", "name"),
+    ("secret", "scope", "name"),
     [
         pytest.param(b"p", "predict", "shop", id="its own scope"),
         pytest.param(b"l", "read", "back office", id="one of several scopes"),
         pytest.param(b"a", "label", "owner", id="admin implies all"),
     ],
 )
-def test_a_key_with_the_scope_is_let_in_by_name(path, given, scope, name):
-    assert Keys(path).require(given, scope) == name
+def test_a_key_with_the_scope_is_accepted_and_named(path, secret, scope, name):
+    keys = ApiKeys(path)
+    assert keys.require(secret, scope) == name
 
 
 @pytest.mark.parametrize(
-    ("given", "scope", "status"),
+    ("secret", "scope", "status"),
     [
         pytest.param(None, "predict", 401, id="no key"),
         pytest.param(b"", "predict", 401, id="an empty key"),
@@ -47,29 +48,33 @@ def test_a_key_with_the_scope_is_let_in_by_name(path, given, scope, name):
         pytest.param(b"l", "admin", 403, id="no admin"),
     ],
 )
-def test_others_are_refused(path, given, scope, status):
+def test_other_keys_are_refused(path, secret, scope, status):
+    keys = ApiKeys(path)
     with pytest.raises(Problem) as refused:
-        Keys(path).require(given, scope)
+        keys.require(secret, scope)
     assert refused.value.status == status
 
 
-def test_the_first_key_is_written_once_for_the_owner_only_and_never_in_the_clear(tmp_path):
+def test_the_first_key_is_written_once_readable_by_the_owner_only_and_as_a_hash(tmp_path):
     path = tmp_path / "api_keys.json"
-    assert Keys(path, "secret").require(b"secret", "label") == "admin"
-    assert path.stat().st_mode & 0o777 == 0o600
+    keys = ApiKeys(path, "secret")
+    assert keys.require(b"secret", "label") == "admin"
+    mode = path.stat().st_mode & 0o777
+    assert mode == 0o600
     assert "secret" not in path.read_text()
-    Keys(path, "another")
+    later = ApiKeys(path, "another")
     with pytest.raises(Problem):
-        Keys(path).require(b"another", "read")
+        later.require(b"another", "read")
 
 
-def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_former_keys(path):
-    held = Keys(path)
-    write(path, [Key("new", hashed("n"), frozenset({"predict"}))])
+def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_previous_keys(path):
+    keys = ApiKeys(path)
+    new = ApiKey("new", hashed("n"), frozenset({"predict"}))
+    write(path, [new])
     os.utime(path, ns=(1, 1))
-    assert held.require(b"n", "predict") == "new"
+    assert keys.require(b"n", "predict") == "new"
     with pytest.raises(Problem):
-        held.require(b"p", "predict")
+        keys.require(b"p", "predict")
     path.write_text("[")
     os.utime(path, ns=(2, 2))
-    assert held.require(b"n", "predict") == "new"
+    assert keys.require(b"n", "predict") == "new"

@@ -1,4 +1,4 @@
-"""Connections that keep to no bounds are closed, and those beside them are answered."""
+"""Connections that exceed a bound are closed, and other connections are answered."""
 
 from __future__ import annotations
 
@@ -14,28 +14,36 @@ from serving.wire import bounded_http
 from serving.wire.bounded_http import LARGEST_HEAD, BoundedHttp
 
 pytestmark = pytest.mark.anyio
-MOST = 1000 * LARGEST_HEAD  # more than the buffers on the way take
+MOST = 1000 * LARGEST_HEAD  # more than the socket buffers hold
+TRAILERS = b"x: y\r\n" * 2**13
+UPGRADE = (
+    b"GET / HTTP/1.1\r\n"
+    b"host: x\r\n"
+    b"connection: upgrade\r\n"
+    b"upgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"\r\n"
+)
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the length of the body that it was sent."""
+    """Answers with the length of the request body."""
     if scope["type"] != "http":
         return
-    length, more = 0, True
+    length = 0
+    more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
-        length, more = length + len(message.get("body", b"")), message.get("more_body", False)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [(b"content-length", b"%d" % len(str(length)))],
-        }
-    )
-    await send({"type": "http.response.body", "body": str(length).encode()})
+        length += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = b"%d" % length
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
@@ -44,13 +52,19 @@ Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWrite
 @contextlib.asynccontextmanager
 async def listening() -> AsyncIterator[Connect]:
     config = uvicorn.Config(
-        application, http=BoundedHttp, loop="asyncio", port=0, log_config=None, lifespan="off"
+        application,
+        http=BoundedHttp,
+        loop="asyncio",
+        port=0,
+        log_config=None,
+        lifespan="off",
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    (socket,) = server.servers[0].sockets
+    port = socket.getsockname()[1]
     writers = []
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -70,28 +84,31 @@ async def listening() -> AsyncIterator[Connect]:
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The status line, and the body that follows the headers."""
+    """Read the status line, and the body that follows the headers."""
     head = await reader.readuntil(b"\r\n\r\n")
-    return head.split(b"\r\n")[0], await reader.readexactly(
-        int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
-    )
+    status_line, *headers = head.split(b"\r\n")
+    pairs = [header.lower().split(b": ") for header in headers if header]
+    length = int(dict(pairs)[b"content-length"])
+    return status_line, await reader.readexactly(length)
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
-    """What is read until the server closes the connection."""
-    found = b""
+    """Read until the server closes the connection."""
+    content = b""
     async with asyncio.timeout(5):
         while part := await reader.read(65536):
-            found += part
-    return found
+            content += part
+    return content
 
 
 @pytest.mark.parametrize(
     "endless",
     [b"x-long: " + b"a" * 2**16, b"x: y\r\n" * 2**13, b"a" * 2**16],
-    ids=["one header", "many headers", "a name without an end"],
+    ids=["one header", "many headers", "an endless name"],
 )
-async def test_a_head_without_end_is_refused_and_others_are_answered(endless: bytes) -> None:
+async def test_an_endless_head_is_refused_and_other_connections_are_answered(
+    endless: bytes,
+) -> None:
     async with listening() as connect:
         reader, writer = await connect()
         writer.write(GET[:-2])
@@ -108,7 +125,7 @@ async def test_a_head_without_end_is_refused_and_others_are_answered(endless: by
         assert await answer(reader) == (b"HTTP/1.1 200 OK", b"0")
 
 
-async def test_trailers_without_end_are_refused() -> None:
+async def test_endless_trailers_are_refused() -> None:
     async with listening() as connect:
         reader, writer = await connect()
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
@@ -117,8 +134,8 @@ async def test_trailers_without_end_are_refused() -> None:
         sent = 0
         with contextlib.suppress(ConnectionError):
             while sent < MOST:
-                writer.write(b"x: y\r\n" * 2**13)
-                sent += 6 * 2**13
+                writer.write(TRAILERS)
+                sent += len(TRAILERS)
                 await writer.drain()
             assert await ended(reader) == b""
         assert sent < MOST
@@ -128,9 +145,8 @@ async def test_a_request_that_follows_a_large_one_in_one_read_is_answered() -> N
     async with listening() as connect:
         reader, writer = await connect()
         body = b"b" * 100_000
-        writer.write(
-            b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body + GET[:9]
-        )
+        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+        writer.write(head + body + GET[:9])
         await asyncio.sleep(0.1)
         writer.write(GET[9:])
         assert await answer(reader) == (b"HTTP/1.1 200 OK", b"%d" % len(body))
@@ -159,14 +175,15 @@ async def test_a_connection_that_reads_no_answers_ends_too(monkeypatch: pytest.M
         writer.write(GET[:9])
         while not kept:
             await asyncio.sleep(0.01)
-        kept[0].transport.write(b"a" * 2**24)  # more than the buffers on the way take
+        (protocol,) = kept
+        protocol.transport.write(b"a" * 2**24)  # more than the socket buffers hold
         async with asyncio.timeout(5):
-            while kept[0] in kept[0].connections:
+            while protocol in protocol.connections:
                 await asyncio.sleep(0.05)
 
 
 def keeping(kept: list[BoundedHttp]) -> Callable[[BoundedHttp, Any], None]:
-    """`connection_made`, with the protocol noted."""
+    """`connection_made` that also appends the protocol to `kept`."""
     original = BoundedHttp.connection_made
 
     def connection_made(self: BoundedHttp, transport: Any) -> None:
@@ -181,10 +198,7 @@ async def test_a_websocket_leaves_no_timer_behind(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(bounded_http.BoundedHttp, "connection_made", keeping(kept))
     async with listening() as connect:
         reader, writer = await connect()
-        writer.write(
-            b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
-            b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
+        writer.write(UPGRADE)
         await reader.readuntil(b"\r\n")
         timer = kept[0]._timer
         assert timer is not None
@@ -195,35 +209,35 @@ async def test_a_large_head_and_a_large_body_within_bounds_are_read() -> None:
     async with listening() as connect:
         reader, writer = await connect()
         body = b"b" * 2**21
+        value = b"a" * (LARGEST_HEAD - 100)
         for _ in range(3):  # on one connection
-            writer.write(
-                b"POST / HTTP/1.1\r\nhost: x\r\nx-long: %s\r\n" % (b"a" * (LARGEST_HEAD - 100))
-            )
+            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nx-long: %s\r\n" % value)
             await asyncio.sleep(0.01)
-            writer.write(b"content-length: %d\r\n\r\n" % len(body) + body)
+            writer.write(b"content-length: %d\r\n\r\n" % len(body))
+            writer.write(body)
             assert await answer(reader) == (b"HTTP/1.1 200 OK", b"%d" % len(body))
 
 
 @pytest.mark.parametrize(
-    "begun",
+    "start",
     [b"", b"GET /a", GET[:-2], b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1234"],
     ids=["nothing", "a part of a line", "a part of a head", "a part of a body"],
 )
 async def test_a_request_that_does_not_arrive_ends_its_connection(
-    begun: bytes, monkeypatch: pytest.MonkeyPatch
+    start: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.3)
     async with listening() as connect:
         reader, writer = await connect()
-        writer.write(begun)
-        for byte in b"x" * 4:  # one byte now and then is no reason to wait longer
+        writer.write(start)
+        for _ in range(4):  # a slow client does not get more time
             await asyncio.sleep(0.05)
-            if begun:
-                writer.write(bytes([byte]))
+            if start:
+                writer.write(b"x")
         assert await ended(reader) == b""
 
 
-async def test_requests_that_keep_coming_may_go_on_for_longer_than_one_may_take(
+async def test_a_sequence_of_requests_may_take_longer_than_one_request_may(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.3)
