@@ -136,12 +136,12 @@ def payments() -> tuple[Rows, dict[str, NDArray[np.float64]]]:
     for name, most in (
         ("customer", 12),
         ("terminal", 5),
-        ("at", 120),
+        ("time", 120),
         ("cents", 9_999),
         ("scenario", 2),
     ):
         rows[name] = rng.integers(most, size=len(rows))
-    rows["at"] = np.sort(rows["at"]) * HALF_DAY
+    rows["time"] = np.sort(rows["time"]) * HALF_DAY
     return rows, describe(rows)
 
 
@@ -149,7 +149,7 @@ def payments() -> tuple[Rows, dict[str, NDArray[np.float64]]]:
 def test_a_customers_window_ends_with_the_payment_itself(days: int) -> None:
     rows, features = payments()
     for i in range(0, len(rows), 23):
-        age = rows["at"][i] - rows["at"]
+        age = rows["time"][i] - rows["time"]
         seen = rows[
             (rows["customer"] == rows["customer"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)
         ]
@@ -163,7 +163,7 @@ def test_a_customers_window_ends_with_the_payment_itself(days: int) -> None:
 def test_a_terminals_window_ends_a_week_before_the_payment(days: int) -> None:
     rows, features = payments()
     for i in range(0, len(rows), 23):
-        age = rows["at"][i] - rows["at"] - 14 * HALF_DAY
+        age = rows["time"][i] - rows["time"] - 14 * HALF_DAY
         seen = rows[
             (rows["terminal"] == rows["terminal"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)
         ]
