@@ -149,5 +149,5 @@ def test_what_people_source_is_for_them_alone_and_safe_to_source(told: Environme
 
 def test_an_overlay_that_no_shell_could_be_told_is_named(told: Environments) -> None:
     settings = told.settings.model_copy(update={"policy_overlay": told.home.path / "it's.yaml"})
-    with pytest.raises(StackError, match=r"it's\.yaml.* can't be kept for shells"):
+    with pytest.raises(StackError, match=r"it's\.yaml.* can't be written to sixgate"):
         replace(told, settings=settings).write_credentials()
