@@ -152,7 +152,7 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(
             comment = page.get_by_label(f"comment on alert {alert['id']}")
             comment.fill("on it <b>now</b>")
             comment.press("Enter")
-            expect(page.get_by_text("admin knows: on it <b>now</b>")).to_be_visible()
+            expect(page.get_by_text('Acknowledged by admin: "on it <b>now</b>"')).to_be_visible()
         page.screenshot(path=str(tmp_path / "drift.png"), full_page=True)
         problems: list[str] = []
         page.on(
