@@ -19,7 +19,7 @@ def candidate_asset(policy: Policy) -> Asset:
 
 
 def rollback_asset(use_case: str) -> Asset:
-    """Return the asset that is emitted when a new champion fails its guard; it triggers rollback."""
+    """Return the asset that a failed guard of a new champion emits; it triggers rollback."""
     return _asset(use_case, "rollback")
 
 
