@@ -172,7 +172,7 @@ def test_news_of_an_alert_reaches_everybody_but_who_is_away_and_the_task_says_so
         ("promotion", "fraud_promotion", "needs_review"),
         ("drift_detection", "fraud_drift_detection", "roll_up"),
         ("batch_explanation", "fraud_batch_explanation", "plan"),
-        ("rollback", "fraud_rollback", "check"),
+        ("rollback", "fraud_rollback", "select_rollback"),
         ("housekeeping", "housekeeping", "partitions"),
     ],
 )
