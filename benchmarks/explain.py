@@ -119,8 +119,20 @@ class Bench:
         }
         self.features, self.candidate = self._fit()
         run = self.context("train")
-        account = Account(params={}, metrics={}, below=(), figures={}, card="made for a benchmark")
-        register(run, self.candidate, self.features[:100], account=account, data_hash="none")
+        account = Account(
+            params={},
+            metrics={},
+            below=(),
+            figures={},
+            card="made for a benchmark",
+        )
+        register(
+            run,
+            self.candidate,
+            self.features[:100],
+            account=account,
+            data_hash="none",
+        )
         self.digest = run.models.get(USE_CASE, 1).digest
         run.close()
         name, content = explainer_file(self.candidate)
@@ -199,7 +211,10 @@ class Bench:
         labels = margin > np.quantile(margin, 0.8)
         fitted = random.permutation(len(features))[:FITTED]
         model = xgboost.XGBClassifier(
-            n_estimators=TREES, max_depth=DEPTH, learning_rate=0.1, n_jobs=os.cpu_count()
+            n_estimators=TREES,
+            max_depth=DEPTH,
+            learning_rate=0.1,
+            n_jobs=os.cpu_count(),
         )
         model.fit(features[fitted].astype(np.float32), labels[fitted])
         candidate = Candidate(
@@ -227,7 +242,12 @@ def by_script(bench: Bench) -> float:
     start = time.monotonic()
     module = [sys.executable, "-m", "benchmarks.shap_script"]
     arguments = [bench.settings.database_url, str(bench.model)]
-    subprocess.run([*module, *arguments], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [*module, *arguments],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     return time.monotonic() - start
 
 

@@ -341,7 +341,12 @@ def model_files(contract: Contract) -> dict[str, bytes]:
     random = np.random.default_rng(1)
     rows = random.integers(0, 2, (500, len(contract.columns))).astype(np.float64)
     labels = (rows[:, 0] + random.normal(size=500) > 0.5).astype(np.int8)
-    model = xgboost.XGBClassifier(n_estimators=10, max_depth=3, n_jobs=1, random_state=1)
+    model = xgboost.XGBClassifier(
+        n_estimators=10,
+        max_depth=3,
+        n_jobs=1,
+        random_state=1,
+    )
     model.fit(rows.astype(np.float32), labels)
     candidate = Candidate(
         kind="xgboost",
@@ -415,7 +420,11 @@ def serving(folder: Path, database_url: str) -> Iterator[tuple[int, list[Contrac
     with (folder / "server.log").open("wb") as log:
         command = [sys.executable, "-m", "serving"]
         server = subprocess.Popen(
-            command, cwd=ROOT, env=environment(settings), stdout=log, stderr=log
+            command,
+            cwd=ROOT,
+            env=environment(settings),
+            stdout=log,
+            stderr=log,
         )
     try:
         wait_until_ready(settings.api_port, len(contracts))

@@ -468,7 +468,13 @@ def labels_body(random: Random, contract: Contract) -> Body:
         fault_kind, fields, fault = bad_label(random)
         labels[position] = written(fields)
         row = position if fault else None
-        return Body(fault_kind, listed(b"labels", labels), REFUSED, fault=fault, row=row)
+        return Body(
+            fault_kind,
+            listed(b"labels", labels),
+            REFUSED,
+            fault=fault,
+            row=row,
+        )
     if kind == "none":
         return Body(kind, b'{"labels":[]}', REFUSED, "labels")
     if kind == "no labels":

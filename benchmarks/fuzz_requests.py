@@ -103,7 +103,12 @@ class Source:
     ) -> Sent:
         """Return a request without a body."""
         wire = framed(method, path, [self._key_line, *headers])
-        return Sent(kind=kind, wire=wire, statuses=statuses, has_body=method != "HEAD")
+        return Sent(
+            kind=kind,
+            wire=wire,
+            statuses=statuses,
+            has_body=method != "HEAD",
+        )
 
 
 def framed(

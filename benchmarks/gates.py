@@ -194,7 +194,12 @@ def figures(shares_of: dict[Case, Shares]) -> dict[str, float]:
 def main() -> None:
     """Measure, print the table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repetitions", type=int, default=1000, help="repetitions of each case")
+    parser.add_argument(
+        "--repetitions",
+        type=int,
+        default=1000,
+        help="repetitions of each case",
+    )
     arguments = parser.parse_args()
     settings = Settings.load()
     shipped = read_use_case(settings.reference, "fraud").policy.gates

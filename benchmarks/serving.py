@@ -172,7 +172,10 @@ class Bench:
         """Start a process that is ended with the benchmark."""
         log = (self.folder / "servers.log").open("ab")
         child = subprocess.Popen(  # type: ignore[call-overload]
-            command, stdout=log, stderr=log, **options
+            command,
+            stdout=log,
+            stderr=log,
+            **options,
         )
 
         def end() -> None:
@@ -447,11 +450,28 @@ def _wait_for_version(ours: Target, version: int) -> None:
 def main() -> None:
     """Measure, print the table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="seconds of each measurement")
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of every server")
-    parser.add_argument("--swaps", type=int, default=500, help="promotions under load")
     parser.add_argument(
-        "--no-peers", action="store_true", help="leave out `mlflow models serve` and MLServer"
+        "--seconds",
+        type=float,
+        default=4.0,
+        help="seconds of each measurement",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        help="measurements of every server",
+    )
+    parser.add_argument(
+        "--swaps",
+        type=int,
+        default=500,
+        help="promotions under load",
+    )
+    parser.add_argument(
+        "--no-peers",
+        action="store_true",
+        help="leave out `mlflow models serve` and MLServer",
     )
     arguments = parser.parse_args()
     if PIN:

@@ -94,7 +94,12 @@ class Stage:
             CONSOLE.print(f"[dim]{run_id}: {step} …[/]")
             start = time.monotonic()
             command = [sys.executable, "-m", "pipelines", "step", step, *options]
-            process = subprocess.run(command, env=environment, capture_output=True, text=True)
+            process = subprocess.run(
+                command,
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
             if process.returncode:
                 output = process.stdout[-2000:] + process.stderr[-2000:]
                 raise SystemExit(f"{run_id}: {step} failed: {output}")

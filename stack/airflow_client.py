@@ -57,38 +57,44 @@ class Airflow:
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Trigger a manual run and return its id."""
         body = {"logical_date": None, "conf": conf or {}}
-        response = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        response = self._client.post(_runs_path(dag_id), json=body)
         if response.status_code != 200:
             raise StackError(f"{dag_id} could not be triggered: {response.text}")
         return str(response.json()["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the 20 newest runs of a DAG, newest first."""
-        page = self._get(f"/api/v2/dags/{dag_id}/dagRuns", order_by="-run_after", limit=20)
+        page = self._get(_runs_path(dag_id), order_by="-run_after", limit=20)
         return list(page["dag_runs"])
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Return task → state of one run; a mapped task is named `task[index]`."""
-        page = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        page = self._get(f"{_runs_path(dag_id)}/{run_id}/taskInstances")
         return {_task_name(task): str(task["state"]) for task in page["task_instances"]}
 
     def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
         """Return a task's extra links: button → URL."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
-        return dict(self._get(path)["extra_links"])
+        links = self._get(f"{_task_path(dag_id, run_id, task_id)}/links")
+        return dict(links["extra_links"])
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
         """Return a task's log as text."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
-        lines = self._get(path, full_content=True)["content"]
-        return "\n".join(line["event"] if isinstance(line, dict) else str(line) for line in lines)
+        path = f"{_task_path(dag_id, run_id, task_id)}/logs/{attempt}"
+        log = self._get(path, full_content=True)
+        lines = []
+        for entry in log["content"]:
+            lines.append(entry["event"] if isinstance(entry, dict) else str(entry))
+        return "\n".join(lines)
 
     def answer(
         self, dag_id: str, run_id: str, task_id: str, choice: str, comment: str = ""
     ) -> None:
         """Answer a task that waits for a person."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        body = {"chosen_options": [choice], "params_input": {"comment": comment}}
+        path = f"{_task_path(dag_id, run_id, task_id)}/-1/hitlDetails"
+        body = {
+            "chosen_options": [choice],
+            "params_input": {"comment": comment},
+        }
         response = self._client.patch(path, json=body)
         if response.status_code != 200:
             raise StackError(
@@ -100,7 +106,7 @@ class Airflow:
 
         Raises StackError with the names of the failed tasks if the run failed.
         """
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        path = f"{_runs_path(dag_id)}/{run_id}"
 
         def finished() -> bool:
             return self._get(path)["state"] in FINISHED
@@ -108,8 +114,9 @@ class Airflow:
         self._until(finished, seconds, f"{dag_id} {run_id} did not finish")
         tasks = self.tasks(dag_id, run_id)
         if self._get(path)["state"] == "failed":
-            failed = ", ".join(name for name, state in tasks.items() if state == "failed")
-            raise StackError(f"{dag_id} {run_id} failed in {failed}: see its log in Airflow")
+            failed = [name for name, state in tasks.items() if state == "failed"]
+            names = ", ".join(failed)
+            raise StackError(f"{dag_id} {run_id} failed in {names}: see its log in Airflow")
         return tasks
 
     def next_run(
@@ -148,6 +155,14 @@ class Airflow:
             if time.monotonic() > deadline:
                 raise StackError(f"{message} within {seconds:.0f} s")
             time.sleep(0.25)
+
+
+def _runs_path(dag_id: str) -> str:
+    return f"/api/v2/dags/{dag_id}/dagRuns"
+
+
+def _task_path(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"{_runs_path(dag_id)}/{run_id}/taskInstances/{task_id}"
 
 
 def _task_name(task: dict[str, Any]) -> str:

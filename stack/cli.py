@@ -234,7 +234,11 @@ def simulate(
 
     settings = Settings.load()
     transactions = draw(
-        count, days=days, drift=frozenset(drift or ()), seed=seed, shuffle=not in_order
+        count,
+        days=days,
+        drift=frozenset(drift or ()),
+        seed=seed,
+        shuffle=not in_order,
     )
     plan = Plan(
         rate=rate,

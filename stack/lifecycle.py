@@ -262,7 +262,13 @@ def _compile() -> None:
 
 def _command(command: list[str], what: str, env: dict[str, str]) -> None:
     """Run a command; StackError with its last line of output when it fails."""
-    result = subprocess.run(command, env=env, capture_output=True, text=True, cwd="/")
+    result = subprocess.run(
+        command,
+        env=env,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
     if result.returncode:
         output = (result.stderr or result.stdout).strip()
         lines = [line for line in output.splitlines() if line.strip()]

@@ -39,7 +39,10 @@ def invalid_use_cases(settings: Settings) -> list[StatusProblem]:
     for name in chosen(settings.reference, settings.use_cases):
         try:
             use_case = read_in_force(
-                settings.reference, name, settings.policy_overlay, settings.last_valid
+                settings.reference,
+                name,
+                settings.policy_overlay,
+                settings.last_valid,
             )
         except UseCaseError as error:
             remedy = f"{error}. There is no last valid copy"

@@ -50,7 +50,9 @@ def database(
     """
     password = secrets.token_urlsafe(16)
     postgres = Postgres.embedded(
-        home, instance=f"throwaway-{secrets.token_hex(8)}", port=free_port()
+        home,
+        instance=f"throwaway-{secrets.token_hex(8)}",
+        port=free_port(),
     )
     try:
         postgres.initialise(password)
@@ -68,7 +70,11 @@ def running(
     with (postgres.data.parent / "postgres.log").open("ab") as log:
         command = [*before, *postgres.command(), *options]
         server = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, cwd="/", **postgres.process_options()
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            **postgres.process_options(),
         )
     try:
         postgres.wait(password)
@@ -81,7 +87,10 @@ def migrate(database_url: str, home: Path) -> None:
     """Create or update Sixgate's schema in a database."""
     environment = {**os.environ, "SIXGATE_DATABASE_URL": database_url, "SIXGATE_HOME": str(home)}
     subprocess.run(
-        [sys.executable, "-m", "pipelines.stores.migrations"], cwd=ROOT, env=environment, check=True
+        [sys.executable, "-m", "pipelines.stores.migrations"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
     )
 
 
@@ -94,7 +103,11 @@ def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterato
     environment = {**os.environ, **launch.environment(backend, passwords, port=port)}
     with (home / "mlflow.log").open("ab") as log:
         server = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
     try:
         uri = f"http://127.0.0.1:{port}"
@@ -108,7 +121,12 @@ def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterato
 def draw_passwords() -> Passwords:
     """Return new passwords for one MLflow server."""
     admin, steps, server, secret_key = (secrets.token_urlsafe(16) for _ in range(4))
-    return Passwords(admin=admin, steps=steps, server=server, secret_key=secret_key)
+    return Passwords(
+        admin=admin,
+        steps=steps,
+        server=server,
+        secret_key=secret_key,
+    )
 
 
 def sign_in(passwords: Passwords) -> dict[str, str]:

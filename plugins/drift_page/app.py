@@ -37,9 +37,16 @@ EVIDENTLY_HEADERS = {
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the app; it connects to the database only during a request."""
-    app = FastAPI(title="Sixgate drift", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Sixgate drift",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
     templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
     )
     access = Access(settings, "drift_detection")
     ConnectionDep = Annotated[Connection, Depends(database(settings))]
@@ -92,7 +99,10 @@ def create_app(settings: Settings) -> FastAPI:
 def _page_values(settings: Settings, connection: Connection, use_case: str) -> dict[str, Any]:
     """Return the template's values for one use case."""
     in_force = read_in_force(
-        settings.reference, use_case, settings.policy_overlay, settings.last_valid
+        settings.reference,
+        use_case,
+        settings.policy_overlay,
+        settings.last_valid,
     )
     policy = in_force.policy
     metrics = MetricStore(connection)

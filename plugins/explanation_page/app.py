@@ -29,9 +29,16 @@ LIST_LENGTH = 20
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the app; it connects to the database only during a request."""
-    app = FastAPI(title="Sixgate explanations", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Sixgate explanations",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
     templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
     )
     access = Access(settings, "batch_explanation")
     ConnectionDep = Annotated[Connection, Depends(database(settings))]

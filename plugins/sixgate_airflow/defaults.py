@@ -41,10 +41,11 @@ def every_policy() -> list[Policy]:
     The built-in policy replaces one that can't be read, so that its rows are not deleted too early.
     """
     in_force, invalid = read_each(REFERENCE, _in_force, ALL)
-    built_in = [
-        parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy") for name in invalid
-    ]
-    return [*(use_case.policy for use_case in in_force), *built_in]
+    policies = [use_case.policy for use_case in in_force]
+    for name in invalid:
+        built_in = parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy")
+        policies.append(built_in)
+    return policies
 
 
 def faults() -> dict[str, UseCaseError]:
@@ -53,8 +54,11 @@ def faults() -> dict[str, UseCaseError]:
     A use case without a last valid copy only has its rollback DAG.
     """
     in_force, invalid = read_each(REFERENCE, _in_force, _only())
-    warnings = {use_case.name: use_case.warning for use_case in in_force if use_case.warning}
-    return invalid | warnings
+    errors = dict(invalid)
+    for use_case in in_force:
+        if use_case.warning:
+            errors[use_case.name] = use_case.warning
+    return errors
 
 
 def _in_force(folder: Path) -> UseCase:

@@ -87,7 +87,12 @@ class WebhookNotifier(BaseNotifier):  # type: ignore[misc]
         headers = {"Authorization": f"Bearer {password}"} if password else {}
         content = {"subject": self.subject, "text": self.text}
         try:
-            response = httpx.post(self._url(), json=content, headers=headers, timeout=TIMEOUT)
+            response = httpx.post(
+                self._url(),
+                json=content,
+                headers=headers,
+                timeout=TIMEOUT,
+            )
         except httpx.HTTPError as error:
             raise AirflowException(f"{host} did not answer: {type(error).__name__}") from None
         if not response.is_success:

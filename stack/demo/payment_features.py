@@ -52,16 +52,17 @@ def describe(rows: Rows) -> dict[str, Floats]:
     feature uses a later payment or a label that has not arrived yet.
     """
     time = rows["time"]
-    weekday = (time // DAY + 3) % 7  # 1970 began on a Thursday
+    day = time // DAY
+    weekday = (day + 3) % 7  # 1970 began on a Thursday
     hour = time % DAY // HOUR
-    fraud = (rows["scenario"] != Scenario.GENUINE).astype(np.int64)
+    fraud = rows["scenario"] != Scenario.GENUINE
     features = {
         "amount": rows["cents"] / 100,
         "during_weekend": weekday >= 5,
         "during_night": hour < NIGHT_HOURS,
     }
     customers = _History.of(rows["customer"], time, rows["cents"])
-    terminals = _History.of(rows["terminal"], time, fraud)
+    terminals = _History.of(rows["terminal"], time, fraud.astype(np.int64))
     for days in WINDOW_DAYS:
         count, cents = customers.window(days)
         features[f"customer_count_{days}d"] = count
@@ -87,18 +88,28 @@ class _History:
         span = np.ptp(time) + margin
         keys = group * span + (time - time.min())
         order = np.argsort(keys, kind="stable")
-        sums = np.concatenate([[0], np.cumsum(value[order])])
-        return cls(order, keys[order], sums)
+        running = np.cumsum(value[order])
+        return cls(
+            order=order,
+            keys=keys[order],
+            sums=np.concatenate([[0], running]),
+        )
 
     def window(self, days: int, lag: int = 0) -> tuple[Ints, Ints]:
         """Return, for each payment at time t, the count and the sum over its group's window.
 
         The window is (t - lag - days, t - lag].
         """
-        first = np.searchsorted(self.keys, self.keys - (lag + days) * DAY, side="right")
-        last = np.searchsorted(self.keys, self.keys - lag * DAY, side="right")
-        count = np.empty_like(self.keys)
-        count[self.order] = last - first
-        total = np.empty_like(self.keys)
-        total[self.order] = self.sums[last] - self.sums[first]
-        return count, total
+        end = self.keys - lag * DAY
+        start = end - days * DAY
+        first = np.searchsorted(self.keys, start, side="right")
+        last = np.searchsorted(self.keys, end, side="right")
+        counts = last - first
+        sums = self.sums[last] - self.sums[first]
+        return self._unsorted(counts), self._unsorted(sums)
+
+    def _unsorted(self, values: Ints) -> Ints:
+        """Return values of sorted payments in the original order of the payments."""
+        result = np.empty_like(self.keys)
+        result[self.order] = values
+        return result

@@ -184,7 +184,13 @@ def _microseconds(moment: datetime) -> int:
 def _payments(world: World, town: _Town, day: int) -> list[Rows]:
     """Return the payments of the `day`-th day since 1970: the usual ones, then those of a drift."""
     added = {
-        "covariate": _shopping(world, town, day, stream=_Stream.EXTRA, pace=EXTRA_SHOPPING),
+        "covariate": _shopping(
+            world,
+            town,
+            day,
+            stream=_Stream.EXTRA,
+            pace=EXTRA_SHOPPING,
+        ),
         "concept": _night_fraud(world, town, day),
         "attack": _ring_fraud(world, town, day),
     }

@@ -89,9 +89,11 @@ def rows(transactions: Transactions, contract: Contract, *, tag: str) -> list[di
     The tag is appended to each transaction id to make it unique.
     """
     times = np.datetime_as_string(transactions.event_time, unit="ms")
+    names = transactions.transaction_id
+    entities = transactions.entity_key
     columns: dict[str, list[Any]] = {
-        contract.transaction_id: [f"{name}{tag}" for name in transactions.transaction_id],
-        contract.entity_key: [str(entity) for entity in transactions.entity_key],
+        contract.transaction_id: [f"{name}{tag}" for name in names],
+        contract.entity_key: [str(entity) for entity in entities],
         contract.event_time: [f"{time}Z" for time in times],
     }
     for feature in contract.features:

@@ -55,7 +55,10 @@ class Supervisor:
         environment[MARK] = self.home.secrets().instance
         arguments = ["-W", "ignore", "-m", "supervisor.supervisord", "-c", str(self._config)]
         result = subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, text=True
+            [sys.executable, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         if result.returncode:
             reason = (result.stderr or result.stdout).strip()
