@@ -48,7 +48,7 @@ class NotifyOperator(BaseOperator):  # type: ignore[misc]  # Airflow is not type
         return len(sent)
 
     def on_kill(self) -> None:
-        """Pass a kill on to the process and its children."""
+        """End the process and its children."""
         self.process.stop()
 
 
