@@ -1,45 +1,47 @@
-# Sixgate. `make demo` and `make test` need Python 3.11, venv and make, and nothing else.
+# Sixgate. `make demo` and `make test` only need Python 3.11 with venv, and make.
 PYTHON ?= python3.11
 BIN := .venv/bin
 UV_VERSION := 0.13.9
-# Compiled at once: a stack is many processes, and each would compile what it imports where bytecode is not kept.
+# Bytecode is compiled at installation: the stack has many processes that may not write it, and
+# each of them would compile its imports.
 UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 
-.PHONY: demo test check up down clean bench bench-serving bench-gates bench-training bench-guard bench-drift bench-explain bench-fuzz lock help
+.PHONY: demo test check up down clean lock help bench \
+	bench-serving bench-gates bench-guard bench-drift bench-explain bench-fuzz bench-training
 
-help: ## Show what there is to make.
+help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
 
-demo: .venv/stack ## Start the stack and tell the whole story; leaves the stack running.
+demo: .venv/stack ## Start the stack and run the model lifecycle once, with simulated payments.
 	@$(BIN)/sixgate demo
 
 up: .venv/stack ## Start the stack.
 	@$(BIN)/sixgate up
 
-down: ## Stop the stack; its data stays.
+down: ## Stop the stack and keep its data.
 	@if [ -x $(BIN)/sixgate ]; then $(BIN)/sixgate down; fi
 
 clean: ## Stop the stack and remove its data.
 	@if [ -x $(BIN)/sixgate ]; then $(BIN)/sixgate down --delete; fi
 
-test: .venv/dev ## Run every test, and report coverage.
+test: .venv/dev ## Run all tests and report coverage.
 	@./tests/run
 
-check: .venv/dev ## Lint, types, import direction.
+check: .venv/dev ## Run the linters, the type checker and the import contracts.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-bench: ## Each benchmark is a target of its own: make bench-NAME.
-	@echo "make bench-serving   the scoring server beside the limit of its framework, mlflow models serve and MLServer"
-	@echo "make bench-gates     how often the gates promote what is no better, and what is"
-	@echo "make bench-guard     how often a week of looks accuses a new champion that keeps its promise"
-	@echo "make bench-drift     what a drift check costs at ten million rows, and how often it cries when nothing happened"
-	@echo "make bench-explain   what explaining logged predictions costs beside the booster's own code, and one row at once"
-	@echo "make bench-fuzz      how many of a million good and wrong requests are not answered as they should be"
-	@echo "make bench-training  what training finds on public data (SIXGATE_PUBLIC_DATA), and what it costs beside one bare fit"
+bench: ## List the benchmarks; run one with make bench-NAME.
+	@echo "make bench-serving   the scoring server's speed, beside mlflow models serve and MLServer"
+	@echo "make bench-gates     how often the gates promote challengers that are not better or better"
+	@echo "make bench-guard     the false-alarm rate of the guard of a new champion in its first week"
+	@echo "make bench-drift     a drift check's cost at ten million rows, and its false-alarm rate"
+	@echo "make bench-explain   the cost of explanations: batches, and one row on request"
+	@echo "make bench-fuzz      a million valid and invalid requests: how many get a wrong response"
+	@echo "make bench-training  quality and cost of training on public data (SIXGATE_PUBLIC_DATA)"
 
 bench-serving: .venv/dev
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
@@ -62,12 +64,12 @@ bench-fuzz: .venv/dev
 bench-training: .venv/dev
 	@$(BIN)/python -m benchmarks.training $(ARGS)
 
-lock: .venv/uv ## Resolve requirements/*.in anew into hashed pins.
+lock: .venv/uv ## Resolve requirements/*.in into pinned versions with hashes.
 	$(BIN)/python requirements/lock.py
 
 .venv/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "Sixgate needs Python 3.11: install it, or name it with PYTHON=/path/to/python3.11"; exit 1; }
+		{ echo "Sixgate needs Python 3.11: install it, or set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
@@ -79,6 +81,6 @@ lock: .venv/uv ## Resolve requirements/*.in anew into hashed pins.
 	@touch $@
 
 .venv/dev: .venv/stack requirements/dev.txt
-	@echo "installing what tests and checks need …"
+	@echo "installing the packages of tests and checks …"
 	@$(UV) --no-deps --require-hashes --requirement requirements/dev.txt
 	@touch $@

@@ -1,1 +1,4 @@
-"""Side by side with peers, in one run; `make bench-NAME` prints ratios and writes the figures."""
+"""Benchmarks: `make bench-NAME` measures Sixgate and its peers in one run.
+
+Each prints tables and writes its figures to a JSON file.
+"""

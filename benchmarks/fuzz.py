@@ -1,4 +1,7 @@
-"""`make bench-fuzz`: a million requests, good ones and wrong ones; how many of them the server fails to answer as it should."""
+"""`make bench-fuzz`: a million valid and invalid requests, and how many of them fail.
+
+A request fails if the server gives it no response or a wrong one.
+"""
 
 import argparse
 import asyncio
@@ -39,13 +42,17 @@ from pipelines.stores.ledger import Ledger
 from pipelines.use_case import read_contract
 from stack.temporary_services import database, free_port, migrate
 
-CONNECTIONS = 8  # fewer than the rows that may wait to be explained
-SLOWEST = 20.0  # seconds until a request counts as not answered
-PATIENCE = 0.2  # seconds until a client closes a WebSocket that the server leaves open
-MOST_FAILURES = 20  # that are kept; the others are counted
+CONNECTIONS = 8  # fewer than the explanations that the server queues
+TIMEOUT = 20.0  # seconds until a request counts as not answered
+WEBSOCKET_TIMEOUT = 0.2  # seconds until a client closes a WebSocket that the server leaves open
+MOST_FAILURES = 20  # failures that are kept; the others are only counted
 KEY = "fuzz"
+# A contract with every type of feature.
 MIXED = {
-    "title": "Fuzz", "entity_key": "person_id", "event_time": "event_time", "transaction_id": "transaction_id",
+    "title": "Fuzz",
+    "entity_key": "person_id",
+    "event_time": "event_time",
+    "transaction_id": "transaction_id",
     "label": {"name": "bad"},
     "features": {
         "income": {"type": "float", "range": [0, 1000], "nullable": True},
@@ -58,23 +65,22 @@ MIXED = {
         "region": {"type": "category", "values": ["north", "south"], "nullable": True},
     },
     "derived": {"load": {"expression": "where(income > 0, debt / income, 0)"}},
-}  # fmt: skip
-"""A contract with every type of feature."""
+}
 
 
 @dataclass
 class Failure:
-    """A request that was not answered as it should have been."""
+    """A request without a response, or with a wrong one."""
 
     number: int
     kind: str
-    why: str
+    reason: str
     wire: bytes
 
 
 @dataclass
 class Report:
-    """What came back in one run."""
+    """The responses of one run."""
 
     seed: int
     sent: int = 0
@@ -83,33 +89,31 @@ class Report:
     kinds: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     failures: list[Failure] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)  # of good predictions, in milliseconds
+    latencies: list[float] = field(default_factory=list)  # of valid predictions, in milliseconds
 
-    def fail(self, number: int, sent: Sent, why: str) -> None:
-        """Note a failure."""
+    def fail(self, number: int, sent: Sent, reason: str) -> None:
+        """Count a failure."""
         self.failed += 1
         if len(self.failures) < MOST_FAILURES:
-            self.failures.append(Failure(number, sent.kind, why, sent.wire))
+            self.failures.append(Failure(number, sent.kind, reason, sent.wire))
 
     @property
     def server_errors(self) -> int:
-        """Answers with a status of 500 and more."""
+        """The number of responses with a status of 500 and more."""
         return sum(count for status, count in self.statuses.items() if status >= 500)
 
     def described(self) -> str:
-        """The failures in words, with how to send each of them again."""
-        lines = [
-            f"{self.failed} of {self.sent} requests were not answered as they should be (seed {self.seed})",
-            *(
-                f"--seed {self.seed} --only {f.number}: {f.kind}: {f.why}: {f.wire[:300]!r}"
-                for f in self.failures
-            ),
-        ]
+        """Return a line per failure, with the options that send the request again."""
+        lines = [f"{self.failed} of {self.sent} requests failed (seed {self.seed})"]
+        for failure in self.failures:
+            options = f"--seed {self.seed} --only {failure.number}"
+            request = f"{failure.wire[:300]!r}"
+            lines.append(f"{options}: {failure.kind}: {failure.reason}: {request}")
         return "\n".join(lines)
 
 
 class Refused(msgspec.Struct):
-    """What a problem document has to hold."""
+    """The required fields of a problem document."""
 
     type: str
     title: str
@@ -118,7 +122,7 @@ class Refused(msgspec.Struct):
 
 
 class RefusedValue(Refused):
-    """What it holds when a value breaks its rule."""
+    """The required fields of a problem document for a value that violates its rule."""
 
     field: str
     value: object
@@ -127,47 +131,43 @@ class RefusedValue(Refused):
 
 
 class Client(asyncio.Protocol):
-    """One connection, with at most one request under way."""
+    """One connection with at most one open request."""
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self.open = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Store the transport."""
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Keep a part of an answer."""
+        """Add a part of a response."""
         self._buffer = self._buffer + data if self._buffer else data
-        self._news.set()
+        self._changed.set()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The server closed it, or we did."""
+        """Store that the server or the client has closed the connection."""
         self.open = False
-        self._news.set()
+        self._changed.set()
 
     async def answer(self, *, has_body: bool) -> tuple[int, bytes, bytes] | None:
-        """The next answer's status, head and body; None when the connection ends before."""
+        """Return status, head and body of the next response; None if the connection ends before."""
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             if not await self._more():
                 return None
         head = self._buffer[:end].lower()
         status = int(head[9:12])
-        start = end + 4
-        length = 0
+        body_start = end + 4
+        body_end = body_start
         if has_body and status != 101:
-            place = head.find(b"\r\ncontent-length:")
-            length = (
-                int(head[place + 17 : (head + b"\r\n").find(b"\r\n", place + 2)])
-                if place >= 0
-                else 0
-            )
-        while len(self._buffer) < start + length:
+            body_end += _content_length(head)
+        while len(self._buffer) < body_end:
             if not await self._more():
                 return None
-        body, self._buffer = self._buffer[start : start + length], self._buffer[start + length :]
+        body = self._buffer[body_start:body_end]
+        self._buffer = self._buffer[body_end:]
         return status, head, body
 
     async def ended(self) -> None:
@@ -176,20 +176,31 @@ class Client(asyncio.Protocol):
             self._buffer = b""
 
     async def _more(self) -> bool:
+        """Wait for data or the end of the connection; return whether there is data."""
         if not self.open:
             return False
-        self._news.clear()
-        await self._news.wait()
+        self._changed.clear()
+        await self._changed.wait()
         return self.open or bool(self._buffer)
 
 
+def _content_length(head: bytes) -> int:
+    name = b"\r\ncontent-length:"
+    position = head.find(name)
+    if position < 0:
+        return 0
+    value, _, _ = head[position + len(name) :].partition(b"\r\n")
+    return int(value)
+
+
 async def fuzz(source: Source, port: int, numbers: Sequence[int]) -> Report:
-    """Send the requests with these numbers, several at a time, each once."""
+    """Send each of the requests with these numbers once, several at a time."""
     report = Report(source.seed)
-    left = iter(numbers)
-    begun = time.perf_counter()
-    await asyncio.gather(*(_send_all(source, port, left, report) for _ in range(CONNECTIONS)))
-    report.seconds = time.perf_counter() - begun
+    remaining = iter(numbers)
+    start = time.perf_counter()
+    senders = (_send_all(source, port, remaining, report) for _ in range(CONNECTIONS))
+    await asyncio.gather(*senders)
+    report.seconds = time.perf_counter() - start
     return report
 
 
@@ -200,30 +211,37 @@ async def _send_all(source: Source, port: int, numbers: Iterator[int], report: R
         report.sent += 1
         report.kinds[sent.kind.split(":")[0]] += 1
         try:
-            async with asyncio.timeout(SLOWEST):
-                if client is None or not client.open or sent.ends != "answer":
-                    if client:
-                        client.transport.abort()
-                    client = await _connect(port)
-                answered = await _send(client, number, sent, report)
-                if (
-                    not answered and sent.ends == "answer"
-                ):  # the server may close a connection that was kept open at any time
-                    client = await _connect(port)
-                    answered = await _send(client, number, sent, report)
-                if not answered and sent.ends != "client":
-                    report.fail(number, sent, "no answer before the end of the connection")
-                if sent.ends != "answer":
-                    client.transport.abort()
-                    client = None
+            async with asyncio.timeout(TIMEOUT):
+                client = await _send_one(client, port, number, sent, report=report)
         except TimeoutError:
-            report.fail(number, sent, f"no answer within {SLOWEST:.0f} s")
+            report.fail(number, sent, f"no response within {TIMEOUT:.0f} s")
             client = None
         except OSError as error:
-            report.fail(number, sent, f"the server does not accept: {error}")
+            report.fail(number, sent, f"the server does not accept connections: {error}")
             return
     if client:
         client.transport.abort()
+
+
+async def _send_one(
+    client: Client | None, port: int, number: int, sent: Sent, *, report: Report
+) -> Client | None:
+    """Send one request; return the connection if it can be used for the next one."""
+    if client is None or not client.open or sent.ends != "answer":
+        if client:
+            client.transport.abort()
+        client = await _connect(port)
+    answered = await _send(client, number, sent, report)
+    if not answered and sent.ends == "answer":
+        # The server may close an idle connection at any time.
+        client = await _connect(port)
+        answered = await _send(client, number, sent, report)
+    if not answered and sent.ends != "client":
+        report.fail(number, sent, "no response before the end of the connection")
+    if sent.ends == "answer":
+        return client
+    client.transport.abort()
+    return None
 
 
 async def _connect(port: int) -> Client:
@@ -232,11 +250,11 @@ async def _connect(port: int) -> Client:
 
 
 async def _send(client: Client, number: int, sent: Sent, report: Report) -> bool:
-    """Send one request and judge what comes back; False when nothing does."""
-    begun = time.perf_counter()
+    """Send one request and check the responses; False if there is none."""
+    start = time.perf_counter()
     client.transport.write(sent.wire)
     if sent.ends == "client":
-        client.transport.close()  # what is left is sent before the end
+        client.transport.close()  # this sends the rest of the request first
         await client.ended()
         return False
     answers = 0
@@ -246,14 +264,14 @@ async def _send(client: Client, number: int, sent: Sent, report: Report) -> bool
             continue
         answers += 1
         report.statuses[status] += 1
-        if why := fault(sent, status, head, body):
-            report.fail(number, sent, why)
+        if reason := fault(sent, status, head, body):
+            report.fail(number, sent, reason)
         if sent.good:
-            report.latencies.append(1000 * (time.perf_counter() - begun))
+            report.latencies.append(1000 * (time.perf_counter() - start))
         if status == 101:
             client.transport.write(sent.after)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(WEBSOCKET_TIMEOUT):
                     await client.ended()
         if sent.ends in ("answer", "socket"):
             break
@@ -261,11 +279,12 @@ async def _send(client: Client, number: int, sent: Sent, report: Report) -> bool
 
 
 def fault(sent: Sent, status: int, head: bytes, body: bytes) -> str | None:
-    """Why an answer is wrong, None when it is right."""
+    """Return why a response is wrong, or None if it is right."""
     if status >= 500 or b"Traceback" in body:
         return f"{status}: {body[:300]!r}"
     if sent.statuses and status not in sent.statuses:
-        return f"{status} instead of {' or '.join(map(str, sent.statuses))}: {body[:300]!r}"
+        expected = " or ".join(map(str, sent.statuses))
+        return f"{status} instead of {expected}: {body[:300]!r}"
     if b"application/problem+json" not in head or not sent.has_body:
         return None
     try:
@@ -274,7 +293,7 @@ def fault(sent: Sent, status: int, head: bytes, body: bytes) -> str | None:
             return None
         refused = msgspec.json.decode(body, type=RefusedValue)
     except msgspec.DecodeError as error:
-        return f"not a whole refusal ({error}): {body[:300]!r}"
+        return f"not a complete problem document ({error}): {body[:300]!r}"
     if sent.fault is not None and not sent.fault.startswith(refused.field.removesuffix("…")):
         return f"names the field {refused.field[:100]!r} instead of {sent.fault[:100]!r}"
     if sent.row is not None and refused.row != sent.row:
@@ -285,23 +304,22 @@ def fault(sent: Sent, status: int, head: bytes, body: bytes) -> str | None:
 def run(
     port: int, contracts: Sequence[Contract], numbers: Sequence[int], *, seed: int, key: str = KEY
 ) -> Report:
-    """Fuzz a server of some use cases, which knows a few predictions."""
+    """Send requests to a server of these use cases, after a few predictions were logged."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": key}) as client:
-        known = {contract.use_case: logged(client, contract) for contract in contracts}
-    return uvloop.run(fuzz(Source(contracts, key, seed, known), port, numbers))
+        logged = {contract.use_case: log_some(client, contract) for contract in contracts}
+    return uvloop.run(fuzz(Source(contracts, key, seed, logged), port, numbers))
 
 
-def logged(client: httpx.Client, contract: Contract, count: int = 3) -> list[str]:
-    """Ids of some new predictions, once they are logged."""
+def log_some(client: httpx.Client, contract: Contract, count: int = 3) -> list[str]:
+    """Request some predictions, wait until they are logged, and return their ids."""
+    base = f"/v1/{contract.use_case}"
     ids = []
     for number in range(count):
         row = Source([contract], KEY, number).good_row(number)
-        answer = client.post(f"/v1/{contract.use_case}/predict", content=row).raise_for_status()
-        ids.append(str(answer.json()["prediction_id"]))
+        response = client.post(f"{base}/predict", content=row).raise_for_status()
+        ids.append(str(response.json()["prediction_id"]))
     deadline = time.monotonic() + 20
-    while not all(
-        client.get(f"/v1/{contract.use_case}/predictions/{id_}").json()["logged"] for id_ in ids
-    ):
+    while not all(client.get(f"{base}/predictions/{id_}").json()["logged"] for id_ in ids):
         if time.monotonic() > deadline:
             raise SystemExit("the first predictions were not logged within 20 s")
         time.sleep(0.05)
@@ -311,8 +329,8 @@ def logged(client: httpx.Client, contract: Contract, count: int = 3) -> list[str
 # --- a server to fuzz ---
 
 
-def lay_out(folder: Path) -> list[Contract]:
-    """The use cases: the shipped one, and one with every type of feature."""
+def write_use_cases(folder: Path) -> list[Contract]:
+    """Write the use cases: the shipped one, and one with every type of feature."""
     reference = folder / "reference"
     shutil.copytree(ROOT / "reference" / "fraud", reference / "fraud")
     (reference / "fuzz").mkdir()
@@ -321,13 +339,17 @@ def lay_out(folder: Path) -> list[Contract]:
 
 
 def model_files(contract: Contract) -> dict[str, bytes]:
-    """A small model of random labels."""
+    """Return the files of a small model of random labels."""
     random = np.random.default_rng(1)
     rows = random.integers(0, 2, (500, len(contract.columns))).astype(np.float64)
     labels = (rows[:, 0] + random.normal(size=500) > 0.5).astype(np.int8)
-    model = xgboost.XGBClassifier(n_estimators=10, max_depth=3, n_jobs=1, random_state=1).fit(
-        rows.astype(np.float32), labels
+    model = xgboost.XGBClassifier(
+        n_estimators=10,
+        max_depth=3,
+        n_jobs=1,
+        random_state=1,
     )
+    model.fit(rows.astype(np.float32), labels)
     candidate = Candidate(
         fitted=FittedModel(XGBoostEstimator(), model),
         calibration=Calibration(),
@@ -339,7 +361,7 @@ def model_files(contract: Contract) -> dict[str, bytes]:
 
 
 def publish(settings: Settings, contract: Contract) -> None:
-    """Lay version 1 into the folder of models, and name it in the ledger."""
+    """Write version 1 to the folder of models, and promote it in the ledger."""
     assert settings.model_folder
     files = model_files(contract)
     version = settings.model_folder / contract.use_case / "1"
@@ -350,14 +372,23 @@ def publish(settings: Settings, contract: Contract) -> None:
     served = Served(1, digest(files))
     with connect(settings, autocommit=True) as connection:
         Ledger(connection).write(
-            "DONE", promotion_id=uuid4(), use_case=contract.use_case, from_version=None, from_digest=None,
-            to_version=served.version, to_digest=served.digest, action="PROMOTE", actor="fuzz", reason="fuzz", decision_id=None,
+            "DONE",
+            promotion_id=uuid4(),
+            use_case=contract.use_case,
+            from_version=None,
+            from_digest=None,
+            to_version=served.version,
+            to_digest=served.digest,
+            action="PROMOTE",
+            actor="fuzz",
+            reason="fuzz",
+            decision_id=None,
             evidence_hash=None,
-        )  # fmt: skip
+        )
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What the server is told; nothing limits how much is asked, and origins may be allowed."""
+    """Return the server's environment: without a rate limit, and with an allowed origin."""
     return {
         **os.environ,
         "SIXGATE_ROOT": str(settings.root),
@@ -373,11 +404,11 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serving(folder: Path, database_url: str) -> Iterator[tuple[int, list[Contract]]]:
-    """`python -m serving` on a folder and a database of its own, once it is ready: its port and its use cases.
+    """Run `python -m serving` on an empty folder and database; yield its port and its use cases.
 
-    Its log is `server.log` in the folder.
+    The block starts when the server is ready. Its log is `server.log` in the folder.
     """
-    contracts = lay_out(folder)
+    contracts = write_use_cases(folder)
     settings = Settings(
         root=folder,
         home=folder / "home",
@@ -390,7 +421,11 @@ def serving(folder: Path, database_url: str) -> Iterator[tuple[int, list[Contrac
     with (folder / "server.log").open("wb") as log:
         command = [sys.executable, "-m", "serving"]
         server = subprocess.Popen(
-            command, cwd=ROOT, env=environment(settings), stdout=log, stderr=log
+            command,
+            cwd=ROOT,
+            env=environment(settings),
+            stdout=log,
+            stderr=log,
         )
     try:
         wait_until_ready(settings.api_port, len(contracts))
@@ -401,29 +436,29 @@ def serving(folder: Path, database_url: str) -> Iterator[tuple[int, list[Contrac
 
 
 def wait_until_ready(port: int, use_cases: int, seconds: float = 60) -> None:
-    """Return once every use case has a model."""
+    """Return when every use case has a model."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
-            answer = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2)
-            if answer.status_code == 200 and len(answer.json()["models"]) == use_cases:
+            response = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2)
+            if response.status_code == 200 and len(response.json()["models"]) == use_cases:
                 return
         time.sleep(0.05)
     raise SystemExit(f"the server on port {port} was not ready within {seconds:.0f} s")
 
 
 def tracebacks(log: Path) -> int:
-    """How many tracebacks a server's log holds."""
+    """Return the number of tracebacks in a server's log."""
     with log.open("rb") as lines:
         return sum(line.count(b"Traceback (most recent call last)") for line in lines)
 
 
 def main() -> None:
-    """Send the requests, print the table, write the figures; the exit code is 1 when any was not answered as it should be."""
+    """Send the requests, print the table and write the figures; exit code 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="send the request with this number alone")
+    parser.add_argument("--only", type=int, help="send only the request with this number")
     arguments = parser.parse_args()
     numbers = range(arguments.requests) if arguments.only is None else [arguments.only]
     folder = Path(tempfile.mkdtemp(prefix="sixgate-fuzz-"))
@@ -433,19 +468,18 @@ def main() -> None:
             migrate(url, folder / "home")
             with serving(folder, url) as (port, contracts):
                 report = run(port, contracts, numbers, seed=arguments.seed)
-        found = tracebacks(folder / "server.log")
+        traceback_count = tracebacks(folder / "server.log")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    show(report, found)
-    sys.exit(1 if report.failed or found else 0)
+    show(report, traceback_count)
+    sys.exit(1 if report.failed or traceback_count else 0)
 
 
-def show(report: Report, found: int) -> None:
+def show(report: Report, traceback_count: int) -> None:
     """Print the table and write the figures."""
     console = Console()
-    table = Table(
-        "status", "answers", box=None, title=f"{report.sent:,} requests, seed {report.seed}"
-    )
+    title = f"{report.sent:,} requests, seed {report.seed}"
+    table = Table("status", "responses", box=None, title=title)
     for status, count in sorted(report.statuses.items()):
         table.add_row(str(status), f"{count:,}")
     console.print(table)
@@ -454,7 +488,7 @@ def show(report: Report, found: int) -> None:
         "per_second": report.sent / report.seconds,
         "server_errors": float(report.server_errors),
         "failed": float(report.failed),
-        "tracebacks": float(found),
+        "tracebacks": float(traceback_count),
     }
     if report.latencies:
         p50, p99 = np.percentile(report.latencies, [50, 99])

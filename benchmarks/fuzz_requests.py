@@ -1,6 +1,6 @@
-"""Requests for the fuzz benchmark and its test: good ones, and ones that are wrong in a way that is known.
+"""Requests for the fuzz benchmark and its test: valid ones, and ones with a known fault.
 
-A request is a function of the seed and its number alone, so any of them can be sent again.
+A request depends only on the seed and its number, so that any of them can be sent again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,11 +29,12 @@ Ends = Literal["answer", "server", "client", "socket"]
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """One request as it goes over the wire, and what may come back.
+    """The bytes of one request, and the responses that are right.
 
-    `ends` says what ends it: its answer, the server that closes the connection, the client that closes it at once after
-    sending, or either of them for a WebSocket, which is sent `after` once it is open. Without `statuses` everything below
-    500 is right; `fault` is the field that a refusal has to name.
+    `ends` is what ends it: its response ("answer"), the server or the client that closes the
+    connection, or either of them for a WebSocket ("socket"). The client closes it right after
+    sending. An open WebSocket is sent `after`. Without `statuses`, every status below 500 is right;
+    `fault` is the field that the problem document must name.
     """
 
     kind: str
@@ -49,43 +50,47 @@ class Sent:
 
 @dataclass
 class Source:
-    """Draws requests for some use cases; `known` has ids of predictions that the server has logged, by use case."""
+    """Draws requests for use cases; `logged` has ids of logged predictions by use case."""
 
     contracts: Sequence[Contract]
     key: str
     seed: int
-    known: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    logged: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _key_line: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         self._key_line = b"X-API-Key: " + self.key.encode()
 
     def request(self, number: int) -> Sent:
-        """The request with a number."""
+        """Return the request with a number."""
         random = Random(self.seed * 2**40 + number)
         contract = random.choice(self.contracts)
-        ((door, _),) = random.choices(DOORS, WEIGHTS)
-        return door(self, random, contract)
+        ((draw, _),) = random.choices(KINDS, WEIGHTS)
+        return draw(self, random, contract)
 
     def good_row(self, number: int) -> bytes:
-        """A body for predict that is accepted."""
+        """Return a valid body for predict."""
         random = Random(number)
         return written(good_row(random, random.choice(self.contracts)))
 
     def post(self, random: Random, path: str, body: Body) -> Sent:
-        """A body on its way to a route, by content length or in chunks."""
+        """Return a POST request, by content length or in chunks."""
         headers = [self._key_line]
         if random.random() < 0.9:
             headers.append(b"Content-Type: " + random.choice(CONTENT_TYPES))
         if random.random() < 0.9:
             wire = framed("POST", path, headers, body.content)
         else:
-            wire = chunked("POST", path, headers, body.content, random)
-        good = path.endswith("/predict") and body.statuses == OK
+            wire = chunked("POST", path, headers, body.content, random=random)
+        route = path.rsplit("/", 1)[1]
         return Sent(
-            kind=f"{path.rsplit('/', 1)[1]}: {body.kind}", wire=wire, statuses=body.statuses, fault=body.fault, row=body.row,
-            good=good,
-        )  # fmt: skip
+            kind=f"{route}: {body.kind}",
+            wire=wire,
+            statuses=body.statuses,
+            fault=body.fault,
+            row=body.row,
+            good=path.endswith("/predict") and body.statuses == OK,
+        )
 
     def get(
         self,
@@ -96,9 +101,14 @@ class Source:
         statuses: tuple[int, ...] = ANY,
         headers: Sequence[bytes] = (),
     ) -> Sent:
-        """A request without a body."""
+        """Return a request without a body."""
         wire = framed(method, path, [self._key_line, *headers])
-        return Sent(kind=kind, wire=wire, statuses=statuses, has_body=method != "HEAD")
+        return Sent(
+            kind=kind,
+            wire=wire,
+            statuses=statuses,
+            has_body=method != "HEAD",
+        )
 
 
 def framed(
@@ -109,7 +119,7 @@ def framed(
     *,
     host: bytes = b"127.0.0.1",
 ) -> bytes:
-    """A request with its length."""
+    """Return the bytes of a request with its content length."""
     target = path if isinstance(path, bytes) else path.encode()
     lines = [method.encode() + b" " + target + b" HTTP/1.1", b"Host: " + host, *headers]
     if body is not None:
@@ -117,8 +127,10 @@ def framed(
     return b"\r\n".join(lines) + b"\r\n\r\n" + (body or b"")
 
 
-def chunked(method: str, path: str, headers: Sequence[bytes], body: bytes, random: Random) -> bytes:
-    """A request in chunks of a random size."""
+def chunked(
+    method: str, path: str, headers: Sequence[bytes], body: bytes, *, random: Random
+) -> bytes:
+    """Return the bytes of a request in chunks of a random size."""
     size = max(random.choice((1, 7, 100, 65536)), len(body) // 50)
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     lines = [
@@ -127,115 +139,129 @@ def chunked(method: str, path: str, headers: Sequence[bytes], body: bytes, rando
         *headers,
         b"Transfer-Encoding: chunked",
     ]
-    sent = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return b"\r\n".join(lines) + b"\r\n\r\n" + sent + b"0\r\n\r\n"
+    content = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return b"\r\n".join(lines) + b"\r\n\r\n" + content + b"0\r\n\r\n"
 
 
 def predict(source: Source, random: Random, contract: Contract) -> Sent:
-    """One row to score."""
-    return source.post(random, f"/v1/{contract.use_case}/predict", row_body(random, contract))
+    """Return a request to score one row."""
+    body = row_body(random, contract)
+    return source.post(random, f"/v1/{contract.use_case}/predict", body)
 
 
 def batch(source: Source, random: Random, contract: Contract) -> Sent:
-    """Rows to score."""
-    return source.post(
-        random, f"/v1/{contract.use_case}/predict/batch", batch_body(random, contract)
-    )
+    """Return a request to score several rows."""
+    body = batch_body(random, contract)
+    return source.post(random, f"/v1/{contract.use_case}/predict/batch", body)
 
 
 def explain(source: Source, random: Random, contract: Contract) -> Sent:
-    """One row to explain."""
-    return source.post(random, f"/v1/{contract.use_case}/explain", row_body(random, contract))
+    """Return a request to explain one row."""
+    body = row_body(random, contract)
+    return source.post(random, f"/v1/{contract.use_case}/explain", body)
 
 
 def labels(source: Source, random: Random, contract: Contract) -> Sent:
-    """Labels to keep."""
-    return source.post(random, f"/v1/{contract.use_case}/labels", labels_body(random, contract))
+    """Return a request with labels."""
+    body = labels_body(random, contract)
+    return source.post(random, f"/v1/{contract.use_case}/labels", body)
+
+
+MILLISECONDS = (
+    0,
+    1,
+    2**40,
+    2**41 - 1,
+    253402300799999,  # the last of the year 9999
+    253402300800000,
+    2**48 - 1,
+)
+UUID_VERSIONS = (0, 1, 4, 7, 7, 7, 15)
+INVALID_IDS: tuple[str | bytes, ...] = (
+    "x", "0", "-", "null", "%", "..", "...", "a b", "\0", "é", "\U0001f600", b"\xff\xfe",
+    b"\xed\xa0\x80", "x" * 10_000, "{}", "[", "'", "00000000-0000-0000-0000-00000000000g",
+    "0" * 32 + "0", "1e999", "\n", "'; --", "%00", "％",
+)  # fmt: skip
 
 
 def prediction_id(source: Source, random: Random, use_case: str) -> tuple[str, tuple[int, ...]]:
-    """An id of any kind, percent-encoded, and the statuses of looking it up; none of them is fresh and unknown."""
-    if random.random() < 0.3 and (logged := source.known.get(use_case)):
-        known = random.choice(logged)
-        return random.choice((known, known.upper(), known.replace("-", ""), f"urn:uuid:{known}")), (
-            200,
-            202,
-        )
+    """Return an id of any kind, percent-encoded, and the statuses of looking it up.
+
+    No unknown id is so new that its prediction might still be logged.
+    """
+    if random.random() < 0.3 and (logged := source.logged.get(use_case)):
+        id_ = random.choice(logged)
+        forms = (id_, id_.upper(), id_.replace("-", ""), f"urn:uuid:{id_}")
+        return random.choice(forms), (200, 202)
     if random.random() < 0.4:
-        ms = random.choice(
-            (
-                0,
-                1,
-                2**40,
-                2**41 - 1,
-                253402300799999,
-                253402300800000,
-                2**48 - 1,
-                random.getrandbits(40),
-            )
-        )
-        made = UUID(
-            int=ms << 80
-            | random.choice((0, 1, 4, 7, 7, 7, 15)) << 76
-            | 0b10 << 62
-            | random.getrandbits(62)
-        )
-        return str(made), (404,)
-    junk: list[str | bytes] = [
-        "x", "0", "-", "null", "%", "..", "...", "a b", "\0", "é", "\U0001f600", b"\xff\xfe", b"\xed\xa0\x80",
-        "x" * 10_000, "{}", "[", "'",
-        "00000000-0000-0000-0000-00000000000g", "0" * 32 + "0", "1e999", "\n", "'; --", "%00", "％",
-    ]  # fmt: skip
-    return quote(random.choice(junk), safe=""), (404, 422)
+        return str(_random_uuid(random)), (404,)
+    return quote(random.choice(INVALID_IDS), safe=""), (404, 422)
+
+
+def _random_uuid(random: Random) -> UUID:
+    time = random.choice((*MILLISECONDS, random.getrandbits(40)))
+    version = random.choice(UUID_VERSIONS)
+    return UUID(int=time << 80 | version << 76 | 0b10 << 62 | random.getrandbits(62))
+
+
+LOOK_UPS = (("", "GET"), ("", "GET"), ("/explanation", "GET"), ("/explanation", "POST"))
+QUERIES = ("", "", "", "?x=1", "?prediction_id=1", "?%00", "?" + "a=b&" * 500)
+UNEXPECTED_BODIES = (b"", b"{}", b"[" * 3000, b"\xff", b"null", nested(2000, "list"))
 
 
 def look_up(source: Source, random: Random, contract: Contract) -> Sent:
-    """A prediction, or why it was scored so."""
-    there, statuses = prediction_id(source, random, contract.use_case)
-    tail, method = random.choice(
-        (("", "GET"), ("", "GET"), ("/explanation", "GET"), ("/explanation", "POST"))
-    )
-    path = f"/v1/{contract.use_case}/predictions/{there}{tail}"
-    query = random.choice(("", "", "", "?x=1", "?prediction_id=1", "?%00", "?" + "a=b&" * 500))
+    """Return a request for a prediction or its explanation."""
+    id_, statuses = prediction_id(source, random, contract.use_case)
+    tail, method = random.choice(LOOK_UPS)
+    path = f"/v1/{contract.use_case}/predictions/{id_}{tail}"
+    path += random.choice(QUERIES)
     if random.random() < 0.3:
-        body = random.choice((b"", b"{}", b"[" * 3000, b"\xff", b"null", nested(2000, "list")))
+        body = random.choice(UNEXPECTED_BODIES)
         return Sent(
             kind=f"look up {tail} with a body",
-            wire=framed(method, path + query, [source._key_line], body),
+            wire=framed(method, path, [source._key_line], body),
             statuses=statuses,
         )
-    return source.get(path + query, f"look up {tail}", method=method, statuses=statuses)
+    return source.get(path, f"look up {tail}", method=method, statuses=statuses)
 
 
-PLAIN = ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/{}/model", "/v1/{}/live", "/docs/oauth2-redirect",
-         "/static-offline-docs/swagger-ui.css", "/", "/v1", "/v1/{}", "/v1/nothing/predict", "/redoc")  # fmt: skip
+PLAIN = (
+    "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/{}/model", "/v1/{}/live",
+    "/docs/oauth2-redirect", "/static-offline-docs/swagger-ui.css", "/", "/v1", "/v1/{}",
+    "/v1/nothing/predict", "/redoc",
+)  # fmt: skip
+PLAIN_ENDS = (
+    "", "", "", "/", "?", "?x=%ff", "?sample=x", "//", "#f", ";x", "?" + "x" * 3000,
+    "/../healthz", "/%2e%2e/x",
+)  # fmt: skip
 METHODS = ("GET", "GET", "GET", "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "POST")
-ODD_HEADERS = (
-    b"Accept: \xff", b"Accept: " + b"*/*," * 500, b"Range: bytes=0-1", b"Range: bytes=9-1", b"Range: bytes=abc",
-    b"Range: x=0-",
-    b"Range: bytes=" + b"0-0," * 300 + b"1-1", b"If-Range: x", b"If-Modified-Since: x", b"If-None-Match: \xff",
-    b"If-Modified-Since: Thu, 01 Jan 99999 00:00:00 GMT", b"Cookie: a=b; \xff; =; ;;;", b"Authorization: Basic \xff",
-    b"Origin: http://[",
-    b"Origin: https://shop.example", b"Origin: null", b"X-Request-ID: " + b"a" * 129, b"X-Request-ID: \xff\xfe",
-    b"X-Request-ID: ok-1",
-    b"X-API-Key: \xff\xfe", b"X-API-Key: " + b"k" * 5000, b"X-API-Key:", b"X-Forwarded-For: \xff",
-    b"X-Forwarded-Host: [", b"Forwarded: x",
-    b"Content-Encoding: gzip", b"Content-Length: 0", b"Content-Type: \xff", b"Connection: keep-alive, \xff",
-    b"Expect: 100-continue",
-    b"Expect: 200-ok", b"Accept-Encoding: \xff", b"Access-Control-Request-Method: \xff",
-    b"Access-Control-Request-Headers: \xff",
-    b"Access-Control-Request-Method: POST", b"TE: trailers", b"Upgrade: h2c", b"Upgrade: \xff",
-    b"Sec-WebSocket-Key: x", b"Date: x",
-    b"Host: second.example", b"Max-Forwards: 0", b"Via: \xff", b"Sec-WebSocket-Version: 99999999999999999999",
+UNUSUAL_HEADERS = (
+    b"Accept: \xff", b"Accept: " + b"*/*," * 500,
+    b"Range: bytes=0-1", b"Range: bytes=9-1", b"Range: bytes=abc", b"Range: x=0-",
+    b"Range: bytes=" + b"0-0," * 300 + b"1-1",
+    b"If-Range: x", b"If-Modified-Since: x", b"If-None-Match: \xff",
+    b"If-Modified-Since: Thu, 01 Jan 99999 00:00:00 GMT",
+    b"Cookie: a=b; \xff; =; ;;;", b"Authorization: Basic \xff",
+    b"Origin: http://[", b"Origin: https://shop.example", b"Origin: null",
+    b"X-Request-ID: " + b"a" * 129, b"X-Request-ID: \xff\xfe", b"X-Request-ID: ok-1",
+    b"X-API-Key: \xff\xfe", b"X-API-Key: " + b"k" * 5000, b"X-API-Key:",
+    b"X-Forwarded-For: \xff", b"X-Forwarded-Host: [", b"Forwarded: x",
+    b"Content-Encoding: gzip", b"Content-Length: 0", b"Content-Type: \xff",
+    b"Connection: keep-alive, \xff", b"Expect: 100-continue", b"Expect: 200-ok",
+    b"Accept-Encoding: \xff", b"Access-Control-Request-Method: \xff",
+    b"Access-Control-Request-Headers: \xff", b"Access-Control-Request-Method: POST",
+    b"TE: trailers", b"Upgrade: h2c", b"Upgrade: \xff", b"Sec-WebSocket-Key: x", b"Date: x",
+    b"Host: second.example", b"Max-Forwards: 0", b"Via: \xff",
+    b"Sec-WebSocket-Version: 99999999999999999999",
 )  # fmt: skip
 HOSTS = (
-    b"", b"[", b"]", b"[::1", b"[::1]", b"a:b", b":", b"localhost:99999", b"x/y", b"a@b", b"\xff", b"a b", b"//", b"x" * 3000,
-    b"[v1.x]", b"127.0.0.1:0", b"?", b"#", b"%00", b"a\\b",
+    b"", b"[", b"]", b"[::1", b"[::1]", b"a:b", b":", b"localhost:99999", b"x/y", b"a@b", b"\xff",
+    b"a b", b"//", b"x" * 3000, b"[v1.x]", b"127.0.0.1:0", b"?", b"#", b"%00", b"a\\b",
 )  # fmt: skip
 
 
 def plain(source: Source, random: Random, contract: Contract) -> Sent:
-    """Whatever is there beside the routes of a use case, asked oddly."""
+    """Return an unusual request for a path outside the routes of a use case."""
     path = random.choice(PLAIN).format(contract.use_case)
     if path == "/docs" and random.random() < 0.9:
         path = "/healthz"
@@ -243,69 +269,55 @@ def plain(source: Source, random: Random, contract: Contract) -> Sent:
         path = "/readyz"
     if path == "/metrics" and random.random() < 0.5:
         path = "/v1/x"
-    path += random.choice(
-        (
-            "",
-            "",
-            "",
-            "/",
-            "?",
-            "?x=%ff",
-            "?sample=x",
-            "//",
-            "#f",
-            ";x",
-            "?" + "x" * 3000,
-            "/../healthz",
-            "/%2e%2e/x",
-        )
-    )
+    path += random.choice(PLAIN_ENDS)
     method = random.choice(METHODS)
-    headers = random.choices(ODD_HEADERS, k=random.choice((0, 1, 2, 5)))
+    headers = random.choices(UNUSUAL_HEADERS, k=random.choice((0, 1, 2, 5)))
+    has_body = method != "HEAD"
     if any(header.startswith((b"Upgrade", b"Connection", b"Expect")) for header in headers):
         wire = framed(method, path, [source._key_line, *headers, b"Connection: close"])
-        return Sent(
-            kind=f"{method} with an odd connection",
-            wire=wire,
-            ends="server",
-            has_body=method != "HEAD",
-        )
+        kind = f"{method} with an unusual connection"
+        return Sent(kind=kind, wire=wire, ends="server", has_body=has_body)
     wire = framed(method, path, [source._key_line, *headers])
-    return Sent(kind=f"{method} beside the routes", wire=wire, has_body=method != "HEAD")
+    return Sent(kind=f"{method} outside the routes", wire=wire, has_body=has_body)
 
 
 PATHS: tuple[bytes, ...] = (
-    b"/v1/%s/predict/", b"/v1/%s/predict?x=1", b"/v1/%s/predict%%00", b"/v1/%s/%%70redict", b"//v1/%s/predict",
-    b"/v1/%s/./predict",
-    b"/v1/%s/x/../predict", b"/v1/%s/predict;x", b"/v1/%s/predict%%ff", b"/v1/%s/PREDICT", b"/v1/%s%%2fpredict",
-    b"/v1/%s/labels/",
-    b"/v1/%s/model/", b"/static-offline-docs/%%00?%s", b"/static-offline-docs/..%%2f..%%2fx?%s",
-    b"/static-offline-docs/" + b"x" * 5000 + b"?%s",
-    b"/static-offline-docs/%%ff?%s", b"/static-offline-docs?%s", b"/static-offline-docs/?%s", b"/docs/?%s",
-    b"/openapi.json/?%s",
-    b"http://other.example/v1/%s/model", b"http://[/v1/%s/model", b"http://[::1/%s", b"*?%s", b"/v1/%s/pr\xc3\xa9dict",
-    b"/\xff\xfe?%s",
-    b"/%%?%s", b"/%%zz?%s", b"/" + b"a/" * 3000 + b"?%s", b"/v1/%s/" + b"%%41" * 3000, b"?%s", b"v1/%s/model",
+    b"/v1/%s/predict/", b"/v1/%s/predict?x=1", b"/v1/%s/predict%%00", b"/v1/%s/%%70redict",
+    b"//v1/%s/predict", b"/v1/%s/./predict", b"/v1/%s/x/../predict", b"/v1/%s/predict;x",
+    b"/v1/%s/predict%%ff", b"/v1/%s/PREDICT", b"/v1/%s%%2fpredict",
+    b"/v1/%s/labels/", b"/v1/%s/model/",
+    b"/static-offline-docs/%%00?%s", b"/static-offline-docs/..%%2f..%%2fx?%s",
+    b"/static-offline-docs/" + b"x" * 5000 + b"?%s", b"/static-offline-docs/%%ff?%s",
+    b"/static-offline-docs?%s", b"/static-offline-docs/?%s", b"/docs/?%s", b"/openapi.json/?%s",
+    b"http://other.example/v1/%s/model", b"http://[/v1/%s/model", b"http://[::1/%s", b"*?%s",
+    b"/v1/%s/pr\xc3\xa9dict", b"/\xff\xfe?%s", b"/%%?%s", b"/%%zz?%s",
+    b"/" + b"a/" * 3000 + b"?%s", b"/v1/%s/" + b"%%41" * 3000, b"?%s", b"v1/%s/model",
     b"/v1/%s/explain/",
 )  # fmt: skip
 
 
 def path(source: Source, random: Random, contract: Contract) -> Sent:
-    """A strange path, a strange host, or a method that is not the route's."""
+    """Return a request with an unusual path or host, or with a method that the route lacks."""
     target = random.choice(PATHS) % contract.use_case.encode()
     method = random.choice(("GET", "POST", "POST", "HEAD", "DELETE", "OPTIONS"))
     host = random.choice(HOSTS) if random.random() < 0.5 else b"127.0.0.1"
     body = written(good_row(random, contract)) if method == "POST" else None
     wire = framed(method, target, [source._key_line, b"Connection: close"], body, host=host)
     return Sent(
-        kind=f"{method} a strange path or host", wire=wire, ends="server", has_body=method != "HEAD"
+        kind=f"{method} an unusual path or host",
+        wire=wire,
+        ends="server",
+        has_body=method != "HEAD",
     )
 
 
+FRAMED_ROUTES = ("predict", "predict/batch", "labels", "explain", "model")
+
+
 def frame(source: Source, random: Random, contract: Contract) -> Sent:
-    """Framing that is wrong: lengths, chunks, request lines, or a client that goes away."""
+    """Return invalid framing: lengths, chunks, request lines, or a client that disconnects."""
     body = written(good_row(random, contract))
-    route = f"/v1/{contract.use_case}/{random.choice(('predict', 'predict/batch', 'labels', 'explain', 'model'))}".encode()
+    route = f"/v1/{contract.use_case}/{random.choice(FRAMED_ROUTES)}".encode()
     head = b"POST " + route + b" HTTP/1.1\r\nHost: x\r\n" + source._key_line + b"\r\n"
     length = b"Content-Length: %d\r\n"
     close = b"Connection: close\r\n"
@@ -329,17 +341,26 @@ def frame(source: Source, random: Random, contract: Contract) -> Sent:
         (head + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n" + body, "server"),
         (head + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n" + body, "server"),
         (head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body) + body[:10], "client"),
-        (head + b"Connection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n", "server"),
-        (head + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\n\r\n", "server"),
+        (head + close + b"Transfer-Encoding: gzip, chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n", "server"),
+        (
+            head + close + b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nA: b\r\n\r\n",
+            "server",
+        ),
         (head + b"Transfer-Encoding: x\r\n\r\n" + body, "server"),
         (head + b" folded: x\r\n\r\n", "server"),
         (head + b"no colon\r\n\r\n", "server"),
         (head + b"a\x00b: x\r\n\r\n", "server"),
         (head + b"a: b\x00c\r\n\r\n", "server"),
         (head + many + close + b"Content-Length: 0\r\n\r\n", "server"),
-        (head + b"big: " + b"x" * 100_000 + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "client"),
-        (b"POST " + route + b" HTTP/1.0\r\n" + source._key_line + b"\r\n" + length % len(body) + b"\r\n" + body, "server"),
-        (b"POST " + route + b" HTTP/1.1\r\n" + source._key_line + b"\r\n" + close + whole, "server"),
+        (
+            head + b"big: " + b"x" * 100_000 + b"\r\n" + close + b"Content-Length: 0\r\n\r\n",
+            "client",
+        ),
+        (b"POST " + route + b" HTTP/1.0\r\n" + source._key_line + b"\r\n" + whole, "server"),
+        (
+            b"POST " + route + b" HTTP/1.1\r\n" + source._key_line + b"\r\n" + close + whole,
+            "server",
+        ),
         (b"POST " + route + b" HTTP/9.9\r\nHost: x\r\n\r\n", "server"),
         (b"POST " + route + b"\r\n\r\n", "server"),
         (b"post " + route + b" HTTP/1.1\r\nHost: x\r\n\r\n", "server"),
@@ -352,64 +373,51 @@ def frame(source: Source, random: Random, contract: Contract) -> Sent:
         (bytes(random.randrange(256) for _ in range(60)) + b"\r\n\r\n", "client"),
         (b"\r\n" * 5 + framed("GET", "/healthz", [b"Connection: close"]), "server"),
         (b"GET /healthz HT", "client"),
-        (framed("GET", "/healthz", []) + framed("POST", "/healthz", [b"Connection: close"], b"{}"), "server"),
-        (framed("POST", route, [source._key_line], body) + framed("POST",
-        route, [source._key_line, b"Connection: close"], body), "server"),
+        (
+            framed("GET", "/healthz", [])
+            + framed("POST", "/healthz", [b"Connection: close"], b"{}"),
+            "server",
+        ),
+        (
+            framed("POST", route, [source._key_line], body)
+            + framed("POST", route, [source._key_line, b"Connection: close"], body),
+            "server",
+        ),
         (framed("POST", route, [source._key_line], body * 2), "client"),
-    ]  # fmt: skip
-    place = random.randrange(len(wires))
-    wire, ends = wires[place]
-    return Sent(kind=f"framing {place}", wire=wire, ends=ends)
+    ]
+    number = random.randrange(len(wires))
+    wire, ends = wires[number]
+    return Sent(kind=f"framing {number}", wire=wire, ends=ends)
 
 
 SAMPLES = (
-    "", "?sample=0.5", "?sample=2", "?sample=-1", "?sample=nan", "?sample=inf", "?sample=1e999", "?sample=",
-    "?sample=x&sample=1", "?x=1",
-    "?sample=%00", "?sample=%ff", "?sample=" + "9" * 3000, "?sample=0_1", "?sample=%D9%A1",
-    "?" + "x" * 2000, "?sample=1&sample=0",
+    "", "?sample=0.5", "?sample=2", "?sample=-1", "?sample=nan", "?sample=inf", "?sample=1e999",
+    "?sample=", "?sample=x&sample=1", "?x=1", "?sample=%00", "?sample=%ff", "?sample=" + "9" * 3000,
+    "?sample=0_1", "?sample=%D9%A1", "?" + "x" * 2000, "?sample=1&sample=0",
 )  # fmt: skip
+LIVE_PATHS = (
+    *("/v1/{}/live",) * 6,
+    "/v1/{}/predict",
+    "/nothing",
+    "/healthz",
+    "/docs",
+    "/v1/{}/live/",
+)
+UPGRADES = (*(b"websocket",) * 8, b"WebSocket", b"websocket, x")
+WEBSOCKET_VERSIONS = (*(b"13",) * 10, b"8", b"x", b"", b"9" * 50)
+WEBSOCKET_KEYS = (*(b"dGhlIHNhbXBsZSBub25jZQ==",) * 10, b"x", b"", b"\xff", b"AAAA")
+EXTENSIONS = (b"permessage-deflate", b"x", b"\xff", b";;", b"permessage-deflate; x=1")
 
 
 def live(source: Source, random: Random, contract: Contract) -> Sent:
-    """A WebSocket: its handshake, and frames once it is open."""
-    where = random.choice(
-        ("/v1/{}/live",) * 6 + ("/v1/{}/predict", "/nothing", "/healthz", "/docs", "/v1/{}/live/")
-    ).format(contract.use_case)
-    headers = [
-        b"Connection: Upgrade",
-        b"Upgrade: " + random.choice((b"websocket",) * 8 + (b"WebSocket", b"websocket, x")),
-        b"Sec-WebSocket-Version: " + random.choice((b"13",) * 10 + (b"8", b"x", b"", b"9" * 50)),
-        b"Sec-WebSocket-Key: "
-        + random.choice((b"dGhlIHNhbXBsZSBub25jZQ==",) * 10 + (b"x", b"", b"\xff", b"AAAA")),
-    ]
-    if random.random() < 0.8:
-        headers.append(source._key_line)
-    if random.random() < 0.3:
-        offered = (
-            b"sixgate, " + source.key.encode(),
-            b"sixgate",
-            b"\xff",
-            b",,,",
-            b"a b",
-            b"sixgate, \xff",
-            b"x" * 3000,
-            b"",
-        )
-        headers.append(b"Sec-WebSocket-Protocol: " + random.choice(offered))
-    if random.random() < 0.2:
-        headers.append(
-            b"Sec-WebSocket-Extensions: "
-            + random.choice(
-                (b"permessage-deflate", b"x", b"\xff", b";;", b"permessage-deflate; x=1")
-            )
-        )
-    if random.random() < 0.1:
-        headers.append(random.choice((b"Origin: \xff", b"Origin: null", b"Host: [")))
+    """Return a WebSocket: its handshake, and the frames that it is sent when it is open."""
+    path = random.choice(LIVE_PATHS).format(contract.use_case)
+    headers = _live_headers(source, random)
     host = random.choice(HOSTS) if random.random() < 0.1 else b"127.0.0.1"
     method = random.choice(("GET",) * 20 + ("POST", "HEAD", "PUT"))
     if random.random() < 0.05:
         headers.pop(random.randrange(4))
-    wire = framed(method, where + random.choice(SAMPLES), headers, host=host)
+    wire = framed(method, path + random.choice(SAMPLES), headers, host=host)
     frames = b"".join(web_frame(random) for _ in range(random.randint(0, 3)))
     return Sent(
         kind="live",
@@ -420,21 +428,50 @@ def live(source: Source, random: Random, contract: Contract) -> Sent:
     )
 
 
-def web_frame(random: Random) -> bytes:
-    """A frame, sound or not."""
-    content = random.choice(
-        (
+def _live_headers(source: Source, random: Random) -> list[bytes]:
+    headers = [
+        b"Connection: Upgrade",
+        b"Upgrade: " + random.choice(UPGRADES),
+        b"Sec-WebSocket-Version: " + random.choice(WEBSOCKET_VERSIONS),
+        b"Sec-WebSocket-Key: " + random.choice(WEBSOCKET_KEYS),
+    ]
+    if random.random() < 0.8:
+        headers.append(source._key_line)
+    if random.random() < 0.3:
+        protocols = (
+            b"sixgate, " + source.key.encode(),
+            b"sixgate",
+            b"\xff",
+            b",,,",
+            b"a b",
+            b"sixgate, \xff",
+            b"x" * 3000,
             b"",
-            b"x",
-            b"\xff\xfe",
-            b"x" * 4096,
-            b"x" * 4097,
-            b"x" * 70_000,
-            nested(3000, "list"),
-            b"\x03\xe7",
-            b"\x00",
         )
-    )
+        headers.append(b"Sec-WebSocket-Protocol: " + random.choice(protocols))
+    if random.random() < 0.2:
+        headers.append(b"Sec-WebSocket-Extensions: " + random.choice(EXTENSIONS))
+    if random.random() < 0.1:
+        headers.append(random.choice((b"Origin: \xff", b"Origin: null", b"Host: [")))
+    return headers
+
+
+CONTENTS = (
+    b"",
+    b"x",
+    b"\xff\xfe",
+    b"x" * 4096,
+    b"x" * 4097,
+    b"x" * 70_000,
+    nested(3000, "list"),
+    b"\x03\xe7",
+    b"\x00",
+)
+
+
+def web_frame(random: Random) -> bytes:
+    """Return a valid or an invalid frame."""
+    content = random.choice(CONTENTS)
     kind = random.choice((1, 1, 2, 8, 9, 10, 0, 3, 7, 11, 15))
     form = random.choice(("masked",) * 5 + ("unmasked", "reserved", "open", "huge"))
     if form == "masked":
@@ -449,7 +486,7 @@ def web_frame(random: Random) -> bytes:
 
 
 def masked(kind: int, content: bytes) -> bytes:
-    """A whole frame as clients send it; a mask of zeros leaves the content as it is."""
+    """Return a complete frame of a client; its mask of zeros leaves the content unchanged."""
     length = len(content)
     if length < 126:
         head = bytes((0x80 | kind, 0x80 | length))
@@ -460,7 +497,15 @@ def masked(kind: int, content: bytes) -> bytes:
     return head + b"\0\0\0\0" + content
 
 
-DOORS: tuple[tuple[Callable[[Source, Random, Contract], Sent], float], ...] = (
-    (predict, 48), (batch, 20), (labels, 9), (explain, 2), (look_up, 4), (plain, 6), (path, 4), (frame, 4), (live, 3),
-)  # fmt: skip
-WEIGHTS = [weight for _, weight in DOORS]
+KINDS: tuple[tuple[Callable[[Source, Random, Contract], Sent], float], ...] = (
+    (predict, 48),
+    (batch, 20),
+    (labels, 9),
+    (explain, 2),
+    (look_up, 4),
+    (plain, 6),
+    (path, 4),
+    (frame, 4),
+    (live, 3),
+)
+WEIGHTS = [weight for _, weight in KINDS]

@@ -1,9 +1,11 @@
-"""`make bench-gates`: how often six gates promote a model that is no better, and how often one that is.
+"""`make bench-gates`: how often the six gates promote a model that is not better, and one that is.
 
-Rows are drawn from two binormal models of a fixed separation: of positives, 5 % of the rows, each model sees its separation
-plus noise, of negatives noise, and the noise of the two is correlated. A model's score is the true probability given what it
-sees; one that is miscalibrated has its log-odds bent before. Champion and challenger flag scores from 0.35 on. Equal models,
-and models that differ in calibration only, should be promoted hardly ever, the better one often.
+Rows are drawn from two binormal models of a fixed separation. 5 % of the rows are positive; a model
+observes noise, plus its separation if the row is positive, and the noise of the two models is
+correlated. A model's score is the true probability given its observation; the log-odds of a
+miscalibrated model are transformed first. Champion and challenger flag scores of 0.35 or more.
+Equal models, and models that only differ in calibration, should hardly ever be promoted, and the
+better model often.
 """
 
 import argparse
@@ -28,15 +30,17 @@ from pipelines.rules.use_case.policy import Gates
 from pipelines.settings import Settings
 from pipelines.use_case import read_use_case
 
-POSITIVES, THRESHOLD = 0.05, 0.35
-CHAMPION, BETTER = 1.8, 1.915
-SIZES, CORRELATION, OTHERS = (200, 1000, 5000), 0.9, (0.5, 0.98)
-RESAMPLES = 2000  # of F1's bootstrap, which is shown beside
-RECALL = (
-    0.2  # the shipped floor lies above what either model finds at 0.35, and would keep both out
-)
-Bend = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-BENT: dict[str, Bend] = {
+POSITIVES = 0.05
+THRESHOLD = 0.35
+CHAMPION = 1.8  # separation
+BETTER = 1.915  # separation
+SIZES = (200, 1000, 5000)  # rows
+CORRELATION = 0.9
+OTHERS = (0.5, 0.98)  # other correlations
+RESAMPLES = 2000  # of the bootstrap of F1, which is compared
+RECALL = 0.2  # the shipped floor is above the recall of both models at 0.35, and would refuse both
+Transform = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+TRANSFORMS: dict[str, Transform] = {
     "": lambda odds: odds,
     "half as sure": lambda odds: 0.6 * odds,
     "too sure": lambda odds: 1.6 * odds,
@@ -49,7 +53,10 @@ BENT: dict[str, Bend] = {
 
 @dataclass(frozen=True)
 class Case:
-    """Which two models meet on how many rows; `champion` and `challenger` name how their log-odds are bent."""
+    """Two models and the number of rows.
+
+    `champion` and `challenger` name the transform of their log-odds.
+    """
 
     n: int
     separation: float = CHAMPION
@@ -59,7 +66,7 @@ class Case:
 
     @property
     def kind(self) -> str:
-        """What the challenger is."""
+        """The kind of challenger: better, equal, or of another calibration."""
         if self.separation > CHAMPION:
             return "better"
         return "calibration" if self.champion or self.challenger else "equal"
@@ -67,7 +74,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Shares:
-    """How often a challenger passes the rule for F1 alone, that with F1's bootstrap, the first gate, and all six."""
+    """How often a challenger passes a rule.
+
+    The rules are F1 alone, F1 with its bootstrap, the first gate, and all six gates.
+    """
 
     bare: float
     bootstrap: float
@@ -76,14 +86,14 @@ class Shares:
 
 
 def cases() -> Iterator[Case]:
-    """Everything that is measured."""
+    """Yield all cases that are measured."""
     for n in SIZES:
         for correlation in (CORRELATION, *OTHERS):
             yield Case(n, correlation=correlation)
             yield Case(n, separation=BETTER, correlation=correlation)
-        for bend in filter(None, BENT):
-            yield Case(n, champion=bend)
-            yield Case(n, challenger=bend)
+        for transform in filter(None, TRANSFORMS):
+            yield Case(n, champion=transform)
+            yield Case(n, challenger=transform)
 
 
 def draw(case: Case, seed: int) -> Evidence:
@@ -92,43 +102,52 @@ def draw(case: Case, seed: int) -> Evidence:
     labels = (random.random(case.n) < POSITIVES).astype(np.int8)
     noise = random.normal(size=(2, case.n))
     noise[1] = case.correlation * noise[0] + np.sqrt(1 - case.correlation**2) * noise[1]
-    champion = _score(noise[0], labels, CHAMPION, BENT[case.champion])
-    challenger = _score(noise[1], labels, case.separation, BENT[case.challenger])
+    champion = _score(noise[0], labels, CHAMPION, TRANSFORMS[case.champion])
+    challenger = _score(noise[1], labels, case.separation, TRANSFORMS[case.challenger])
     return Evidence(
-        labels=labels, challenger_scores=challenger, challenger_flags=challenger >= THRESHOLD, champion_scores=champion,
-        champion_flags=champion >= THRESHOLD, predictions=case.n,
-    )  # fmt: skip
+        labels=labels,
+        challenger_scores=challenger,
+        challenger_flags=challenger >= THRESHOLD,
+        champion_scores=champion,
+        champion_flags=champion >= THRESHOLD,
+        predictions=case.n,
+    )
 
 
 def _score(
-    noise: NDArray[np.float64], labels: NDArray[np.int8], separation: float, bend: Bend
+    noise: NDArray[np.float64],
+    labels: NDArray[np.int8],
+    separation: float,
+    transform: Transform,
 ) -> NDArray[np.float64]:
-    seen = noise + separation * labels
-    odds = np.log(POSITIVES / (1 - POSITIVES)) + separation * seen - separation**2 / 2
-    return np.asarray(1 / (1 + np.exp(-bend(odds))))
+    observation = noise + separation * labels
+    prior = np.log(POSITIVES / (1 - POSITIVES))
+    log_odds = prior + separation * observation - separation**2 / 2
+    return np.asarray(1 / (1 + np.exp(-transform(log_odds))))
 
 
 def measure(case: Case, repetitions: int, gates: Gates) -> Shares:
-    """Put the repetitions before the real gates; those under the rule for F1 are not promoted whatever else is true."""
+    """Judge the repetitions with the real gates; a gain of F1 below the floor fails every rule."""
     passed = np.zeros((repetitions, 4), bool)
     for seed in range(repetitions):
         evidence = draw(case, seed)
         if f1_gain(paired(evidence)) < gates.f1_improvement:
             continue
         results = judge(evidence, gates)
-        low = results[0].low
+        first_gate = results[0]
+        decided, _ = verdict(results)
         passed[seed] = (
             True,
-            low is not None and low > 0,
-            results[0].outcome == "PASS",
-            verdict(results)[0] == "APPROVED",
+            first_gate.low is not None and first_gate.low > 0,
+            first_gate.outcome == "PASS",
+            decided == "APPROVED",
         )
     return Shares(*passed.mean(axis=0).tolist())
 
 
-def table(found: dict[Case, Shares]) -> Table:
-    """For people: a line per kind and size; of all ways to miscalibrate the worst."""
-    shown = Table(
+def table(shares_of: dict[Case, Shares]) -> Table:
+    """Return a table with a line per kind and size, with the worst of all miscalibrations."""
+    rates = Table(
         "challenger",
         "noise",
         "rows",
@@ -137,36 +156,34 @@ def table(found: dict[Case, Shares]) -> Table:
         "first gate",
         "six gates",
         box=None,
-        caption="* models that differ in calibration only: the worst of twelve ways",
+        caption="* models that only differ in calibration: the worst of twelve miscalibrations",
     )
-    for kind, correlation, n in product(
-        ("equal", "calibration", "better"), (CORRELATION, *OTHERS), SIZES
-    ):
-        of = {
-            case: s
-            for case, s in found.items()
+    kinds = ("equal", "calibration", "better")
+    for kind, correlation, n in product(kinds, (CORRELATION, *OTHERS), SIZES):
+        matching = [
+            shares
+            for case, shares in shares_of.items()
             if (case.kind, case.correlation, case.n) == (kind, correlation, n)
-        }
-        if of:
+        ]
+        if matching:
             worst = [
-                max(getattr(shares, rule) for shares in of.values())
+                max(getattr(shares, rule) for shares in matching)
                 for rule in Shares.__dataclass_fields__
             ]
             name = "calibration *" if kind == "calibration" else kind
-            shown.add_row(
-                name, f"ρ = {correlation}", f"{n:,}", *(f"{share:.1%}" for share in worst)
-            )
-    return shown
+            cells = (f"{share:.1%}" for share in worst)
+            rates.add_row(name, f"ρ = {correlation}", f"{n:,}", *cells)
+    return rates
 
 
-def figures(found: dict[Case, Shares]) -> dict[str, float]:
-    """The promises: promoted in vain by the first gate alone, at any size; promoted rightly by all six."""
+def figures(shares_of: dict[Case, Shares]) -> dict[str, float]:
+    """Return the false promotions by the first gate, the worst of all sizes, and the true ones."""
     equal = [
         shares
-        for case, shares in found.items()
+        for case, shares in shares_of.items()
         if case.kind != "better" and case.correlation == CORRELATION
     ]
-    better = found[Case(SIZES[-1], separation=BETTER)]
+    better = shares_of[Case(SIZES[-1], separation=BETTER)]
     return {
         "equal_promoted_max": max(shares.gate for shares in equal),
         "bare_promoted_max": max(shares.bare for shares in equal),
@@ -175,24 +192,28 @@ def figures(found: dict[Case, Shares]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print the table, write the figures."""
+    """Measure, print the table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repetitions", type=int, default=1000, help="of each case")
+    parser.add_argument(
+        "--repetitions",
+        type=int,
+        default=1000,
+        help="repetitions of each case",
+    )
     arguments = parser.parse_args()
     settings = Settings.load()
-    gates = msgspec.structs.replace(
-        read_use_case(settings.reference, "fraud").policy.gates, recall=RECALL, resamples=RESAMPLES
-    )
-    found: dict[Case, Shares] = {}
+    shipped = read_use_case(settings.reference, "fraud").policy.gates
+    gates = msgspec.structs.replace(shipped, recall=RECALL, resamples=RESAMPLES)
+    shares_of: dict[Case, Shares] = {}
     with ProcessPoolExecutor() as pool:
-        running = {
+        futures = {
             case: pool.submit(measure, case, arguments.repetitions, gates)
-            for case in sorted(cases(), key=lambda c: -c.n)
+            for case in sorted(cases(), key=lambda case: -case.n)
         }
-        for case, future in track(running.items(), "judging", console=Console(stderr=True)):
-            found[case] = future.result()
-    written = figures(found)
-    Console().print(table(found))
+        for case, future in track(futures.items(), "judging", console=Console(stderr=True)):
+            shares_of[case] = future.result()
+    written = figures(shares_of)
+    Console().print(table(shares_of))
     Console().print_json(data=written)
     out = settings.home / "bench" / "gates.json"
     out.parent.mkdir(parents=True, exist_ok=True)

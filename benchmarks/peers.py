@@ -1,4 +1,4 @@
-"""What the scoring server is measured against: the limit of the framework, with nothing in it."""
+"""Servers without a model, for comparison: the upper limit of the framework."""
 
 from typing import Any
 
@@ -9,20 +9,22 @@ FEATURES = tuple(f"f{index:02d}" for index in range(30))
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Bare ASGI: the body goes back as it came."""
+    """Return the request body (plain ASGI)."""
     if scope["type"] != "http":
         return
     body = (await receive())["body"]
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    length = str(len(body)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-Row: Any = create_model("Row", **dict.fromkeys(FEATURES, (float, ...)))  # type: ignore[call-overload]
+FIELDS: dict[str, Any] = dict.fromkeys(FEATURES, (float, ...))
+Row: Any = create_model("Row", **FIELDS)
 noop = FastAPI()
 
 
 @noop.post("/predict")
 async def predict(row: Row) -> dict[str, float]:
-    """FastAPI with a Pydantic body, and no work."""
+    """Return a constant (FastAPI with a Pydantic body)."""
     return {"score": 0.5}

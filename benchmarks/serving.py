@@ -1,4 +1,7 @@
-"""`make bench-serving`: the scoring server with everything on, beside the limit of its framework and beside its peers."""
+"""`make bench-serving`: the speed of the scoring server, beside its framework and its peers.
+
+All features of the scoring server are switched on.
+"""
 
 import argparse
 import contextlib
@@ -34,7 +37,8 @@ from pipelines.stores.ledger import Ledger
 from stack.temporary_services import database, free_port, migrate
 
 KEY = "benchmark"
-ROWS = 1000  # all different, sent in turn: one row again and again would teach the processor its way through the trees
+# Different rows, sent in turn: with one row, the processor would predict the branches of trees.
+ROWS = 1000
 UVICORN = [
     "--loop",
     "uvloop",
@@ -46,7 +50,8 @@ UVICORN = [
     "--no-proxy-headers",
 ]
 CONSOLE = Console(stderr=True)
-# Whichever server is measured has the first processor to itself; load generator and database share the others.
+# The server that is measured has the first processor for itself; load generator and database share
+# the others.
 ALL = sorted(os.sched_getaffinity(0))
 YIELD = ["chrt", "--idle", "0"] if shutil.which("chrt") else []
 PIN = ["taskset", "-c", str(ALL[0])] if len(ALL) > 1 and shutil.which("taskset") else []
@@ -54,7 +59,7 @@ PIN = ["taskset", "-c", str(ALL[0])] if len(ALL) > 1 and shutil.which("taskset")
 
 @dataclass
 class Target:
-    """A server under measurement: where it listens, what it is asked, and its process."""
+    """A server that is measured: its port, the requests to it, and its process."""
 
     name: str
     port: int
@@ -73,7 +78,7 @@ class Target:
         path: str = "",
         strict: bool = True,
     ) -> Result:
-        """Drive it; with `strict`, nothing may fail."""
+        """Send it requests; with `strict`, no request may fail."""
         job = Job(
             port=self.port,
             path=path or self.path,
@@ -83,26 +88,29 @@ class Target:
             seconds=seconds,
             rate=rate,
         )
-        found = run(job)
-        if strict and (found.failed or not found.answered):
-            raise SystemExit(f"{self.name}: {found.failed} requests failed: {found.statuses}")
-        return found
+        result = run(job)
+        if strict and (result.failed or not result.answered):
+            raise SystemExit(f"{self.name}: {result.failed} requests failed: {result.statuses}")
+        return result
 
     def address(self, path: str) -> str:
-        """One of the scoring server's other addresses."""
+        """Return the URL of another route of the scoring server."""
         return f"http://127.0.0.1:{self.port}{self.path.removesuffix('/predict')}{path}"
 
 
 class Bench:
-    """A folder of its own with a database, a model and the servers; all of it ends with the block."""
+    """A folder with a database, a model and the servers, until the end of the block."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.models, self.home = folder, folder / "models", folder / "home"
+        self.folder = folder
+        self.models = folder / "models"
+        self.home = folder / "home"
         self._ended = contextlib.ExitStack()
         self.settings = Settings(home=self.home)
-        drawn = bench_model.draw(ROWS, 9)[0].astype(float).round(3).tolist()
-        self.rows = [dict(zip(bench_model.FEATURES, row, strict=True)) for row in drawn]
-        self.bodies = list(map(json.dumps, self.rows))
+        features, _ = bench_model.draw(ROWS, 9)
+        values = features.astype(float).round(3).tolist()
+        self.rows = [dict(zip(bench_model.FEATURES, row, strict=True)) for row in values]
+        self.bodies = [json.dumps(row) for row in self.rows]
 
     def __enter__(self) -> "Bench":
         try:
@@ -139,7 +147,7 @@ class Bench:
         migrate(self.settings.database_url, self.home)
 
     def promote(self, served: Served) -> None:
-        """Write the ledger's row, then move the alias, as a promotion does."""
+        """Write the row of the ledger, then move the alias, as a promotion does."""
         with connect(self.settings, autocommit=True) as connection:
             Ledger(connection).write(
                 "DONE",
@@ -161,91 +169,90 @@ class Bench:
         new.replace(alias)
 
     def start(self, command: list[str], **options: object) -> psutil.Process:
-        """Start a process that ends with the benchmark."""
+        """Start a process that is ended with the benchmark."""
         log = (self.folder / "servers.log").open("ab")
-        child = subprocess.Popen(command, stdout=log, stderr=log, **options)  # type: ignore[call-overload]
+        child = subprocess.Popen(  # type: ignore[call-overload]
+            command,
+            stdout=log,
+            stderr=log,
+            **options,
+        )
 
         def end() -> None:
-            family = (
-                psutil.Process(child.pid).children(recursive=True) if child.poll() is None else []
-            )
+            children = []
+            if child.poll() is None:
+                children = psutil.Process(child.pid).children(recursive=True)
             child.terminate()
             try:
                 child.wait(20)
             except subprocess.TimeoutExpired:
                 child.kill()
-            for left in family:
+            for process in children:
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    left.kill()
+                    process.kill()
             log.close()
 
         self._ended.callback(end)
         return psutil.Process(child.pid)
 
     def peer(self, name: str, path: str = "/predict") -> Target:
-        """One of `benchmarks.peers`, on the same uvicorn, loop and flags."""
+        """Start one of `benchmarks.peers` with the same uvicorn, loop and flags."""
         port = free_port()
-        command = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            f"benchmarks.peers:{name}",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
-        process = self.start([*PIN, *command, *UVICORN], cwd=ROOT)
+        command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers:{name}"]
+        address = ["--host", "127.0.0.1", "--port", str(port)]
+        process = self.start([*PIN, *command, *address, *UVICORN], cwd=ROOT)
         wait(port)
-        return Target(name, port, path, self.bodies, process, {})
+        return Target(
+            name=name,
+            port=port,
+            path=path,
+            bodies=self.bodies,
+            process=process,
+            headers={},
+        )
 
     def mlflow(self) -> list[Target]:
-        """`mlflow models serve` with the same booster, from an environment of its own."""
+        """Start `mlflow models serve` with the same booster, in a separate environment."""
         binaries = self._environment("mlflow", "mlflow==3.17.2", "xgboost==3.2.0", "pandas<3")
-        self.model.save_model(self.folder / "booster.json")
+        booster = self.folder / "booster.json"
+        self.model.save_model(booster)
         save = (
-            "import mlflow.xgboost, sys, xgboost; model = xgboost.XGBClassifier(); model.load_model(sys.argv[1]);"
+            "import mlflow.xgboost, sys, xgboost;"
+            " model = xgboost.XGBClassifier(); model.load_model(sys.argv[1]);"
             " mlflow.xgboost.save_model(model, sys.argv[2], pip_requirements=['xgboost'])"
         )
-        there = self.folder / "mlflow-model"
-        subprocess.run(
-            [binaries / "python", "-c", save, self.folder / "booster.json", there],
-            check=True,
-            capture_output=True,
-        )
+        folder = self.folder / "mlflow-model"
+        command = [binaries / "python", "-c", save, booster, folder]
+        subprocess.run(command, check=True, capture_output=True)
         port = free_port()
-        command = [
-            *PIN,
-            str(binaries / "mlflow"),
-            "models",
-            "serve",
-            "-m",
-            str(there),
-            "-p",
-            str(port),
-            "-h",
-            "127.0.0.1",
-        ]
+        serve = [str(binaries / "mlflow"), "models", "serve", "-m", str(folder)]
+        options = ["-p", str(port), "-h", "127.0.0.1", "--env-manager", "local"]
         environment = {
             **os.environ,
             "PATH": f"{binaries}:{os.environ['PATH']}",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        process = self.start(
-            [*command, "--env-manager", "local"], env=environment, start_new_session=True
-        )
+        process = self.start([*PIN, *serve, *options], env=environment, start_new_session=True)
         wait(port, "/ping")
-        bodies = [
-            json.dumps({"dataframe_split": {"columns": list(row), "data": [list(row.values())]}})
-            for row in self.rows
-        ]
-        return [Target("mlflow", port, "/invocations", bodies, process, {})]
+        bodies = []
+        for row in self.rows:
+            frame = {"columns": list(row), "data": [list(row.values())]}
+            bodies.append(json.dumps({"dataframe_split": frame}))
+        target = Target(
+            name="mlflow",
+            port=port,
+            path="/invocations",
+            bodies=bodies,
+            process=process,
+            headers={},
+        )
+        return [target]
 
     def mlserver(self) -> list[Target]:
-        """MLServer with the same booster and its default settings.
+        """Start MLServer with the same booster and its default settings.
 
-        The row goes by its names, as everywhere; and once without them, as one tensor: that is not the same payload, but what
-        MLServer is quickest with.
+        It is measured with named values, as all servers are, and with one tensor per row. The
+        tensor is another payload, but the one with which MLServer is fastest.
         """
         binaries = self._environment(
             "mlserver",
@@ -254,122 +261,146 @@ class Bench:
             "xgboost==3.2.0",
             "uvloop<0.22",
         )
-        there = self.folder / "mlserver-model"
-        there.mkdir()
-        self.model.save_model(there / "booster.json")
-        port, *others = (free_port() for _ in range(3))
-        ports = dict(zip(("http_port", "grpc_port", "metrics_port"), (port, *others), strict=True))
-        (there / "settings.json").write_text(json.dumps({**ports, "host": "127.0.0.1"}))
-        implementation = "mlserver_xgboost.XGBoostModel"
+        folder = self.folder / "mlserver-model"
+        folder.mkdir()
+        self.model.save_model(folder / "booster.json")
+        port = free_port()
+        settings = {
+            "http_port": port,
+            "grpc_port": free_port(),
+            "metrics_port": free_port(),
+            "host": "127.0.0.1",
+        }
+        (folder / "settings.json").write_text(json.dumps(settings))
         model = {
             "name": "bench",
-            "implementation": implementation,
+            "implementation": "mlserver_xgboost.XGBoostModel",
             "parameters": {"uri": "./booster.json"},
         }
-        (there / "model-settings.json").write_text(json.dumps(model))
+        (folder / "model-settings.json").write_text(json.dumps(model))
         process = self.start(
-            [*PIN, str(binaries / "mlserver"), "start", str(there)],
-            cwd=there,
+            [*PIN, str(binaries / "mlserver"), "start", str(folder)],
+            cwd=folder,
             start_new_session=True,
         )
         wait(port, "/v2/models/bench/ready")
-        named, tensor = [], []
-        for row in self.rows:
-            inputs = [
-                {"name": name, "shape": [1], "datatype": "FP32", "data": [value]}
-                for name, value in row.items()
-            ]
-            named.append(json.dumps({"parameters": {"content_type": "pd"}, "inputs": inputs}))
-            one = {
-                "name": "row",
-                "shape": [1, len(row)],
-                "datatype": "FP32",
-                "data": list(row.values()),
-            }
-            tensor.append(json.dumps({"inputs": [one]}))
-        path = "/v2/models/bench/infer"
+        bodies = {
+            "mlserver": [_named_values(row) for row in self.rows],
+            "mlserver tensor": [_tensor(row) for row in self.rows],
+        }
         return [
-            Target("mlserver", port, path, named, process, {}),
-            Target("mlserver tensor", port, path, tensor, process, {}),
+            Target(
+                name=name,
+                port=port,
+                path="/v2/models/bench/infer",
+                bodies=rows,
+                process=process,
+                headers={},
+            )
+            for name, rows in bodies.items()
         ]
 
     def _environment(self, name: str, *packages: str) -> Path:
-        """A virtual environment with the packages, kept for the next run; returns where its programs are."""
+        """Return the programs of a virtual environment with the packages.
+
+        The environment is kept for the next run.
+        """
         key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
-        there = Settings.load().home / "bench" / "peers" / f"{name}-{key}"
-        uv = str(Path(sys.executable).parent / "uv")
-        if not (there / "whole").exists():
+        folder = Settings.load().home / "bench" / "peers" / f"{name}-{key}"
+        complete = folder / "whole"
+        if not complete.exists():
             CONSOLE.print(f"[dim]installing {', '.join(packages)} …[/]")
-            subprocess.run(
-                [uv, "venv", "--quiet", "--clear", "--python", sys.executable, there], check=True
-            )
-            subprocess.run(
-                [uv, "pip", "install", "--quiet", "--python", there / "bin" / "python", *packages],
-                check=True,
-            )
-            (there / "whole").touch()
-        return there / "bin"
+            uv = str(Path(sys.executable).parent / "uv")
+            create = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
+            install = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
+            subprocess.run(create, check=True)
+            subprocess.run([*install, *packages], check=True)
+            complete.touch()
+        return folder / "bin"
 
     def ours(self, sync: str = "interval") -> tuple[Target, float]:
-        """The scoring server, and how many seconds it took from its start until it was ready."""
-        settings, port = self.settings, free_port()
+        """Start the scoring server; return it and the seconds until it was ready."""
+        port = free_port()
         environment = {
             **os.environ,
             "SIXGATE_ROOT": str(self.folder),
             "SIXGATE_USE_CASES": bench_model.USE_CASE,
             "SIXGATE_HOME": str(self.home),
             "SIXGATE_MODEL_FOLDER": str(self.models),
-            "SIXGATE_DATABASE_URL": settings.database_url,
+            "SIXGATE_DATABASE_URL": self.settings.database_url,
             "SIXGATE_API_PORT": str(port),
             "SIXGATE_API_KEY": KEY,
             "SIXGATE_RATE_LIMIT": "1000000/second",  # counted, and never reached
             "SIXGATE_JOURNAL_SYNC": sync,
         }
-        begun = time.monotonic()
+        start = time.monotonic()
         process = self.start([*PIN, sys.executable, "-m", "serving"], cwd=ROOT, env=environment)
         wait(port, "/readyz")
-        ready = time.monotonic() - begun
-        path = f"/v1/{bench_model.USE_CASE}/predict"
-        name = "sixgate" if sync == "interval" else f"sixgate, sync {sync}"
-        return Target(name, port, path, self.bodies, process, {"X-API-Key": KEY}), ready
+        ready = time.monotonic() - start
+        target = Target(
+            name="sixgate" if sync == "interval" else f"sixgate, sync {sync}",
+            port=port,
+            path=f"/v1/{bench_model.USE_CASE}/predict",
+            bodies=self.bodies,
+            process=process,
+            headers={"X-API-Key": KEY},
+        )
+        return target, ready
+
+
+def _named_values(row: dict[str, float]) -> str:
+    """Return a request to MLServer with an input per feature."""
+    inputs = [
+        {"name": name, "shape": [1], "datatype": "FP32", "data": [value]}
+        for name, value in row.items()
+    ]
+    return json.dumps({"parameters": {"content_type": "pd"}, "inputs": inputs})
+
+
+def _tensor(row: dict[str, float]) -> str:
+    """Return a request to MLServer with one input for all features."""
+    tensor = {
+        "name": "row",
+        "shape": [1, len(row)],
+        "datatype": "FP32",
+        "data": list(row.values()),
+    }
+    return json.dumps({"inputs": [tensor]})
 
 
 def wait(port: int, path: str = "/", seconds: float = 60) -> None:
-    """Return once a server answers; `/` may be a 404, any other path has to be a 200."""
+    """Return when a server answers; `/` may have any status, another path must return 200."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
-            if (
-                httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code == 200
-                or path == "/"
-            ):
+            response = httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2)
+            if response.status_code == 200 or path == "/":
                 return
         time.sleep(0.01)
-    raise SystemExit(f"nothing answered on port {port} within {seconds:.0f} s")
+    raise SystemExit(f"no server answered on port {port} within {seconds:.0f} s")
 
 
 def interleaved(
     targets: list[Target], rounds: int, ask: Callable[[Target], Result]
 ) -> dict[str, list[Result]]:
-    """Ask one after the other, round by round, so that what disturbs the machine disturbs all alike."""
-    found: dict[str, list[Result]] = {target.name: [] for target in targets}
+    """Measure the servers in turn, round by round, so that other load affects all of them alike."""
+    results: dict[str, list[Result]] = {target.name: [] for target in targets}
     for number in range(rounds):
         for target in targets:
             CONSOLE.print(f"[dim]round {number + 1} of {rounds}: {target.name}[/]")
-            found[target.name].append(ask(target))
-    return found
+            results[target.name].append(ask(target))
+    return results
 
 
 def ratio(ours: list[Result], theirs: list[Result], of: str = "per_second") -> float:
-    """The median over rounds of ours against theirs."""
-    return statistics.median(
-        getattr(a, of) / getattr(b, of) for a, b in zip(ours, theirs, strict=True)
-    )
+    """Return the median over rounds of ours divided by theirs."""
+    pairs = zip(ours, theirs, strict=True)
+    return statistics.median(getattr(our, of) / getattr(their, of) for our, their in pairs)
 
 
 @contextlib.contextmanager
 def workspace() -> Iterator[Path]:
-    """A folder that is gone afterwards; readable for the database's user."""
+    """Yield a temporary folder that the database's user can read."""
     folder = Path(tempfile.mkdtemp(prefix="sixgate-bench-"))
     try:
         yield folder
@@ -378,48 +409,69 @@ def workspace() -> Iterator[Path]:
 
 
 def swaps(bench: Bench, ours: Target, count: int) -> tuple[int, dict[str, float]]:
-    """Promote back and forth under load; returns the failures, and what memory and handles grew by.
+    """Promote two versions in turn under load; return failures, and growth of memory and handles.
 
-    Memory settles first (two models lie side by side for a moment); what it grows by in the second half is a leak.
+    Memory settles first, as two models are loaded for a moment. Growth in the second half is a
+    leak.
     """
-    found: list[Result] = []
-    asking = threading.Thread(
-        target=lambda: found.append(ours.ask(seconds=count * 0.06 + 2, strict=False))
+    results: list[Result] = []
+    load = threading.Thread(
+        target=lambda: results.append(ours.ask(seconds=count * 0.06 + 2, strict=False))
     )
-    memory, handles = [ours.process.memory_info().rss], ours.process.num_fds()
-    asking.start()
+    memory = [ours.process.memory_info().rss]
+    handles = ours.process.num_fds()
+    load.start()
     for number in range(count):
         if number == count // 2:
             memory.append(ours.process.memory_info().rss)
-        target = bench.versions[(number + 1) % 2]
-        bench.promote(target)
-        deadline = time.monotonic() + 10
-        while (
-            httpx.get(ours.address("/model"), headers=ours.headers).json()["version"]
-            != target.version
-        ):
-            if time.monotonic() > deadline:
-                raise SystemExit(
-                    f"swap {number + 1}: version {target.version} did not serve within 10 s"
-                )
-    asking.join()
+        version = bench.versions[(number + 1) % 2]
+        bench.promote(version)
+        _wait_for_version(ours, version.version)
+    load.join()
     memory.append(ours.process.memory_info().rss)
     settled, grown = ((after - before) / 1e6 for before, after in pairwise(memory))
-    return found[0].failed, {
+    return results[0].failed, {
         "swap_rss_settling_mb": settled,
         "swap_rss_growth_mb": grown,
         "swap_handles_growth": float(ours.process.num_fds() - handles),
     }
 
 
+def _wait_for_version(ours: Target, version: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        model = httpx.get(ours.address("/model"), headers=ours.headers).json()
+        if model["version"] == version:
+            return
+        if time.monotonic() > deadline:
+            raise SystemExit(f"version {version} was not served within 10 s after its promotion")
+
+
 def main() -> None:
-    """Measure, print the table, write the figures."""
+    """Measure, print the table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=5, help="in which every server is asked once")
-    parser.add_argument("--swaps", type=int, default=500, help="promotions under load")
     parser.add_argument(
-        "--no-peers", action="store_true", help="leave `mlflow models serve` and MLServer out"
+        "--seconds",
+        type=float,
+        default=4.0,
+        help="seconds of each measurement",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        help="measurements of every server",
+    )
+    parser.add_argument(
+        "--swaps",
+        type=int,
+        default=500,
+        help="promotions under load",
+    )
+    parser.add_argument(
+        "--no-peers",
+        action="store_true",
+        help="leave out `mlflow models serve` and MLServer",
     )
     arguments = parser.parse_args()
     if PIN:
@@ -434,75 +486,99 @@ def main() -> None:
 
 
 def measure(bench: Bench, arguments: argparse.Namespace) -> tuple[Table, dict[str, float]]:
-    """All figures of one run, and the table for people."""
-    seconds, rounds = arguments.seconds, arguments.rounds
+    """Return the table and the figures of one run."""
+    seconds = arguments.seconds
     table = Table("server", "concurrency", "requests/s", "p50 ms", "p99 ms", "RSS MB", box=None)
-    echo, noop = bench.peer("echo"), bench.peer("noop")
+    echo = bench.peer("echo")
+    noop = bench.peer("noop")
     ours, ready = bench.ours()
-    figures = {"ready_s": ready}
     for target in (echo, noop, ours):
         target.ask(seconds=1.0)
-    by: dict[int, dict[str, list[Result]]] = {}
-    for concurrency in (1, 16, 64):
-        by[concurrency] = interleaved(
-            [echo, noop, ours],
-            rounds,
-            partial(Target.ask, concurrency=concurrency, seconds=seconds),
-        )
-        show(table, by[concurrency], str(concurrency), [echo, noop, ours])
-    figures["ratio_noop"] = ratio(by[16]["sixgate"], by[16]["noop"])
-    figures["ratio_echo"] = ratio(by[16]["sixgate"], by[16]["echo"])
-    figures["ratio_noop_c1"] = ratio(by[1]["sixgate"], by[1]["noop"])
-    rate = 0.6 * statistics.median(result.per_second for result in by[16]["noop"])
-    paced = interleaved(
-        [noop, ours], rounds, partial(Target.ask, concurrency=64, seconds=seconds, rate=rate)
-    )
-    show(table, paced, f"64, at {rate:,.0f}/s", [noop, ours])
-    figures["p99_ratio_noop"] = ratio(paced["sixgate"], paced["noop"], "p99")
-    batch = [json.dumps({"rows": bench.rows})]
-    several = [
-        ours.ask(concurrency=1, seconds=seconds, bodies=batch, path=f"{ours.path}/batch")
+    figures = {"ready_s": ready}
+    figures |= measure_framework(table, echo, noop, ours, arguments=arguments)
+    body = json.dumps({"rows": bench.rows})
+    batches = [
+        ours.ask(concurrency=1, seconds=seconds, bodies=[body], path=f"{ours.path}/batch")
         for _ in range(3)
     ]
-    figures["batch_rows_per_s"] = 1000 * statistics.median(result.per_second for result in several)
+    figures["batch_rows_per_s"] = 1000 * statistics.median(result.per_second for result in batches)
     figures["rss_mb"] = ours.process.memory_info().rss / 1e6
-    modes = [ours, *(bench.ours(sync)[0] for sync in ("always", "never"))]
-    for concurrency in (1, 16):
-        found = interleaved(modes, 2, partial(Target.ask, concurrency=concurrency, seconds=seconds))
-        show(table, found, str(concurrency), modes[1:])
-        for mode in ("always", "never"):
-            figures[f"ratio_{mode}_c{concurrency}"] = ratio(
-                found[f"sixgate, sync {mode}"], found["sixgate"]
-            )
-    for peers in () if arguments.no_peers else (bench.mlflow, bench.mlserver):
-        for peer in peers():
-            peer.ask(seconds=1.0)
-            found = interleaved(
-                [peer, ours], 2, partial(Target.ask, concurrency=16, seconds=seconds)
-            )
-            show(table, found, "16", [peer])
-            for concurrency in (1, 64):
-                once = peer.ask(concurrency=concurrency, seconds=seconds)
-                show(table, {peer.name: [once]}, str(concurrency), [peer])
-            figures[f"ratio_{peer.name.replace(' ', '_')}"] = ratio(
-                found["sixgate"], found[peer.name]
-            )
+    figures |= measure_sync(table, bench, ours, seconds)
+    if not arguments.no_peers:
+        for start in (bench.mlflow, bench.mlserver):
+            for peer in start():
+                figures |= measure_peer(table, peer, ours, seconds)
     failures, growth = swaps(bench, ours, arguments.swaps)
-    return table, {**figures, "swap_failures": float(failures), **growth}
+    figures["swap_failures"] = float(failures)
+    return table, figures | growth
+
+
+def measure_framework(
+    table: Table, echo: Target, noop: Target, ours: Target, *, arguments: argparse.Namespace
+) -> dict[str, float]:
+    """Compare the scoring server with servers without a model."""
+    seconds = arguments.seconds
+    rounds = arguments.rounds
+    targets = [echo, noop, ours]
+    by: dict[int, dict[str, list[Result]]] = {}
+    for concurrency in (1, 16, 64):
+        ask = partial(Target.ask, concurrency=concurrency, seconds=seconds)
+        by[concurrency] = interleaved(targets, rounds, ask)
+        show(table, by[concurrency], str(concurrency), targets)
+    rate = 0.6 * statistics.median(result.per_second for result in by[16]["noop"])
+    ask = partial(Target.ask, concurrency=64, seconds=seconds, rate=rate)
+    paced = interleaved([noop, ours], rounds, ask)
+    show(table, paced, f"64, at {rate:,.0f}/s", [noop, ours])
+    return {
+        "ratio_noop": ratio(by[16]["sixgate"], by[16]["noop"]),
+        "ratio_echo": ratio(by[16]["sixgate"], by[16]["echo"]),
+        "ratio_noop_c1": ratio(by[1]["sixgate"], by[1]["noop"]),
+        "p99_ratio_noop": ratio(paced["sixgate"], paced["noop"], "p99"),
+    }
+
+
+def measure_sync(table: Table, bench: Bench, ours: Target, seconds: float) -> dict[str, float]:
+    """Compare the ways to write the journal to disk."""
+    figures = {}
+    modes = ("always", "never")
+    targets = [ours]
+    for mode in modes:
+        target, _ = bench.ours(mode)
+        targets.append(target)
+    for concurrency in (1, 16):
+        ask = partial(Target.ask, concurrency=concurrency, seconds=seconds)
+        results = interleaved(targets, 2, ask)
+        show(table, results, str(concurrency), targets[1:])
+        for mode in modes:
+            theirs = results[f"sixgate, sync {mode}"]
+            figures[f"ratio_{mode}_c{concurrency}"] = ratio(theirs, results["sixgate"])
+    return figures
+
+
+def measure_peer(table: Table, peer: Target, ours: Target, seconds: float) -> dict[str, float]:
+    """Compare the scoring server with another model server."""
+    peer.ask(seconds=1.0)
+    ask = partial(Target.ask, concurrency=16, seconds=seconds)
+    results = interleaved([peer, ours], 2, ask)
+    show(table, results, "16", [peer])
+    for concurrency in (1, 64):
+        once = peer.ask(concurrency=concurrency, seconds=seconds)
+        show(table, {peer.name: [once]}, str(concurrency), [peer])
+    name = peer.name.replace(" ", "_")
+    return {f"ratio_{name}": ratio(results["sixgate"], results[peer.name])}
 
 
 def show(
-    table: Table, found: dict[str, list[Result]], concurrency: str, targets: list[Target]
+    table: Table, results: dict[str, list[Result]], concurrency: str, targets: list[Target]
 ) -> None:
-    """A row per server: medians over the rounds."""
+    """Add a row per server with the medians over the rounds."""
     for target in targets:
-        rounds = found[target.name]
-        rate, p50, p99 = (
-            statistics.median(getattr(r, of) for r in rounds) for of in ("per_second", "p50", "p99")
-        )
-        rss = target.process.memory_info().rss + sum(
-            child.memory_info().rss for child in target.process.children(recursive=True)
-        )
+        rounds = results[target.name]
+        rate = statistics.median(result.per_second for result in rounds)
+        p50 = statistics.median(result.p50 for result in rounds)
+        p99 = statistics.median(result.p99 for result in rounds)
+        processes = [target.process, *target.process.children(recursive=True)]
+        rss = sum(process.memory_info().rss for process in processes)
         table.add_row(
             target.name,
             concurrency,

@@ -1,4 +1,7 @@
-"""What people write first: read logged rows, `shap.TreeExplainer`, write the values; a part of `make bench-explain`."""
+"""A simple script as a peer of `make bench-explain`.
+
+It reads logged rows, calls `shap.TreeExplainer` and writes the values.
+"""
 
 import sys
 
@@ -11,13 +14,15 @@ SELECT = "SELECT prediction_id, features FROM prediction_logs ORDER BY predictio
 
 
 def main(database_url: str, model: str) -> None:
-    """All rows at once, through COPY, into a table of its own."""
+    """Explain all rows at once, and copy the values into a new table."""
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(SELECT).fetchall()
         features = np.array([row[1] for row in rows], dtype=np.float32)
-        values = shap.TreeExplainer(xgboost.Booster(model_file=model)).shap_values(features)
+        explainer = shap.TreeExplainer(xgboost.Booster(model_file=model))
+        values = explainer.shap_values(features)
         connection.execute(
-            "CREATE TABLE shap_values (prediction_id uuid PRIMARY KEY, contributions double precision[])"
+            "CREATE TABLE shap_values"
+            " (prediction_id uuid PRIMARY KEY, contributions double precision[])"
         )
         with connection.cursor().copy("COPY shap_values FROM STDIN") as copy:
             for row, line in zip(rows, values.tolist(), strict=True):

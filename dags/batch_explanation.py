@@ -1,7 +1,9 @@
-"""Explain logged predictions: SHAP contributions by the very model version that scored them.
+"""Explain logged predictions: compute SHAP contributions with the model version that scored them.
 
-Woken by the clock every 15 minutes, or by a person. It wakes nothing; explanations are read over the API, by
-`sixgate explain` and under Browse → Explanations. A chunk is the unit of work and of retry, for whatever executor Airflow has.
+Triggered every 15 minutes, or by a person. Triggers no other DAG.
+
+Explanations are available over the API, with `sixgate explain` and under Browse → Explanations.
+Predictions are explained in chunks; Airflow runs and retries each chunk as one mapped task.
 """
 
 from airflow.sdk import DAG
@@ -29,12 +31,9 @@ def build(policy: Policy) -> DAG:
             use_case=policy.use_case,
             retries=policy.explanation.attempts - 1,
         ).expand(take=plan.output)  # a list of {chunk: its name}
-        # A teardown runs when chunks failed, too, and leaves the run's state to them.
-        (
-            plan
-            >> explain
-            >> step("summarise", policy, page_link="Explanations").as_teardown(setups=plan)
-        )
+        # A teardown also runs when chunks failed, and the run's state is then that of the chunks.
+        summarise = step("summarise", policy, page_link="Explanations").as_teardown(setups=plan)
+        plan >> explain >> summarise
     return dag
 
 

@@ -1,7 +1,8 @@
-"""Ask every 5 minutes whether live traffic still looks like the baseline.
+"""Compare live traffic with the baseline every 5 minutes, and open alerts.
 
-Woken by the clock. Severe drift wakes `<use_case>_retraining` through the drift asset; a new champion that breaks the promise
-of its decision wakes `<use_case>_rollback` through the rollback asset.
+Triggered by its schedule. Severe drift triggers `<use_case>_retraining` through the drift asset. A
+new champion that performs worse than its decision promised triggers `<use_case>_rollback` through
+the rollback asset.
 """
 
 from airflow.sdk import DAG
@@ -22,16 +23,14 @@ def build(policy: Policy) -> DAG:
         tags=[policy.use_case, "drift"],
     ) as dag:
         alert = step("roll_up", policy) >> step("measure", policy) >> step("alert", policy)
-        alert >> notify(policy)  # through Airflow's notifiers; skipped when there is no news
-        alert >> step(
-            "report", policy, page_link="Drift page"
-        )  # exits 99, skipped, unless an alert opened or a day went by
-        alert >> step(
-            "wake_retraining", policy, outlets=[drift_asset(policy)]
-        )  # exits 99, skipped, unless severe
-        alert >> step(
-            "guard", policy, outlets=[rollback_asset(policy.use_case)]
-        )  # exits 99 unless a promise is broken
+        # Skipped if no notification is pending.
+        alert >> notify(policy)
+        # Skipped unless an alert was opened or the last report is a day old.
+        alert >> step("report", policy, page_link="Drift page")
+        # Skipped, and emits no asset, unless drift is severe.
+        alert >> step("wake_retraining", policy, outlets=[drift_asset(policy)])
+        # Skipped, and emits no asset, unless a new champion is worse than promised.
+        alert >> step("guard", policy, outlets=[rollback_asset(policy.use_case)])
     return dag
 
 

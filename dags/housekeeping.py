@@ -1,6 +1,6 @@
-"""Keep the databases in shape: partitions ahead of time, rows no longer than the policies keep them, old Airflow runs gone.
+"""Maintain the databases: create partitions, delete rows past their retention and old Airflow runs.
 
-Woken by the clock once a day; wakes nothing.
+Triggered once a day. Triggers no other DAG.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ from sixgate_airflow import DEFAULTS, every_policy, refuse_unknown
 
 PARTITIONS_AHEAD = 10
 AIRFLOW_DAYS = 90
-THIN_DAYS = 2  # from which on one check of each window is enough
+THIN_DAYS = 2  # after this, only one drift check of each window is kept
 
 with DAG(
     "housekeeping",
@@ -23,11 +23,10 @@ with DAG(
     doc_md=__doc__,
     tags=["housekeeping"],
 ) as dag:
-    keep = every_policy()
-    predictions = max(
-        (policy.retention.predictions for policy in keep), default=timedelta(days=400)
-    )
-    metrics = max((policy.retention.metrics for policy in keep), default=timedelta(days=400))
+    retentions = [policy.retention for policy in every_policy()]
+    default = timedelta(days=400)
+    predictions = max((retention.predictions for retention in retentions), default=default)
+    metrics = max((retention.metrics for retention in retentions), default=default)
     partitions = SQLExecuteQueryOperator(
         task_id="partitions",
         conn_id="sixgate",
@@ -51,9 +50,12 @@ with DAG(
     )
     clean_airflow = BashOperator(
         task_id="clean_airflow",
-        # Airflow hides its own database from tasks; this one is handed the address under another name.
-        bash_command="AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=$SIXGATE_AIRFLOW_DATABASE_URL airflow db clean --yes --skip-archive "
-        f"--clean-before-timestamp '{{{{ (dag_run.run_after - macros.timedelta(days={AIRFLOW_DAYS})).isoformat() }}}}'",
+        # Airflow does not give tasks the URL of its database; this task gets it under another name.
+        bash_command=(
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=$SIXGATE_AIRFLOW_DATABASE_URL"
+            " airflow db clean --yes --skip-archive --clean-before-timestamp "
+            f"'{{{{ (dag_run.run_after - macros.timedelta(days={AIRFLOW_DAYS})).isoformat() }}}}'"
+        ),
         append_env=True,
     )
     partitions >> retention >> clean_airflow

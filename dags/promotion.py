@@ -1,8 +1,11 @@
-"""Make an approved challenger Production: reviewed by a person when the policy or the run asks, proven once more, swapped.
+"""Promote an approved challenger to Production: review it if required, verify it and switch to it.
 
-Woken by the candidate asset, or by a person with a decision's number. It wakes nothing: replicas learn of the switch from
-the database. A newer approved candidate supersedes an older one, whose promotion then refuses with that reason; so reviews
-may wait side by side.
+Triggered by the candidate asset, or by a person with the id of a decision. Triggers no other DAG:
+the scoring servers read the new version from the database.
+
+A person reviews the decision if the policy or the run requires it. Several reviews may be open at
+the same time: a newer approved candidate supersedes an older one, whose promotion is then refused
+with that reason.
 """
 
 from airflow.sdk import DAG, Param, TriggerRule
@@ -28,26 +31,7 @@ def build(policy: Policy) -> DAG:
         tags=[policy.use_case, "promotion"],
     ) as dag:
         needs_review = step("needs_review", policy, branch=True)
-        review = ReviewOperator(
-            task_id="review",
-            use_case=policy.use_case,
-            subject=f"Promote decision {DECISION} of {policy.use_case}?",
-            body=CARD,
-            params={
-                "comment": Param(
-                    "",
-                    type="string",
-                    maxLength=2000,
-                    title="Comment",
-                    description="Kept with the answer.",
-                )
-            },
-            defaults="Reject",  # silence must not approve, and without a default it would fail
-            response_timeout=policy.review.timeout,
-            ignore_downstream_trigger_rules=True,  # a rejection skips everything, whatever trigger rules say
-            execution_timeout=None,
-            take={"decision_id": DECISION},
-        )
+        review = review_task(policy)
         final_validation = step(
             "final_validation",
             policy,
@@ -58,6 +42,31 @@ def build(policy: Policy) -> DAG:
         needs_review >> [review, final_validation]
         review >> final_validation >> promote
     return dag
+
+
+def review_task(policy: Policy) -> ReviewOperator:
+    """Return the task that waits for a person's answer."""
+    comment = Param(
+        "",
+        type="string",
+        maxLength=2000,
+        title="Comment",
+        description="Stored with the answer.",
+    )
+    return ReviewOperator(
+        task_id="review",
+        use_case=policy.use_case,
+        subject=f"Promote decision {DECISION} of {policy.use_case}?",
+        body=CARD,
+        params={"comment": comment},
+        # After the timeout: a review without an answer is a rejection. Without a default it fails.
+        defaults="Reject",
+        response_timeout=policy.review.timeout,
+        # A rejection skips all following tasks, whatever their trigger rules are.
+        ignore_downstream_trigger_rules=True,
+        execution_timeout=None,
+        take={"decision_id": DECISION},
+    )
 
 
 for policy in policies():

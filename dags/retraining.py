@@ -1,7 +1,9 @@
-"""Train a challenger and put it before the six gates.
+"""Train a challenger and judge it with the six gates.
 
-Woken by a weekly cron, by the drift asset, or by a person. An APPROVED verdict emits the candidate asset, which wakes
-`<use_case>_promotion`; a run that stops earlier leaves its reason in the decision. Read it with `sixgate decisions`.
+Triggered by a weekly schedule, by the drift asset, or by a person. An APPROVED verdict emits the
+candidate asset, which triggers `<use_case>_promotion`.
+
+Every run records a decision, with the reason if it stops earlier: see `sixgate decisions`.
 """
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
@@ -30,9 +32,8 @@ def build(policy: Policy) -> DAG:
             >> step("validate_data", policy)
             >> step("train", policy, page_link="Model in MLflow")
             >> step("shadow_evaluate", policy)
-            >> step(
-                "approve", policy, outlets=[candidate_asset(policy)]
-            )  # exits 99, skipped, unless APPROVED
+            # Skipped, and emits no asset, unless the verdict is APPROVED.
+            >> step("approve", policy, outlets=[candidate_asset(policy)])
         )
     return dag
 

@@ -1,14 +1,18 @@
-"""Make a former Production model Production again: proven once more, swapped, acknowledged by every replica.
+"""Roll back to a former Production model: select it, verify it and switch to it.
 
-Woken by the rollback asset, when a new champion breaks its promise, or by a person. It wakes nothing, and never waits behind
-a review: replicas learn of the switch from the database. It exists for every use case, whatever its policy holds.
+Triggered by the rollback asset when a new champion performs worse than promised, or by a person.
+Triggers no other DAG: the scoring servers read the version from the database and acknowledge it.
+
+A rollback never waits for a review. Every use case has this DAG, even one with an invalid policy.
 """
 
 from airflow.sdk import DAG
 from sixgate_airflow import DEFAULTS, rollback_asset, run_params, step, use_cases
 
 SELECTED = ("version", "from_version", "reason")
-FOUND = {name: f"{{{{ ti.xcom_pull(task_ids='select_rollback')['{name}'] }}}}" for name in SELECTED}
+TARGET = {
+    name: f"{{{{ ti.xcom_pull(task_ids='select_rollback')['{name}'] }}}}" for name in SELECTED
+}
 
 
 def build(use_case: str) -> DAG:
@@ -25,8 +29,8 @@ def build(use_case: str) -> DAG:
     ) as dag:
         (
             step("select_rollback", use_case)
-            >> step("final_validation", use_case, take={"version": FOUND["version"]})
-            >> step("promote", use_case, take=FOUND)
+            >> step("final_validation", use_case, take={"version": TARGET["version"]})
+            >> step("promote", use_case, take=TARGET)
         )
     return dag
 

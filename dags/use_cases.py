@@ -1,4 +1,4 @@
-"""No DAG: what is wrong with a use case's folder shows up here, as this file's import error.
+"""No DAG: an error in a use case's folder is shown in Airflow as the import error of this file.
 
 Other use cases keep their DAGs.
 """
@@ -7,5 +7,5 @@ from sixgate_airflow import faults
 
 from pipelines.errors import UseCaseError
 
-if found := faults():
-    raise UseCaseError("; ".join(str(fault) for fault in found.values()))
+if errors := faults():
+    raise UseCaseError("; ".join(str(error) for error in errors.values()))

@@ -1,1 +1,4 @@
-"""The whole system on one machine: PostgreSQL, MLflow, Airflow and the scoring server under one supervisor."""
+"""The whole system on one machine, under one supervisor.
+
+The parts are PostgreSQL, MLflow, Airflow and the scoring server.
+"""

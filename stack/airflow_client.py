@@ -1,4 +1,7 @@
-"""Airflow over its REST API, as a person with a browser would use it: trigger, look, wait."""
+"""A client of Airflow's REST API: trigger DAGs, read their state, and wait for runs.
+
+It signs in with a user name and a password, as a person with a browser does.
+"""
 
 import json
 import time
@@ -19,132 +22,150 @@ class Airflow:
 
     def __init__(self, settings: Settings, user: str = "admin", *, timeout: float = 20) -> None:
         passwords = json.loads((settings.home / "airflow" / "passwords.json").read_text())
+        credentials = {"username": user, "password": passwords[user]}
         self._client = httpx.Client(base_url=settings.airflow_url, timeout=timeout)
-        answer = self._client.post(
-            "/auth/token", json={"username": user, "password": passwords[user]}
-        )
-        answer.raise_for_status()
-        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        response = self._client.post("/auth/token", json=credentials)
+        response.raise_for_status()
+        token = response.json()["access_token"]
+        self._client.headers["Authorization"] = f"Bearer {token}"
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._client.close()
 
     @property
     def headers(self) -> dict[str, str]:
-        """What signs a request in."""
+        """The header that authorizes a request of the signed-in user."""
         return {"Authorization": self._client.headers["Authorization"]}
 
     def dags(self) -> list[dict[str, Any]]:
-        """Every DAG that Airflow knows, stale ones too."""
+        """Return every DAG that Airflow lists, including stale ones."""
         return self._pages("/api/v2/dags", "dags", exclude_stale=False)
 
     def import_errors(self) -> list[dict[str, Any]]:
-        """Files that Airflow can't import, with the stack trace."""
+        """Return the files that Airflow can't import, with the stack trace."""
         return self._pages("/api/v2/importErrors", "import_errors")
 
     def wait_for_dag(self, dag_id: str, *, seconds: float = 90) -> None:
-        """Return once the DAG processor has made the DAG known."""
-        self._until(
-            lambda: self._client.get(f"/api/v2/dags/{dag_id}").status_code == 200,
-            seconds,
-            f"{dag_id} did not turn up",
-        )
+        """Return when the DAG processor has registered the DAG."""
+
+        def registered() -> bool:
+            return self._client.get(f"/api/v2/dags/{dag_id}").status_code == 200
+
+        self._until(registered, seconds, f"{dag_id} is not registered in Airflow")
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
-        """Start a run by hand and return its id."""
-        answer = self._client.post(
-            f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}}
-        )
-        if answer.status_code != 200:
-            raise StackError(f"{dag_id} could not be triggered: {answer.text}")
-        return str(answer.json()["dag_run_id"])
+        """Trigger a manual run and return its id."""
+        body = {"logical_date": None, "conf": conf or {}}
+        response = self._client.post(_runs_path(dag_id), json=body)
+        if response.status_code != 200:
+            raise StackError(f"{dag_id} could not be triggered: {response.text}")
+        return str(response.json()["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """The newest runs of a DAG first."""
-        return list(
-            self._get(f"/api/v2/dags/{dag_id}/dagRuns", order_by="-run_after", limit=20)["dag_runs"]
-        )
+        """Return the 20 newest runs of a DAG, newest first."""
+        page = self._get(_runs_path(dag_id), order_by="-run_after", limit=20)
+        return list(page["dag_runs"])
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
-        """Task → state of one run; mapped tasks by their index."""
-        found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return {
-            task["task_id"]
-            if task["map_index"] < 0
-            else f"{task['task_id']}[{task['map_index']}]": str(task["state"])
-            for task in found
-        }
+        """Return task → state of one run; a mapped task is named `task[index]`."""
+        page = self._get(f"{_runs_path(dag_id)}/{run_id}/taskInstances")
+        return {_task_name(task): str(task["state"]) for task in page["task_instances"]}
 
     def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
-        """A task's buttons and the pages behind them."""
-        found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links")
-        return dict(found["extra_links"])
+        """Return a task's extra links: button → URL."""
+        links = self._get(f"{_task_path(dag_id, run_id, task_id)}/links")
+        return dict(links["extra_links"])
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
-        """A task's log as text."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
-        lines = self._get(path, full_content=True)["content"]
-        return "\n".join(line["event"] if isinstance(line, dict) else str(line) for line in lines)
+        """Return a task's log as text."""
+        path = f"{_task_path(dag_id, run_id, task_id)}/logs/{attempt}"
+        log = self._get(path, full_content=True)
+        lines = []
+        for entry in log["content"]:
+            lines.append(entry["event"] if isinstance(entry, dict) else str(entry))
+        return "\n".join(lines)
 
     def answer(
         self, dag_id: str, run_id: str, task_id: str, choice: str, comment: str = ""
     ) -> None:
         """Answer a task that waits for a person."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        answer = self._client.patch(
-            path, json={"chosen_options": [choice], "params_input": {"comment": comment}}
-        )
-        if answer.status_code != 200:
-            raise StackError(f"{dag_id} {run_id} {task_id} took no answer: {answer.text}")
+        path = f"{_task_path(dag_id, run_id, task_id)}/-1/hitlDetails"
+        body = {
+            "chosen_options": [choice],
+            "params_input": {"comment": comment},
+        }
+        response = self._client.patch(path, json=body)
+        if response.status_code != 200:
+            raise StackError(
+                f"{dag_id} {run_id} {task_id} did not accept the answer: {response.text}"
+            )
 
     def finish(self, dag_id: str, run_id: str, *, seconds: float = 180) -> dict[str, str]:
-        """Wait until a run has ended well and return its tasks' states; a failed one raises with the tasks that did."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
-        self._until(
-            lambda: self._get(path)["state"] in FINISHED,
-            seconds,
-            f"{dag_id} {run_id} did not finish",
-        )
+        """Wait until a run has succeeded and return its tasks' states.
+
+        Raises StackError with the names of the failed tasks if the run failed.
+        """
+        path = f"{_runs_path(dag_id)}/{run_id}"
+
+        def finished() -> bool:
+            return self._get(path)["state"] in FINISHED
+
+        self._until(finished, seconds, f"{dag_id} {run_id} did not finish")
         tasks = self.tasks(dag_id, run_id)
         if self._get(path)["state"] == "failed":
             failed = [name for name, state in tasks.items() if state == "failed"]
-            raise StackError(
-                f"{dag_id} {run_id} failed in {', '.join(failed)}: see its log in Airflow"
-            )
+            names = ", ".join(failed)
+            raise StackError(f"{dag_id} {run_id} failed in {names}: see its log in Airflow")
         return tasks
 
-    def next_run(self, dag_id: str, *, run_type: str, known: set[str], seconds: float = 120) -> str:
-        """Wait for a run of a type that is not among the known ones, as an asset starts it."""
-        found: list[str] = []
+    def next_run(
+        self, dag_id: str, *, run_type: str, earlier: set[str], seconds: float = 120
+    ) -> str:
+        """Wait for a run of `run_type`, such as asset_triggered, that is not in `earlier`."""
+        new_runs: list[str] = []
 
-        def there() -> bool:
-            found[:] = [
+        def started() -> bool:
+            new_runs[:] = [
                 run["dag_run_id"]
                 for run in self.runs(dag_id)
-                if run["run_type"] == run_type and run["dag_run_id"] not in known
+                if run["run_type"] == run_type and run["dag_run_id"] not in earlier
             ]
-            return bool(found)
+            return bool(new_runs)
 
-        self._until(there, seconds, f"no {run_type} run of {dag_id} was started")
-        return found[0]
+        self._until(started, seconds, f"no {run_type} run of {dag_id} was started")
+        return new_runs[0]
 
     def _pages(self, path: str, key: str, **params: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        entries: list[dict[str, Any]] = []
         while True:
-            page = self._get(path, limit=PAGE, offset=len(found), **params)
-            found += page[key]
-            if not page[key] or len(found) >= page["total_entries"]:
-                return found
+            page = self._get(path, limit=PAGE, offset=len(entries), **params)
+            entries += page[key]
+            if not page[key] or len(entries) >= page["total_entries"]:
+                return entries
 
     def _get(self, path: str, **params: Any) -> Any:
-        answer = self._client.get(path, params=params)
-        answer.raise_for_status()
-        return answer.json()
+        response = self._client.get(path, params=params)
+        response.raise_for_status()
+        return response.json()
 
-    def _until(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+    def _until(self, holds: Callable[[], bool], seconds: float, message: str) -> None:
         deadline = time.monotonic() + seconds
-        while not done():
+        while not holds():
             if time.monotonic() > deadline:
-                raise StackError(f"{what} within {seconds:.0f} s")
+                raise StackError(f"{message} within {seconds:.0f} s")
             time.sleep(0.25)
+
+
+def _runs_path(dag_id: str) -> str:
+    return f"/api/v2/dags/{dag_id}/dagRuns"
+
+
+def _task_path(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"{_runs_path(dag_id)}/{run_id}/taskInstances/{task_id}"
+
+
+def _task_name(task: dict[str, Any]) -> str:
+    if task["map_index"] < 0:
+        return str(task["task_id"])
+    return f"{task['task_id']}[{task['map_index']}]"

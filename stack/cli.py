@@ -1,13 +1,17 @@
-"""`sixgate up · down · status · demo · simulate`: attached to the console script by an entry point."""
+"""The commands `sixgate up`, `down`, `status`, `demo`, `simulate` and `baseline`.
+
+An entry point adds them to the console script `sixgate`.
+"""
 
 import contextlib
 import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,6 +20,9 @@ from rich.text import Text
 
 from pipelines.errors import SixgateError
 from pipelines.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from stack.demo.traffic import Sent, TrafficStream
 
 
 def attach(app: typer.Typer) -> None:
@@ -29,17 +36,26 @@ def attach(app: typer.Typer) -> None:
 
 
 def up() -> None:
-    """Start the stack: PostgreSQL, MLflow, Airflow and the scoring server, under a supervisor that restarts what dies."""
+    """Start the stack: PostgreSQL, MLflow, Airflow and the scoring server.
+
+    A supervisor restarts processes that exit.
+    """
     from stack import lifecycle
 
-    console, begun = Console(stderr=True), time.monotonic()
+    console = Console(stderr=True)
     settings = Settings.load()
-    started = lifecycle.up(
-        settings,
-        say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}"),
-    )
+    started = lifecycle.up(settings, say=_timed_printer(console, time.monotonic()))
     console.print("the stack is up" if started else "the stack is already up")
     print_status(lifecycle.status(Settings.load()), console)
+
+
+def _timed_printer(console: Console, start: float) -> Callable[[str], None]:
+    """Return a function that prints a line with the seconds since `start`."""
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{time.monotonic() - start:5.0f} s[/]  {line}")
+
+    return say
 
 
 def down(
@@ -48,20 +64,16 @@ def down(
         typer.Option("--delete", help="Also remove all data: databases, models, logs, secrets."),
     ] = False,
 ) -> None:
-    """Stop the stack. Data stays where it is, for the next `up`."""
+    """Stop the stack and keep its data for the next `up`."""
     from stack import lifecycle
 
     settings = Settings.load()
     ended = lifecycle.down(settings)
     typer.echo(f"stopped {ended} processes" if ended else "nothing was running", err=True)
     if delete:
-        gone = lifecycle.delete(settings)
-        typer.echo(
-            f"removed the data in {settings.home}"
-            if gone
-            else f"there is no data in {settings.home}",
-            err=True,
-        )
+        removed = lifecycle.delete(settings)
+        prefix = "removed the data in" if removed else "there is no data in"
+        typer.echo(f"{prefix} {settings.home}", err=True)
 
 
 def status(
@@ -69,140 +81,146 @@ def status(
         bool, typer.Option("--json", help="Print addresses, health and paths as JSON.")
     ] = False,
 ) -> None:
-    """Show addresses, health, problems and where the credentials are. Exit code 1 while there is a problem.
+    """Show addresses, health, problems and where the credentials are.
 
-    A problem is a part that is not healthy, an invalid policy or contract, a DAG that is paused, stale or missing, and a use
-    case without a model in Production that every replica serves.
+    The exit code is 1 while there is a problem. A problem is a part that is not healthy, an invalid
+    policy or contract, a DAG that is paused, stale or missing, or a use case without a model in
+    Production that every replica serves.
     """
     from stack import lifecycle
 
-    found = lifecycle.status(Settings.load())
+    report = lifecycle.status(Settings.load())
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
-    elif not found["processes"]:
-        print_problems(found, Console())
+        typer.echo(json.dumps(report, indent=2))
+    elif not report["processes"]:
+        print_problems(report, Console())
     else:
-        print_status(found, Console())
-    sys.exit(0 if found["ok"] else 1)
+        print_status(report, Console())
+    sys.exit(0 if report["ok"] else 1)
 
 
-def print_status(found: dict, console: Console) -> None:  # type: ignore[type-arg]
-    """Print what `status` found as a table."""
+def print_status(report: dict, console: Console) -> None:  # type: ignore[type-arg]
+    """Print what `lifecycle.status` returned as a table."""
+    labels = {True: "[green]healthy", False: "[red]not answering", None: ""}
     table = Table("part", "address", "health", box=None, pad_edge=False)
-    for name, address in found["addresses"].items():
-        health = found["health"].get(name)
-        table.add_row(
-            name, address, {True: "[green]healthy", False: "[red]not answering", None: ""}[health]
-        )
+    for name, address in report["addresses"].items():
+        table.add_row(name, address, labels[report["health"].get(name)])
     console.print(table)
-    console.print(
-        f"Airflow users and passwords: {found['paths']['airflow_passwords']}", soft_wrap=True
-    )
-    if open_ := [
-        f"{alert['severity']} {alert['use_case']} {alert['cause']}" for alert in found["alerts"]
-    ]:
-        console.print(
-            f"[yellow]open alerts[/]: {', '.join(open_)}; see `sixgate alerts`", soft_wrap=True
+    paths = report["paths"]
+    lines = [f"Airflow users and passwords: {paths['airflow_passwords']}"]
+    if report["alerts"]:
+        alerts = ", ".join(
+            f"{alert['severity']} {alert['use_case']} {alert['cause']}"
+            for alert in report["alerts"]
         )
-    if overlay := found["policy_overlay"]:
-        console.print(
-            f"policy overlay, in force until `up` is given another: {overlay}", soft_wrap=True
-        )
-    console.print(
-        f"API key and connection URLs: {found['paths']['client_environment']}", soft_wrap=True
-    )
-    print_problems(found, console)
+        lines.append(f"[yellow]open alerts[/]: {alerts}; see `sixgate alerts`")
+    if overlay := report["policy_overlay"]:
+        lines.append(f"policy overlay, in force until `up` gets another one: {overlay}")
+    lines.append(f"API key and connection URLs: {paths['client_environment']}")
+    for line in lines:
+        console.print(line, soft_wrap=True)
+    print_problems(report, console)
 
 
-def print_problems(found: dict, console: Console) -> None:  # type: ignore[type-arg]
+def print_problems(report: dict, console: Console) -> None:  # type: ignore[type-arg]
     """Print each problem as a sentence with its remedy."""
-    if found["ok"]:
+    if report["ok"]:
         console.print("[green]no problems[/]")
         return
     console.print("[red]problems[/]:")
     rows = Table.grid(padding=(0, 1))
-    for problem in found["problems"]:
+    for problem in report["problems"]:
         rows.add_row("-", Text(f"{problem['which']} {problem['what']}: {problem['remedy']}"))
     console.print(rows)
 
 
 def demo() -> None:
-    """Tell the whole story on a fresh stack: a model is trained, served, attacked, retrained, swapped and explained.
+    """Run the whole model lifecycle on a new stack, with simulated card payments.
 
-    Every step is asserted; the exit code is 0 only if each was seen to hold. The stack is left running.
+    The demo trains and promotes a model, sends it traffic, starts a new fraud pattern, waits for
+    the drift alert and the retraining that it triggers, and explains predictions. It checks the
+    result of every step; the exit code is 0 only if all checks passed. The stack keeps running.
     """
     from stack import lifecycle
-    from stack.home import home_of
 
     overlay = ROOT / "stack" / "policy.demo.yaml"
     os.environ.setdefault("SIXGATE_POLICY_OVERLAY", str(overlay))
-    settings, console = Settings.load(), Console(width=None if sys.stdout.isatty() else 140)
-    shown = settings.policy_overlay or overlay
-    console.print(f"policy overlay: {shown}\n[dim]{shown.read_text()}[/]", highlight=False)
-    begun = time.monotonic()
-    started = lifecycle.up(
-        settings,
-        say=lambda line: console.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {line}"),
-    )
-    if (
-        not started
-        and f"SIXGATE_POLICY_OVERLAY={settings.policy_overlay}"
-        not in home_of(settings).env_file.read_text()
-    ):
-        raise SixgateError(
-            "the stack runs under another policy, with windows too long for the story: `make down`, then again"
-        )
     settings = Settings.load()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    policy = settings.policy_overlay or overlay
+    console.print(f"policy overlay: {policy}\n[dim]{policy.read_text()}[/]", highlight=False)
+    start = time.monotonic()
+    started = lifecycle.up(settings, say=_timed_printer(console, start))
+    if not started:
+        _require_overlay(settings)
+    _run_demo(Settings.load(), console, start)
+    report = lifecycle.status(Settings.load())
+    print_status(report, console)
+    if not report["ok"]:
+        console.print(
+            "All steps of the demo passed, so its exit code is 0. "
+            "`sixgate status` lists these problems and exits with 1."
+        )
 
+
+def _require_overlay(settings: Settings) -> None:
+    """Refuse a running stack whose policy overlay is not that of `settings`."""
+    from stack.home import home_of
+
+    setting = f"SIXGATE_POLICY_OVERLAY={settings.policy_overlay}"
+    if setting not in home_of(settings).env_file.read_text():
+        raise SixgateError(
+            "the stack runs with another policy, whose time windows are too long for the demo: "
+            "run `make down`, then `make demo` again"
+        )
+
+
+def _run_demo(settings: Settings, console: Console, start: float) -> None:
+    """Run the demo and print its decision, the ledger and a table of the steps."""
     from pipelines.reporting.tables import decision_view, ledger_table
     from stack.demo.walkthrough import Demo
 
-    with contextlib.closing(Demo(settings, console, begun)) as told:
-        if told.ledger():
+    with contextlib.closing(Demo(settings, console, start)) as walkthrough:
+        if walkthrough.ledger():
             raise SixgateError(
-                "the demo needs a stack without models, and this one has a ledger: `make clean`, then again"
+                "the demo needs a stack without models, and this one has promoted one: "
+                "run `make clean`, then `make demo` again"
             )
-        told.run()
-    console.print(
+        walkthrough.run()
+    parts = (
+        *decision_view(walkthrough.newest_decision()),
         "",
-        *decision_view(told.newest_decision()),
+        ledger_table(walkthrough.ledger()),
         "",
-        ledger_table(told.ledger()),
-        "",
-        told.story.table(),
-        "",
-        sep="\n",
+        walkthrough.log.table(),
     )
-    found = lifecycle.status(Settings.load())
-    print_status(found, console)
-    if not found["ok"]:
-        console.print(
-            "The story held, so the exit code is 0. `sixgate status` lists these problems and exits with 1."
-        )
+    console.print("", *parts, "", sep="\n")
 
 
 def simulate(
-    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many transactions.")] = 5000,
+    count: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Number of transactions.")
+    ] = 5000,
     rate: Annotated[
-        float, typer.Option(min=0, help="Transactions per second; 0 is as fast as it goes.")
+        float, typer.Option(min=0, help="Transactions per second; 0 is as fast as possible.")
     ] = 200,
     drift: Annotated[
         list[str] | None, typer.Option(help="covariate, prior, concept or attack; may be repeated.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the simulated world; the baseline's when left out.")
+        int | None, typer.Option(help="Seed of the simulated world; default: the baseline's.")
     ] = None,
     days: Annotated[
         int,
         typer.Option(
-            min=1, max=90, help="Whole days up to today from which transactions are drawn."
+            min=1, max=90, help="Draw transactions from this many whole days up to today."
         ),
     ] = 7,
     coverage: Annotated[
         float, typer.Option(min=0, max=1, help="Share of transactions that get a label.")
     ] = 0.6,
     label_delay: Annotated[
-        float, typer.Option(min=0, help="Seconds from an answer to its label.")
+        float, typer.Option(min=0, help="Seconds between a prediction and its label.")
     ] = 0,
     batch: Annotated[int, typer.Option(min=1, max=1000, help="Transactions per request.")] = 1,
     in_order: Annotated[
@@ -210,21 +228,17 @@ def simulate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
-    """Send simulated card transactions to the scoring server over HTTP, and post the labels of a part of them."""
-    from rich.progress import (
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
+    """Send simulated card transactions and some of their labels to the scoring server."""
     from pipelines.use_case import read_contract
-    from stack.demo.traffic import Plan, Sent, TrafficStream, draw
+    from stack.demo.traffic import Plan, TrafficStream, draw
 
     settings = Settings.load()
     transactions = draw(
-        count, days=days, drift=frozenset(drift or ()), seed=seed, shuffle=not in_order
+        count,
+        days=days,
+        drift=frozenset(drift or ()),
+        seed=seed,
+        shuffle=not in_order,
     )
     plan = Plan(
         rate=rate,
@@ -234,12 +248,37 @@ def simulate(
         tag=f"-{int(time.time()):x}",
     )
     traffic = TrafficStream(
-        settings.api_url,
-        settings.api_key,
-        read_contract(settings.reference / "fraud"),
-        transactions,
-        plan,
+        url=settings.api_url,
+        api_key=settings.api_key,
+        contract=read_contract(settings.reference / "fraud"),
+        transactions=transactions,
+        plan=plan,
     )
+    sent = _send_with_progress(traffic, len(transactions))
+    counts = {
+        "answered": sent.answered,
+        "labelled": sent.labelled,
+        "failed": len(sent.failures),
+        "versions": dict(sent.versions),
+    }
+    text = ", ".join(f"{name} {value}" for name, value in counts.items())
+    typer.echo(json.dumps(counts) if as_json else text)
+    if sent.failures:
+        raise SixgateError(
+            f"{len(sent.failures)} requests failed, the first with: {sent.failures[0]}"
+        )
+
+
+def _send_with_progress(traffic: "TrafficStream", total: int) -> "Sent":
+    """Send the traffic and show a progress bar on stderr."""
+    from rich.progress import (
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns = (
         SpinnerColumn(),
         MofNCompleteColumn(),
@@ -247,28 +286,13 @@ def simulate(
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("sending", total=len(transactions))
+        bar = progress.add_task("sending", total=total)
 
-        def show(sent: Sent) -> None:
-            words = f"answered, {sent.labelled:,} labelled, {len(sent.failures):,} failed"
-            progress.update(bar, completed=sent.answered, description=words)
+        def show(sent: "Sent") -> None:
+            text = f"answered, {sent.labelled:,} labelled, {len(sent.failures):,} failed"
+            progress.update(bar, completed=sent.answered, description=text)
 
-        sent = traffic.run(show)
-    counts = {
-        "answered": sent.answered,
-        "labelled": sent.labelled,
-        "failed": len(sent.failures),
-        "versions": dict(sent.versions),
-    }
-    typer.echo(
-        json.dumps(counts)
-        if as_json
-        else ", ".join(f"{name} {value}" for name, value in counts.items())
-    )
-    if sent.failures:
-        raise SixgateError(
-            f"{len(sent.failures)} requests failed, the first with: {sent.failures[0]}"
-        )
+        return traffic.run(show)
 
 
 def baseline(
@@ -279,17 +303,21 @@ def baseline(
         str | None,
         typer.Option(
             "--from",
-            help="An ingested snapshot to draw from; the seeded simulator (fraud only) else.",
+            help="An ingested snapshot to draw from; default: the seeded simulator (fraud only).",
         ),
     ] = None,
     to: Annotated[
         Path | None,
         typer.Option(
-            help="Folder to write into; when left out, the use case's own, or a new one beside its baseline."
+            help="Folder to write into; default: the use case's folder, "
+            "or a new folder in it if it has a baseline."
         ),
     ] = None,
 ) -> None:
-    """Freeze a sample and its profile as the baseline that drift is measured against. The one in use is never overwritten."""
+    """Write a sample and its profile as the baseline that drift is measured against.
+
+    An existing baseline is never overwritten.
+    """
     from pipelines.stores.artifacts import Artifacts
     from pipelines.use_case import read_contract, require_name
     from stack.demo.shipped_baselines import freeze, freeze_snapshot
@@ -298,18 +326,16 @@ def baseline(
     require_name(settings.reference, use_case)
     folder = settings.reference / use_case
     contract = read_contract(folder)
-    target = to or (
-        folder / f"baseline-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        if (folder / "manifest.json").exists()
-        else folder
-    )
+    target = to or _baseline_folder(folder)
     if (target / "manifest.json").exists():
         raise SixgateError(
-            f"{target} holds a baseline already, and baselines are never changed: name another folder with --to"
+            f"{target} already has a baseline, and baselines are never changed: "
+            "name another folder with --to"
         )
     if snapshot is None and use_case != "fraud":
         raise SixgateError(
-            f"only fraud has a simulator: `sixgate ingest FILE -u {use_case}`, then name its snapshot with --from"
+            f"only fraud has a simulator: run `sixgate ingest FILE -u {use_case}`, "
+            "then name its snapshot with --from"
         )
     table = Artifacts.of(settings, use_case).load("snapshots", snapshot) if snapshot else None
     target.mkdir(parents=True, exist_ok=True)
@@ -319,3 +345,10 @@ def baseline(
         else freeze(target, contract)
     )
     typer.echo(f"{manifest.rows:,} rows, sha256 {manifest.sha256[:12]}…: {target}")
+
+
+def _baseline_folder(folder: Path) -> Path:
+    """Return the use case's folder, or a new one below it when it already has a baseline."""
+    if not (folder / "manifest.json").exists():
+        return folder
+    return folder / f"baseline-{datetime.now(UTC):%Y%m%d-%H%M%S}"

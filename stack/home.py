@@ -1,4 +1,7 @@
-"""The state folder: its secrets and its instance id, each written once, whole or not at all."""
+"""The state folder: its subfolders, its secrets and its instance id.
+
+Each file of secrets is written once and atomically.
+"""
 
 import json
 import secrets
@@ -11,14 +14,13 @@ from pipelines.settings import ENV_FILE, Settings
 
 NEEDED_BYTES = 1_000_000_000
 FOLDERS = ("artifacts", "mlflow", "cache", "policies", "tmp")
-FIRST_SECRETS = frozenset(
-    {"instance", "postgres", "api_key"}
-)  # what the first version wrote already
+# The first version already wrote these.
+FIRST_SECRETS = frozenset({"instance", "postgres", "api_key"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What `up` generates once; kept in `secrets.json` with mode 0600."""
+    """The secrets that `up` generates once and stores in `secrets.json` with mode 0600."""
 
     instance: str
     postgres: str
@@ -42,15 +44,15 @@ class Secrets:
 
     @classmethod
     def generate(cls) -> "Secrets":
-        """Draw fresh secrets; the Fernet key is 32 bytes of url-safe base64, as Airflow wants it."""
+        """Generate new secrets; the Fernet key is 32 bytes of url-safe base64, for Airflow."""
         import base64
 
-        drawn = {field.name: secrets.token_urlsafe(24) for field in fields(cls)}
-        drawn["instance"] = secrets.token_hex(8)
-        drawn["airflow_path"] = secrets.token_hex(12)
-        drawn["airflow_fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        drawn["airflow_jwt"] = secrets.token_urlsafe(64)
-        return cls(**drawn)
+        generated = {field.name: secrets.token_urlsafe(24) for field in fields(cls)}
+        generated["instance"] = secrets.token_hex(8)
+        generated["airflow_path"] = secrets.token_hex(12)
+        generated["airflow_fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        generated["airflow_jwt"] = secrets.token_urlsafe(64)
+        return cls(**generated)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Home:
 
     @property
     def server(self) -> Path:
-        """The scoring server's own: its journal, models, figures and keys."""
+        """The scoring server's folder: its journal, models, metrics and keys."""
         return self.path / "server"
 
     @property
@@ -90,7 +92,7 @@ class Home:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """What has to be there before a process is confined to it."""
+        """The folders that must exist before a process is confined to them."""
         return (
             self.logs,
             self.run,
@@ -102,56 +104,61 @@ class Home:
         )
 
     def prepare(self) -> None:
-        """Make the folders, or say in one line why they can't be."""
+        """Create the folders; StackError when they can't be created or the disk is too full."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in self.folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StackError(
-                f"{self.path} can't be made or written ({error.strerror}): point SIXGATE_HOME at a folder that can"
+                f"{self.path} can't be created or written ({error.strerror}): "
+                "point SIXGATE_HOME at a folder that can"
             ) from error
         free = shutil.disk_usage(self.path).free
         if free < NEEDED_BYTES:
             raise StackError(
-                f"{self.path} has {free / 1e6:.0f} MB free and the stack needs {NEEDED_BYTES / 1e6:.0f} MB: "
+                f"{self.path} has {free / 1e6:.0f} MB free and the stack needs "
+                f"{NEEDED_BYTES / 1e6:.0f} MB: "
                 "free some space or point SIXGATE_HOME at another disk"
             )
 
     def move_server(self) -> None:
-        """Give the scoring server what former versions kept for it beside everything else."""
+        """Move the scoring server's files to its folder; old versions kept them in the home."""
         for name in ("journal", "models", "metrics", "api_keys.json"):
-            if (self.path / name).exists() and not (self.server / name).exists():
-                (self.path / name).rename(self.server / name)
+            old = self.path / name
+            new = self.server / name
+            if old.exists() and not new.exists():
+                old.rename(new)
 
     def secrets(self) -> Secrets:
-        """Read the secrets; draw them the first time, and later what a newer version needs beside them."""
-        drawn = asdict(Secrets.generate())
+        """Read the secrets; generate them the first time, and later those that a new version adds.
+
+        Raises StackError when the file is not one that `sixgate up` wrote.
+        """
+        generated = asdict(Secrets.generate())
         if not self.secrets_file.exists():
-            write_private(self.secrets_file, json.dumps(drawn, indent=2))
+            write_private(self.secrets_file, json.dumps(generated, indent=2))
         try:
-            kept = json.loads(self.secrets_file.read_text())
-            if not kept.keys() >= FIRST_SECRETS:
-                raise ValueError(f"it has no {', '.join(sorted(FIRST_SECRETS - kept.keys()))}")
-            if missing := drawn.keys() - kept.keys():
-                if (
-                    "airflow_path" in missing
-                ):  # sessions from before it would still be sent to every port, and be good
+            stored = json.loads(self.secrets_file.read_text())
+            if not stored.keys() >= FIRST_SECRETS:
+                raise ValueError(f"it has no {', '.join(sorted(FIRST_SECRETS - stored.keys()))}")
+            if missing := generated.keys() - stored.keys():
+                if "airflow_path" in missing:
+                    # Browsers send sessions from before the path to every port; end those sessions.
                     missing.add("airflow_jwt")
-                kept |= {name: drawn[name] for name in missing}
-                write_private(self.secrets_file, json.dumps(kept, indent=2))
-            return Secrets(
-                **{name: kept[name] for name in drawn}
-            )  # a newer version may have drawn more
+                stored |= {name: generated[name] for name in missing}
+                write_private(self.secrets_file, json.dumps(stored, indent=2))
+            # A newer version may have stored more.
+            return Secrets(**{name: stored[name] for name in generated})
         except (ValueError, TypeError, AttributeError) as error:
             raise StackError(
-                f"{self.secrets_file} is not what `sixgate up` wrote ({error}): restore it from a copy, "
-                f"or remove {self.path} to start over without its data"
+                f"{self.secrets_file} is not what `sixgate up` wrote ({error}): "
+                f"restore it from a backup, or remove {self.path} to start over without its data"
             ) from error
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write `text` for the owner's eyes only, whole or not at all."""
+    """Write `text` to `path` atomically, with mode 0600."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)
@@ -159,11 +166,15 @@ def write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def airflow_pages(settings: Settings, drawn: Secrets) -> str:
-    """Where people find Airflow: a browser sends its session to this path only, whichever port it asks."""
-    return f"{settings.airflow_url}/{drawn.airflow_path}"
+def airflow_pages(settings: Settings, stack_secrets: Secrets) -> str:
+    """Return the URL of Airflow's user interface.
+
+    It has a random path because a browser sends a session cookie to every port of a host, but only
+    to the cookie's path.
+    """
+    return f"{settings.airflow_url}/{stack_secrets.airflow_path}"
 
 
 def home_of(settings: Settings) -> Home:
-    """The state folder that `settings` names."""
+    """Return the state folder that `settings` names."""
     return Home(settings.home.resolve())

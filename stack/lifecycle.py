@@ -1,4 +1,4 @@
-"""up, down and status: what `sixgate` does to the whole stack."""
+"""Start, stop and inspect the whole stack, as `sixgate up`, `down` and `status` do."""
 
 import compileall
 import shutil
@@ -40,7 +40,7 @@ STARTING = (
 
 @dataclass(frozen=True)
 class Stack:
-    """The parts of one home, laid out but not necessarily running."""
+    """The parts of one home, whether they run or not."""
 
     settings: Settings
     home: Home
@@ -50,50 +50,62 @@ class Stack:
 
     @property
     def environments(self) -> Environments:
-        """What each of its processes is told."""
+        """The environment variables of each of its processes."""
         return Environments(self.home, self.secrets, self.postgres, self.settings)
 
     @classmethod
     def of(cls, settings: Settings) -> "Stack":
-        """Lay out the stack of `settings.home`, making the folder and its secrets when they are not there."""
+        """Return the stack of `settings.home`; create the folder and its secrets if missing."""
         home = home_of(settings)
         home.prepare()
-        drawn = home.secrets()
-        postgres = Postgres.embedded(home.path, instance=drawn.instance, port=settings.pg_port)
-        return cls(settings, home, drawn, postgres, Supervisor(home))
+        secrets = home.secrets()
+        postgres = Postgres.embedded(home.path, instance=secrets.instance, port=settings.pg_port)
+        return cls(
+            settings=settings,
+            home=home,
+            secrets=secrets,
+            postgres=postgres,
+            supervisor=Supervisor(home),
+        )
 
 
 def up(settings: Settings, *, say: Say, seconds: float = 240) -> bool:
-    """Start whatever does not run and wait until all is healthy; False when all was up already."""
+    """Start what does not run and wait until all is healthy; False when all was up already."""
     stack = Stack.of(settings)
     if stack.supervisor.running():
         if _all_healthy(stack):
             return False
-        say("a supervisor runs but not everything is well: starting what is missing")
+        say("a supervisor is running but not every part is healthy: starting what is missing")
     else:
-        strays = child.strays(stack.secrets.instance)
-        left = child.end_all(stack.home.run)
-        child.end(strays)
-        if left or strays:
-            say(f"ended {max(left, len(strays))} processes that a crash had left behind")
-        _require_free_ports(settings)
-        if stack.postgres.initialise(stack.secrets.postgres):
-            say(f"made a PostgreSQL cluster in {stack.postgres.data}")
-        if version() == 0:
-            say(
-                "this kernel has no Landlock: processes are not confined to their folders, see SECURITY.md"
-            )
-        stack.home.move_server()
-        stack.environments.write_credentials()
-        _compile()
-        stack.supervisor.start(programs(stack.environments))
+        _start_supervisor(stack, say)
     _start_programs(stack, say)
     _wait(stack, say, seconds)
     return True
 
 
+def _start_supervisor(stack: Stack, say: Say) -> None:
+    """End what a crash left behind, prepare the home, and start supervisord without programs."""
+    strays = child.strays(stack.secrets.instance)
+    left = child.end_all(stack.home.run)
+    child.end(strays)
+    if left or strays:
+        say(f"ended {max(left, len(strays))} processes that were left running after a crash")
+    _require_free_ports(stack.settings)
+    if stack.postgres.initialise(stack.secrets.postgres):
+        say(f"created a PostgreSQL cluster in {stack.postgres.data}")
+    if version() == 0:
+        say(
+            "this kernel has no Landlock: processes are not confined to their folders, "
+            "see SECURITY.md"
+        )
+    stack.home.move_server()
+    stack.environments.write_credentials()
+    _compile()
+    stack.supervisor.start(programs(stack.environments))
+
+
 def down(settings: Settings) -> int:
-    """Stop everything this home started; return how many processes were ended."""
+    """Stop every process that this home started; return how many were ended."""
     home = home_of(settings)
     if not home.secrets_file.exists():
         return 0
@@ -106,44 +118,38 @@ def down(settings: Settings) -> int:
         supervisor.stop_program("postgres")
         supervisor.shut_down()
         _until(lambda: not supervisor.running(), seconds=15)
-    strays = child.strays(home.secrets().instance)  # whatever was started after the first look
+    # Processes that were started after `before` was listed.
+    strays = child.strays(home.secrets().instance)
     child.end([*before, *strays])
     child.end_all(home.run)
     return len({*before, *strays})
 
 
 def status(settings: Settings) -> dict[str, Any]:
-    """Addresses, health, paths and problems, as `sixgate status --json` prints them.
+    """Return addresses, health, paths and problems, as `sixgate status --json` prints them.
 
-    `up` is about processes, `ok` about everything: policies, DAGs and models too.
+    `up` is about processes; `ok` also covers policies, DAGs and models.
     """
     home = home_of(settings)
     supervised = Supervisor(home).states() if home.secrets_file.exists() else {}
-    up_now = bool(supervised)
-    if up_now:
-        checks, listed = _asked(settings, home)
+    running = bool(supervised)
+    if running:
+        health, listed = _check_all(settings, home)
     else:
-        checks, listed = dict.fromkeys(health_checks(settings), False), _down(settings, home)
+        health = dict.fromkeys(health_checks(settings), False)
+        listed = _problems_while_down(settings, home)
     return {
         "ok": not listed,
         "problems": [asdict(problem) for problem in listed],
-        "up": up_now and all(checks.values()),
-        "health": checks,
-        "alerts": _open_alerts(settings) if up_now else [],
+        "up": running and all(health.values()),
+        "health": health,
+        "alerts": _open_alerts(settings) if running else [],
         "policy_overlay": str(settings.policy_overlay) if settings.policy_overlay else None,
         "processes": {
             name: {"state": info["statename"], "pid": info["pid"]}
             for name, info in supervised.items()
         },
-        "addresses": {
-            "airflow": airflow_pages(settings, home.secrets())
-            if home.secrets_file.exists()
-            else settings.airflow_url,
-            "mlflow": f"http://127.0.0.1:{settings.mlflow_port}",
-            "server": settings.api_url,
-            "docs": f"{settings.api_url}/docs",
-            "postgres": f"127.0.0.1:{settings.pg_port}",
-        },
+        "addresses": _addresses(settings, home),
         "paths": {
             "home": str(home.path),
             "logs": str(home.logs),
@@ -154,42 +160,63 @@ def status(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _asked(settings: Settings, home: Home) -> tuple[dict[str, bool], list[problems.StatusProblem]]:
-    """The health of each part, and every problem; all are asked at the same time."""
+def _addresses(settings: Settings, home: Home) -> dict[str, str]:
+    airflow = settings.airflow_url
+    if home.secrets_file.exists():
+        airflow = airflow_pages(settings, home.secrets())
+    return {
+        "airflow": airflow,
+        "mlflow": f"http://127.0.0.1:{settings.mlflow_port}",
+        "server": settings.api_url,
+        "docs": f"{settings.api_url}/docs",
+        "postgres": f"127.0.0.1:{settings.pg_port}",
+    }
+
+
+def _check_all(
+    settings: Settings, home: Home
+) -> tuple[dict[str, bool], list[problems.StatusProblem]]:
+    """Return the health of each part, and every problem; the checks run at the same time."""
     with ThreadPoolExecutor() as pool:
-        health = {name: pool.submit(check) for name, check in health_checks(settings).items()}
+        checks = {name: pool.submit(check) for name, check in health_checks(settings).items()}
         dags = pool.submit(problems.dag_problems, settings)
         models = pool.submit(problems.model_problems, settings)
-        checks = {name: job.result() for name, job in health.items()}
+        health = {name: check.result() for name, check in checks.items()}
         listed = [
-            *problems.part_problems(checks, home.logs),
+            *problems.part_problems(health, home.logs),
             *problems.invalid_use_cases(settings),
             *dags.result(),
             *models.result(),
         ]
-    return checks, listed
+    return health, listed
 
 
-def _down(settings: Settings, home: Home) -> list[problems.StatusProblem]:
-    return [
-        problems.StatusProblem(
-            "the stack", f"does not run in {home.path}", "`sixgate up` starts it"
-        ),
-        *problems.invalid_use_cases(settings),
-    ]
+def _problems_while_down(settings: Settings, home: Home) -> list[problems.StatusProblem]:
+    stopped = problems.StatusProblem(
+        which="the stack",
+        what=f"does not run in {home.path}",
+        remedy="`sixgate up` starts it",
+    )
+    return [stopped, *problems.invalid_use_cases(settings)]
 
 
 def _open_alerts(settings: Settings) -> list[dict[str, Any]]:
-    """Use case, cause, severity and state of what is open; nothing while the database can't tell."""
+    """Return use case, cause, severity and state of open alerts; none if the database is down."""
     try:
         with connect(settings, seconds=2) as connection:
-            running = chosen(settings.reference, settings.use_cases)
-            found = [alert for name in running for alert in AlertStore(connection).open(name)]
+            store = AlertStore(connection)
+            names = chosen(settings.reference, settings.use_cases)
+            alerts = [alert for name in names for alert in store.open(name)]
     except psycopg.Error:
         return []
     return [
-        {"use_case": a.use_case, "cause": a.cause, "severity": a.severity, "state": a.state}
-        for a in found
+        {
+            "use_case": alert.use_case,
+            "cause": alert.cause,
+            "severity": alert.severity,
+            "state": alert.state,
+        }
+        for alert in alerts
     ]
 
 
@@ -197,19 +224,27 @@ def _start_programs(stack: Stack, say: Say) -> None:
     stack.supervisor.start_program("postgres")
     stack.postgres.wait(stack.secrets.postgres)
     stack.postgres.create_databases(stack.secrets.postgres, stack.environments.roles)
-    say("PostgreSQL answers")
+    say("PostgreSQL accepts connections")
     stack.supervisor.start_program("mlflow")
+    _migrate(stack, say)
+    for name in STARTING:
+        stack.supervisor.start_program(name)
+
+
+def _migrate(stack: Stack, say: Say) -> None:
+    """Migrate Sixgate's and Airflow's databases at the same time."""
+    airflow = str(Path(sys.executable).parent / "airflow")
     with ThreadPoolExecutor(2) as pool:
         jobs: dict[str, Future[None]] = {
-            "sixgate's schema is current": pool.submit(
+            "Sixgate's database is migrated": pool.submit(
                 _command,
                 [sys.executable, "-m", "pipelines.stores.migrations"],
-                "the sixgate schema",
+                "the migration of Sixgate's database",
                 stack.environments.migration(),
             ),
             "Airflow's database is migrated": pool.submit(
                 _command,
-                [str(Path(sys.executable).parent / "airflow"), "db", "migrate"],
+                [airflow, "db", "migrate"],
                 "airflow db migrate",
                 stack.environments.airflow_migration(),
             ),
@@ -217,21 +252,28 @@ def _start_programs(stack: Stack, say: Say) -> None:
         for message, job in jobs.items():
             job.result()
             say(message)
-    for name in STARTING:
-        stack.supervisor.start_program(name)
 
 
 def _compile() -> None:
-    """Keep bytecode of what is ours: the processes may not write it, and would each compile it anew."""
+    """Compile our packages; the processes may not write bytecode and would each compile them."""
     for name in ("pipelines", "serving", "stack", "plugins", "dags"):
         compileall.compile_dir(ROOT / name, quiet=2)
 
 
 def _command(command: list[str], what: str, env: dict[str, str]) -> None:
-    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd="/")
-    if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
-        raise StackError(f"{what} failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
+    """Run a command; StackError with its last line of output when it fails."""
+    result = subprocess.run(
+        command,
+        env=env,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+    if result.returncode:
+        output = (result.stderr or result.stdout).strip()
+        lines = [line for line in output.splitlines() if line.strip()]
+        reason = lines[-1] if lines else f"exit code {result.returncode}"
+        raise StackError(f"{what} failed: {reason}")
 
 
 def _wait(stack: Stack, say: Say, seconds: float) -> None:
@@ -241,15 +283,13 @@ def _wait(stack: Stack, say: Say, seconds: float) -> None:
         for name in [name for name, healthy in waiting.items() if healthy()]:
             del waiting[name]
             say(f"{name} is healthy")
-        fatal = [
-            name for name, info in stack.supervisor.states().items() if info["statename"] == "FATAL"
-        ]
-        if fatal:
-            raise StackError(f"{fatal[0]} keeps dying; see {stack.home.logs / (fatal[0] + '.log')}")
+        for name, info in stack.supervisor.states().items():
+            if info["statename"] == "FATAL":
+                log = stack.home.logs / f"{name}.log"
+                raise StackError(f"{name} exits again after every restart; see {log}")
         if waiting and time.monotonic() > deadline:
-            raise StackError(
-                f"{', '.join(waiting)} not healthy after {seconds:.0f} s; see {stack.home.logs}"
-            )
+            names = ", ".join(waiting)
+            raise StackError(f"{names} not healthy after {seconds:.0f} s; see {stack.home.logs}")
         time.sleep(0.3)
 
 
@@ -271,18 +311,19 @@ def _require_free_ports(settings: Settings) -> None:
                 probe.bind((settings.host, port))
             except OSError as error:
                 raise StackError(
-                    f"port {port} is taken ({error.strerror}): stop what listens there, or set {variable}"
+                    f"port {port} is taken ({error.strerror}): "
+                    f"stop what listens there, or set {variable}"
                 ) from error
 
 
-def _until(done: Callable[[], bool], *, seconds: float) -> None:
+def _until(holds: Callable[[], bool], *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
+    while not holds() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
 def delete(settings: Settings) -> bool:
-    """Remove the databases, models, logs and secrets of this home; False when it has none."""
+    """Remove the databases, models, logs and secrets of this home; False if there are none."""
     home = home_of(settings)
     if not home.secrets_file.exists():
         return False

@@ -1,4 +1,4 @@
-"""What keeps `sixgate status` from being green: each problem with its remedy."""
+"""The problems that `sixgate status` lists, each with its remedy."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,16 @@ from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.use_case import chosen, read_in_force
 from stack.airflow_client import Airflow
 
-ASK_SECONDS = 5.0  # just after its start Airflow takes its time; one that is down refuses at once
-NO_KIND = ("housekeeping", "use_cases")  # files in dags/ that make no DAG per use case
+AIRFLOW_TIMEOUT = 5.0  # Airflow is slow just after its start; one that is down refuses at once
+NOT_PER_USE_CASE = ("housekeeping", "use_cases")  # files in dags/ without a DAG per use case
 
 
 @dataclass(frozen=True)
 class StatusProblem:
-    """`which` names the part, use case or DAG, `what` continues the sentence, `remedy` says what to do."""
+    """One problem, shown as the sentence `which what: remedy`.
+
+    `which` names the part, use case or DAG; `what` is the predicate; `remedy` says what to do.
+    """
 
     which: str
     what: str
@@ -31,81 +34,72 @@ class StatusProblem:
 
 
 def invalid_use_cases(settings: Settings) -> list[StatusProblem]:
-    """Use cases whose contract or policy is invalid, with what is in force instead."""
+    """Return the use cases whose contract or policy is invalid, and what is in force instead."""
     invalid = []
     for name in chosen(settings.reference, settings.use_cases):
         try:
             use_case = read_in_force(
-                settings.reference, name, settings.policy_overlay, settings.last_valid
+                settings.reference,
+                name,
+                settings.policy_overlay,
+                settings.last_valid,
             )
-        except UseCaseError as fault:
-            invalid.append(
-                StatusProblem(
-                    name, "has no valid contract and policy", f"{fault}. No valid copy is kept"
-                )
-            )
+        except UseCaseError as error:
+            remedy = f"{error}. There is no last valid copy"
+            invalid.append(StatusProblem(name, "has no valid contract and policy", remedy))
         else:
             if use_case.warning:
-                invalid.append(
-                    StatusProblem(name, "has an invalid contract or policy", str(use_case.warning))
-                )
+                warning = str(use_case.warning)
+                invalid.append(StatusProblem(name, "has an invalid contract or policy", warning))
     return invalid
 
 
 def dag_problems(settings: Settings) -> list[StatusProblem]:
-    """DAGs that are missing, stale or paused, and files that Airflow can't import; nothing while Airflow can't be asked."""
+    """Return DAGs that are missing, stale or paused, and files that Airflow can't import.
+
+    Returns none while nobody can sign in to Airflow: `part_problems` reports that.
+    """
     try:
-        airflow = Airflow(settings, timeout=ASK_SECONDS)
-    except (
-        httpx.HTTPError,
-        OSError,
-        ValueError,
-        KeyError,
-    ):  # that Airflow does not answer is a problem of its own
+        airflow = Airflow(settings, timeout=AIRFLOW_TIMEOUT)
+    except (httpx.HTTPError, OSError, ValueError, KeyError):
         return []
     try:
         return list(_dag_problems(airflow, settings))
     except httpx.HTTPError as error:
-        return [StatusProblem("Airflow", "did not list its DAGs", f"ask again; {error}")]
+        return [StatusProblem("Airflow", "did not list its DAGs", f"try again; {error}")]
     finally:
         airflow.close()
 
 
 def model_problems(settings: Settings) -> list[StatusProblem]:
-    """Use cases without a model in Production, or whose replicas do not serve it."""
+    """Return the use cases without a model in Production, or whose replicas do not serve it."""
     try:
         with connect(settings, seconds=2) as connection:
             names = chosen(settings.reference, settings.use_cases)
             return [problem for name in names for problem in _model_problems(connection, name)]
     except psycopg.Error as error:
-        words = " ".join(str(error).split())
-        return [
-            StatusProblem(
-                "PostgreSQL",
-                "does not answer",
-                f"see {settings.home / 'logs' / 'postgres.log'}; {words}",
-            )
-        ]
+        message = " ".join(str(error).split())
+        remedy = f"see {settings.home / 'logs' / 'postgres.log'}; {message}"
+        return [StatusProblem("PostgreSQL", "does not answer", remedy)]
 
 
 def part_problems(health: dict[str, bool], logs: Path) -> list[StatusProblem]:
-    """Parts of the stack that are not healthy."""
+    """Return the parts of the stack that are not healthy."""
     remedy = f"see the logs in {logs}; `sixgate up` starts what is missing"
     return [
         StatusProblem(name, "does not answer or is not healthy", remedy)
-        for name, well in health.items()
-        if not well
+        for name, healthy in health.items()
+        if not healthy
     ]
 
 
 def dag_ids(settings: Settings) -> list[str]:
-    """The DAGs that this deployment should have: one of each kind per use case that can be read, and housekeeping.
+    """Return the DAGs that this deployment should have: housekeeping, and each kind per use case.
 
-    A use case of which no valid policy is known has its rollback alone.
+    A use case without any valid policy only has its rollback DAG.
     """
-    kinds = sorted(
-        file.stem for file in (settings.root / "dags").glob("*.py") if file.stem not in NO_KIND
-    )
+    files = (settings.root / "dags").glob("*.py")
+    kinds = sorted(file.stem for file in files if file.stem not in NOT_PER_USE_CASE)
     ids = ["housekeeping"]
     for name in chosen(settings.reference, settings.use_cases):
         try:
@@ -119,20 +113,23 @@ def dag_ids(settings: Settings) -> list[str]:
 
 def _dag_problems(airflow: Airflow, settings: Settings) -> Iterator[StatusProblem]:
     dags = {dag["dag_id"]: dag for dag in airflow.dags()}
-    wanted = dag_ids(settings)
-    missing = [dag_id for dag_id in wanted if dag_id not in dags or dags[dag_id]["is_stale"]]
+    expected = dag_ids(settings)
+    missing = [dag_id for dag_id in expected if dag_id not in dags or dags[dag_id]["is_stale"]]
     if missing:
         log = settings.home / "logs" / "airflow-dag-processor.log"
-        remedy = f"wait until the DAG processor has read the files, which takes up to 60 s, then see {log}"
+        remedy = (
+            "wait until the DAG processor has read the files, which takes up to 60 s, "
+            f"then see {log}"
+        )
         yield _joined(missing, "missing or stale in Airflow", remedy)
-    paused = [dag_id for dag_id in wanted if dag_id in dags and dags[dag_id]["is_paused"]]
+    paused = [dag_id for dag_id in expected if dag_id in dags and dags[dag_id]["is_paused"]]
     if paused:
         yield _joined(paused, "paused", "unpause in the list of DAGs in Airflow")
     invalid = invalid_use_cases(settings)
     for error in airflow.import_errors():
         file = Path(error["filename"]).name
         if file == "use_cases.py" and invalid:
-            continue  # the same fault, found above
+            continue  # `invalid_use_cases` reports the same error
         yield StatusProblem(f"dags/{file}", "can't be imported", _last_line(error["stack_trace"]))
 
 
@@ -142,31 +139,28 @@ def _joined(ids: Sequence[str], what: str, remedy: str) -> StatusProblem:
 
 def _last_line(trace: Any) -> str:
     lines = str(trace or "").strip().splitlines()
-    return lines[-1] if lines else "Airflow gives no reason"
+    return lines[-1] if lines else "Airflow gave no reason"
 
 
 def _model_problems(connection: Connection, name: str) -> Iterator[StatusProblem]:
-    now = champion(Ledger(connection).recent(name))
-    if now is None:
+    current = champion(Ledger(connection).recent(name))
+    if current is None:
         yield StatusProblem(name, "has no model in Production", f"trigger {name}_retraining")
         return
-    live = ReplicaStore(connection).live(name)
-    if not live:
-        yield StatusProblem(
-            name,
-            "is served by no replica",
-            "see the scoring server's log; `sixgate up` starts what is missing",
-        )
-    for replica in live:
-        if replica.digest != now.digest:
-            yield _not_served(name, replica, now)
+    replicas = ReplicaStore(connection).live(name)
+    if not replicas:
+        remedy = "see the scoring server's log; `sixgate up` starts what is missing"
+        yield StatusProblem(name, "is served by no replica", remedy)
+    for replica in replicas:
+        if replica.digest != current.digest:
+            yield _not_served(name, replica, current)
 
 
-def _not_served(name: str, replica: Replica, now: Served) -> StatusProblem:
+def _not_served(name: str, replica: Replica, current: Served) -> StatusProblem:
     serves = f"serves version {replica.version}" if replica.version else "serves no model"
     remedy = replica.error or "wait a few seconds for its reload, then see the scoring server's log"
     return StatusProblem(
-        f"{name} on {replica.replica}",
-        f"{serves}, and version {now.version} is in Production",
-        remedy,
+        which=f"{name} on {replica.replica}",
+        what=f"{serves}, and version {current.version} is in Production",
+        remedy=remedy,
     )

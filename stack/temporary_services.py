@@ -1,4 +1,7 @@
-"""Real services that nobody else uses, for tests and benchmarks: they end with the block, and their data go with them."""
+"""Temporary PostgreSQL and MLflow servers for tests and benchmarks.
+
+Each is a context manager: at the end of the block the server is stopped and its data is removed.
+"""
 
 import contextlib
 import os
@@ -31,7 +34,7 @@ class RunningRegistry:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """Return a port that no process listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -41,10 +44,15 @@ def free_port() -> int:
 def database(
     home: Path, *, before: Sequence[str] = (), options: Sequence[str] = ()
 ) -> Iterator[tuple[Postgres, str]]:
-    """A running PostgreSQL with its password; `before` stands before its command, `options` after it."""
+    """Run a new PostgreSQL and yield it with its password.
+
+    `before` is put in front of the server's command line, `options` at its end.
+    """
     password = secrets.token_urlsafe(16)
     postgres = Postgres.embedded(
-        home, instance=f"throwaway-{secrets.token_hex(8)}", port=free_port()
+        home,
+        instance=f"throwaway-{secrets.token_hex(8)}",
+        port=free_port(),
     )
     try:
         postgres.initialise(password)
@@ -58,11 +66,15 @@ def database(
 def running(
     postgres: Postgres, password: str, *, before: Sequence[str] = (), options: Sequence[str] = ()
 ) -> Iterator[None]:
-    """Run an initialised server for as long as the block."""
+    """Run an initialised PostgreSQL until the end of the block; see `database` for the options."""
     with (postgres.data.parent / "postgres.log").open("ab") as log:
         command = [*before, *postgres.command(), *options]
         server = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, cwd="/", **postgres.process_options()
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            **postgres.process_options(),
         )
     try:
         postgres.wait(password)
@@ -72,56 +84,68 @@ def running(
 
 
 def migrate(database_url: str, home: Path) -> None:
-    """Lay the schema into a database."""
+    """Create or update Sixgate's schema in a database."""
     environment = {**os.environ, "SIXGATE_DATABASE_URL": database_url, "SIXGATE_HOME": str(home)}
     subprocess.run(
-        [sys.executable, "-m", "pipelines.stores.migrations"], cwd=ROOT, env=environment, check=True
+        [sys.executable, "-m", "pipelines.stores.migrations"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
     )
 
 
 @contextlib.contextmanager
 def mlflow(home: Path, port: int, passwords: Passwords | None = None) -> Iterator[RunningRegistry]:
-    """An MLflow server on what `home` holds, with accounts as the stack's has them."""
+    """Run an MLflow server on the data in `home`, with the same accounts as the stack's."""
     passwords = passwords or draw_passwords()
     command = launch.command("127.0.0.1", port, home / "files")
-    environment = {
-        **os.environ,
-        **launch.environment(f"sqlite:///{home}/mlflow.db", passwords, port=port),
-    }
+    backend = f"sqlite:///{home}/mlflow.db"
+    environment = {**os.environ, **launch.environment(backend, passwords, port=port)}
     with (home / "mlflow.log").open("ab") as log:
         server = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
         )
     try:
-        yield RunningRegistry(_answering(f"http://127.0.0.1:{port}", server), passwords, server.pid)
+        uri = f"http://127.0.0.1:{port}"
+        _wait_for_mlflow(uri, server)
+        yield RunningRegistry(uri, passwords, server.pid)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
 
 
 def draw_passwords() -> Passwords:
-    """Passwords for one MLflow server."""
+    """Return new passwords for one MLflow server."""
     admin, steps, server, secret_key = (secrets.token_urlsafe(16) for _ in range(4))
-    return Passwords(admin=admin, steps=steps, server=server, secret_key=secret_key)
+    return Passwords(
+        admin=admin,
+        steps=steps,
+        server=server,
+        secret_key=secret_key,
+    )
 
 
 def sign_in(passwords: Passwords) -> dict[str, str]:
-    """The environment in which this process, and those that it starts, ask MLflow as steps do."""
+    """Return the environment variables with which MLflow's client signs in as the steps do."""
     return {"MLFLOW_TRACKING_USERNAME": STEPS, "MLFLOW_TRACKING_PASSWORD": passwords.steps}
 
 
-def _answering(uri: str, server: subprocess.Popen[bytes]) -> str:
+def _wait_for_mlflow(uri: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and server.poll() is None:
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{uri}/health", timeout=2).status_code == 200:
-                return uri
+                return
         time.sleep(0.2)
     raise RuntimeError("MLflow did not answer within 90 s")
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """Fast shutdown; a server that hangs is killed."""
+    """Stop PostgreSQL with a fast shutdown (SIGINT); kill it after 20 s."""
     server.send_signal(signal.SIGINT)
     try:
         server.wait(20)

@@ -1,1 +1,1 @@
-"""The drift page in Airflow's UI: open alerts, how far features lie from their reference, and how well the champion does."""
+"""The drift page in Airflow's UI: open alerts, the drift of each feature, and performance."""

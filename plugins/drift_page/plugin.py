@@ -1,4 +1,7 @@
-"""What Airflow loads: a page in the navigation, and its app. Every Airflow process imports this, so it is light."""
+"""The plugin that adds the drift page and its entry in the navigation.
+
+Every Airflow process imports this module, so it imports little itself.
+"""
 
 from functools import cached_property
 from typing import Any
@@ -6,11 +9,11 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 
-class DriftPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not typed here
+class DriftPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not typed
     """`Drift` in the navigation."""
 
     name = "sixgate_drift_page"
-    external_views = [  # noqa: RUF012  # Airflow's own way
+    external_views = [  # noqa: RUF012  # Airflow expects a list
         {
             "name": "Drift",
             "href": "sixgate/drift/",
@@ -22,7 +25,7 @@ class DriftPage(AirflowPlugin):  # type: ignore[misc]  # Airflow is not typed he
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
-        """Built when the API server asks, and nowhere else."""
+        """Built when the API server reads it; other processes do not."""
         from drift_page.app import create_app
         from pipelines.settings import Settings
 

@@ -1,1 +1,1 @@
-"""The explanation page in Airflow's UI: which features move scores, and why each prediction came out as it did."""
+"""The explanation page in Airflow's UI: features that move scores, and explanations."""

@@ -1,4 +1,4 @@
-"""What the explanation page shows, as plain values for its templates."""
+"""The values of the explanation page's templates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,56 +15,72 @@ WIDTH = 160  # pixels of the longest bar
 def overview(
     *,
     counts: Mapping[str, int],
-    found: Mapping[int, tuple[Sequence[str], Attribution]],
+    attributions: Mapping[int, tuple[Sequence[str], Attribution]],
     training: Mapping[int, Reference | None],
     pictures: Sequence[str],
 ) -> dict[str, Any]:
-    """Counts by status, and for each version, the newest first, features with their importance beside training's."""
+    """Return counts by status, and the features' importance by version, newest version first.
+
+    Each importance is shown beside that at training.
+    """
     versions = []
-    for version, (columns, sums) in sorted(found.items(), reverse=True):
+    for version, (columns, sums) in sorted(attributions.items(), reverse=True):
         prefix = f"explanations-v{version}-"
-        versions.append({
-            "version": version, "n": sums.n, "all": round(sums.w), "features": _features(columns, sums, training[version]),
+        values = {
+            "version": version,
+            "n": sums.n,
+            "all": round(sums.w),
+            "features": _features(columns, sums, training[version]),
             "pictures": sorted(name for name in pictures if name.startswith(prefix)),
-        })  # fmt: skip
+        }
+        versions.append(values)
     return {"counts": counts, "versions": versions}
 
 
 def prediction_view(
-    contract: Contract, prediction: Prediction, known: Explanation | None
+    contract: Contract, prediction: Prediction, explanation: Explanation | None
 ) -> dict[str, Any]:
-    """A bar for each feature, the ones that moved the score most first; none while there is no explanation."""
-    found: list[Reason] = []
-    if known and known.status == "COMPLETED":
-        found = reasons(
-            contract, prediction.contract_hash, prediction.features, known.contributions or []
-        )
-    most = max((abs(reason.contribution) for reason in found), default=0.0) or 1.0
-    bars = [
-        {"reason": reason, "width": round(WIDTH * abs(reason.contribution) / most, 1)}
-        for reason in found
-    ]
-    total = (
-        (known.base_value or 0.0) + sum(reason.contribution for reason in found) if known else 0.0
-    )
+    """Return a bar per feature, largest contribution first; none without an explanation."""
+    parts: list[Reason] = []
+    total = 0.0
+    if explanation:
+        total = explanation.base_value or 0.0
+        if explanation.status == "COMPLETED":
+            parts = reasons(
+                contract,
+                prediction.contract_hash,
+                prediction.features,
+                explanation.contributions or [],
+            )
+    total += sum(reason.contribution for reason in parts)
+    largest = max((abs(reason.contribution) for reason in parts), default=0.0) or 1.0
+    bars = []
+    for reason in parts:
+        width = WIDTH * abs(reason.contribution) / largest
+        bars.append({"reason": reason, "width": round(width, 1)})
     return {"bars": bars, "width": WIDTH, "total": total}
 
 
 def _features(
     columns: Sequence[str], sums: Attribution, training: Reference | None
 ) -> list[dict[str, Any]]:
-    """Mean |contribution| and its share, beside training's share where that is known."""
-    moved = (
-        shift(sums, training.importance, columns, trained=training.explained) if training else None
-    )
-    mean = sums.mean
-    largest = float(mean.max()) or 1.0
-    rows = [
-        {
-            "feature": name, "mean": float(mean[at]), "width": round(WIDTH * float(mean[at]) / largest, 1),
-            "share": float(mean[at] / mean.sum()) if mean.sum() else 0.0,
-            "former": float(moved.former[at]) if moved else None, "p_value": float(moved.p_value[at]) if moved else None,
+    """Return each feature's mean |contribution| and share, and its share at training if stored."""
+    change = None
+    if training:
+        change = shift(sums, training.importance, columns, trained=training.explained)
+    means = sums.mean
+    largest = float(means.max()) or 1.0
+    total = means.sum()
+    rows = []
+    for index, name in enumerate(columns):
+        mean = float(means[index])
+        row = {
+            "feature": name,
+            "mean": mean,
+            "width": round(WIDTH * mean / largest, 1),
+            "share": float(mean / total) if total else 0.0,
+            "former": float(change.former[index]) if change else None,
+            "p_value": float(change.p_value[index]) if change else None,
         }
-        for at, name in enumerate(columns)
-    ]  # fmt: skip
+        rows.append(row)
     return sorted(rows, key=lambda row: -float(row["mean"]))

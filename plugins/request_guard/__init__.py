@@ -1,1 +1,1 @@
-"""Airflow's API server takes changes from its own pages only, and shows its pages in no other."""
+"""Airflow's API server accepts changes only from its own pages and from programs."""

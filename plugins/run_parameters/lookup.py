@@ -1,4 +1,4 @@
-"""What the middleware asks of Airflow and of the use cases' folder."""
+"""The use cases and the producers of assets, for the middleware."""
 
 from airflow.models.asset import TaskOutletAssetReference
 from airflow.utils.session import create_session
@@ -12,24 +12,24 @@ NUMBER = TypeAdapter(int)
 
 
 def use_cases() -> list[str]:
-    """The names of the use cases, from the folder from which DAGs are built."""
+    """Return the names of the use cases, from the folder from which DAGs are built."""
     return names(ROOT / "reference")
 
 
 def producer_of(asset_id: str) -> str | None:
-    """The DAG that Airflow runs to materialize an asset; None when Airflow will refuse to.
+    """Return the DAG that Airflow runs to materialize an asset; None if Airflow refuses to.
 
-    The number is read as Airflow reads it: ' 7' names asset 7, too.
+    The id is parsed as Airflow parses it: ' 7' is also asset 7.
     """
     try:
         number = NUMBER.validate_python(asset_id)
     except ValidationError:
         return None
-    wanted = (
+    query = (
         select(TaskOutletAssetReference.dag_id)
         .where(TaskOutletAssetReference.asset_id == number)
         .distinct()
     )
     with create_session() as session:
-        producers = list(session.scalars(wanted.limit(2)))
+        producers = list(session.scalars(query.limit(2)))
     return producers[0] if len(producers) == 1 else None

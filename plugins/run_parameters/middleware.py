@@ -1,7 +1,7 @@
-"""Refuse a request that starts a run of a Sixgate DAG with a parameter that the DAG does not take.
+"""Refuse a request that starts a run of a Sixgate DAG with an unknown parameter.
 
-Airflow itself accepts any key in a run's `conf`. Requests about other DAGs are passed on unread
-where their path names the DAG, and unchanged in any case.
+Airflow itself accepts any key in a run's `conf`. Requests for other DAGs are passed on unchanged,
+and unread if their path names the DAG.
 """
 
 import json
@@ -19,10 +19,10 @@ from pipelines.rules.use_case.run_parameters import kind_of_dag, why_run_refused
 LARGEST_BODY = 2**20  # bytes
 INVALID_BODY = b"[]"
 NOT_ALLOWED = (401, 403, 404)
-REFUSED, TOO_LARGE = 422, 413
+REFUSED = 422
+TOO_LARGE = 413
 
-
-# The paths that take a run's parameters by POST, with the key of the body that holds them.
+# The paths that take a run's parameters by POST, with the key of the body that contains them.
 ENDPOINTS = {
     "/api/v2/dags/{dag_id}/dagRuns": "conf",
     "/api/v2/backfills": "dag_run_conf",
@@ -33,7 +33,7 @@ ENDPOINTS = {
 
 
 class RunParameters:
-    """An ASGI middleware. `producer_of` names the DAG that materializes an asset."""
+    """ASGI middleware; `producer_of` returns the DAG that materializes an asset."""
 
     def __init__(
         self,
@@ -50,35 +50,35 @@ class RunParameters:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        key, parts = self._endpoint(scope)
+        key, path_params = self._endpoint(scope)
         if key is None:
             await self._app(scope, receive, send)
             return
-        dag_id = parts.get("dag_id")
-        if "asset_id" in parts:
-            dag_id = await run_in_threadpool(self._producer_of, parts["asset_id"])
-        named_in_path = "dag_id" in parts or "asset_id" in parts
+        dag_id = path_params.get("dag_id")
+        if "asset_id" in path_params:
+            dag_id = await run_in_threadpool(self._producer_of, path_params["asset_id"])
+        named_in_path = "dag_id" in path_params or "asset_id" in path_params
         if named_in_path and self._kind(dag_id) is None:
             await self._app(scope, receive, send)
             return
         body = await _read(receive)
         if body is None:
-            why = f"the request is larger than {LARGEST_BODY:,} bytes"
-            await JSONResponse({"detail": why}, TOO_LARGE)(scope, receive, send)
+            detail = f"the request is larger than {LARGEST_BODY:,} bytes"
+            await JSONResponse({"detail": detail}, TOO_LARGE)(scope, receive, send)
             return
-        refused = self._why_refused(key, dag_id, body)
-        if refused is None:
+        reason = self._why_refused(key, dag_id, body)
+        if reason is None:
             await self._app(scope, _replay(body, receive), send)
         else:
-            await self._refuse(refused, scope, receive, send)
+            await self._refuse(reason, scope, receive, send)
 
     def _endpoint(self, scope: Scope) -> tuple[str | None, dict[str, str]]:
-        """The key of the body that holds parameters, and the parts of the path that have a name."""
+        """Return the key of the body that contains parameters, and the parameters of the path."""
         if scope["type"] == "http":
             for route in self._routes:
-                match, found = route.matches(scope)
+                match, child_scope = route.matches(scope)
                 if match is Match.FULL:
-                    return ENDPOINTS[route.path], found["path_params"]
+                    return ENDPOINTS[route.path], child_scope["path_params"]
         return None, {}
 
     def _kind(self, dag_id: object) -> str | None:
@@ -87,33 +87,34 @@ class RunParameters:
     def _why_refused(self, key: str, dag_id: str | None, body: bytes) -> str | None:
         try:
             content = json.loads(body)
-        except ValueError:  # Airflow says what is wrong with it
+        except ValueError:  # Airflow reports the error
             return None
         except RecursionError:
             return "the request is nested too deeply"
         if not isinstance(content, dict):
             return None
         kind = self._kind(content.get("dag_id") if dag_id is None else dag_id)
-        given = content.get(key)
-        if kind is None or not isinstance(given, dict):
+        parameters = content.get(key)
+        if kind is None or not isinstance(parameters, dict):
             return None
-        return why_run_refused(kind, given)
+        return why_run_refused(kind, parameters)
 
-    async def _refuse(self, why: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the reason, unless Airflow would not let this person start the run at all.
+    async def _refuse(self, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the reason, unless this user may not start the run at all.
 
-        Airflow is asked with a body that no endpoint accepts, so it can't start anything.
+        To find out, the request is sent to Airflow with a body that no endpoint accepts, so that
+        nothing is started.
         """
-        answer = await _answer_to(self._app, _with_invalid_body(scope), receive)
-        if answer and answer[0]["status"] in NOT_ALLOWED:
-            for message in answer:
+        response = await _response_of(self._app, _with_invalid_body(scope), receive)
+        if response and response[0]["status"] in NOT_ALLOWED:
+            for message in response:
                 await send(message)
         else:
-            await JSONResponse({"detail": why}, REFUSED)(scope, receive, send)
+            await JSONResponse({"detail": reason}, REFUSED)(scope, receive, send)
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body; None when it is larger than is read here, or the client went away."""
+    """Return the whole body; None if it exceeds LARGEST_BODY or the client has disconnected."""
     body = bytearray()
     too_large = False
     while True:
@@ -129,13 +130,13 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Receive the body that was read already, then whatever else comes."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    """Return a channel that yields the body that was already read, then further messages."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
+    async def replay() -> Message:
+        return first.pop() if first else await receive()
 
-    return replayed
+    return replay
 
 
 def _with_invalid_body(scope: Scope) -> Scope:
@@ -145,7 +146,7 @@ def _with_invalid_body(scope: Scope) -> Scope:
     return {**scope, "headers": headers.raw, "state": dict(scope.get("state", {}))}
 
 
-async def _answer_to(app: ASGIApp, scope: Scope, receive: Receive) -> list[dict[str, Any]]:
+async def _response_of(app: ASGIApp, scope: Scope, receive: Receive) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
 
     async def keep(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What Sixgate's DAGs are made of: policies, assets and the operators that run a step."""
+"""The building blocks of Sixgate's DAGs: policies, assets and the operators that run a step."""
 
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
 from sixgate_airflow.defaults import DEFAULTS, every_policy, faults, policies, use_cases

@@ -1,4 +1,7 @@
-"""Who may see what in Airflow's UI: for plugins it authenticates nobody, so each route asks for session and permission."""
+"""Who may see and do what on Sixgate's pages in Airflow's UI.
+
+Airflow does not authenticate requests to plugins, so each route checks session and permission.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +15,7 @@ from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.use_case import chosen
 
-# For pages of ours, which load nothing from anywhere else.
+# Our pages load nothing from other servers.
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'self'; base-uri 'none'"
@@ -21,53 +24,59 @@ HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
 
 
 class Access:
-    """The pages that go with one kind of DAG: who may see a use case's DAG may see its page, who may run it may act there."""
+    """The rights on the pages of one kind of DAG.
+
+    Who may see a use case's DAG may see its page; who may run the DAG may act on the page.
+    """
 
     def __init__(self, settings: Settings, kind: str) -> None:
-        self._settings, self._kind = settings, kind
+        self._settings = settings
+        self._kind = kind
 
     def allowed(self, user: Any, use_case: str, method: str) -> bool:
-        """Whether the user may see (GET) or run (POST) the DAG."""
-        details = DagDetails(id=f"{use_case}_{self._kind}")
-        return bool(
-            get_auth_manager().is_authorized_dag(
-                method=method, access_entity=DagAccessEntity.RUN, details=details, user=user
-            )
+        """Return whether the user may see (GET) or run (POST) the DAG."""
+        authorized = get_auth_manager().is_authorized_dag(
+            method=method,
+            access_entity=DagAccessEntity.RUN,
+            details=DagDetails(id=f"{use_case}_{self._kind}"),
+            user=user,
         )
+        return bool(authorized)
 
     def require(self, user: Any, use_case: str, method: str) -> None:
-        """404 for a use case that is not there, 403 for one that the user may not see or run."""
+        """Raise 404 for an unknown use case, 403 if the user may not see or run its DAG."""
         if use_case not in chosen(self._settings.reference, self._settings.use_cases):
             raise HTTPException(404, f"there is no use case {use_case!r}")
         if not self.allowed(user, use_case, method):
-            raise HTTPException(
-                403,
-                f"you may not {'see' if method == 'GET' else 'run'} the DAG {use_case}_{self._kind}",
-            )
+            action = "see" if method == "GET" else "run"
+            raise HTTPException(403, f"you may not {action} the DAG {use_case}_{self._kind}")
 
     def require_own_form(self, request: Request, user: Any, use_case: str) -> None:
-        """The same for what a form of ours sends; another origin's is refused, as the request guard does for every route."""
+        """Raise 403 for a form of another origin, and check that the user may run the DAG.
+
+        The request guard checks the origin for every route, too.
+        """
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "a form of another site may not do this")
         self.require(user, use_case, "POST")
 
     def visible(self, user: Any) -> list[str]:
-        """The use cases that the user may see."""
-        running = chosen(self._settings.reference, self._settings.use_cases)
-        return [name for name in running if self.allowed(user, name, "GET")]
+        """Return the use cases that the user may see."""
+        names = chosen(self._settings.reference, self._settings.use_cases)
+        return [name for name in names if self.allowed(user, name, "GET")]
 
     def first(self, user: Any) -> RedirectResponse:
-        """Lead to the first of them."""
+        """Redirect to the first use case that the user may see; 403 if there is none."""
         for name in self.visible(user):
             return RedirectResponse(f"{name}/")
-        raise HTTPException(403, "you may see no use case's DAG")
+        raise HTTPException(403, "you may not see the DAG of any use case")
 
 
 def database(settings: Settings) -> Callable[[], Iterator[Connection]]:
-    """A dependency: a connection for as long as a request."""
+    """Return a FastAPI dependency: a database connection for one request."""
 
-    def connection() -> Iterator[Connection]:
-        with connect(settings, autocommit=True) as opened:
-            yield opened
+    def dependency() -> Iterator[Connection]:
+        with connect(settings, autocommit=True) as connection:
+            yield connection
 
-    return connection
+    return dependency

@@ -1,4 +1,7 @@
-"""Assets by which one DAG wakes another. They carry no data: whoever is woken reads the database."""
+"""The assets by which one DAG triggers another.
+
+They carry no data: the triggered DAG reads the database.
+"""
 
 from airflow.sdk import Asset
 
@@ -6,21 +9,23 @@ from pipelines.rules.use_case.policy import Policy
 
 
 def drift_asset(policy: Policy) -> Asset:
-    """Emitted when drift is severe; wakes retraining."""
-    return Asset(
-        name=f"{policy.use_case}_drift", uri=f"sixgate://{policy.use_case}/drift", group="sixgate"
-    )
+    """Return the asset that is emitted when drift is severe; it triggers retraining."""
+    return _asset(policy.use_case, "drift")
 
 
 def candidate_asset(policy: Policy) -> Asset:
-    """Emitted when a challenger is approved; wakes promotion."""
-    return Asset(
-        name=f"{policy.use_case}_candidate",
-        uri=f"sixgate://{policy.use_case}/candidate",
-        group="sixgate",
-    )
+    """Return the asset that is emitted when a challenger is approved; it triggers promotion."""
+    return _asset(policy.use_case, "candidate")
 
 
 def rollback_asset(use_case: str) -> Asset:
-    """Emitted when a new champion breaks its promise; wakes rollback."""
-    return Asset(name=f"{use_case}_rollback", uri=f"sixgate://{use_case}/rollback", group="sixgate")
+    """Return the asset that a failed guard of a new champion emits; it triggers rollback."""
+    return _asset(use_case, "rollback")
+
+
+def _asset(use_case: str, kind: str) -> Asset:
+    return Asset(
+        name=f"{use_case}_{kind}",
+        uri=f"sixgate://{use_case}/{kind}",
+        group="sixgate",
+    )

@@ -1,6 +1,7 @@
-"""What every DAG shares: task defaults, and the policies that say when DAGs run.
+"""Defaults of all tasks, and the policies from which DAGs are built.
 
-Settings come from the environment, because pipelines.settings is slow to import where DAGs are parsed.
+Settings are read from the environment, because pipelines.settings is slow to import and this module
+is imported whenever a DAG file is parsed.
 """
 
 import os
@@ -24,42 +25,47 @@ REFERENCE = ROOT / "reference"
 
 
 def use_cases() -> list[str]:
-    """The use cases that this deployment runs, whether or not their folders are valid."""
+    """Return the use cases that this deployment runs, including those with invalid folders."""
     return chosen(REFERENCE, _only())
 
 
 def policies() -> list[Policy]:
-    """The policy in force of every use case that runs here: its file's, or the last valid one."""
-    return [use_case.policy for use_case in read_each(REFERENCE, _in_force, _only())[0]]
+    """Return the policy of every use case of this deployment: its file's, or the last valid one."""
+    in_force, _ = read_each(REFERENCE, _in_force, _only())
+    return [use_case.policy for use_case in in_force]
 
 
 def every_policy() -> list[Policy]:
-    """The policies of all use cases there are, for housekeeping, which cleans tables that they share.
+    """Return the policies of all existing use cases, for housekeeping of their shared tables.
 
-    The built-in policy stands for one that can't be read, so that no row is deleted for want of it.
+    The built-in policy replaces one that can't be read, so that its rows are not deleted too early.
     """
     in_force, invalid = read_each(REFERENCE, _in_force, ALL)
-    built_in = [
-        parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy") for name in invalid
-    ]
-    return [use_case.policy for use_case in in_force] + built_in
+    policies = [use_case.policy for use_case in in_force]
+    for name in invalid:
+        built_in = parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy")
+        policies.append(built_in)
+    return policies
 
 
 def faults() -> dict[str, UseCaseError]:
-    """What is wrong with the folders of use cases, by name, and what is in force instead.
+    """Return the errors in the folders of use cases, by name, and what is in force instead.
 
-    Without a valid copy a use case has no DAG but the rollback's.
+    A use case without a last valid copy only has its rollback DAG.
     """
     in_force, invalid = read_each(REFERENCE, _in_force, _only())
-    return invalid | {use_case.name: use_case.warning for use_case in in_force if use_case.warning}
+    errors = dict(invalid)
+    for use_case in in_force:
+        if use_case.warning:
+            errors[use_case.name] = use_case.warning
+    return errors
 
 
 def _in_force(folder: Path) -> UseCase:
-    over = os.environ.get("SIXGATE_POLICY_OVERLAY")
+    path = os.environ.get("SIXGATE_POLICY_OVERLAY")
+    overlay = Path(path) if path else None
     home = Path(os.environ.get("SIXGATE_HOME") or ROOT / ".sixgate")
-    return read_in_force(
-        folder.parent, folder.name, Path(over) if over else None, home / "policies"
-    )
+    return read_in_force(folder.parent, folder.name, overlay, home / "policies")
 
 
 def _only() -> str:

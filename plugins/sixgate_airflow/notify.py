@@ -1,4 +1,4 @@
-"""News of alerts on its way to people, through Airflow's notifiers."""
+"""Notifications of alerts through Airflow's notifiers."""
 
 import html
 import logging
@@ -11,11 +11,15 @@ from pipelines.rules.use_case.policy import Policy
 from sixgate_airflow.step import StepProcess
 
 log = logging.getLogger(__name__)
-LOG, TIMEOUT = "log", 10
+LOG = "log"
+TIMEOUT = 10  # seconds
 
 
 class NotifyOperator(BaseOperator):  # type: ignore[misc]  # Airflow is not typed here
-    """Tell every target of the policy what is new. A target that can't be reached hinders no other, and is tried again."""
+    """Send the pending notifications to the targets of the policy.
+
+    If a target fails, the others still get theirs, and the failed notification is sent again later.
+    """
 
     ui_color = "#fdf2dc"
 
@@ -24,34 +28,37 @@ class NotifyOperator(BaseOperator):  # type: ignore[misc]  # Airflow is not type
         self.process = StepProcess("notify", use_case)
 
     def execute(self, context: Context) -> int:
-        """Return how much was told; skipped when there is no news."""
-        told, failed = [], {}
-        for one in self.process.run(context, {})["news"]:
+        """Return the number of notifications sent; skipped if none is pending."""
+        sent = []
+        failed = {}
+        for notification in self.process.run(context, {})["news"]:
+            target = notification["target"]
+            subject = notification["subject"]
             try:
-                notifier(one["target"], one["subject"], one["text"]).notify(context)
-                told.append({name: one[name] for name in ("alert_id", "target", "told")})
+                notifier(target, subject, notification["text"]).notify(context)
+                sent.append({name: notification[name] for name in ("alert_id", "target", "told")})
             except Exception as error:
-                failed[one["target"]] = f"{type(error).__name__}: {error}"
-                log.exception("%s could not be told: %s", one["target"], one["subject"])
-        if told:
-            self.process.run(context, {"told": told})
+                failed[target] = f"{type(error).__name__}: {error}"
+                log.exception("%s was not notified: %s", target, subject)
+        if sent:
+            self.process.run(context, {"told": sent})
         if failed:
-            raise AirflowException(
-                "; ".join(f"{target} was not told: {why}" for target, why in failed.items())
-            )
-        return len(told)
+            failures = (f"{target} was not notified: {why}" for target, why in failed.items())
+            raise AirflowException("; ".join(failures))
+        return len(sent)
 
     def on_kill(self) -> None:
-        """Pass a kill on to the process and its children."""
+        """End the process and its children."""
         self.process.stop()
 
 
 class LogNotifier(BaseNotifier):  # type: ignore[misc]
-    """Say it in the task's log."""
+    """Write the notification to the task's log."""
 
     def __init__(self, subject: str, text: str) -> None:
         super().__init__()
-        self.subject, self.text = subject, text
+        self.subject = subject
+        self.text = text
 
     def notify(self, context: Context) -> None:
         """Write a warning."""
@@ -59,39 +66,53 @@ class LogNotifier(BaseNotifier):  # type: ignore[misc]
 
 
 class WebhookNotifier(BaseNotifier):  # type: ignore[misc]
-    """POST {subject, text} as JSON to an HTTP connection's address; its password goes as a bearer token.
+    """POST {subject, text} as JSON to the URL of an HTTP connection.
 
-    Errors name the host alone: the path of a hook is often its secret.
+    The connection's password is sent as a bearer token. Errors only contain the host, because the
+    path of a webhook is often a secret.
     """
 
     def __init__(self, connection: Any, subject: str, text: str) -> None:
         super().__init__()
-        self.connection, self.subject, self.text = connection, subject, text
+        self.connection = connection
+        self.subject = subject
+        self.text = text
 
     def notify(self, context: Context) -> None:
-        """Send it; an answer that is no success raises."""
-        import httpx  # not where DAGs are parsed
+        """Send the notification; AirflowException unless the response is a success."""
+        import httpx  # DAG files are parsed without it
 
-        at = self.connection
-        port = f":{at.port}" if at.port else ""
-        path = (at.extra_dejson or {}).get("path", "")
-        host = at.host if "://" in (at.host or "") else f"{at.schema or 'https'}://{at.host}"
-        headers = {"Authorization": f"Bearer {at.password}"} if at.password else {}
+        host = self.connection.host
+        password = self.connection.password
+        headers = {"Authorization": f"Bearer {password}"} if password else {}
         content = {"subject": self.subject, "text": self.text}
         try:
-            answer = httpx.post(
-                f"{host}{port}{path}", json=content, headers=headers, timeout=TIMEOUT
+            response = httpx.post(
+                self._url(),
+                json=content,
+                headers=headers,
+                timeout=TIMEOUT,
             )
         except httpx.HTTPError as error:
-            raise AirflowException(f"{at.host} did not answer: {type(error).__name__}") from None
-        if not answer.is_success:
-            raise AirflowException(f"{at.host} answered {answer.status_code}")
+            raise AirflowException(f"{host} did not answer: {type(error).__name__}") from None
+        if not response.is_success:
+            raise AirflowException(f"{host} answered {response.status_code}")
+
+    def _url(self) -> str:
+        connection = self.connection
+        base = connection.host
+        if "://" not in (base or ""):
+            base = f"{connection.schema or 'https'}://{base}"
+        port = f":{connection.port}" if connection.port else ""
+        path = (connection.extra_dejson or {}).get("path", "")
+        return f"{base}{port}{path}"
 
 
 def notifier(target: str, subject: str, text: str) -> BaseNotifier:
-    """The notifier of a target: `log`, or what fits the type of the connection of that id.
+    """Return the notifier of a target: `log`, or the id of an Airflow connection.
 
-    An SMTP connection names who gets mail in its extra, {"to": "ops@example.com"}; Slack wants its provider installed.
+    The connection's type selects the notifier. An SMTP connection has the recipient in its extra,
+    {"to": "ops@example.com"}; Slack needs its provider.
     """
     if target == LOG:
         return LogNotifier(subject, text)
@@ -107,7 +128,8 @@ def notifier(target: str, subject: str, text: str) -> BaseNotifier:
         to = connection.extra_dejson.get("to")
         if not to:
             raise AirflowException(
-                f'connection {target}: its extra names nobody: write {{"to": "ops@example.com"}}'
+                f"connection {target}: its extra has no recipient: "
+                'write {"to": "ops@example.com"}'
             )
         return SmtpNotifier(
             to=to,
@@ -120,10 +142,11 @@ def notifier(target: str, subject: str, text: str) -> BaseNotifier:
 
         return SlackWebhookNotifier(slack_webhook_conn_id=target, text=f"*{subject}*\n{text}")
     raise AirflowException(
-        f"connection {target} is of type {kind!r}: news goes to smtp, slackwebhook and http"
+        f"connection {target} is of type {kind!r}: "
+        "notifications are sent to smtp, slackwebhook and http"
     )
 
 
 def notify(policy: Policy) -> NotifyOperator:
-    """The task that tells people."""
+    """Return the task that sends notifications."""
     return NotifyOperator(task_id="notify", use_case=policy.use_case)

@@ -1,4 +1,4 @@
-"""The parameters of a DAG as Airflow's form shows them, and a task's check that there are no others."""
+"""The parameters of a DAG for Airflow's trigger form, and a check for unknown ones."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from pipelines.rules.use_case.run_parameters import DAG_PARAMETERS, why_run_refu
 
 
 def run_params(kind: str) -> dict[str, Param]:
-    """The params of a kind of DAG."""
+    """Return the params of a kind of DAG."""
     return {
         name: Param(
             parameter.default,
@@ -22,10 +22,13 @@ def run_params(kind: str) -> dict[str, Param]:
 
 
 def refuse_unknown(kind: str) -> Callable[[Context], None]:
-    """A `pre_execute` for a DAG without steps: fail for good when the run has a wrong parameter."""
+    """Return a `pre_execute` for DAGs without steps: it fails a run with a wrong parameter.
+
+    The failure is final: Airflow does not retry the task.
+    """
 
     def check(context: Context) -> None:
-        if refused := why_run_refused(kind, context["dag_run"].conf or {}):
-            raise AirflowFailException(refused)
+        if reason := why_run_refused(kind, context["dag_run"].conf or {}):
+            raise AirflowFailException(reason)
 
     return check

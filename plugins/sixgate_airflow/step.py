@@ -1,4 +1,7 @@
-"""The operators that run one step of the lifecycle as a process of its own: Airflow orchestrates, it does not compute."""
+"""The operators that run one step of the lifecycle in a separate process.
+
+Airflow orchestrates; it does not compute.
+"""
 
 import json
 import os
@@ -14,36 +17,40 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from pipelines.rules.use_case.policy import Policy
 
-SKIPPED, REFUSED = 99, 2
+# Exit codes of a step.
+SKIPPED = 99
+REFUSED = 2
 AIRFLOWS_OWN = re.compile(r"AIRFLOW__|AIRFLOW_CONN_|AIRFLOW_VAR_|SIXGATE_AIRFLOW_DATABASE_URL$")
 
 
 class PageLink(BaseOperatorLink):  # type: ignore[misc]
-    """A button on the task: the page that its result names."""
+    """A button on the task that opens the page in its result."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     @property
     def name(self) -> str:
-        """What the button says."""
+        """The label of the button."""
         return self._name
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """The result's `page`, '' while there is none; one that begins with / is Airflow's own."""
+        """Return the result's `page`, or '' without one; a path is one of Airflow's."""
         from airflow.configuration import conf
-        from airflow.sdk.execution_time.xcom import XCom  # not where DAGs are parsed
+        from airflow.sdk.execution_time.xcom import XCom  # DAG files are parsed without it
 
         result = XCom.get_value(ti_key=ti_key, key="return_value")
         page = str((result or {}).get("page", ""))
         return conf.get("api", "base_url").rstrip("/") + page if page.startswith("/") else page
 
 
-class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow is not typed here
-    """Run `sixgate step NAME`; its last line is the XCom. Exit code 99 skips, and 2 fails for good, with the reason it gives.
+class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow is not typed
+    """Run `sixgate step NAME`; the last line of its output is the XCom.
 
-    `take` adds to the run's params what is only known at run time: {param: Jinja template}. With `branch`, the result's
-    `next` names the task that follows, and the others are skipped; `page_link` names a button for its `page`.
+    Exit code 99 skips the task and exit code 2 fails it without a retry, each with the reason in
+    the output. `take` adds params that are only known at run time: {param: Jinja template}. With
+    `branch`, the result's `next` names the task that follows, and the others are skipped.
+    `page_link` is the label of a button for the result's `page`.
     """
 
     template_fields: Sequence[str] = ("take",)
@@ -69,19 +76,18 @@ class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow 
         """Run the step and return its result."""
         result = self.process.run(context, self.take)
         if self.branch:
-            context["ti"].xcom_push(
-                key="return_value", value=result
-            )  # branching ends the task by raising
+            # Branching ends the task by raising, so the result is pushed before.
+            context["ti"].xcom_push(key="return_value", value=result)
             self.do_branch(context, result["next"])
         return result
 
     def on_kill(self) -> None:
-        """Pass a kill on to the process and its children."""
+        """End the process and its children."""
         self.process.stop()
 
 
 class ReviewOperator(ApprovalOperator):  # type: ignore[misc]
-    """Ask a person to approve a decision, and record the answer whatever it is: who gave it, and the form's `comment`."""
+    """Wait until a person approves or rejects a decision, and record who did and the `comment`."""
 
     template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "take")
 
@@ -91,7 +97,7 @@ class ReviewOperator(ApprovalOperator):  # type: ignore[misc]
         self.process = StepProcess("review", use_case)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Record the answer, then go on or skip."""
+        """Record the answer, then continue, or skip the following tasks after a rejection."""
         if "error" not in event:
             person = event.get("responded_by_user")
             answer = {
@@ -103,53 +109,62 @@ class ReviewOperator(ApprovalOperator):  # type: ignore[misc]
         return super().execute_complete(context, event)
 
     def on_kill(self) -> None:
-        """Pass a kill on to the process and its children."""
+        """End the process and its children."""
         self.process.stop()
 
 
 class StepProcess:
-    """`sixgate step NAME` as a process of its own, told which run it belongs to."""
+    """One run of `sixgate step NAME` in a separate process."""
 
     def __init__(self, name: str, use_case: str) -> None:
-        self.name, self.use_case = name, use_case
+        self.name = name
+        self.use_case = use_case
         self._hook: SubprocessHook | None = None
 
     def run(self, context: Context, take: dict[str, Any]) -> Any:
-        """Run it with the run's params and what is taken beside them; returns its result, or ends the task as it ended."""
+        """Run the step with the run's params and `take`, and return its result.
+
+        Raises the exception of Airflow that skips or fails the task as the step's exit code says.
+        """
         self._hook = SubprocessHook()
-        done = self._hook.run_command(
-            self.command(context), env=environment() | self.told(context, take)
-        )
-        if done.exit_code == REFUSED:
-            raise AirflowFailException(done.output)
-        if done.exit_code not in (0, SKIPPED):
+        variables = environment() | self.variables(context, take)
+        process = self._hook.run_command(self.command(context), env=variables)
+        if process.exit_code == REFUSED:
+            raise AirflowFailException(process.output)
+        if process.exit_code not in (0, SKIPPED):
             raise AirflowException(
-                f"step {self.name} failed with exit code {done.exit_code}: {done.output}"
+                f"step {self.name} failed with exit code {process.exit_code}: {process.output}"
             )
-        result = self._result(done.output)
-        if done.exit_code == SKIPPED:
+        result = self._result(process.output)
+        if process.exit_code == SKIPPED:
             raise AirflowSkipException(result.get("skipped", "nothing to do"))
         return result
 
     def command(self, context: Context) -> list[str]:
-        """The command line; every user of the machine can read it."""
+        """Return the command line, which every user of the machine can read."""
         run = context["dag_run"]
-        return [
-            sys.executable, "-m", "pipelines", "step", self.name,
-            "--use-case", self.use_case,
-            "--run-id", context["run_id"],
-            "--as-of", run.run_after.isoformat(),
-            "--trigger", run.run_type.value,
-        ]  # fmt: skip
+        options = {
+            "--use-case": self.use_case,
+            "--run-id": context["run_id"],
+            "--as-of": run.run_after.isoformat(),
+            "--trigger": run.run_type.value,
+        }
+        arguments = [part for option in options.items() for part in option]
+        return [sys.executable, "-m", "pipelines", "step", self.name, *arguments]
 
-    def told(self, context: Context, take: dict[str, Any]) -> dict[str, str]:
-        """What people wrote goes by the environment, which is the process's own: params as one JSON object, and who asked."""
+    def variables(self, context: Context, take: dict[str, Any]) -> dict[str, str]:
+        """Return the environment variables with the params, as a JSON object, and the user.
+
+        What people entered is not on the command line, which other users of the machine can read.
+        """
         run = context["dag_run"]
-        # With [core] dag_run_conf_overrides_params off, Airflow leaves the run's conf out of params.
-        # The step has to see all of it, because it refuses what it does not know.
-        params = json.dumps({**context["params"], **(run.conf or {}), **take}, default=str)
-        by = getattr(run, "triggering_user_name", None) or ""
-        return {"SIXGATE_STEP_PARAMS": params, "SIXGATE_STEP_REQUESTED_BY": by}
+        # With [core] dag_run_conf_overrides_params off, params do not contain the run's conf.
+        # The step needs all of it, because it refuses unknown parameters.
+        params = {**context["params"], **(run.conf or {}), **take}
+        return {
+            "SIXGATE_STEP_PARAMS": json.dumps(params, default=str),
+            "SIXGATE_STEP_REQUESTED_BY": getattr(run, "triggering_user_name", None) or "",
+        }
 
     def stop(self) -> None:
         """End the process and its children, if there are any."""
@@ -166,12 +181,15 @@ class StepProcess:
 
 
 def environment() -> dict[str, str]:
-    """What a step is told: this process's environment without Airflow's own secrets, which steps have no use for."""
+    """Return this process's environment without Airflow's secrets, which steps do not need."""
     return {name: value for name, value in os.environ.items() if not AIRFLOWS_OWN.match(name)}
 
 
 def step(name: str, policy: Policy | str, **kwargs: Any) -> StepOperator:
-    """The task of one step, for a policy's use case or one named; the task has the step's name."""
+    """Return the task of one step, for a policy's use case or a use case's name.
+
+    The task id is the step's name unless `kwargs` has another one.
+    """
     kwargs.setdefault("task_id", name)
     use_case = policy if isinstance(policy, str) else policy.use_case
     return StepOperator(step_name=name, use_case=use_case, **kwargs)

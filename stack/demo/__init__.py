@@ -1,1 +1,1 @@
-"""The demo: simulated payments, and the story that they tell."""
+"""The demo: simulated card payments, and a walk through the whole model lifecycle."""

@@ -1,8 +1,8 @@
-"""Simulate a town that pays by card: its customers, terminals and fraudsters, and the ways they change.
+"""Simulate card payments in a town: its customers, terminals and fraudsters, and how they change.
 
-Each day has random streams of its own, keyed by the seed and the date, and each episode of fraud has its place in the
-calendar. So runs of one seed agree wherever they overlap, and a later run continues an earlier one. Drift only changes
-or adds payments from its first moment on.
+Each day has its own random streams, keyed by the seed and the date, and each episode of fraud has
+fixed dates. So runs of one seed agree where they overlap, and a later run continues an earlier one.
+Drift only changes or adds payments from its first moment on.
 """
 
 from __future__ import annotations
@@ -34,18 +34,21 @@ DRIFTS = frozenset({"covariate", "prior", "concept", "attack"})
 MOST_CENTS = 2_000_000
 FAVOURITES = 6  # terminals per customer
 BIG_PURCHASE = 0.003  # share of honest payments as large as a fraudster's
-HIGH_AMOUNT, LOOKALIKE = 0.008, 0.0015  # shares of all payments
-SURGE = 3  # prior drift: times the fraud
-INFLATION, EXTRA_SHOPPING = (
-    1.6,
-    0.4,
-)  # covariate drift: times the amount, further payments per payment
-BUSY_RATE, NIGHT_SHARE = (
-    2.75,
-    0.033,
-)  # concept drift: payments per day of a busy customer, frauds per payment
-RING_SHARE, RING_PACE = 0.28, 120  # attack: frauds per payment of the town, frauds per card and day
-RING_TERMINALS, RING_WEEKS = 5, 8  # attack: terminals in use, weeks until they are used again
+HIGH_AMOUNT = 0.008  # share of all payments
+LOOKALIKE = 0.0015  # share of all payments
+# Prior drift.
+SURGE = 3  # factor on the fraud
+# Covariate drift.
+INFLATION = 1.6  # factor on the amount
+EXTRA_SHOPPING = 0.4  # additional payments per payment
+# Concept drift.
+BUSY_RATE = 2.75  # payments per day of a busy customer
+NIGHT_SHARE = 0.033  # frauds per payment
+# Attack.
+RING_SHARE = 0.28  # frauds per payment of the town
+RING_PACE = 120  # frauds per card and day
+RING_TERMINALS = 5  # terminals in use
+RING_WEEKS = 8  # weeks until they are used again
 
 
 class _Stream(IntEnum):
@@ -53,7 +56,10 @@ class _Stream(IntEnum):
 
 
 class _Episodes(NamedTuple):
-    """At any time a `share` of the members is compromised, each for `days`; `hit` of their payments are fraud."""
+    """A `share` of the members is compromised at any time, each for `days`.
+
+    `hit` is the share of their payments that are fraud.
+    """
 
     share: float
     days: int
@@ -66,9 +72,10 @@ CARD_EPISODES = _Episodes(share=0.022, days=14, hit=0.45)
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What to simulate: `days` of transactions from `start` (aware), after a warm-up that fills the windows.
+    """What to simulate: `days` of transactions from `start`, an aware datetime.
 
-    Raises ValueError for a naive time, an unknown drift, or a town too small for its fraudsters.
+    A warm-up before `start` fills the windows of the features. Raises DataError for a naive time,
+    an unknown drift, or a town too small for its fraudsters.
     """
 
     seed: int = 0
@@ -88,19 +95,20 @@ class World:
                     f"{name} is {moment.isoformat()} without a time zone; give an aware datetime"
                 )
         if unknown := sorted(self.drift - DRIFTS):
-            raise DataError(
-                f"drift has {', '.join(unknown)}; valid are {', '.join(sorted(DRIFTS))}"
-            )
-        for name, least in (("days", 1), ("warm_up_days", 0), ("customers", 10), ("terminals", 10)):
-            if getattr(self, name) < least:
-                raise DataError(f"{name} is {getattr(self, name)}; give at least {least}")
+            valid = ", ".join(sorted(DRIFTS))
+            raise DataError(f"drift has {', '.join(unknown)}; valid are {valid}")
+        minimums = {"days": 1, "warm_up_days": 0, "customers": 10, "terminals": 10}
+        for name, minimum in minimums.items():
+            value = getattr(self, name)
+            if value < minimum:
+                raise DataError(f"{name} is {value}; give at least {minimum}")
 
-    def drifts(self, kind: str, at: Ints) -> NDArray[np.bool_]:
-        """Say which of the times `at` lie under drift of this kind."""
-        since = (
-            np.iinfo(np.int64).min if self.drift_from is None else _microseconds(self.drift_from)
-        )
-        return (at >= since) & (kind in self.drift)
+    def drifts(self, kind: str, time: Ints) -> NDArray[np.bool_]:
+        """Return a mask of the times at which drift of this kind is active."""
+        since = np.iinfo(np.int64).min
+        if self.drift_from is not None:
+            since = _microseconds(self.drift_from)
+        return (time >= since) & (kind in self.drift)
 
     def stream(self, kind: _Stream, day: int = 0) -> np.random.Generator:
         return np.random.default_rng([self.seed, kind, day])
@@ -108,7 +116,10 @@ class World:
 
 @dataclass(frozen=True)
 class Transactions:
-    """Columns of n transactions, ordered by time; `features` has the keys of FEATURES in their order."""
+    """Columns of n transactions, ordered by time.
+
+    `features` has the keys of FEATURES in their order.
+    """
 
     transaction_id: NDArray[np.str_]
     entity_key: NDArray[np.str_]
@@ -122,17 +133,18 @@ class Transactions:
 
     def take(self, index: NDArray[Any]) -> Self:
         """Return the transactions at `index`: positions, or a mask of length n."""
+        features = {name: values[index] for name, values in self.features.items()}
         columns = {
-            f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "features"
+            column.name: getattr(self, column.name)[index]
+            for column in fields(self)
+            if column.name != "features"
         }
-        return type(self)(
-            **columns, features={name: values[index] for name, values in self.features.items()}
-        )
+        return type(self)(**columns, features=features)
 
 
 @dataclass(frozen=True)
 class _Town:
-    """Who lives here: arrays by customer, and the order in which fraudsters reach customers and terminals."""
+    """Arrays by customer, and the order in which fraudsters reach customers and terminals."""
 
     mean_amount: Floats
     rate: Floats
@@ -153,14 +165,16 @@ class _Town:
 
 
 def simulate(world: World) -> Transactions:
-    """Return the world's transactions in [start, start + days), each with features known at its own time."""
+    """Return the transactions in [start, start + days), with features as of each one's time."""
     town = _Town.of(world)
-    since, until = (_microseconds(world.start + timedelta(days=days)) for days in (0, world.days))
-    dates = range(since // DAY - world.warm_up_days, -(-until // DAY))
-    rows = np.concatenate([part for day in dates for part in _payments(world, town, day)])
-    rows = rows[np.argsort(rows["at"], kind="stable")]
-    returned = (rows["at"] >= since) & (rows["at"] < until)
-    return _present(world, rows, describe(rows)).take(returned)
+    since = _microseconds(world.start)
+    until = _microseconds(world.start + timedelta(days=world.days))
+    first_day = since // DAY - world.warm_up_days
+    days = range(first_day, -(-until // DAY))
+    rows = np.concatenate([part for day in days for part in _payments(world, town, day)])
+    rows = rows[np.argsort(rows["time"], kind="stable")]
+    after_warm_up = (rows["time"] >= since) & (rows["time"] < until)
+    return _transactions(world, rows, describe(rows)).take(after_warm_up)
 
 
 def _microseconds(moment: datetime) -> int:
@@ -168,46 +182,83 @@ def _microseconds(moment: datetime) -> int:
 
 
 def _payments(world: World, town: _Town, day: int) -> list[Rows]:
-    """Return the payments of the `day`-th day since 1970: the everyday ones, then those that drift adds."""
+    """Return the payments of the `day`-th day since 1970: the usual ones, then those of a drift."""
     added = {
-        "covariate": _shopping(world, town, day, _Stream.EXTRA, EXTRA_SHOPPING),
+        "covariate": _shopping(
+            world,
+            town,
+            day,
+            stream=_Stream.EXTRA,
+            pace=EXTRA_SHOPPING,
+        ),
         "concept": _night_fraud(world, town, day),
         "attack": _ring_fraud(world, town, day),
     }
-    everyday = _shopping(world, town, day, _Stream.SHOPPING, 1.0)
-    return [everyday, *(rows[world.drifts(kind, rows["at"])] for kind, rows in added.items())]
+    payments = [_shopping(world, town, day, stream=_Stream.SHOPPING, pace=1.0)]
+    for kind, rows in added.items():
+        active = world.drifts(kind, rows["time"])
+        payments.append(rows[active])
+    return payments
 
 
-def _shopping(world: World, town: _Town, day: int, stream: _Stream, pace: float) -> Rows:
-    """Return what the customers pay at their favourite terminals, some of it by fraud."""
+def _shopping(world: World, town: _Town, day: int, *, stream: _Stream, pace: float) -> Rows:
+    """Return the payments of customers at their favourite terminals; some of them are fraud."""
     rng = world.stream(stream, day)
     customer = np.repeat(np.arange(world.customers), rng.poisson(town.rate * pace))
     n = len(customer)
     terminal = town.favourites[customer, rng.integers(FAVOURITES, size=n)]
-    at = day * DAY + (rng.normal(13, 4.75, n) % 24 * HOUR).astype(np.int64) % DAY
+    time_of_day = (rng.normal(13, 4.75, n) % 24 * HOUR).astype(np.int64) % DAY
+    time = day * DAY + time_of_day
     amount = town.mean_amount[customer] * rng.lognormal(0, 0.5, n)
-    amount = np.where(rng.random(n) < BIG_PURCHASE, 150 * rng.lognormal(0, 0.5, n), amount)
-    amount = amount * np.where(world.drifts("covariate", at), INFLATION, 1.0)
-    scenario = _fraud(world, town, day, (customer, terminal, at), rng)
-    amount = np.where(scenario == Scenario.HIGH_AMOUNT, 250 * rng.lognormal(0, 0.35, n), amount)
-    amount = np.where(scenario == Scenario.CARD, amount * rng.uniform(3, 7, n), amount)
-    return _rows(stream, day, customer, terminal, at, amount, scenario)
+    big = rng.random(n) < BIG_PURCHASE
+    amount = np.where(big, 150 * rng.lognormal(0, 0.5, n), amount)
+    amount = amount * np.where(world.drifts("covariate", time), INFLATION, 1.0)
+    scenario = _fraud(
+        world,
+        town,
+        day=day,
+        customer=customer,
+        terminal=terminal,
+        time=time,
+        rng=rng,
+    )
+    high = scenario == Scenario.HIGH_AMOUNT
+    amount = np.where(high, 250 * rng.lognormal(0, 0.35, n), amount)
+    stolen = scenario == Scenario.CARD
+    amount = np.where(stolen, amount * rng.uniform(3, 7, n), amount)
+    return _rows(
+        stream,
+        day,
+        customer=customer,
+        terminal=terminal,
+        time=time,
+        amount=amount,
+        scenario=scenario,
+    )
 
 
 def _fraud(
-    world: World, town: _Town, day: int, who: tuple[Ints, Ints, Ints], rng: np.random.Generator
+    world: World,
+    town: _Town,
+    *,
+    day: int,
+    customer: Ints,
+    terminal: Ints,
+    time: Ints,
+    rng: np.random.Generator,
 ) -> Ints:
     """Return the scenario of each payment, given its customer, terminal and time."""
-    customer, terminal, at = who
-    surge = np.where(world.drifts("prior", at), SURGE, 1)
-    chance = rng.random((4, len(at)))
-    card = _surge_needed(town.customer_order, day, CARD_EPISODES)[customer] <= surge
-    reader = _surge_needed(town.terminal_order, day, TERMINAL_EPISODES)[terminal] <= surge
+    surge = np.where(world.drifts("prior", time), SURGE, 1)
+    chance = rng.random((4, len(time)))
+    card_surge = _surge_needed(town.customer_order, day, CARD_EPISODES)
+    terminal_surge = _surge_needed(town.terminal_order, day, TERMINAL_EPISODES)
+    card_compromised = card_surge[customer] <= surge
+    terminal_compromised = terminal_surge[terminal] <= surge
     scenario = np.select(
         [
-            world.drifts("concept", at),
-            card & (chance[0] < CARD_EPISODES.hit),
-            reader & (chance[1] < TERMINAL_EPISODES.hit),
+            world.drifts("concept", time),
+            card_compromised & (chance[0] < CARD_EPISODES.hit),
+            terminal_compromised & (chance[1] < TERMINAL_EPISODES.hit),
             chance[2] < HIGH_AMOUNT * surge,
             chance[3] < LOOKALIKE * surge,
         ],
@@ -224,15 +275,17 @@ def _fraud(
 
 
 def _surge_needed(order: Ints, day: int, episodes: _Episodes) -> Ints:
-    """Return, by member, the surge of fraud that compromises it on this day: 1 is always there, over SURGE never.
+    """Return, by member, the smallest surge at which it is compromised on this day.
 
-    Each fraudster works through his own part of `order`, a member per episode, and they change over on evenly spaced
-    days: the number of members compromised never varies, so neither do the features.
+    1 is compromised without a surge too, SURGE + 1 never. Each fraudster works through his own part
+    of `order`, one member per episode, and their episodes change on evenly spaced days. So the
+    number of compromised members never varies, and neither do the features.
     """
     steady = max(1, round(episodes.share * len(order)))
     fraudsters = np.arange(SURGE * steady)
     episode = (day * steady + fraudsters * episodes.days) // (episodes.days * steady)
-    member = episode % (len(order) // len(fraudsters)) * len(fraudsters) + fraudsters
+    turns = len(order) // len(fraudsters)
+    member = episode % turns * len(fraudsters) + fraudsters
     needed = np.full(len(order), SURGE + 1)
     needed[order[member]] = np.where(fraudsters < steady, 1, SURGE)
     return needed
@@ -241,66 +294,80 @@ def _surge_needed(order: Ints, day: int, episodes: _Episodes) -> Ints:
 def _night_fraud(world: World, town: _Town, day: int) -> Rows:
     """Return the concept drift's fraud: small amounts at night on the cards of busy customers."""
     rng = world.stream(_Stream.NIGHT, day)
-    weight = town.rate * (town.rate >= min(BUSY_RATE, town.rate.max()))
+    busy = town.rate >= min(BUSY_RATE, town.rate.max())
+    weight = town.rate * busy
     n = rng.poisson(NIGHT_SHARE * town.rate.sum())
     customer = rng.choice(world.customers, size=n, p=weight / weight.sum())
     terminal = town.favourites[customer, rng.integers(FAVOURITES, size=n)]
-    at = day * DAY + (rng.uniform(0, NIGHT_HOURS, n) * HOUR).astype(np.int64)
+    time = day * DAY + (rng.uniform(0, NIGHT_HOURS, n) * HOUR).astype(np.int64)
     amount = town.mean_amount[customer] * rng.uniform(0.1, 0.5, n)
-    return _rows(_Stream.NIGHT, day, customer, terminal, at, amount, np.full(n, Scenario.NIGHT))
+    return _rows(
+        _Stream.NIGHT,
+        day,
+        customer=customer,
+        terminal=terminal,
+        time=time,
+        amount=amount,
+        scenario=np.full(n, Scenario.NIGHT),
+    )
 
 
 def _ring_fraud(world: World, town: _Town, day: int) -> Rows:
-    """Return the attack: new cards tried out many times a day, mostly at night, at terminals of the ring's own.
+    """Return the attack: new cards used many times a day at the ring's terminals, mostly at night.
 
-    The terminals change every week, before labels can give them away.
+    The terminals change every week, before labels can reveal them.
     """
     rng = world.stream(_Stream.RING, day)
     volume = RING_SHARE * town.rate.sum()
     n = rng.poisson(volume)
-    customer = world.customers + rng.integers(max(1, round(volume / RING_PACE)), size=n)
-    terminal = (
-        world.terminals
-        + day // 7 % RING_WEEKS * RING_TERMINALS
-        + rng.integers(RING_TERMINALS, size=n)
-    )
+    cards = max(1, round(volume / RING_PACE))
+    customer = world.customers + rng.integers(cards, size=n)
+    first_terminal = world.terminals + day // 7 % RING_WEEKS * RING_TERMINALS
+    terminal = first_terminal + rng.integers(RING_TERMINALS, size=n)
     hours = np.where(rng.random(n) < 0.97, NIGHT_HOURS, 24)
-    at = day * DAY + (rng.uniform(0, hours) * HOUR).astype(np.int64)
+    time = day * DAY + (rng.uniform(0, hours) * HOUR).astype(np.int64)
     return _rows(
-        _Stream.RING, day, customer, terminal, at, rng.uniform(1, 5, n), np.full(n, Scenario.RING)
+        _Stream.RING,
+        day,
+        customer=customer,
+        terminal=terminal,
+        time=time,
+        amount=rng.uniform(1, 5, n),
+        scenario=np.full(n, Scenario.RING),
     )
 
 
 def _rows(
     stream: _Stream,
     day: int,
+    *,
     customer: Ints,
     terminal: Ints,
-    at: Ints,
+    time: Ints,
     amount: Floats,
     scenario: Ints,
 ) -> Rows:
-    """Settle payments: number them for good, and round their amounts to cents within the limits."""
-    rows = np.empty(len(at), PAYMENT)
-    rows["number"] = (day * len(_Stream) + stream) * 1_000_000 + np.arange(len(at))
-    rows["customer"], rows["terminal"], rows["at"], rows["scenario"] = (
-        customer,
-        terminal,
-        at,
-        scenario,
-    )
+    """Return payments with permanent numbers and amounts rounded to cents within the limits."""
+    rows = np.empty(len(time), PAYMENT)
+    first_number = (day * len(_Stream) + stream) * 1_000_000
+    rows["number"] = first_number + np.arange(len(time))
+    rows["customer"] = customer
+    rows["terminal"] = terminal
+    rows["time"] = time
+    rows["scenario"] = scenario
     rows["cents"] = np.clip(np.rint(amount * 100), 1, MOST_CENTS)
     return rows
 
 
-def _present(world: World, rows: Rows, features: dict[str, Floats]) -> Transactions:
-    """Give payments their public names; a key starts with "r-" for the ring's cards and "c-" for customers'."""
+def _transactions(world: World, rows: Rows, features: dict[str, Floats]) -> Transactions:
+    """Return payments with their public names; a key is "r-…" for the ring's cards, else "c-…"."""
+    ring_cards = max(0, rows["customer"].max() + 1 - world.customers)
     keys = [f"c-{i:05d}" for i in range(world.customers)]
-    keys += [f"r-{i:05d}" for i in range(max(0, rows["customer"].max() + 1 - world.customers))]
+    keys += [f"r-{i:05d}" for i in range(ring_cards)]
     return Transactions(
         transaction_id=np.char.mod(f"t-{world.seed}-%d", rows["number"]),
         entity_key=np.array(keys)[rows["customer"]],
-        event_time=rows["at"].astype("datetime64[us]"),
+        event_time=rows["time"].astype("datetime64[us]"),
         label=(rows["scenario"] != Scenario.GENUINE).astype(np.int8),
         scenario=rows["scenario"].astype(np.int8),
         features=features,

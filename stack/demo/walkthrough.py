@@ -1,4 +1,7 @@
-"""The whole story, told by real HTTP and real DAG runs: every step is asserted, and nothing is said that was not seen."""
+"""Walk through the model lifecycle on a running stack, with real HTTP requests and DAG runs.
+
+The result of every step is checked; the first check that fails ends the demo.
+"""
 
 import math
 import threading
@@ -29,54 +32,69 @@ from pipelines.use_case import read_contract, read_policy
 from stack.airflow_client import Airflow
 from stack.demo.shipped_baselines import SEED
 from stack.demo.simulator import Transactions, World, simulate
-from stack.demo.traffic import Plan, TrafficStream
+from stack.demo.traffic import Plan, Sent, TrafficStream
 
 USE_CASE = "fraud"
-QUIET_ROWS, CALM_ROWS, SPIKE_ROWS = 3000, 6000, 600
-CALM_RATE, BACKGROUND_RATE = 60.0, 150.0  # rows a second
+QUIET_ROWS = 3000
+CALM_ROWS = 6000
+SPIKE_ROWS = 600
+CALM_RATE = 60.0  # rows per second
+BACKGROUND_RATE = 150.0  # rows per second
 SCORE_TOLERANCE = 1e-5
+WAIT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One finished step of the demo."""
+
+    title: str
+    result: str
+    seconds: float
 
 
 @dataclass
-class Story:
-    """What happened so far, a row per step."""
+class StepLog:
+    """The finished steps of the demo, printed as they finish."""
 
     console: Console
-    begun: float
-    steps: list[tuple[str, str, float]] = field(default_factory=list)
+    start: float
+    steps: list[StepResult] = field(default_factory=list)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Tell one step; the block calls what it is given with what it saw, and raises when it did not hold."""
-        started, seen = time.monotonic(), [""]
+        """Run one step; the block passes its result to the function that this yields."""
+        start = time.monotonic()
+        results: list[str] = []
         with self.console.status(f"{title} …"):
-            yield lambda what: seen.__setitem__(0, what)
-        self.steps.append((title, seen[0], time.monotonic() - started))
-        self.console.print(
-            f"[green]✓[/] {time.monotonic() - self.begun:4.0f} s  {title}: {seen[0]}",
-            soft_wrap=True,
-        )
+            yield results.append
+        now = time.monotonic()
+        step = StepResult(title, "".join(results), now - start)
+        self.steps.append(step)
+        line = f"[green]✓[/] {now - self.start:4.0f} s  {title}: {step.result}"
+        self.console.print(line, soft_wrap=True)
 
     def table(self) -> Table:
-        """The story as a table."""
+        """Return the steps as a table."""
         table = Table(
             "step",
-            "what was seen",
+            "result",
             "seconds",
-            title="What was seen to hold",
+            title="The demo, step by step",
             title_justify="left",
             box=None,
         )
-        for title, seen, seconds in self.steps:
-            table.add_row(title, seen, f"{seconds:.0f}")
+        for step in self.steps:
+            table.add_row(step.title, step.result, f"{step.seconds:.0f}")
         return table
 
 
 class Demo:
-    """The parts that the story talks to."""
+    """The demo on one running stack, and its clients of Airflow and the scoring server."""
 
-    def __init__(self, settings: Settings, console: Console, begun: float | None = None) -> None:
-        self.settings, self.story = settings, Story(console, begun or time.monotonic())
+    def __init__(self, settings: Settings, console: Console, start: float | None = None) -> None:
+        self.settings = settings
+        self.log = StepLog(console, start or time.monotonic())
         self.contract: Contract = read_contract(settings.reference / USE_CASE)
         self.policy = read_policy(settings.reference / USE_CASE, settings.policy_overlay)
         self.airflow = Airflow(settings)
@@ -87,109 +105,107 @@ class Demo:
         )
         self.tag = f"-{int(time.time()):x}"
         before, self.attack = two_weeks(datetime.now(UTC))
-        self.quiet, self.calm = (
-            before.take(rows) for rows in np.split(np.arange(QUIET_ROWS + CALM_ROWS), [QUIET_ROWS])
-        )
+        self.quiet = before.take(np.arange(QUIET_ROWS))
+        self.calm = before.take(np.arange(QUIET_ROWS, QUIET_ROWS + CALM_ROWS))
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self.airflow.close()
         self.http.close()
 
     def run(self) -> None:
-        """Tell the story; the first step that does not hold ends it with StackError."""
+        """Run all steps; StackError when a check fails."""
         first = self.first_model()
-        self.quiet_traffic(first)
-        self.quiet_check()
+        self.traffic_without_drift(first)
+        self.check_without_drift()
         self.spike()
         with self.sending(self.attack, BACKGROUND_RATE, coverage=0.7) as background:
-            known = {dag: self.run_ids(dag) for dag in ("retraining", "promotion")}
+            retrainings = self.run_ids("retraining")
+            promotions = self.run_ids("promotion")
             self.severe_alert()
-            self.asset_wakes_retraining(known["retraining"])
-            second = self.asset_wakes_promotion(known["promotion"])
-            self.new_version_answers(first, second, background)
+            self.asset_triggers_retraining(retrainings)
+            second = self.asset_triggers_promotion(promotions)
+            self.new_version_answers(second, background)
         self.no_request_failed(background, first, second)
         self.explanations(background)
 
     def first_model(self) -> int:
-        """The DAG trains, gates and promotes a first model."""
-        with self.story.step("the first model is trained, gated and promoted by the DAGs") as saw:
-            known = self.run_ids("promotion")
+        """The DAGs train, judge and promote a first model; return its version."""
+        with self.log.step("the DAGs train, validate and promote a first model") as result:
+            earlier = self.run_ids("promotion")
             self.dag("retraining", {"reason": "demo: a first model"})
             decision = self.newest_decision()
             require(
                 decision.verdict == "APPROVED",
                 f"the first decision is {decision.verdict}: {decision.reason}",
             )
-            self.finish_promotion(known)
+            self.finish_promotion(earlier)
             version = self.wait_for_version(decision.challenger_version)
-            saw(f"decision {decision.id} {decision.verdict}, version {version} serves")
+            result(f"decision {decision.id} {decision.verdict}, version {version} is served")
         return version
 
-    def quiet_traffic(self, version: int) -> None:
-        """Several thousand transactions like the baseline's are scored; part of them gets labels."""
-        with self.story.step("transactions are scored over HTTP, part of them labelled") as saw:
-            sent = self.traffic(
-                self.quiet, Plan(batch=20, concurrency=4, coverage=0.6, tag=self.tag)
-            ).run()
-            require(
-                not sent.failures,
-                f"{len(sent.failures)} requests failed, first {sent.failures[:1]}",
-            )
+    def traffic_without_drift(self, version: int) -> None:
+        """Score 3,000 transactions like those of the baseline; some of them get labels."""
+        with self.log.step("transactions are scored over HTTP, some get labels") as result:
+            plan = Plan(batch=20, concurrency=4, coverage=0.6, tag=self.tag)
+            sent = self.traffic(self.quiet, plan).run()
+            require_no_failures(sent)
             require(
                 sent.answered == len(self.quiet) and set(sent.versions) == {version},
-                f"answers came from {sent.versions}",
+                f"predictions came from versions {dict(sent.versions)}",
             )
             self.wait_until_logged(sent.answered)
-            saw(
-                f"{sent.answered:,} answered by version {version} and logged, {sent.labelled:,} labelled"
+            result(
+                f"{sent.answered:,} scored by version {version} and logged, "
+                f"{sent.labelled:,} labelled"
             )
 
-    def quiet_check(self) -> None:
-        """A drift check on that traffic stays quiet."""
-        with self.story.step("a drift check stays quiet") as saw:
+    def check_without_drift(self) -> None:
+        """A drift check on that traffic opens no alert."""
+        with self.log.step("a drift check opens no alert") as result:
             tasks = self.dag("drift_detection")
             alerts = self.open_alerts()
             require(
                 tasks["wake_retraining"] == "skipped" and not alerts,
-                f"it should be quiet: {tasks}, {alerts}",
+                f"there should be no alert: {tasks}, {alerts}",
             )
-            saw("no alert")
+            result("no alert")
 
     def spike(self) -> None:
-        """A burst of the new pattern within one step of calm traffic: seen, but not severe once it has passed."""
+        """Send a burst of the new pattern within one bucket of calm traffic.
+
+        It is drift in that bucket, but not severe drift once it is over.
+        """
         with (
-            self.story.step("a spike passes, and wakes nobody") as saw,
+            self.log.step("a short spike of drift starts no retraining") as result,
             self.sending(self.calm, CALM_RATE, coverage=0.6),
         ):
-            step, known = self.policy.drift.step.total_seconds(), self.run_ids("retraining")
-            time.sleep(step - time.time() % step)
-            burst = self.traffic(
-                self.attack.take(np.arange(SPIKE_ROWS)),
-                Plan(batch=20, coverage=0, tag=f"-spike{self.tag}"),
-            ).run()
-            require(
-                not burst.failures,
-                f"{len(burst.failures)} requests failed, first {burst.failures[:1]}",
-            )
-            time.sleep(self.policy.drift.severe.k * step + step - time.time() % step)
+            bucket = self.policy.drift.step.total_seconds()
+            earlier = self.run_ids("retraining")
+            sleep_until_next(bucket)
+            plan = Plan(batch=20, coverage=0, tag=f"-spike{self.tag}")
+            burst = self.traffic(self.attack.take(np.arange(SPIKE_ROWS)), plan).run()
+            require_no_failures(burst)
+            time.sleep(self.policy.drift.severe.k * bucket)
+            sleep_until_next(bucket)
             tasks = self.dag("drift_detection")
             severe = [alert for alert in self.open_alerts() if alert.severity == "SEVERE"]
             require(
                 not severe and tasks["wake_retraining"] == "skipped",
-                f"it should wake nobody: {tasks}, {severe}",
+                f"no severe alert is expected: {tasks}, {severe}",
             )
-            require(self.run_ids("retraining") == known, "a retraining began")
-            shares = ", ".join(f"{share:.0%}" for share in self.step_shares())
-            saw(
-                f"{burst.answered:,} odd transactions, shares of drifted features step by step: {shares}"
+            require(self.run_ids("retraining") == earlier, "a retraining was started")
+            shares = ", ".join(f"{share:.0%}" for share in self.drifted_shares())
+            result(
+                f"{burst.answered:,} unusual transactions, "
+                f"shares of drifted features by bucket: {shares}"
             )
 
     def severe_alert(self) -> None:
-        """A new fraud pattern moves features and labels; after some steps a check calls it severe."""
-        with self.story.step(
-            "a new fraud pattern is switched on, and a drift check raises a severe alert"
-        ) as saw:
+        """A new fraud pattern changes features and labels; a drift check opens a severe alert."""
+        with self.log.step(
+            "a new fraud pattern starts, a drift check opens a SEVERE alert"
+        ) as result:
             drift = self.policy.drift
             time.sleep((drift.severe.k + 1) * drift.step.total_seconds())
             for _ in range(4):
@@ -198,22 +214,17 @@ class Demo:
                 if tasks["wake_retraining"] == "success":
                     break
             severe = [alert for alert in alerts if alert.severity == "SEVERE"]
-            require(bool(severe), f"no severe alert after 4 checks: {alerts}")
-            saw(
-                "; ".join(
-                    f"{alert.severity}: {alert.message.partition(':')[0]}" for alert in severe
-                )
-            )
+            require(bool(severe), f"no severe alert after 4 drift checks: {alerts}")
+            summaries = (alert.message.partition(":")[0] for alert in severe)
+            result("; ".join(f"SEVERE: {summary}" for summary in summaries))
 
-    def asset_wakes_retraining(self, known: set[str]) -> None:
-        """The drift asset starts retraining, and six gates judge the challenger."""
-        with self.story.step(
-            "the drift asset wakes retraining, six gates judge the challenger"
-        ) as saw:
-            run = self.airflow.next_run(
-                f"{USE_CASE}_retraining", run_type="asset_triggered", known=known
-            )
-            self.airflow.finish(f"{USE_CASE}_retraining", run)
+    def asset_triggers_retraining(self, earlier: set[str]) -> None:
+        """The drift asset triggers retraining, and the challenger passes the six gates."""
+        title = "the drift asset triggers retraining, six gates judge the challenger"
+        with self.log.step(title) as result:
+            dag_id = f"{USE_CASE}_retraining"
+            run = self.airflow.next_run(dag_id, run_type="asset_triggered", earlier=earlier)
+            self.airflow.finish(dag_id, run)
             decision = self.decision_of(run)
             outcomes = {gate["name"]: gate["outcome"] for gate in decision.gates or []}
             require(decision.trigger == "DRIFT", f"the trigger is {decision.trigger}")
@@ -222,95 +233,103 @@ class Demo:
                 f"{decision.verdict}: {outcomes}",
             )
             passed = f"{len(outcomes)} of 6 gates passed on {decision.evidence_source} rows"
-            saw(f"decision {decision.id} {decision.verdict}, {passed}")
+            result(f"decision {decision.id} {decision.verdict}, {passed}")
 
-    def asset_wakes_promotion(self, known: set[str]) -> int:
-        """The candidate asset starts promotion."""
-        with self.story.step("the candidate asset wakes promotion") as saw:
-            self.finish_promotion(known)
+    def asset_triggers_promotion(self, earlier: set[str]) -> int:
+        """The candidate asset triggers promotion; return the version that it promotes."""
+        with self.log.step("the candidate asset triggers promotion") as result:
+            self.finish_promotion(earlier)
             entry = self.ledger()[0]
             require(
-                entry.state == "DONE", f"the ledger's newest entry is {entry.state}: {entry.reason}"
+                entry.state == "DONE",
+                f"the ledger's newest entry is {entry.state}: {entry.reason}",
             )
-            saw(f"version {entry.from_version} → {entry.to_version}, {entry.reason}")
+            result(f"version {entry.from_version} → {entry.to_version}, {entry.reason}")
         return entry.to_version
 
-    def new_version_answers(self, first: int, second: int, background: TrafficStream) -> None:
-        """The server answers with the new version."""
-        with self.story.step("the server answers with the new version") as saw:
-            self.wait_for_version(second)
-            deadline = time.monotonic() + 20
-            while not background.sent.versions[second]:
-                require(time.monotonic() < deadline, f"no answer by version {second} within 20 s")
+    def new_version_answers(self, version: int, background: TrafficStream) -> None:
+        """The server scores the background traffic with the new version."""
+        with self.log.step("the server scores with the new version") as result:
+            self.wait_for_version(version)
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not background.sent.versions[version]:
+                require(
+                    time.monotonic() < deadline,
+                    f"no prediction by version {version} within {WAIT_SECONDS} s",
+                )
                 time.sleep(0.1)
-            saw(f"version {second}")
+            result(f"version {version}")
 
     def no_request_failed(self, background: TrafficStream, first: int, second: int) -> None:
-        """The traffic that ran all along saw both versions and not one failure."""
-        with self.story.step("background traffic saw not one failed request") as saw:
+        """The background traffic was scored by both versions, without a failed request."""
+        with self.log.step("no request of the background traffic failed") as result:
             sent = background.sent
-            require(
-                not sent.failures,
-                f"{len(sent.failures)} requests failed, first {sent.failures[:1]}",
-            )
+            require_no_failures(sent)
             require(
                 set(sent.versions) == {first, second},
-                f"answers came from versions {dict(sent.versions)}",
+                f"predictions came from versions {dict(sent.versions)}",
             )
             parts = ", ".join(
-                f"{n:,} by version {version}" for version, n in sorted(sent.versions.items())
+                f"{count:,} by version {version}"
+                for version, count in sorted(sent.versions.items())
             )
-            saw(f"{sent.answered:,} answered: {parts}")
+            result(f"{sent.answered:,} scored: {parts}")
 
     def explanations(self, background: TrafficStream) -> None:
-        """Logged transactions are explained, and the numbers add up."""
-        with self.story.step("logged transactions are explained") as saw:
+        """Logged predictions are explained, and contributions add up to the score."""
+        with self.log.step("logged predictions are explained") as result:
             tasks = self.dag("batch_explanation")
-            flagged = background.sent.flagged[0]
-            found = self.get(f"/predictions/{flagged}/explanation")
-            score = self.get(f"/predictions/{flagged}")["score"]
-            total = found["base_value"] + sum(
-                part["contribution"] for part in found["contributions"]
+            prediction_id = background.sent.flagged[0]
+            explanation = self.get(f"/predictions/{prediction_id}/explanation")
+            score = self.get(f"/predictions/{prediction_id}")["score"]
+            contributions = explanation["contributions"]
+            log_odds = explanation["base_value"] + sum(
+                part["contribution"] for part in contributions
             )
-            difference = abs(1 / (1 + math.exp(-total)) - score)
+            difference = abs(1 / (1 + math.exp(-log_odds)) - score)
             require(
-                found["status"] == "COMPLETED" and difference < SCORE_TOLERANCE,
-                f"{found} does not add up to {score}",
+                explanation["status"] == "COMPLETED" and difference < SCORE_TOLERANCE,
+                f"{explanation} does not add up to {score}",
             )
             chunks = sum(name.startswith("explain") for name in tasks)
-            top = found["contributions"][0]
-            saw(
-                f"{self.explained():,} in {chunks} chunks; {flagged[:8]}… scored {score:.2f}, most because of {top['feature']}"
+            result(
+                f"{self.explained():,} in {chunks} chunks; {prediction_id[:8]}… has score "
+                f"{score:.2f}, the largest contribution is that of {contributions[0]['feature']}"
             )
 
     def dag(self, kind: str, conf: dict[str, Any] | None = None) -> dict[str, str]:
-        """Trigger a DAG by hand and wait for it."""
+        """Trigger a DAG, wait until it has finished, and return its tasks' states."""
         dag_id = f"{USE_CASE}_{kind}"
         self.airflow.wait_for_dag(dag_id)
         return self.airflow.finish(dag_id, self.airflow.trigger(dag_id, conf))
 
-    def finish_promotion(self, known: set[str]) -> None:
-        """Wait for the promotion that the candidate asset starts."""
-        run = self.airflow.next_run(
-            f"{USE_CASE}_promotion", run_type="asset_triggered", known=known
-        )
-        self.airflow.finish(f"{USE_CASE}_promotion", run)
+    def finish_promotion(self, earlier: set[str]) -> None:
+        """Wait until the promotion that the candidate asset triggers has finished."""
+        dag_id = f"{USE_CASE}_promotion"
+        run = self.airflow.next_run(dag_id, run_type="asset_triggered", earlier=earlier)
+        self.airflow.finish(dag_id, run)
 
     def run_ids(self, kind: str) -> set[str]:
-        """Runs of a DAG that are known by now."""
-        self.airflow.wait_for_dag(f"{USE_CASE}_{kind}")
-        return {run["dag_run_id"] for run in self.airflow.runs(f"{USE_CASE}_{kind}")}
+        """Return the ids of a DAG's newest runs."""
+        dag_id = f"{USE_CASE}_{kind}"
+        self.airflow.wait_for_dag(dag_id)
+        return {run["dag_run_id"] for run in self.airflow.runs(dag_id)}
 
     def traffic(self, transactions: Transactions, plan: Plan) -> TrafficStream:
+        """Return traffic to the scoring server that is not yet sent."""
         return TrafficStream(
-            self.settings.api_url, self.settings.api_key, self.contract, transactions, plan
+            url=self.settings.api_url,
+            api_key=self.settings.api_key,
+            contract=self.contract,
+            transactions=transactions,
+            plan=plan,
         )
 
     @contextmanager
     def sending(
         self, transactions: Transactions, rate: float, *, coverage: float
     ) -> Iterator[TrafficStream]:
-        """Traffic in the background for as long as the block."""
+        """Send traffic in the background until the end of the block."""
         traffic = self.traffic(transactions, Plan(rate=rate, coverage=coverage, tag=self.tag))
         thread = threading.Thread(target=traffic.run, name="background traffic")
         thread.start()
@@ -321,90 +340,122 @@ class Demo:
             thread.join()
 
     def wait_for_version(self, version: int | None) -> int:
-        """Wait until the server says it serves a version."""
-        deadline, found = time.monotonic() + 20, -1
-        while found != version:
+        """Wait until the server serves a version, and return it."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        served = -1
+        while served != version:
             require(
-                time.monotonic() < deadline, f"the server serves {found} and not version {version}"
+                time.monotonic() < deadline,
+                f"the server serves version {served} and not version {version}",
             )
-            answer = self.http.get("/model")
-            found = int(answer.json()["version"]) if answer.status_code == 200 else -1
+            response = self.http.get("/model")
+            served = int(response.json()["version"]) if response.status_code == 200 else -1
             time.sleep(0.1)
-        return found
+        return served
 
-    def wait_until_logged(self, n: int) -> None:
-        """Wait until `n` predictions of this demo are in prediction_logs."""
-        deadline, found = time.monotonic() + 20, 0
+    def wait_until_logged(self, expected: int) -> None:
+        """Wait until that many predictions of this demo are in prediction_logs."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        logged = 0
         with connect(self.settings, autocommit=True) as connection:
-            while found < n:
+            while logged < expected:
                 require(
                     time.monotonic() < deadline,
-                    f"only {found} of {n} answered predictions are logged",
+                    f"only {logged} of {expected} predictions are logged",
                 )
                 row = connection.execute(
-                    "SELECT count(*) AS n FROM prediction_logs WHERE use_case = %s AND transaction_id LIKE %s",
+                    "SELECT count(*) AS n FROM prediction_logs"
+                    " WHERE use_case = %s AND transaction_id LIKE %s",
                     (USE_CASE, f"%{self.tag}"),
                 ).fetchone()
-                found = row["n"] if row else 0
+                logged = row["n"] if row else 0
                 time.sleep(0.1)
 
     def newest_decision(self) -> Decision:
+        """Return the newest decision of the use case."""
         with connect(self.settings) as connection:
             return DecisionStore(connection).recent(USE_CASE, limit=1)[0]
 
     def decision_of(self, run_id: str) -> Decision:
+        """Return the decision of a retraining run."""
         with connect(self.settings) as connection:
             return DecisionStore(connection).of_run(USE_CASE, run_id)
 
     def ledger(self) -> list[LedgerEntry]:
+        """Return the use case's promotions and rollbacks, newest first."""
         with connect(self.settings) as connection:
             return Ledger(connection).recent(USE_CASE)
 
     def open_alerts(self) -> list[Any]:
-        """Alerts that wake a retraining; the guard may see before that the champion no longer keeps its promise."""
+        """Return the alerts that trigger a retraining.
+
+        The champion guard may open another alert before.
+        """
         with connect(self.settings) as connection:
             recent = AlertStore(connection).recent(USE_CASE)
         return [alert for alert in recent if alert.cause in CAUSES and alert.state != "RESOLVED"]
 
-    def step_shares(self) -> list[float]:
-        """The share of drifted features in each step that the newest check looked at, oldest first."""
+    def drifted_shares(self) -> list[float]:
+        """Return the share of drifted features by bucket of the newest check, oldest first."""
         with connect(self.settings) as connection:
-            figures = MetricStore(connection).latest(USE_CASE)
-        steps = sorted((m for m in figures if m.metric == STEP_SHARE), key=lambda m: m.window_end)
-        return [m.value for m in steps if m.value is not None]
+            metrics = MetricStore(connection).latest(USE_CASE)
+        shares = [metric for metric in metrics if metric.metric == STEP_SHARE]
+        shares.sort(key=lambda metric: metric.window_end)
+        return [metric.value for metric in shares if metric.value is not None]
 
     def explained(self) -> int:
+        """Return the number of explained predictions."""
+        query = "SELECT count(*) AS n FROM explanations WHERE status = 'COMPLETED'"
         with connect(self.settings) as connection:
-            row = connection.execute(
-                "SELECT count(*) AS n FROM explanations WHERE status = 'COMPLETED'"
-            ).fetchone()
+            row = connection.execute(query).fetchone()
         return int(row["n"]) if row else 0
 
     def get(self, path: str) -> dict[str, Any]:
-        answer = self.http.get(path)
+        """Return the JSON body of a GET request to the scoring server."""
+        response = self.http.get(path)
         require(
-            answer.status_code == 200,
-            f"GET {path} answered {answer.status_code}: {answer.text[:300]}",
+            response.status_code == 200,
+            f"GET {path} returned {response.status_code}: {response.text[:300]}",
         )
-        return dict(answer.json())
+        return dict(response.json())
 
 
 def two_weeks(now: datetime) -> tuple[Transactions, Transactions]:
-    """A quiet and an attacked week, both whole weeks up to today, each in random order.
+    """Return a week without drift and a week of the attack, both whole weeks up to today.
 
-    Whole weeks in random order, because a few seconds of traffic must hold every hour and weekday as the baseline does.
+    Each is in random order, because a few seconds of traffic must contain every hour and weekday as
+    the baseline does.
     """
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    start, turn = today - timedelta(days=14), today - timedelta(days=7)
-    world = World(seed=SEED, start=start, days=14, drift=frozenset({"attack"}), drift_from=turn)
+    start = today - timedelta(days=14)
+    attack_start = today - timedelta(days=7)
+    world = World(
+        seed=SEED,
+        start=start,
+        days=14,
+        drift=frozenset({"attack"}),
+        drift_from=attack_start,
+    )
     transactions = simulate(world)
     order = np.random.default_rng(SEED)
-    before = np.flatnonzero(transactions.event_time < np.datetime64(turn.replace(tzinfo=None)))
-    after = np.flatnonzero(transactions.event_time >= np.datetime64(turn.replace(tzinfo=None)))
-    return transactions.take(order.permutation(before)), transactions.take(order.permutation(after))
+    attacked = transactions.event_time >= np.datetime64(attack_start.replace(tzinfo=None))
+    before = order.permutation(np.flatnonzero(~attacked))
+    after = order.permutation(np.flatnonzero(attacked))
+    return transactions.take(before), transactions.take(after)
+
+
+def sleep_until_next(seconds: float) -> None:
+    """Sleep until the clock reaches the next multiple of `seconds`."""
+    time.sleep(seconds - time.time() % seconds)
+
+
+def require_no_failures(sent: Sent) -> None:
+    """End the demo when a request failed."""
+    failures = sent.failures
+    require(not failures, f"{len(failures)} requests failed, first {failures[:1]}")
 
 
 def require(holds: bool, otherwise: str) -> None:
-    """End the story when a step did not hold."""
+    """End the demo with StackError when a check failed."""
     if not holds:
         raise StackError(f"demo: {otherwise}")

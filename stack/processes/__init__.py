@@ -1,1 +1,1 @@
-"""The processes of the stack, and what each may touch."""
+"""The processes of the stack: how each is started, and what each may access."""

@@ -1,16 +1,17 @@
-"""Run a program of the stack in this process's place: `python -m stack.processes.child LAUNCH`.
+"""Replace this process with a program of the stack: `python -m stack.processes.child LAUNCH`.
 
-LAUNCH is a file of mode 0600 that says what to run, in which environment, as whom and how confined: nobody else can read a
-secret out of it, and supervisord itself is told none. A note of the process is left: a supervisor that is killed with -9
-leaves its children behind, and the notes let the next `up` or `down` find and end them.
+LAUNCH is a file of mode 0600 with the command, its environment, its user and its confinement. So no
+other user can read a secret from it, and supervisord itself gets no secret. The process also writes
+its id to a note: a supervisor that is killed with SIGKILL leaves its children running, and the next
+`up` or `down` finds and ends them by these notes.
 """
 
+import contextlib
 import ctypes
 import json
 import os
 import pwd
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,21 @@ import psutil
 from stack.processes.confinement import Confinement, Ruleset, version
 
 MARK = "SIXGATE_INSTANCE"
-PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 8, 47, 2
-CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE = 2, 10
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+CAP_DAC_READ_SEARCH = 2
+CAP_NET_BIND_SERVICE = 10
 CAPABILITY_VERSION_3 = 0x20080522
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """What to run: `user` by name or number (None: whoever calls), `confinement` where the kernel can.
+    """What to run, and with which rights.
 
-    `reads_through` lets an unprivileged user pass folders that only root may enter, for what `confinement.reads` names.
+    `user` is a name or a number (None: the caller's). `confinement` applies if the kernel supports
+    it. `reads_through` lets an unprivileged user reach the paths in `confinement.reads` through
+    folders that only root may enter.
     """
 
     note: Path
@@ -40,23 +46,22 @@ class Launch:
     reads_through: bool = False
 
     def dump(self) -> str:
-        """As JSON."""
+        """Return this as JSON."""
         return json.dumps(asdict(self), default=str)
 
     @classmethod
     def parse(cls, text: str) -> "Launch":
-        """Read what `dump` wrote."""
-        found: dict[str, Any] = json.loads(text)
-        confinement = found.pop("confinement")
-        return cls(
-            **found | {"note": Path(found["note"])},
-            confinement=None if confinement is None else _confinement(**confinement),
-        )
+        """Return the launch from the JSON that `dump` returned."""
+        values: dict[str, Any] = json.loads(text)
+        values["note"] = Path(values["note"])
+        if values["confinement"] is not None:
+            values["confinement"] = _confinement(**values["confinement"])
+        return cls(**values)
 
 
 def _confinement(
     writes: list[str], reads: list[str] | None, lists: list[str], ports: list[list[int]] | None
-) -> Confinement:  # fmt: skip
+) -> Confinement:
     return Confinement(
         writes=tuple(map(Path, writes)),
         reads=None if reads is None else tuple(map(Path, reads)),
@@ -66,12 +71,12 @@ def _confinement(
 
 
 def note(path: Path) -> None:
-    """Write this process's id and start time, which together name it even when ids are used again."""
+    """Write this process's id and start time; both identify it even when the id is used again."""
     path.write_text(f"{os.getpid()} {psutil.Process().create_time()}")
 
 
 def end_all(folder: Path) -> int:
-    """End every noted process and all their descendants; return how many were still there."""
+    """End every noted process and all their descendants; return how many were running."""
     alive = descendants(folder)
     end(alive)
     for file in folder.glob("*.pid"):
@@ -80,23 +85,31 @@ def end_all(folder: Path) -> int:
 
 
 def end(processes: list[psutil.Process], *, seconds: float = 15) -> None:
-    """Ask every process to end, and kill what has not after `seconds`."""
+    """Send SIGTERM to every process, and SIGKILL to those still running after `seconds`."""
     for process in processes:
-        _quietly(process.terminate)
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
     _, alive = psutil.wait_procs(processes, timeout=seconds)
     for process in alive:
-        _quietly(process.kill)
+        with contextlib.suppress(psutil.Error):
+            process.kill()
     psutil.wait_procs(alive, timeout=5)
 
 
 def descendants(folder: Path) -> list[psutil.Process]:
-    """Every noted process that lives, and all their descendants."""
-    found = [process for file in folder.glob("*.pid") if (process := _noted(file))]
-    return list({*found, *(child for process in found for child in _children(process))})
+    """Return every noted process that is running, and all their descendants."""
+    noted = [process for file in folder.glob("*.pid") if (process := _noted(file))]
+    family = set(noted)
+    for process in noted:
+        family.update(_children(process))
+    return list(family)
 
 
 def strays(instance: str) -> list[psutil.Process]:
-    """Every process that carries a stack's mark in its environment: a task's own process may outlive whoever started it."""
+    """Return every process with the stack's mark in its environment.
+
+    A task's process may go on after the process that started it has ended.
+    """
     return [
         process
         for process in psutil.process_iter()
@@ -128,15 +141,11 @@ def _noted(file: Path) -> psutil.Process | None:
         return None
 
 
-def _quietly(action: Callable[[], None]) -> None:
-    try:
-        action()
-    except psutil.Error:
-        return
-
-
 def become(user: str | int, *, reads_through: bool = False) -> None:
-    """Drop root's rights for those of `user`, for good; with `reads_through`, keep the one to read whatever it can find."""
+    """Drop root's rights for those of `user` permanently.
+
+    With `reads_through`, keep the right to read every file (CAP_DAC_READ_SEARCH).
+    """
     uid, gid = (user, user) if isinstance(user, int) else pwd.getpwnam(user)[2:4]
     libc = ctypes.CDLL(None, use_errno=True)
     if reads_through and libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0):
@@ -149,36 +158,37 @@ def become(user: str | int, *, reads_through: bool = False) -> None:
 
 
 def _keep_reading(libc: ctypes.CDLL) -> None:
-    """Of all capabilities keep CAP_DAC_READ_SEARCH, through exec too. See capabilities(7)."""
+    """Keep only CAP_DAC_READ_SEARCH of all capabilities, also after exec. See capabilities(7)."""
     keep_capabilities(CAP_DAC_READ_SEARCH)
     if libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0):
         raise OSError(ctypes.get_errno(), "CAP_DAC_READ_SEARCH can't be kept")
 
 
-def keep_capabilities(*kept: int) -> None:
-    """Give up every capability but `kept`. With no_new_privs, root gets none back by starting another program.
+def keep_capabilities(*capabilities: int) -> None:
+    """Drop every other capability; with no_new_privs, root regains none by running a program.
 
-    A root without them reads and writes what is root's, and looks into no other process: confinement holds there too.
+    Root without capabilities can read and write root's files but can't inspect other processes, so
+    the confinement can't be bypassed through them.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    lower = sum(1 << number for number in kept)
+    lower = sum(1 << number for number in capabilities)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    sets = (ctypes.c_uint32 * 6)(
-        lower, lower, lower, 0, 0, 0
-    )  # effective, permitted, inheritable; then the upper halves
+    # Effective, permitted, inheritable; the upper halves stay 0.
+    sets = (ctypes.c_uint32 * 6)(lower, lower, lower)
     if libc.capset(header, sets):
-        raise OSError(ctypes.get_errno(), "capabilities can't be given up")
+        raise OSError(ctypes.get_errno(), "capabilities can't be dropped")
 
 
 def main(arguments: list[str]) -> None:
-    """Note, drop rights, confine, and become the command."""
+    """Write the note, drop rights, confine this process, and replace it with the command."""
     launch = Launch.parse(Path(arguments[0]).read_text())
     note(launch.note)
     if temporary := launch.environment.get("TMPDIR"):
         Path(temporary).mkdir(mode=0o700, parents=True, exist_ok=True)
-    ruleset = (
-        Ruleset(launch.confinement) if launch.confinement and version() else None
-    )  # opened while this process can
+    ruleset = None
+    if launch.confinement and version():
+        # Its paths are opened now, because an unprivileged user may not be able to.
+        ruleset = Ruleset(launch.confinement)
     if launch.user is not None:
         become(launch.user, reads_through=launch.reads_through and ruleset is not None)
     elif ruleset and os.geteuid() == 0:

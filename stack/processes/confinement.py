@@ -1,7 +1,8 @@
-"""Confine this process, and all that it starts, to folders and ports: Landlock, a part of Linux since 5.13.
+"""Confine this process and its children to folders and ports with Landlock (Linux 5.13 and later).
 
-A process can only take rights away from itself, so no privilege is needed. The numbers are those of the kernel's interface:
-https://docs.kernel.org/userspace-api/landlock.html. They are called by number because no C library wraps them.
+A process can only drop its own rights, so no privilege is needed. The numbers are those of the
+kernel's interface: https://docs.kernel.org/userspace-api/landlock.html. The system calls are made
+by number because no C library wraps them.
 """
 
 import ctypes
@@ -11,14 +12,18 @@ from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
 
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on every architecture
+# System calls: the same numbers on every architecture.
+CREATE_RULESET = 444
+ADD_RULE = 445
+RESTRICT_SELF = 446
 VERSION_FLAG = 1
-RULE_PATH, RULE_PORT = 1, 2
+RULE_PATH = 1
+RULE_PORT = 2
 PR_SET_NO_NEW_PRIVS = 38
 
 
 class Files(IntFlag):
-    """What may be done with files and folders; later kernels know more of it."""
+    """Rights on files and folders; later kernels have more of them."""
 
     EXECUTE = 1 << 0
     WRITE_FILE = 1 << 1
@@ -38,7 +43,7 @@ class Files(IntFlag):
 
 
 class Ports(IntFlag):
-    """What may be done with TCP ports (version 4)."""
+    """Rights on TCP ports (version 4)."""
 
     BIND = 1 << 0
     CONNECT = 1 << 1
@@ -46,20 +51,22 @@ class Ports(IntFlag):
 
 READ = Files.EXECUTE | Files.READ_FILE | Files.READ_DIR
 WRITE = Files(sum(Files)) & ~READ
-ON_A_FILE = (
-    Files.EXECUTE | Files.WRITE_FILE | Files.READ_FILE | Files.TRUNCATE
-)  # the rest is for folders
+# The other rights only apply to folders.
+ON_A_FILE = Files.EXECUTE | Files.WRITE_FILE | Files.READ_FILE | Files.TRUNCATE
+# Versions of Landlock since which a right exists.
 SINCE = {Files.REFER: 2, Files.TRUNCATE: 3}
-PORTS_SINCE, SCOPES_SINCE = 4, 6
+PORTS_SINCE = 4
+SCOPES_SINCE = 6
 SCOPES = (1 << 0) | (1 << 1)  # no abstract sockets of others, no signals to others
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confinement:
-    """What a process may touch. `reads` of None is everything; `ports` of None is every port.
+    """What a process may access.
 
-    `writes` may also be read. `lists` are folders whose names may be read, and nothing else. A path that is not there is
-    left out. `ports` maps to (those to listen on, those to connect to).
+    `writes` are paths that it may write and read. `reads` of None allows every path. `lists` are
+    folders of which it may only list the names. Paths that do not exist are ignored. `ports` is
+    (ports to listen on, ports to connect to); None allows every port.
     """
 
     writes: tuple[Path, ...] = ()
@@ -85,68 +92,75 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def version() -> int:
-    """The version of Landlock that this kernel offers; 0 when it has none."""
-    found = int(
-        _libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION_FLAG))
-    )
-    return max(found, 0)
+    """Return the version of Landlock in this kernel; 0 if it has none."""
+    no_size = ctypes.c_size_t(0)
+    flag = ctypes.c_uint32(VERSION_FLAG)
+    supported = int(_libc.syscall(CREATE_RULESET, None, no_size, flag))
+    return max(supported, 0)
 
 
 class Ruleset:
-    """A confinement that is prepared while its paths can be opened, and enforced later, after rights were given up."""
+    """A confinement that opens its paths when it is created and is enforced later.
+
+    The process may drop rights in between that it needs to open the paths.
+    """
 
     def __init__(self, confinement: Confinement) -> None:
-        known = version()
-        self._known = WRITE if confinement.reads is None else READ | WRITE
+        supported = version()
+        self._rights = WRITE if confinement.reads is None else READ | WRITE
         for right, since in SINCE.items():
-            if known < since:
-                self._known &= ~right
+            if supported < since:
+                self._rights &= ~right
         network = confinement.ports is not None
-        ports = Ports.BIND | Ports.CONNECT if network and known >= PORTS_SINCE else Ports(0)
-        scopes = SCOPES if network and known >= SCOPES_SINCE else 0
-        attribute = _RulesetAttribute(self._known, ports, scopes)
-        size = 24 if known >= SCOPES_SINCE else 16 if known >= PORTS_SINCE else 8
-        self._ruleset = _call(
-            CREATE_RULESET, ctypes.byref(attribute), ctypes.c_size_t(size), ctypes.c_uint32(0)
+        ports = Ports.BIND | Ports.CONNECT if network and supported >= PORTS_SINCE else Ports(0)
+        scopes = SCOPES if network and supported >= SCOPES_SINCE else 0
+        self._ruleset = _create_ruleset(
+            _RulesetAttribute(self._rights, ports, scopes), supported=supported
         )
-        self._allow(confinement.writes, READ | WRITE)
-        self._allow(confinement.reads or (), READ)
-        self._allow(confinement.lists, Files.READ_DIR)
+        self._allow_paths(confinement.writes, READ | WRITE)
+        self._allow_paths(confinement.reads or (), READ)
+        self._allow_paths(confinement.lists, Files.READ_DIR)
         if ports and confinement.ports:
             for port_right, numbers in zip(Ports, confinement.ports, strict=True):
                 for number in numbers:
-                    rule = _PortAttribute(port_right, number)
-                    _call(
-                        ADD_RULE, self._ruleset, RULE_PORT, ctypes.byref(rule), ctypes.c_uint32(0)
-                    )
+                    self._add_rule(RULE_PORT, _PortAttribute(port_right, number))
 
     def enforce(self) -> None:
-        """Confine this process for good; no program that it starts gains rights either."""
+        """Confine this process permanently; programs that it starts don't gain rights either."""
         if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "no_new_privs can't be set")
         _call(RESTRICT_SELF, self._ruleset, ctypes.c_uint32(0))
         os.close(self._ruleset)
 
-    def _allow(self, paths: Sequence[Path], rights: Files) -> None:
+    def _allow_paths(self, paths: Sequence[Path], rights: Files) -> None:
         for path in paths:
             try:
-                folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue
             try:
-                allowed = rights & self._known & (Files(sum(Files)) if path.is_dir() else ON_A_FILE)
-                rule = _PathAttribute(allowed, folder)
+                applicable = Files(sum(Files)) if path.is_dir() else ON_A_FILE
+                allowed = rights & self._rights & applicable
                 if allowed:
-                    _call(
-                        ADD_RULE, self._ruleset, RULE_PATH, ctypes.byref(rule), ctypes.c_uint32(0)
-                    )
+                    self._add_rule(RULE_PATH, _PathAttribute(allowed, descriptor))
             finally:
-                os.close(folder)
+                os.close(descriptor)
+
+    def _add_rule(self, kind: int, rule: ctypes.Structure) -> None:
+        flags = ctypes.c_uint32(0)
+        _call(ADD_RULE, self._ruleset, kind, ctypes.byref(rule), flags)
+
+
+def _create_ruleset(attribute: _RulesetAttribute, *, supported: int) -> int:
+    """Return a file descriptor; older kernels only know the first fields of the attribute."""
+    size = 24 if supported >= SCOPES_SINCE else 16 if supported >= PORTS_SINCE else 8
+    flags = ctypes.c_uint32(0)
+    return _call(CREATE_RULESET, ctypes.byref(attribute), ctypes.c_size_t(size), flags)
 
 
 def _call(number: int, *arguments: object) -> int:
-    done = int(_libc.syscall(number, *arguments))
-    if done < 0:
+    result = int(_libc.syscall(number, *arguments))
+    if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"Landlock: {os.strerror(code)}")
-    return done
+    return result

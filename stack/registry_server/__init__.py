@@ -1,1 +1,1 @@
-"""The MLflow server that Sixgate runs: MLflow's basic-auth app with generated accounts, behind rules of our own."""
+"""Sixgate's MLflow server: MLflow's basic-auth app with generated accounts and additional rules."""

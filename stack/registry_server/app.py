@@ -1,4 +1,7 @@
-"""`mlflow server --app-name sixgate`: MLflow's basic-auth app, its accounts, and the rules of `access` before it."""
+"""The app of `mlflow server --app-name sixgate`.
+
+It is MLflow's basic-auth app with Sixgate's accounts, behind the rules of `access`.
+"""
 
 import asyncio
 import base64
@@ -28,7 +31,10 @@ PASSWORDS = {
 
 
 def create_app() -> Application:
-    """Build MLflow's app with accounts and location checks, behind the guard. `mlflow server` calls it in its worker."""
+    """Return MLflow's app with accounts and location checks, behind RouteGuard.
+
+    `mlflow server` calls this in its worker.
+    """
     from flask import request
     from mlflow.server import app as flask_app
     from mlflow.server.handlers import catch_mlflow_exception
@@ -37,47 +43,40 @@ def create_app() -> Application:
     auth = _auth()
     fastapi_app = auth.create_app(flask_app)
     _ensure_accounts(auth)
-    # After MLflow's own check of the password, so that nobody learns anything without one.
+    # It runs after MLflow has checked the password, so that its answers reveal nothing without one.
     flask_app.before_request(catch_mlflow_exception(lambda: _refuse_location(request)))
-    fastapi_app.user_middleware.append(
-        Middleware(WriteOnce)
-    )  # the innermost: the password has been checked
+    # Innermost middleware: MLflow has checked the password by then.
+    fastapi_app.user_middleware.append(Middleware(WriteOnce))
     return RouteGuard(fastapi_app)
 
 
 class RouteGuard:
-    """ASGI: refuses what `access` refuses, before MLflow sees it."""
+    """ASGI middleware that refuses requests by the rules of `access`, before MLflow gets them."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 with the reason, or pass the request on."""
+        """Answer 403 with the reason, or pass the request on. WebSockets are always closed."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        why = "there is no WebSocket here" if scope["type"] != "http" else self._refused(scope)
-        if why is None:
-            await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await _forbid(send, why)
-        else:
+        elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
+        elif reason := self._refused(scope):
+            await _forbid(send, reason)
+        else:
+            await self._app(scope, receive, send)
 
     def _refused(self, scope: Scope) -> str | None:
         headers: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value)
-        repeated = [
-            name.decode()
-            for name in (b"authorization", b"host", b"origin")
-            if len(headers.get(name, ())) > 1
-        ]
-        if repeated:
-            return f"header {repeated[0]} is sent twice"
+        for name in (b"authorization", b"host", b"origin"):
+            if len(headers.get(name, ())) > 1:
+                return f"header {name.decode()} is sent twice"
         authorization = _text(headers, b"authorization")
         if authorization is not None and not is_basic(authorization):
-            return "sign in with user and password: Authorization: Basic …"
+            return "sign in with a user name and a password: Authorization: Basic …"
         path = scope["path"]
         foreign = access.foreign(
             origin=_text(headers, b"origin"),
@@ -89,41 +88,45 @@ class RouteGuard:
 
 
 class WriteOnce:
-    """ASGI: refuses a file of a model that is there already or on its way, with its path read as MLflow reads it.
+    """ASGI middleware that refuses a model's file that exists or is being uploaded.
 
-    MLflow lays a file down when its last byte has come. What is on its way is remembered here: there is one worker.
+    Paths are normalised as MLflow does it. MLflow stores a file when its last byte has arrived, so
+    uploads in progress are kept here. That is enough because the server has one worker.
     """
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._coming: set[str] = set()
+        self._uploading: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 with the reason, or pass the request on."""
-        found = (
-            UPLOAD.fullmatch(scope["path"])
-            if scope["type"] == "http" and scope["method"] == "PUT"
-            else None
-        )
-        file = _plain(found["file"]) if found else None
-        why = file and access.overwrite_refused(account_of(_authorization(scope)), file)
-        if not file or not why:
+        file = _uploaded_file(scope)
+        reason = file and access.overwrite_refused(account_of(_authorization(scope)), file)
+        if not file or not reason:
             await self._app(scope, receive, send)
-        elif file in self._coming:
-            await _forbid(send, why)
+        elif file in self._uploading:
+            await _forbid(send, reason)
         else:
-            self._coming.add(file)
+            self._uploading.add(file)
             try:
-                if await asyncio.to_thread(_is_there, file):
-                    await _forbid(send, why)
+                if await asyncio.to_thread(_exists, file):
+                    await _forbid(send, reason)
                 else:
                     await self._app(scope, receive, send)
             finally:
-                self._coming.discard(file)
+                self._uploading.discard(file)
 
 
-def _plain(path: str) -> str | None:
-    """An artifact's path as MLflow reads it; None when MLflow refuses it."""
+def _uploaded_file(scope: Scope) -> str | None:
+    """Return the normalised path of the artifact that a request uploads, or None."""
+    if scope["type"] != "http" or scope["method"] != "PUT":
+        return None
+    route = UPLOAD.fullmatch(scope["path"])
+    return _normalised(route["file"]) if route else None
+
+
+def _normalised(path: str) -> str | None:
+    """Return an artifact's path as MLflow normalises it; None if MLflow refuses it."""
     from mlflow.exceptions import MlflowException
     from mlflow.server.handlers import validate_path_is_safe
 
@@ -133,11 +136,11 @@ def _plain(path: str) -> str | None:
         return None
 
 
-def _is_there(file: str) -> bool:
+def _exists(file: str) -> bool:
     from mlflow.server.handlers import _get_artifact_repo_mlflow_artifacts
 
-    beside = _get_artifact_repo_mlflow_artifacts().list_artifacts(posixpath.dirname(file))
-    return file in {posixpath.normpath(each.path) for each in beside}
+    siblings = _get_artifact_repo_mlflow_artifacts().list_artifacts(posixpath.dirname(file))
+    return file in {posixpath.normpath(artifact.path) for artifact in siblings}
 
 
 def _authorization(scope: Scope) -> str:
@@ -145,36 +148,42 @@ def _authorization(scope: Scope) -> str:
 
 
 def is_basic(authorization: str) -> bool:
-    """Whether a header is a Basic one that MLflow can read; it answers 500 to some others."""
+    """Return whether a header is a Basic one that MLflow can read; it answers others with 500."""
     scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return False
     try:
-        return (
-            scheme.lower() == "basic" and ":" in base64.b64decode(encoded, validate=True).decode()
-        )
+        credentials = base64.b64decode(encoded, validate=True).decode()
     except (ValueError, UnicodeDecodeError):
         return False
+    return ":" in credentials
 
 
 def account_of(authorization: str | None) -> str | None:
-    """The name that a Basic `Authorization` header claims; None without one. The password is MLflow's to check."""
+    """Return the user name in a Basic `Authorization` header; None if there is none.
+
+    The password is not checked here: MLflow does that.
+    """
     scheme, _, encoded = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
-        return base64.b64decode(encoded).decode().partition(":")[0] or None
+        credentials = base64.b64decode(encoded).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
+    return credentials.partition(":")[0] or None
 
 
 def _auth() -> Any:
-    """MLflow's auth module, which reads its configuration from a file when it is imported, and never again."""
+    """Import MLflow's auth module, which reads its configuration file only when it is imported."""
     from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 
     config = configparser.RawConfigParser()
     config["mlflow"] = {
         "default_permission": "READ",
         "database_uri": os.environ[BACKEND_STORE_URI_ENV_VAR].replace("%", "%%"),
-        "auth_cache_ttl_seconds": "300",  # a password check costs some 50 ms, and there is one worker
+        # A password check takes about 50 ms, and there is one worker.
+        "auth_cache_ttl_seconds": "300",
     }
     with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:  # mode 0600
         config.write(file)
@@ -185,57 +194,60 @@ def _auth() -> Any:
 
 
 def _ensure_accounts(auth: Any) -> None:
-    """Create the accounts of steps and server, or give them the passwords of this environment.
+    """Create the accounts of steps and server, or set their passwords to those of this environment.
 
-    The admin account is MLflow's to create. Steps manage what was made before there were accounts, or by the admin.
+    MLflow itself creates the admin account. The steps may manage experiments and models that the
+    admin created or that are older than the accounts.
     """
     from mlflow.server.auth.permissions import MANAGE
     from mlflow.server.handlers import _get_model_registry_store, _get_tracking_store
 
-    for name, variable in {
-        auth.auth_config.admin_username: "MLFLOW_AUTH_ADMIN_PASSWORD",
-        **PASSWORDS,
-    }.items():
+    admin = auth.auth_config.admin_username
+    variables = {admin: "MLFLOW_AUTH_ADMIN_PASSWORD", **PASSWORDS}
+    for name, variable in variables.items():
         password = os.environ[variable]
         if not auth.store.has_user(name):
             auth.store.create_user(name, password)
         elif not auth.store.authenticate_user(name, password):
             auth.store.update_user(name, password=password)
+    grant = auth.store.grant_user_permission
     for experiment in _get_tracking_store().search_experiments(max_results=1000):
-        auth.store.grant_user_permission(
-            access.STEPS, "experiment", experiment.experiment_id, MANAGE.name
-        )
+        grant(access.STEPS, "experiment", experiment.experiment_id, MANAGE.name)
     for model in _get_model_registry_store().search_registered_models(max_results=1000):
-        auth.store.grant_user_permission(access.STEPS, "registered_model", model.name, MANAGE.name)
+        grant(access.STEPS, "registered_model", model.name, MANAGE.name)
 
 
 def _refuse_location(request: Any) -> tuple[str, int] | None:
-    """400 for an experiment or a version that names a place outside the configured store, read as MLflow reads it."""
+    """Return a 400 response to an experiment or version with files outside the configured store.
+
+    The request is parsed as MLflow parses it.
+    """
     from mlflow.protos.model_registry_pb2 import CreateModelVersion
     from mlflow.protos.service_pb2 import CreateExperiment
     from mlflow.server.handlers import _get_request_message
 
-    why = None
+    reason = None
     if request.path.endswith("/mlflow/experiments/create"):
-        why = access.location_refused(
-            _get_request_message(CreateExperiment(), request).artifact_location
-        )
+        experiment = _get_request_message(CreateExperiment(), request)
+        reason = access.location_refused(experiment.artifact_location)
     elif request.path.endswith("/mlflow/model-versions/create"):
-        why = access.source_refused(_get_request_message(CreateModelVersion(), request).source)
-    return None if why is None else (_problem(why, "INVALID_PARAMETER_VALUE"), 400)
+        version = _get_request_message(CreateModelVersion(), request)
+        reason = access.source_refused(version.source)
+    return None if reason is None else (_problem(reason, "INVALID_PARAMETER_VALUE"), 400)
 
 
 def _text(headers: dict[bytes, list[bytes]], name: bytes) -> str | None:
     return headers[name][0].decode("latin-1") if name in headers else None
 
 
-async def _forbid(send: Send, why: str) -> None:
-    body = _problem(why, "PERMISSION_DENIED").encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+async def _forbid(send: Send, reason: str) -> None:
+    body = _problem(reason, "PERMISSION_DENIED").encode()
+    length = str(len(body)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _problem(why: str, code: str) -> str:
-    """An error as MLflow's client reads it."""
-    return json.dumps({"error_code": code, "message": why})
+def _problem(message: str, code: str) -> str:
+    """Return an error in the JSON format that MLflow's client reads."""
+    return json.dumps({"error_code": code, "message": message})

@@ -1,4 +1,4 @@
-"""How the MLflow server is started: its command line and its environment."""
+"""The command line and the environment of the MLflow server."""
 
 import sys
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ ADMIN = "admin"
 
 @dataclass(frozen=True, kw_only=True)
 class Passwords:
-    """What each account signs in with, and the key that MLflow signs its form with."""
+    """The passwords of the accounts, and the key with which MLflow signs its sign-up form."""
 
     admin: str
     steps: str
@@ -18,16 +18,25 @@ class Passwords:
 
 
 def command(host: str, port: int, artifacts: Path) -> list[str]:
-    """`mlflow server` on `host` and `port`; files of runs and models lie below `artifacts`."""
-    mlflow = Path(sys.executable).parent / "mlflow"
-    return [
-        str(mlflow), "server", "--app-name", "sixgate", "--host", host, "--port", str(port), "--workers", "1",
-        "--serve-artifacts", "--artifacts-destination", artifacts.as_uri(),
-    ]  # fmt: skip
+    """Return the command line of a server that stores files of runs and models in `artifacts`."""
+    mlflow = str(Path(sys.executable).parent / "mlflow")
+    options = {
+        "--app-name": "sixgate",
+        "--host": host,
+        "--port": str(port),
+        "--workers": "1",
+        "--artifacts-destination": artifacts.as_uri(),
+    }
+    flags = [part for option in options.items() for part in option]
+    return [mlflow, "server", *flags, "--serve-artifacts"]
 
 
 def environment(backend: str, passwords: Passwords, *, port: int) -> dict[str, str]:
-    """What the server is told; `backend` is the URI of the database for runs, models and accounts."""
+    """Return the server's environment variables.
+
+    `backend` is the URI of the database for runs, models and accounts.
+    """
+    hosts = [f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")]
     return {
         "MLFLOW_BACKEND_STORE_URI": backend,
         "MLFLOW_AUTH_ADMIN_USERNAME": ADMIN,
@@ -35,10 +44,8 @@ def environment(backend: str, passwords: Passwords, *, port: int) -> dict[str, s
         "SIXGATE_MLFLOW_STEPS_PASSWORD": passwords.steps,
         "SIXGATE_MLFLOW_SERVER_PASSWORD": passwords.server,
         "MLFLOW_FLASK_SERVER_SECRET_KEY": passwords.secret_key,
-        # A name that resolves to this machine is no excuse: whoever asks for another host was led here (DNS rebinding).
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(
-            f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")
-        ),
+        # Refuse other host names, even if they resolve to this machine (DNS rebinding).
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",

@@ -76,7 +76,7 @@ def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_eff
     airflow.finish(
         "fraud_retraining", airflow.trigger("fraud_retraining", {"require_review": True})
     )
-    run = airflow.next_run("fraud_promotion", run_type="asset_triggered", known=set())
+    run = airflow.next_run("fraud_promotion", run_type="asset_triggered", earlier=set())
     until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
     policy.write_text(valid.replace("brier_degradation:", "brier_degradatoin:"))
     try:

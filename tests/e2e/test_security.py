@@ -348,7 +348,7 @@ def test_a_page_of_another_origin_uses_nothing(
             stack.airflow_url + results, headers=airflow.headers, json={"value": "6"}
         )
         assert answer.status_code == 403
-        assert "not edited" in answer.text
+        assert "can't be edited" in answer.text
     assert (
         "frame-ancestors 'self'" in httpx.get(f"{pages(stack)}/").headers["content-security-policy"]
     )

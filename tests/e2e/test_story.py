@@ -44,7 +44,7 @@ def sixgate(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_story_holds_step_by_step(stack: Settings) -> None:
     with contextlib.closing(Demo(stack, Console())) as demo:
         demo.run()
-        assert len(demo.story.steps) == 10
+        assert len(demo.log.steps) == 10
         decision = demo.newest_decision()
         assert (decision.trigger, decision.verdict, len(decision.gates or [])) == (
             "DRIFT",
@@ -152,7 +152,7 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(
             comment = page.get_by_label(f"comment on alert {alert['id']}")
             comment.fill("on it <b>now</b>")
             comment.press("Enter")
-            expect(page.get_by_text("admin knows: on it <b>now</b>")).to_be_visible()
+            expect(page.get_by_text('Acknowledged by admin: "on it <b>now</b>"')).to_be_visible()
         page.screenshot(path=str(tmp_path / "drift.png"), full_page=True)
         problems: list[str] = []
         page.on(
@@ -399,7 +399,7 @@ def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and
             "fraud_retraining",
             airflow.trigger("fraud_retraining", {"snapshot": snapshot, "require_review": True}),
         )
-        run = airflow.next_run("fraud_promotion", run_type="asset_triggered", known=known)
+        run = airflow.next_run("fraud_promotion", run_type="asset_triggered", earlier=known)
         until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
     wait_for_two_heartbeats(
         stack

@@ -263,7 +263,7 @@ def airflow_health():
         pytest.param(
             "/health",
             ["dag_processor"],
-            "dag_processor is not there",
+            "dag_processor is missing",
             id="a part nobody has heard of",
         ),
         pytest.param("/away", [], "503", id="an error is not health"),

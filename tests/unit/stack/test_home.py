@@ -1,4 +1,4 @@
-"""The state folder: secrets written once and for the owner only; what is half-made or in the way gets one clear line."""
+"""The state folder: secrets are written once and for the owner only, and errors are one line."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def test_secrets_are_drawn_once_and_readable_by_the_owner_only(tmp_path: Path) -
     assert home.secrets() == first
     assert stat.S_IMODE(home.secrets_file.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
-    drawn = asdict(first).values()
-    assert len(set(drawn)) == len(drawn)
+    values = asdict(first).values()
+    assert len(set(values)) == len(values)
 
 
 def test_a_newer_version_draws_what_it_needs_beside_the_secrets_that_are_kept(
@@ -41,12 +41,12 @@ def test_a_newer_version_draws_what_it_needs_beside_the_secrets_that_are_kept(
 ) -> None:
     home = Home(tmp_path)
     home.prepare()
-    kept = {"instance": "0123456789abcdef", "postgres": "p", "api_key": "k"}
-    home.secrets_file.write_text(json.dumps(kept))
-    drawn = home.secrets()
-    assert {name: getattr(drawn, name) for name in kept} == kept
-    assert drawn.mlflow_admin
-    assert home.secrets() == drawn
+    stored = {"instance": "0123456789abcdef", "postgres": "p", "api_key": "k"}
+    home.secrets_file.write_text(json.dumps(stored))
+    secrets = home.secrets()
+    assert {name: getattr(secrets, name) for name in stored} == stored
+    assert secrets.mlflow_admin
+    assert home.secrets() == secrets
     assert stat.S_IMODE(home.secrets_file.stat().st_mode) == 0o600
 
 
@@ -54,29 +54,23 @@ def test_sessions_from_before_airflows_pages_had_a_path_hold_no_longer(tmp_path:
     home = Home(tmp_path)
     home.prepare()
     first = home.secrets()
-    kept = {
-        name: value
-        for name, value in json.loads(home.secrets_file.read_text()).items()
-        if name != "airflow_path"
-    }
-    home.secrets_file.write_text(json.dumps(kept))
-    then = home.secrets()
-    assert then.airflow_jwt != first.airflow_jwt
-    assert then.airflow_path != first.airflow_path
-    assert (then.airflow_secret, then.airflow_fernet) == (
-        first.airflow_secret,
-        first.airflow_fernet,
-    )
-    assert home.secrets() == then
+    stored = json.loads(home.secrets_file.read_text())
+    del stored["airflow_path"]
+    home.secrets_file.write_text(json.dumps(stored))
+    second = home.secrets()
+    assert second.airflow_jwt != first.airflow_jwt
+    assert second.airflow_path != first.airflow_path
+    assert second.airflow_secret == first.airflow_secret
+    assert second.airflow_fernet == first.airflow_fernet
+    assert home.secrets() == second
 
 
 def test_secrets_that_a_newer_version_drew_are_kept_and_left_alone(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.prepare()
     first = home.secrets()
-    home.secrets_file.write_text(
-        json.dumps(json.loads(home.secrets_file.read_text()) | {"of_a_newer_version": "x"})
-    )
+    stored = json.loads(home.secrets_file.read_text())
+    home.secrets_file.write_text(json.dumps(stored | {"of_a_newer_version": "x"}))
     assert home.secrets() == first
     assert json.loads(home.secrets_file.read_text())["of_a_newer_version"] == "x"
 
@@ -153,9 +147,12 @@ def test_a_long_home_still_gets_a_socket(tmp_path: Path) -> None:
 
 def test_noted_processes_and_their_children_are_found_and_ended(tmp_path: Path) -> None:
     note = tmp_path / "sleeper.pid"
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    sleep = "import time; time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}])"
     launch = child.Launch(
-        note=note, command=[sys.executable, "-c", code], environment=dict(os.environ)
+        note=note,
+        command=[sys.executable, "-c", code],
+        environment=dict(os.environ),
     )
     (tmp_path / "launch.json").write_text(launch.dump())
     parent = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Airflow's API server takes changes from its own pages, and from programs; results of tasks are edited by nobody."""
+"""Airflow's API server accepts changes from its own pages and from programs only."""
 
 from __future__ import annotations
 
@@ -94,8 +94,9 @@ XCOM = "/api/v2/dags/fraud_promotion/dagRuns/r/taskInstances/needs_review/xcomEn
 def test_who_may_change_what(
     method: str, path: str, headers: dict[str, str], refused: bool
 ) -> None:
-    found = why_refused(method, path, Headers({"host": HOST, **headers}), own="airflow.example")
-    assert (found is not None) == refused
+    sent = Headers({"host": HOST, **headers})
+    reason = why_refused(method, path, sent, own="airflow.example")
+    assert (reason is not None) == refused
 
 
 def test_without_a_host_and_a_known_address_no_page_is_ours() -> None:
@@ -106,19 +107,19 @@ def test_without_a_host_and_a_known_address_no_page_is_ours() -> None:
 def answer(
     method: str,
     headers: dict[str, str],
-    given: dict[str, str] | None = None,
+    response_headers: dict[str, str] | None = None,
     *,
     path: str = RUNS,
     base_url: str = f"http://{HOST}",
 ) -> tuple[int, Headers]:
-    """What a browser gets from an application behind the guard.
+    """Return status and headers of the response from an application behind the guard.
 
-    The application answers 200 with the headers `given`, and says in `x-path` what it was asked for.
+    The application answers 200 with `response_headers`, and with the requested path in `x-path`.
     """
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        told = {**(given or {}), "x-path": scope["path"]}
-        raw = [(name.encode(), value.encode()) for name, value in told.items()]
+        all_headers = {**(response_headers or {}), "x-path": scope["path"]}
+        raw = [(name.encode(), value.encode()) for name, value in all_headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": raw})
         await send({"type": "http.response.body", "body": b""})
 
@@ -146,7 +147,7 @@ def test_a_refusal_is_an_answer_and_no_other_page_frames_this_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "found"),
+    ("method", "path", "app_path"),
     [
         pytest.param("GET", "/secret", "/secret", id="the path itself"),
         pytest.param("GET", "/secret/", "/secret/", id="its first page"),
@@ -171,10 +172,11 @@ def test_a_refusal_is_an_answer_and_no_other_page_frames_this_one() -> None:
     ],
 )
 def test_beside_the_path_there_is_only_what_programs_ask(
-    method: str, path: str, found: str | None
+    method: str, path: str, app_path: str | None
 ) -> None:
     status, headers = answer(method, {}, path=path, base_url=f"http://{HOST}/secret/")
-    assert (status, headers.get("x-path")) == (404 if found is None else 200, found)
+    assert status == (404 if app_path is None else 200)
+    assert headers.get("x-path") == app_path
 
 
 def test_a_browser_that_asks_for_an_icon_beside_the_path_meets_no_error() -> None:
@@ -182,35 +184,32 @@ def test_a_browser_that_asks_for_an_icon_beside_the_path_meets_no_error() -> Non
 
 
 def test_beside_the_path_no_header_names_it() -> None:
-    named = {
+    base_url = f"http://{HOST}/secret"
+    with_path = {
         "location": "/secret/api/v2/dags",
         "set-cookie": "a=b; Path=/secret",
         "x-other": "kept",
     }
-    _, headers = answer("GET", {}, named, path=RUNS, base_url=f"http://{HOST}/secret")
-    assert (headers.get("location"), headers.get("set-cookie"), headers["x-other"]) == (
-        None,
-        None,
-        "kept",
-    )
-    _, headers = answer("GET", {}, named, path=f"/secret{RUNS}", base_url=f"http://{HOST}/secret")
+    _, headers = answer("GET", {}, with_path, path=RUNS, base_url=base_url)
+    assert headers.get("location") is None
+    assert headers.get("set-cookie") is None
+    assert headers["x-other"] == "kept"
+    _, headers = answer("GET", {}, with_path, path=f"/secret{RUNS}", base_url=base_url)
     assert headers["location"] == "/secret/api/v2/dags"
 
 
 @pytest.mark.parametrize("path", ["/", "/favicon.ico", RUNS, "/auth/token"])
 def test_beside_the_path_no_session_is_taken(path: str) -> None:
-    """Airflow turns this exception into an answer; behind an answer it would add a cookie that names the path."""
+    """Airflow turns this exception into a response without a cookie, which would name the path."""
+    base_url = f"http://{HOST}/secret"
+    cookie = {"cookie": "_token=x"}
     with pytest.raises(HTTPException, match="404"):
-        answer("POST", {"cookie": "_token=x"}, path=path, base_url=f"http://{HOST}/secret")
-    assert (
-        answer("POST", {"cookie": "_token=x"}, path="/secret/", base_url=f"http://{HOST}/secret")[0]
-        == 200
-    )
+        answer("POST", cookie, path=path, base_url=base_url)
+    status, _ = answer("POST", cookie, path="/secret/", base_url=base_url)
+    assert status == 200
 
 
 def test_without_a_path_every_path_is_airflows() -> None:
     for base_url in ("", f"http://{HOST}", f"http://{HOST}/"):
-        assert (
-            answer("GET", {"cookie": "_token=x"}, path="/docs", base_url=base_url)[1]["x-path"]
-            == "/docs"
-        )
+        _, headers = answer("GET", {"cookie": "_token=x"}, path="/docs", base_url=base_url)
+        assert headers["x-path"] == "/docs"

@@ -1,4 +1,4 @@
-"""The middleware before an app that answers what it received: refused, passed on unchanged, or left alone."""
+"""The middleware before an app that returns what it received: requests are refused or passed on."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ Client = Callable[..., httpx.AsyncClient]
 
 
 async def echo(request: Request) -> Response:
-    """Answer as Airflow does: who is not signed in, what is no object, and else the body."""
+    """Answer as Airflow does: 401 without a session, 422 for a body `[]`, else the body."""
     body = await request.body()
     if request.headers.get("authorization") != "known":
         return JSONResponse({"detail": "Not authenticated"}, 401)

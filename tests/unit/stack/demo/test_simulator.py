@@ -1,4 +1,4 @@
-"""The simulated town: what its features mean, what stays the same, and what each kind of drift moves."""
+"""The simulated town: the meaning of its features, and what each kind of drift changes."""
 
 from __future__ import annotations
 
@@ -34,19 +34,18 @@ def village() -> Transactions:
     return simulate(VILLAGE)
 
 
-def moment(at: datetime) -> np.datetime64:
-    return np.datetime64(at.replace(tzinfo=None), "us")
+def moment(time: datetime) -> np.datetime64:
+    return np.datetime64(time.replace(tzinfo=None), "us")
 
 
 def between(transactions: Transactions, since: datetime, until: datetime) -> Transactions:
-    at = transactions.event_time
-    return transactions.take((at >= moment(since)) & (at < moment(until)))
+    time = transactions.event_time
+    return transactions.take((time >= moment(since)) & (time < moment(until)))
 
 
 def week(transactions: Transactions, number: int) -> Transactions:
-    return between(
-        transactions, START + timedelta(weeks=number), START + timedelta(weeks=number + 1)
-    )
+    since = START + timedelta(weeks=number)
+    return between(transactions, since, since + timedelta(weeks=1))
 
 
 def psi(usual: Transactions, now: Transactions, feature: str, *, n: int = 5_000) -> float:
@@ -101,7 +100,8 @@ def test_another_seed_is_another_town() -> None:
     ],
 )
 def test_runs_of_a_seed_agree_where_they_overlap(other: World) -> None:
-    since, until = max(START, other.start), START + timedelta(days=9)
+    since = max(START, other.start)
+    until = START + timedelta(days=9)
     assert_equal(between(simulate(other), since, until), between(village(), since, until))
 
 
@@ -130,18 +130,21 @@ def test_take_accepts_positions_and_masks() -> None:
 
 @cache
 def payments() -> tuple[Rows, dict[str, NDArray[np.float64]]]:
-    """Return 3,000 payments over 60 days, by the half-day so that many lie on a window's edge, and their features."""
+    """Return 3,000 payments over 60 days, and their features.
+
+    Times are multiples of half a day, so that many payments are on the edge of a window.
+    """
     rng = np.random.default_rng(0)
     rows = np.zeros(3_000, PAYMENT)
     for name, most in (
         ("customer", 12),
         ("terminal", 5),
-        ("at", 120),
+        ("time", 120),
         ("cents", 9_999),
         ("scenario", 2),
     ):
         rows[name] = rng.integers(most, size=len(rows))
-    rows["at"] = np.sort(rows["at"]) * HALF_DAY
+    rows["time"] = np.sort(rows["time"]) * HALF_DAY
     return rows, describe(rows)
 
 
@@ -149,50 +152,44 @@ def payments() -> tuple[Rows, dict[str, NDArray[np.float64]]]:
 def test_a_customers_window_ends_with_the_payment_itself(days: int) -> None:
     rows, features = payments()
     for i in range(0, len(rows), 23):
-        age = rows["at"][i] - rows["at"]
-        seen = rows[
-            (rows["customer"] == rows["customer"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)
-        ]
-        assert features[f"customer_count_{days}d"][i] == len(seen)
-        assert features[f"customer_mean_amount_{days}d"][i] == pytest.approx(
-            seen["cents"].mean() / 100
-        )
+        age = rows["time"][i] - rows["time"]
+        in_window = (age >= 0) & (age < days * 2 * HALF_DAY)
+        window = rows[(rows["customer"] == rows["customer"][i]) & in_window]
+        mean_amount = window["cents"].mean() / 100
+        assert features[f"customer_count_{days}d"][i] == len(window)
+        assert features[f"customer_mean_amount_{days}d"][i] == pytest.approx(mean_amount)
 
 
 @pytest.mark.parametrize("days", WINDOW_DAYS)
 def test_a_terminals_window_ends_a_week_before_the_payment(days: int) -> None:
     rows, features = payments()
     for i in range(0, len(rows), 23):
-        age = rows["at"][i] - rows["at"] - 14 * HALF_DAY
-        seen = rows[
-            (rows["terminal"] == rows["terminal"][i]) & (age >= 0) & (age < days * 2 * HALF_DAY)
-        ]
-        assert features[f"terminal_count_{days}d"][i] == len(seen)
-        assert features[f"terminal_risk_{days}d"][i] == pytest.approx(
-            seen["scenario"].mean() if len(seen) else 0
-        )
+        age = rows["time"][i] - rows["time"] - 14 * HALF_DAY
+        in_window = (age >= 0) & (age < days * 2 * HALF_DAY)
+        window = rows[(rows["terminal"] == rows["terminal"][i]) & in_window]
+        risk = window["scenario"].mean() if len(window) else 0
+        assert features[f"terminal_count_{days}d"][i] == len(window)
+        assert features[f"terminal_risk_{days}d"][i] == pytest.approx(risk)
 
 
 def test_the_simulated_features_are_those_of_the_simulated_payments() -> None:
     t = simulate(replace(VILLAGE, start=START - timedelta(days=30), days=40))
     for i in np.flatnonzero(t.event_time >= moment(START))[::7]:
         age = t.event_time[i] - t.event_time
-        seen = (
-            (t.entity_key == t.entity_key[i])
-            & (age >= np.timedelta64(0))
-            & (age < np.timedelta64(30, "D"))
-        )
-        assert t.features["customer_count_30d"][i] == seen.sum()
-        assert t.features["customer_mean_amount_30d"][i] == pytest.approx(
-            t.features["amount"][seen].mean()
-        )
+        in_window = (age >= np.timedelta64(0)) & (age < np.timedelta64(30, "D"))
+        window = (t.entity_key == t.entity_key[i]) & in_window
+        mean_amount = t.features["amount"][window].mean()
+        assert t.features["customer_count_30d"][i] == window.sum()
+        assert t.features["customer_mean_amount_30d"][i] == pytest.approx(mean_amount)
 
 
 def test_nights_end_at_seven_and_weekends_are_saturday_and_sunday() -> None:
     t = village()
-    at = t.event_time.tolist()
-    np.testing.assert_array_equal(t.features["during_night"], [m.hour <= 6 for m in at])
-    np.testing.assert_array_equal(t.features["during_weekend"], [m.weekday() >= 5 for m in at])
+    times = t.event_time.tolist()
+    night = [time.hour <= 6 for time in times]
+    weekend = [time.weekday() >= 5 for time in times]
+    np.testing.assert_array_equal(t.features["during_night"], night)
+    np.testing.assert_array_equal(t.features["during_weekend"], weekend)
 
 
 def test_fraud_is_rare_and_of_at_least_three_kinds() -> None:
@@ -225,7 +222,8 @@ def test_drift_without_a_beginning_is_everywhere(kind: str) -> None:
 
 
 def test_covariate_drift_moves_amounts_and_habits_but_not_the_share_of_fraud() -> None:
-    usual, now = week(town(), DRIFT_WEEK), week(town("covariate"), DRIFT_WEEK)
+    usual = week(town(), DRIFT_WEEK)
+    now = week(town("covariate"), DRIFT_WEEK)
     honest = [np.median(t.features["amount"][t.label == 0]) for t in (usual, now)]
     assert honest[1] / honest[0] == pytest.approx(1.6, abs=0.05)
     assert len(now) / len(usual) == pytest.approx(1.4, abs=0.05)
@@ -234,7 +232,8 @@ def test_covariate_drift_moves_amounts_and_habits_but_not_the_share_of_fraud() -
 
 
 def test_prior_drift_triples_each_kind_of_fraud_and_nothing_else() -> None:
-    usual, now = week(town(), DRIFT_WEEK), week(town("prior"), DRIFT_WEEK)
+    usual = week(town(), DRIFT_WEEK)
+    now = week(town("prior"), DRIFT_WEEK)
     before, after = (np.bincount(t.scenario, minlength=len(Scenario)) for t in (usual, now))
     assert len(now) == len(usual)
     assert now.label.mean() / usual.label.mean() == pytest.approx(SURGE, abs=0.3)
@@ -244,7 +243,8 @@ def test_prior_drift_triples_each_kind_of_fraud_and_nothing_else() -> None:
 
 
 def test_concept_drift_gives_fraud_a_new_look_and_leaves_honest_customers_alone() -> None:
-    usual, now = week(town(), DRIFT_WEEK), week(town("concept"), DRIFT_WEEK)
+    usual = week(town(), DRIFT_WEEK)
+    now = week(town("concept"), DRIFT_WEEK)
     fraud = now.take(now.label == 1)
     assert set(fraud.scenario) == {Scenario.NIGHT}
     assert fraud.features["during_night"].all()
@@ -280,7 +280,11 @@ def test_drifts_combine() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param({"start": datetime(2026, 1, 5)}, "start is 2026-01-05", id="a naive start"),  # noqa: DTZ001
+        pytest.param(
+            {"start": datetime(2026, 1, 5)},  # noqa: DTZ001
+            "start is 2026-01-05",
+            id="a naive start",
+        ),
         pytest.param(
             {"drift_from": datetime(2026, 1, 5)},  # noqa: DTZ001
             "drift_from is",

@@ -1,4 +1,4 @@
-"""A confined process touches what it was given, and nothing else."""
+"""A confined process can access what it is allowed to, and nothing else."""
 
 from __future__ import annotations
 
@@ -51,31 +51,38 @@ print(json.dumps(found))
 
 
 def attempts(tmp_path: Path, **confinement: object) -> dict[str, object]:
-    """What a process could do that may write `inside`, told what else by the keywords of `Launch` and `Confinement`."""
-    inside, outside, port = tmp_path / "inside", tmp_path / "outside", free_port()
+    """Return what a process could do that may write `inside`.
+
+    The keywords are those of `Launch` and `Confinement`; `ports=True` allows one port.
+    """
+    inside = tmp_path / "inside"
+    outside = tmp_path / "outside"
+    port = free_port()
     for folder in (inside, outside):
         folder.mkdir(exist_ok=True)
     (outside / "kept").write_text("kept")
-    user, through = confinement.pop("user", None), bool(confinement.pop("reads_through", False))
+    user = confinement.pop("user", None)
+    reads_through = bool(confinement.pop("reads_through", False))
     if isinstance(user, int):
         os.chown(inside, user, user)
     if confinement.pop("ports", False):
         confinement["ports"] = ((port,), ())
+    arguments = [str(inside), str(outside), str(port), str(os.getpid())]
     launch = child.Launch(
         note=tmp_path / "note.pid",
-        command=[sys.executable, "-c", TRY, str(inside), str(outside), str(port), str(os.getpid())],
+        command=[sys.executable, "-c", TRY, *arguments],
         environment=dict(os.environ),
         user=user,  # type: ignore[arg-type]
-        reads_through=through,
+        reads_through=reads_through,
         confinement=Confinement(writes=(inside,), **confinement),  # type: ignore[arg-type]
     )
     (tmp_path / "launch.json").write_text(launch.dump())
     assert child.Launch.parse(launch.dump()) == launch
     command = [sys.executable, "-m", "stack.processes.child", str(tmp_path / "launch.json")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
     assert (outside / "kept").read_text() == "kept"
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(process.stdout))
 
 
 WRITES = ("write outside", "truncate outside", "delete outside", "move outside", "link outside")
@@ -91,31 +98,27 @@ CODE = (
 
 @needs_landlock
 def test_who_may_write_one_folder_writes_no_other_and_reads_all(tmp_path: Path) -> None:
-    found = attempts(tmp_path)
-    assert {found[name] for name in WRITES} == {"PermissionError"}
-    assert {
-        found[name]
-        for name in ("write inside", "move inside", "read outside", "list outside", "listen")
-    } == {"done"}
+    results = attempts(tmp_path)
+    allowed = ("write inside", "move inside", "read outside", "list outside", "listen")
+    assert {results[name] for name in WRITES} == {"PermissionError"}
+    assert {results[name] for name in allowed} == {"done"}
 
 
 @needs_landlock
 def test_who_may_read_some_folders_reads_no_other_and_lists_what_is_named(tmp_path: Path) -> None:
-    found = attempts(tmp_path, reads=CODE)
-    assert {found[name] for name in (*WRITES, "read outside", "list outside")} == {
-        "PermissionError"
-    }
+    results = attempts(tmp_path, reads=CODE)
+    refused = (*WRITES, "read outside", "list outside")
+    assert {results[name] for name in refused} == {"PermissionError"}
     listed = attempts(tmp_path, reads=CODE, lists=(tmp_path / "outside",))
     assert (listed["list outside"], listed["read outside"]) == ("done", "PermissionError")
 
 
 @pytest.mark.skipif(version() < 6, reason="this kernel's Landlock knows no ports or signals")
 def test_who_may_use_one_port_uses_no_other_and_signals_nobody(tmp_path: Path) -> None:
-    found = attempts(tmp_path, ports=True)
-    assert found["listen"] == "done"
-    assert {
-        found[name] for name in ("listen elsewhere", "connect elsewhere", "signal the caller")
-    } == {"PermissionError"}
+    results = attempts(tmp_path, ports=True)
+    refused = ("listen elsewhere", "connect elsewhere", "signal the caller")
+    assert results["listen"] == "done"
+    assert {results[name] for name in refused} == {"PermissionError"}
 
 
 @needs_landlock
@@ -126,9 +129,15 @@ def test_a_service_user_reads_through_closed_folders_what_it_was_given_and_nothi
     for folder in (tmp_path, *tmp_path.parents):
         if str(folder).startswith("/tmp/"):  # pytest's own folders
             folder.chmod(0o711)
-    found = attempts(tmp_path, user=FIRST, reads_through=True, reads=CODE, ports=True)
-    assert found["user"] == FIRST
-    assert found["write inside"] == "done"
+    results = attempts(
+        tmp_path,
+        user=FIRST,
+        reads_through=True,
+        reads=CODE,
+        ports=True,
+    )
+    assert results["user"] == FIRST
+    assert results["write inside"] == "done"
     refused = (
         *WRITES,
         "read outside",
@@ -136,7 +145,7 @@ def test_a_service_user_reads_through_closed_folders_what_it_was_given_and_nothi
         "signal the caller",
         "read the caller's environment",
     )
-    assert {found[name] for name in refused} == {"PermissionError"}
+    assert {results[name] for name in refused} == {"PermissionError"}
 
 
 @needs_root

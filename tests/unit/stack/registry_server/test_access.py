@@ -208,8 +208,13 @@ def test_the_server_account_never_writes(method: str, rest: str) -> None:
 def test_only_its_own_pages_use_the_api(
     origin: str | None, fetch_site: str | None, path: str, refused_too: bool
 ) -> None:
-    found = foreign(origin=origin, fetch_site=fetch_site, host="127.0.0.1:5000", path=path)
-    assert (found is not None) == refused_too
+    reason = foreign(
+        origin=origin,
+        fetch_site=fetch_site,
+        host="127.0.0.1:5000",
+        path=path,
+    )
+    assert (reason is not None) == refused_too
 
 
 @pytest.mark.parametrize(
