@@ -22,8 +22,8 @@ from rich.table import Table
 from pipelines.records import Metric
 from pipelines.rules.monitoring.alert_rules import evaluate_alerts, severity
 from pipelines.rules.monitoring.binning import Profile, count, profiles
-from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts
-from pipelines.rules.monitoring.feature_drift import Counts, add
+from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
+from pipelines.rules.monitoring.feature_drift import Counts, add, merged_buckets
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.statistics import divergence

@@ -33,6 +33,8 @@ from benchmarks import load
 from pipelines.context import Context, context
 from pipelines.rules.model.bundle import Calibration, explainer_file
 from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
+from pipelines.rules.training.fitting import FittedModel
 from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import ROOT, Settings
 from pipelines.steps.retraining.train import register

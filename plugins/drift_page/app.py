@@ -12,6 +12,7 @@ from sixgate_airflow.access import HEADERS, Access, database
 
 from drift_page.view import view
 from pipelines.errors import EvidenceError
+from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.artifacts import Artifacts

@@ -9,7 +9,7 @@ from tests.unit.serving import made
 
 @pytest.fixture(scope="module")
 def scorer() -> OnnxScorer:
-    return OnnxScorer(made.graph(made.leaning(made.FRAUD), 0.0))
+    return OnnxScorer(made.graph(made.weights_of(made.FRAUD), 0.0))
 
 
 def test_one_row_is_scored_as_many_are(scorer: OnnxScorer) -> None:
