@@ -6,16 +6,24 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 COMMON = [
-    "--quiet", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links",
-    "--override", str(HERE / "overrides.txt"), "--custom-compile-command", "make lock",
-]  # fmt: skip
+    "--quiet",
+    "--python-version=3.11",
+    "--generate-hashes",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    f"--override={HERE / 'overrides.txt'}",
+    "--custom-compile-command=make lock",
+]
+# The widest set first, so that the narrower ones pin the same versions.
+SETS = (("dev", []), ("stack", ["-c", "dev.txt"]), ("serving", ["-c", "dev.txt"]))
 
 
 def main() -> None:
-    """The widest set first, so that the narrower ones pin the same versions."""
+    """Write one file of pins for each set."""
     uv = Path(sys.executable).parent / "uv"
-    for name, constraints in (("dev", []), ("stack", ["-c", "dev.txt"]), ("serving", ["-c", "dev.txt"])):
-        command = [str(uv), "pip", "compile", *COMMON, f"{name}.in", "-o", f"{name}.txt", *constraints]
+    for name, constraints in SETS:
+        files = [f"{name}.in", "-o", f"{name}.txt"]
+        command = [str(uv), "pip", "compile", *COMMON, *files, *constraints]
         subprocess.run(command, cwd=HERE, check=True)
 
 

@@ -57,7 +57,7 @@ def invalid_use_cases(settings: Settings) -> list[StatusProblem]:
 def dag_problems(settings: Settings) -> list[StatusProblem]:
     """Return DAGs that are missing, stale or paused, and files that Airflow can't import.
 
-    Returns none while nobody can sign in to Airflow: `part_problems` reports that.
+    Returns none while signing in to Airflow fails: `part_problems` reports that.
     """
     try:
         airflow = Airflow(settings, timeout=AIRFLOW_TIMEOUT)

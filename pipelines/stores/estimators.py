@@ -20,10 +20,10 @@ def find_estimator(name: str) -> Estimator:
     """Load an estimator; UseCaseError when none has this name or its library can't be imported."""
     found = tuple(entry_points(group=GROUP, name=name))
     if not found:
+        installed = ", ".join(installed_estimators())
         raise UseCaseError(
-            f"estimator {name!r} is not installed: installed are {', '.join(installed_estimators())}"
-            "; install its package where the steps run, or correct `training.estimators` "
-            "in the policy"
+            f"estimator {name!r} is not installed: installed are {installed}; install its package "
+            "where the steps run, or correct `training.estimators` in the policy"
         )
     try:
         estimator: Estimator = found[0].load()()

@@ -42,7 +42,8 @@ class ExplainerProcess:
     """
 
     def __init__(self, registry: RegistryReader) -> None:
-        self._registry, self._lock = registry, asyncio.Lock()
+        self._registry = registry
+        self._lock = asyncio.Lock()
         self._process: Process | None = None
         self._holds: list[str] = []  # the digests of the models it was handed, the oldest first
         self._waiting = 0
@@ -50,16 +51,19 @@ class ExplainerProcess:
     async def explain(
         self, use_case: str, model: ServedModel, features: list[float]
     ) -> protocol.RowExplained:
-        """Contributions (columns,) and base value of one row; a 503 Problem when it can't be done."""
+        """Contributions (columns,) and base value of one row.
+
+        Raise Problem 503 when that is not possible now, 501 when no training library is installed.
+        """
         if find_spec("xgboost") is None:
             raise Problem(
                 501,
-                "this server has no XGBoost to explain with: install sixgate[pipelines] beside it",
+                "this server has no libraries to explain with: install sixgate[pipelines]",
             )
         if self._waiting >= WAITING:
             raise Problem(
                 503,
-                f"{WAITING} rows wait to be explained already: come back, or ask for it in batch",
+                f"{WAITING} rows are waiting to be explained: retry, or request it for the batch",
                 retry_after=1,
             )
         self._waiting += 1
@@ -72,7 +76,9 @@ class ExplainerProcess:
     async def stop(self) -> None:
         """End the process, if there is one."""
         if self._process:
-            process, self._process, self._holds = self._process, None, []
+            process = self._process
+            self._process = None
+            self._holds = []
             if process.returncode is None:
                 process.kill()
             await process.wait()
@@ -89,21 +95,17 @@ class ExplainerProcess:
             raise
         except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             await self.stop()
-            log.error("the process that explains ended or hung: %r", error)
-            why = "the process that explains did not answer, and is started anew: ask again"
+            log.error("the explainer process ended or hung: %r", error)
+            why = "the explainer process did not reply and is started again: retry this request"
             raise Problem(503, why) from error
-        except (
-            BaseException
-        ):  # whoever asked is gone: what the process answers now belongs to nobody
+        except BaseException:  # the request was cancelled: the next one must not get its reply
             await self.stop()
             raise
         if isinstance(answer, protocol.RowExplained):
             return answer
-        why = (
-            answer.error
-            if isinstance(answer, protocol.RequestFailed)
-            else "it answered out of turn"
-        )
+        why = "the explainer process sent another kind of reply"
+        if isinstance(answer, protocol.RequestFailed):
+            why = answer.error
         raise Problem(503, f"version {model.served.version} can't explain this row: {why}")
 
     async def _ready(self, use_case: str, model: ServedModel) -> None:
@@ -111,10 +113,15 @@ class ExplainerProcess:
         if self._process is None or self._process.returncode is not None:
             self._holds = []
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULE, cwd=ROOT, env=_environment(),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            log.info("process %d explains", self._process.pid)
+                sys.executable,
+                "-m",
+                MODULE,
+                cwd=ROOT,
+                env=_environment(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            log.info("explainer process %d has started", self._process.pid)
         if model.served.digest in self._holds:
             return
         name = explainer_file(model.bundle.kind)

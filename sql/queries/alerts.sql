@@ -38,7 +38,7 @@ WHERE use_case = :use_case AND state <> 'RESOLVED' AND check_id = :check_id AND 
 
 -- name: awaiting_notification
 -- Alerts that are open, and resolved ones whose resolution was not notified to every target. A
--- severe alert of the last day is included even if nobody was notified of it.
+-- severe alert of the last day is included even if no notification of it was sent.
 SELECT * FROM monitoring_alerts
 WHERE use_case = :use_case
   AND (state <> 'RESOLVED' OR EXISTS (SELECT FROM jsonb_each_text(told) WHERE value <> 'RESOLVED')

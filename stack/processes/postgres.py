@@ -5,6 +5,7 @@ unprivileged user. The binaries are then copied to /var/lib/sixgate and the data
 because the checkout may be in a folder that only root can enter.
 """
 
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -24,6 +25,7 @@ from pipelines.errors import StackError
 from pipelines.settings import ROOT
 
 ROOT_STATE = Path("/var/lib/sixgate")
+OVERFLOW_UID = 65534  # the user without rights on every Linux system
 USER = "sixgate"  # owns the schema and the cluster
 DATABASES = ("airflow", "mlflow", "sixgate")
 OWNERS = {"airflow": "airflow", "mlflow": "mlflow", "sixgate": USER}
@@ -231,12 +233,15 @@ def _create_databases(connection: psycopg.Connection) -> None:
 
 
 def _unprivileged() -> str:
-    for name in (os.environ.get("SIXGATE_PG_USER"), "postgres", "nobody"):
+    """The user that PostgreSQL runs as when root starts it."""
+    for name in (os.environ.get("SIXGATE_PG_USER"), "postgres"):
         if name:
-            try:
+            with contextlib.suppress(KeyError):
                 return pwd.getpwnam(name).pw_name
-            except KeyError:
-                continue
-    raise StackError(
-        "root can't run PostgreSQL, and there is no user postgres or nobody: set SIXGATE_PG_USER"
-    )
+    try:
+        return pwd.getpwuid(OVERFLOW_UID).pw_name
+    except KeyError:
+        raise StackError(
+            "root can't run PostgreSQL: there is no user postgres, and none with the id "
+            f"{OVERFLOW_UID}; set SIXGATE_PG_USER"
+        ) from None

@@ -12,12 +12,13 @@ from pipelines.steps.promotion.model_swap import refuse
 from pipelines.steps.promotion.promote import of_decision
 
 log = logging.getLogger(__name__)
+TIMEOUT = "timeout"  # the reviewer of a candidate that was not answered in time
 
 
 def run(context: Context) -> dict[str, Any]:
     """Record the first answer about a decision; raise PromotionRefused on any other answer.
 
-    Params: decision_id, approved, reviewer (None when nobody answered in time), comment. Repeating
+    Params: decision_id, approved, reviewer (None after the time-out), comment. Repeating
     the recorded answer is allowed.
     """
     decision = context.decisions.of_promotion(
@@ -53,7 +54,7 @@ def run(context: Context) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ReviewAnswer:
-    """The answer from the form, or a rejection by "nobody" when it was not answered in time."""
+    """The answer from the form, or a rejection by "timeout" when there was none in time."""
 
     reviewer: str
     approved: bool
@@ -81,7 +82,7 @@ def _answer(context: Context) -> ReviewAnswer:
     reviewer = context.params.get("reviewer")
     default_comment = "" if reviewer else "no answer in time"
     return ReviewAnswer(
-        reviewer=str(reviewer or "nobody"),
+        reviewer=str(reviewer or TIMEOUT),
         approved=context.params.get("approved") is True,
         comment=str(context.params.get("comment") or default_comment),
     )

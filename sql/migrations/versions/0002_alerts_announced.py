@@ -9,7 +9,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Run the file beside this one as it stands, with no parameters: `%` and `:` in it mean themselves."""
+    """Run the SQL file of the same name without parameters: `%` and `:` stay as they are."""
     op.get_bind().exec_driver_sql(
         Path(__file__).with_suffix(".sql").read_text(), execution_options={"no_parameters": True}
     )

@@ -1,4 +1,4 @@
-"""Explanations follow the log by transaction id, are kept as arrays, and are summed up as they are written."""
+"""Explanations by transaction id, kept as arrays, and summed up as they are written."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Run the file beside this one as it stands, with no parameters: `%` and `:` in it mean themselves."""
+    """Run the SQL file of the same name without parameters: `%` and `:` stay as they are."""
     op.get_bind().exec_driver_sql(
         Path(__file__).with_suffix(".sql").read_text(), execution_options={"no_parameters": True}
     )
