@@ -1,4 +1,4 @@
--- Make :owner the owner of everything in the schema public that somebody else made, as former versions did.
+-- Make :owner the owner of everything in the schema public that another role made, as former versions did.
 DO $$
 DECLARE
     statement text;

@@ -11,10 +11,12 @@ SET severity = excluded.severity, message = excluded.message, check_id = exclude
 RETURNING *;
 
 -- name: resolve_alert!
+-- The open alert of a cause is resolved, if there is one.
 UPDATE monitoring_alerts SET state = 'RESOLVED', resolved_at = now(), updated_at = now()
 WHERE use_case = :use_case AND cause = :cause AND state <> 'RESOLVED';
 
 -- name: acknowledge_alert^
+-- An alert that is not resolved is acknowledged by a person.
 UPDATE monitoring_alerts
 SET state = 'ACKNOWLEDGED', acknowledged_severity = severity, acknowledged_by = :person, acknowledged_at = now(), comment = :comment, updated_at = now()
 WHERE use_case = :use_case AND id = :alert_id AND state <> 'RESOLVED'
@@ -46,14 +48,18 @@ WHERE use_case = :use_case
 ORDER BY id;
 
 -- name: record_notification!
+-- A target was notified of an alert: what it was told is kept with the alert.
 UPDATE monitoring_alerts SET told = told || jsonb_build_object(:target::text, :told::text)
 WHERE use_case = :use_case AND id = :alert_id;
 
 -- name: get_alert^
+-- One alert by its id.
 SELECT * FROM monitoring_alerts WHERE id = :alert_id;
 
 -- name: open_alerts
+-- Alerts that are not resolved, the newest first.
 SELECT * FROM monitoring_alerts WHERE use_case = :use_case AND state <> 'RESOLVED' ORDER BY id DESC;
 
 -- name: list_alerts
+-- The newest alerts in any state.
 SELECT * FROM monitoring_alerts WHERE use_case = :use_case ORDER BY id DESC LIMIT :limit;

@@ -68,6 +68,7 @@ VALUES (:id, 'REVIEWED', :reviewer, :approved, :comment)
 ON CONFLICT DO NOTHING;
 
 -- name: review_of^
+-- The recorded review of a decision, if there is one.
 SELECT actor AS reviewer, approved, comment, at FROM decision_events WHERE decision_id = :id AND event = 'REVIEWED';
 
 -- name: bind_run!
@@ -75,4 +76,5 @@ SELECT actor AS reviewer, approved, comment, at FROM decision_events WHERE decis
 INSERT INTO promotion_runs (use_case, run_id, decision_id) VALUES (:use_case, :run_id, :id) ON CONFLICT DO NOTHING;
 
 -- name: bound_to$
+-- The decision that a promotion run is about.
 SELECT decision_id FROM promotion_runs WHERE use_case = :use_case AND run_id = :run_id;

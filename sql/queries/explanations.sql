@@ -1,4 +1,5 @@
 -- name: open_watermark!
+-- The use case's explanation watermark is created at transaction 0, unless it exists.
 INSERT INTO explanation_watermarks (use_case, logged_xid) VALUES (:use_case, '0') ON CONFLICT DO NOTHING;
 
 -- name: lock_watermark^
@@ -8,6 +9,7 @@ SELECT logged_xid::text AS begin, pg_snapshot_xmin(pg_current_snapshot())::text 
 FROM explanation_watermarks WHERE use_case = :use_case FOR UPDATE;
 
 -- name: move_watermark!
+-- Predictions logged before this transaction have been planned.
 UPDATE explanation_watermarks SET logged_xid = :logged_xid::text::xid8 WHERE use_case = :use_case;
 
 -- name: plan_explanations!
@@ -76,6 +78,7 @@ SELECT chunk, model_version, count(*)::int AS n FROM assigned GROUP BY chunk, mo
 ORDER BY kind, model_version, number;
 
 -- name: count_waiting$
+-- Number of explanations that are PENDING.
 SELECT count(*) FROM explanations WHERE use_case = :use_case AND status = 'PENDING';
 
 -- name: give_up!
@@ -84,6 +87,7 @@ UPDATE explanations SET status = 'FAILED', error = coalesce(error, :error)
 WHERE use_case = :use_case AND status = 'PENDING' AND attempts >= :attempts;
 
 -- name: version_of_chunk$
+-- The model version of a chunk with PENDING rows.
 SELECT model_version FROM explanations WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING' LIMIT 1;
 
 -- name: claim
@@ -108,6 +112,7 @@ SELECT c.prediction_id, c.scored_at, p.features, p.score
 FROM claimed AS c LEFT JOIN prediction_logs AS p ON p.scored_at = c.scored_at AND p.prediction_id = c.prediction_id;
 
 -- name: make_explained!
+-- A temporary table for one batch of contributions, filled by COPY.
 CREATE TEMP TABLE IF NOT EXISTS explained (prediction_id uuid, contributions double precision[]) ON COMMIT DELETE ROWS;
 
 -- name: complete
@@ -131,6 +136,7 @@ SET attempts = attempts + 1, error = :error, status = CASE WHEN attempts + 1 >= 
 WHERE use_case = :use_case AND chunk = :chunk AND status = 'PENDING';
 
 -- name: add_attributions!
+-- Sums over explained predictions are added to those of their bucket.
 INSERT INTO attribution_rollups (use_case, bucket, model_version, feature, n, w, ww, wx, wwx, wwxx)
 SELECT :use_case, date_bin(make_interval(secs => :step), :bucket, 'epoch'), :version, feature, :n, :w, :ww, wx, wwx, wwxx
 FROM unnest(:features::text[], :wx::double precision[], :wwx::double precision[], :wwxx::double precision[])
@@ -141,6 +147,7 @@ SET n = attribution_rollups.n + excluded.n, w = attribution_rollups.w + excluded
     wwxx = attribution_rollups.wwxx + excluded.wwxx;
 
 -- name: read_attributions
+-- Sums over explained predictions of a window, by model version and feature.
 SELECT model_version, feature, sum(n)::bigint AS n, sum(w) AS w, sum(ww) AS ww, sum(wx) AS wx, sum(wwx) AS wwx,
        sum(wwxx) AS wwxx
 FROM attribution_rollups
@@ -148,6 +155,7 @@ WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
 GROUP BY model_version, feature ORDER BY model_version, feature;
 
 -- name: get_explanation^
+-- The explanation of one prediction, in any status.
 SELECT prediction_id, model_version, status, contributions, base_value, attempts, error
 FROM explanations WHERE use_case = :use_case AND prediction_id = :prediction_id;
 

@@ -36,6 +36,7 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
   AND (classid::bigint << 32 | objid::bigint) = hashtext('sixgate.promotion.' || :use_case)::bigint;
 
 -- name: unlock_use_case!
+-- The promotion lock of a use case is released.
 SELECT pg_advisory_unlock(hashtext('sixgate.promotion.' || :use_case));
 
 -- name: report_replica!

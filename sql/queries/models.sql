@@ -3,6 +3,7 @@
 INSERT INTO contracts (contract_hash, use_case, body) VALUES (:contract_hash, :use_case, :body) ON CONFLICT DO NOTHING;
 
 -- name: get_contract$
+-- The body of a contract by its hash.
 SELECT body FROM contracts WHERE contract_hash = :contract_hash;
 
 -- name: record_model!
@@ -14,10 +15,12 @@ VALUES (:use_case, :version, :run_id, :mlflow_run_id, :kind, :digest, :contract_
 ON CONFLICT DO NOTHING;
 
 -- name: get_model^
+-- One model version.
 SELECT use_case, version, run_id, mlflow_run_id, kind, digest, contract_hash, threshold, metrics, data_hash, created_at
 FROM model_metadata WHERE use_case = :use_case AND version = :version;
 
 -- name: get_model_of_run^
+-- The model version that a run registered.
 SELECT use_case, version, run_id, mlflow_run_id, kind, digest, contract_hash, threshold, metrics, data_hash, created_at
 FROM model_metadata WHERE use_case = :use_case AND run_id = :run_id;
 

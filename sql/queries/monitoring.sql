@@ -1,4 +1,5 @@
 -- name: open_watermark!
+-- The use case's roll-up watermark is created at transaction 0, unless it exists.
 INSERT INTO rollup_watermarks (use_case, baseline, step, logged_xid) VALUES (:use_case, :baseline, :step, '0')
 ON CONFLICT DO NOTHING;
 
@@ -12,9 +13,11 @@ SELECT baseline, step, logged_xid::text AS logged_xid, now() AS now FROM rollup_
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
 
 -- name: forget_features!
+-- Feature counts of a use case are deleted, to be counted again under another baseline or bucket.
 DELETE FROM feature_rollups WHERE use_case = :use_case;
 
 -- name: forget_scores!
+-- Score counts of a use case are deleted, to be counted again with another bucket.
 DELETE FROM score_rollups WHERE use_case = :use_case;
 
 -- name: move_watermark!
@@ -31,6 +34,7 @@ FROM unnest(:buckets::timestamptz[], :versions::int[], :features::text[], :bins:
 ON CONFLICT (use_case, baseline, bucket, feature, model_version, bin) DO UPDATE SET n = feature_rollups.n + excluded.n;
 
 -- name: add_scores!
+-- Counts of predictions by score are added to those of their buckets; label -1 means all predictions.
 INSERT INTO score_rollups (use_case, bucket, model_version, label, predicted_label, bin, n, score, square)
 SELECT :use_case, bucket, version, -1, flag, bin, n, score, square
 FROM unnest(:buckets::timestamptz[], :versions::int[], :flags::smallint[], :bins::smallint[], :counts::bigint[],
@@ -97,6 +101,7 @@ GROUP BY model_version, label, predicted_label, bin;
 SELECT ahead FROM rollup_watermarks WHERE use_case = :use_case;
 
 -- name: forget_check!
+-- Metrics of a drift check are deleted before it is written again.
 DELETE FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id;
 
 -- name: newest_check^
@@ -108,6 +113,7 @@ WHERE use_case = :use_case AND metric = 'drift_share' AND window_end <= at + 2 *
 ORDER BY window_end DESC, at DESC, check_id DESC LIMIT 1;
 
 -- name: is_ahead$
+-- Whether a time is more than one bucket ahead of the database's clock.
 SELECT :as_of::timestamptz > now() + :step::interval;
 
 -- name: record_metric*!
@@ -119,6 +125,7 @@ VALUES (:check_id, :use_case, :window_start, :window_end, :model_version, :featu
         :p_value, :low, :high, :n, least(:as_of::timestamptz, now()));
 
 -- name: metrics_of_check
+-- All metrics of one drift check.
 SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, low, high, n
 FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id ORDER BY window_end DESC, feature, metric;
 
@@ -133,6 +140,7 @@ WHERE use_case = :use_case AND metric = 'psi' AND window_end > now() - interval 
 ORDER BY window_end, feature, at DESC, check_id DESC, model_version DESC;
 
 -- name: daily_f1
+-- Realised and estimated F1 by day, over the last 30 days.
 SELECT day, 2 * sum(true_positives) / nullif(sum(2 * true_positives + false_positives + false_negatives), 0) AS f1,
        sum(estimated_f1 * predictions) / nullif(sum(predictions) FILTER (WHERE estimated_f1 IS NOT NULL), 0) AS estimated_f1
 FROM daily_performance WHERE use_case = :use_case AND day > CURRENT_DATE - 30 GROUP BY day ORDER BY day;
