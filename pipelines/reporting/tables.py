@@ -57,9 +57,9 @@ def gate_card(decision: Decision) -> str:
     for gate in decision.gates or []:
         cells = " | ".join(_gate_cells(gate))
         lines.append(f"| {cells} |")
-    lines.append("")
-    lines.append(_decision_end(decision, markdown))
-    return "\n".join(lines)
+    verdict, *warnings = _decision_end(decision, markdown).splitlines()
+    lines += ["", verdict, "", *(f"- {warning}" for warning in warnings)]
+    return "\n".join(lines).rstrip()
 
 
 def console() -> Console:

@@ -96,3 +96,14 @@ def test_a_reason_is_no_markup_on_the_review_page() -> None:
     assert r"\[approve\](http://x)" in card
     assert r"\*\*verdict: APPROVED\*\*" in card
     assert "\n# title" not in card
+
+
+def test_warnings_are_items_of_a_list_on_the_review_page() -> None:
+    warnings = ["amount: 9% of values are outside the range", "two features are one"]
+    card = gate_card(
+        decision(gates=[GATE], verdict="APPROVED", reason="r", dataset={"warnings": warnings})
+    )
+    verdict = card.splitlines().index("verdict: APPROVED (r)")
+    items = card.splitlines()[verdict + 2 :]
+    assert len(items) == 2
+    assert all(item.startswith("- ") for item in items)
