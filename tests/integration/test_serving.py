@@ -263,7 +263,7 @@ def test_one_row_is_explained_at_once_by_a_process_that_scoring_does_without(ser
     )
     helper.suspend()
     hung = server.client.post("/v1/fraud/explain", json=made.row(), timeout=40)
-    assert (hung.status_code, "started anew" in hung.json()["detail"]) == (503, True)
+    assert (hung.status_code, "started again" in hung.json()["detail"]) == (503, True)
     assert server.client.post("/v1/fraud/explain", json=made.row(), timeout=40).status_code == 200
     (helper,) = psutil.Process(server.pid).children(recursive=True)
     helper.kill()
