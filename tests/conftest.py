@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from stack import temporary_services
 from stack.processes.postgres import Postgres
@@ -30,26 +31,44 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgre
         yield server
 
 
-@pytest.fixture(scope="module")
-def new_database(postgres: tuple[Postgres, str]) -> Callable[[], str]:
-    """Make an empty database and return its URL."""
+@pytest.fixture(scope="session")
+def copy_database(postgres: tuple[Postgres, str]) -> Callable[[str], str]:
+    """Make a copy of a database by name, which no process may be connected to; return its URL."""
     server, password = postgres
 
-    def new_database() -> str:
+    def copy_database(template: str) -> str:
         name = f"test_{secrets.token_hex(6)}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with psycopg.connect(server.url(password, "postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return server.url(password, name)
 
-    return new_database
+    return copy_database
+
+
+@pytest.fixture(scope="session")
+def new_database(copy_database: Callable[[str], str]) -> Callable[[], str]:
+    """Make an empty database and return its URL."""
+    return lambda: copy_database("template1")
+
+
+@pytest.fixture(scope="session")
+def migrated(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a migrated database without rows, to be copied."""
+    url = new_database()
+    temporary_services.migrate(url, tmp_path_factory.mktemp("home"))
+    return name_of(url)
+
+
+def name_of(database_url: str) -> str:
+    """The name of the database that a URL leads to."""
+    return str(conninfo_to_dict(database_url)["dbname"])
 
 
 @pytest.fixture(scope="module")
-def database_url(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+def database_url(migrated: str, copy_database: Callable[[str], str]) -> str:
     """A migrated database of this module's own."""
-    url = new_database()
-    temporary_services.migrate(url, tmp_path_factory.mktemp("home"))
-    return url
+    return copy_database(migrated)
 
 
 @pytest.fixture(scope="module")

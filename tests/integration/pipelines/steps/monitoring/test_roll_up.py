@@ -16,7 +16,6 @@ import psycopg
 import pytest
 
 from pipelines.context import Context
-from pipelines.errors import EvidenceError
 from pipelines.rules.monitoring.binning import count
 from pipelines.rules.monitoring.performance import realised
 from pipelines.settings import ROOT
@@ -213,10 +212,3 @@ def test_another_step_counts_anew_into_its_own_buckets(wired: Context) -> None:
     assert min(row[0] for row in sums(wired).values()) >= 0
     assert {label for label, _ in by_label(wired)} == {0, 1}
     assert sum(n for (label, _), n in by_label(wired).items() if label == 1) == 0
-
-
-def test_a_database_restored_from_a_dump_is_noticed(wired: Context) -> None:
-    rolled(wired)
-    wired.connection.execute("UPDATE rollup_watermarks SET logged_xid = '999999999999'")
-    with pytest.raises(EvidenceError, match="restored from a dump"):
-        rolled(wired)

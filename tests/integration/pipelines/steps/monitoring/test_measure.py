@@ -1,0 +1,67 @@
+"""What a drift check measures of a window."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from pipelines.context import Context
+from pipelines.rules.monitoring.binning import count
+from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.statistics.divergence import psi
+from pipelines.steps.monitoring.measure import references
+from pipelines.stores.baseline import read_manifest
+from tests.integration.drift_checks import (
+    CHECK,
+    FIVE_MINUTES,
+    HOUR,
+    THIS_HOUR,
+    figures,
+    odd_traffic,
+    run,
+)
+from tests.integration.logged import Log
+from tests.integration.server import Database, enter
+
+
+def test_a_version_that_began_to_serve_within_the_window_has_figures_of_its_own(
+    wired: Context,
+) -> None:
+    log = Log(wired)
+    log.ship(300, THIS_HOUR - 2 * HOUR, version=1)
+    log.ship(200, THIS_HOUR, version=2)
+    run(wired, "check", *CHECK)
+    found = figures(wired, "check")
+    assert (found["positive_rate", "", 1].n, found["positive_rate", "", 2].n) == (300, 200)
+    assert found["drift_share", "", 0].n == 500, "features are compared whoever answered"
+    assert {version for metric, _, version in found if metric == "estimated_f1"} == {1, 2}
+
+
+def test_psi_is_that_of_all_rows_counted_directly(wired: Context) -> None:
+    profiles = read_manifest(wired.use_case.folder, wired.use_case.contract).profiles
+    log = odd_traffic(wired, hours=3)
+    run(wired, "check", *CHECK)
+    for at, (name, laid) in enumerate(profiles.items()):
+        if name in wired.use_case.policy.drift.ignore:
+            continue
+        before, now = (
+            np.array(laid.counts),
+            np.array(count(np.array(log.features)[:, at], laid.edges)),
+        )
+        used = before + now > 0
+        assert figures(wired, "check")["psi", name, 0].value == pytest.approx(
+            psi(before[used], now[used]), abs=1e-6
+        )
+
+
+def test_an_old_window_is_compared_with_the_champion_of_its_time(
+    wired: Context, database: Database
+) -> None:
+    manifest = read_manifest(wired.use_case.folder, wired.use_case.contract)
+    promoted = datetime.now(UTC)
+    enter(database, uuid4(), "DONE", Served(7, "d" * 64))
+    wired.as_of = promoted - FIVE_MINUTES
+    assert references(wired, manifest).champion is None
+    wired.as_of = promoted + FIVE_MINUTES
+    assert references(wired, manifest).champion == 7
