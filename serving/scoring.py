@@ -11,6 +11,7 @@ from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
+from pipelines.rules.model.risk_band import risk_band
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.derived_features import Deriver
 from serving.journal.group_commit import GroupCommit
@@ -21,7 +22,7 @@ from serving.metrics.metrics import Metrics
 from serving.model.served_model import ServedModel
 from serving.wire.problems import Problem
 from serving.wire.request_decoding import RequestDecoder, Transaction
-from serving.wire.schemas import PredictionOut, Risk
+from serving.wire.schemas import PredictionOut
 
 Waiting = Sequence[asyncio.Future[bytes]]
 encode = msgspec.json.Encoder().encode
@@ -195,7 +196,7 @@ class UseCaseScorer:
                     score,
                     label,
                     threshold,
-                    risk(score, threshold),
+                    risk_band(score, threshold),
                     version,
                 )
             )
@@ -231,13 +232,6 @@ def settle(waiting: Waiting, outcome: Sequence[PredictionOut | None] | Exception
             future.set_result(encode(result))
         else:
             future.set_exception(result or no_score_error())
-
-
-def risk(score: float, threshold: float) -> Risk:
-    """Classify a score: high from the threshold on, medium from half of it, else low."""
-    if score >= threshold:
-        return "high"
-    return "medium" if score >= threshold / 2 else "low"
 
 
 def no_score_error() -> DataError:

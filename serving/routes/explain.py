@@ -7,10 +7,11 @@ import numpy as np
 from fastapi import APIRouter
 
 from pipelines.rules.model.bundle import TOLERANCE, sigmoid
+from pipelines.rules.model.risk_band import risk_band
 from serving.hot_path import HotEndpoint
 from serving.model.served_model import ServedModel
 from serving.openapi import documented, row_name
-from serving.scoring import UseCaseScorer, encode, no_score_error, risk
+from serving.scoring import UseCaseScorer, encode, no_score_error
 from serving.service import Service
 from serving.wire.problems import Problem
 from serving.wire.request_decoding import example
@@ -90,7 +91,7 @@ async def explain_score(
         score=score,
         predicted_label=int(score >= threshold),
         threshold=threshold,
-        risk=risk(score, threshold),
+        risk=risk_band(score, threshold),
         model_version=version,
         base_value=explanation.base_value,
         contributions=joined,

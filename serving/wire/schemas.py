@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from pipelines.rules.explanation.reason_codes import reasons
+from pipelines.rules.model.risk_band import RiskBand
 from pipelines.rules.use_case.contract import Contract
 from serving.wire.request_decoding import TextId, Timestamp
 
 MAX_LABELS = 10_000
-Risk = Literal["low", "medium", "high"]
 
 
 class PredictionOut(msgspec.Struct, gc=False):
@@ -24,7 +24,7 @@ class PredictionOut(msgspec.Struct, gc=False):
     score: float
     predicted_label: int
     threshold: float
-    risk: Risk
+    risk: RiskBand
     model_version: int
 
 
@@ -126,7 +126,7 @@ class ExplainedOut(msgspec.Struct):
     score: float
     predicted_label: int
     threshold: float
-    risk: Risk
+    risk: RiskBand
     model_version: int
     base_value: float
     contributions: list[Contribution]
@@ -180,7 +180,7 @@ class LivePrediction(msgspec.Struct, tag="prediction", kw_only=True):
     score: float
     predicted_label: int
     threshold: float
-    risk: Risk
+    risk: RiskBand
     model_version: int
 
 
