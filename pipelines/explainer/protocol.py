@@ -39,13 +39,19 @@ class ModelLoaded(msgspec.Struct, tag="ready"):
     """The model is loaded."""
 
 
+class EstimatorMissing(msgspec.Struct, tag="missing"):
+    """The model's estimator, or a library that it needs, is not installed; `error` names it."""
+
+    error: str
+
+
 class RequestFailed(msgspec.Struct, tag="failed"):
     """The request failed; `error` says why."""
 
     error: str
 
 
-Reply = ModelLoaded | RowExplained | RequestFailed
+Reply = ModelLoaded | RowExplained | EstimatorMissing | RequestFailed
 _REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 

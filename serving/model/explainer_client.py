@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 from asyncio.subprocess import Process
-from importlib.util import find_spec
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -17,7 +16,7 @@ from serving.model.registry import RegistryReader
 from serving.model.served_model import ServedModel
 from serving.wire.problems import Problem
 
-MODULE = "pipelines.explainer"  # by name, as importing it would bring XGBoost here
+MODULE = "pipelines.explainer"  # not imported: it imports training libraries
 START, ANSWER = 30.0, 5.0  # seconds to start and take a model, and to explain a row
 PASSED_ON = (
     "PATH",
@@ -53,13 +52,9 @@ class ExplainerProcess:
     ) -> protocol.RowExplained:
         """Contributions (columns,) and base value of one row.
 
-        Raise Problem 503 when that is not possible now, 501 when no training library is installed.
+        Raise Problem 503 when that is not possible now, and 501 when the estimator of the model, or
+        a library that it needs, is not installed.
         """
-        if find_spec("xgboost") is None:
-            raise Problem(
-                501,
-                "this server has no libraries to explain with: install sixgate[pipelines]",
-            )
         if self._waiting >= WAITING:
             raise Problem(
                 503,
@@ -140,6 +135,8 @@ class ExplainerProcess:
                 preparation=model.bundle.preparation,
             )
         )
+        if isinstance(answer, protocol.EstimatorMissing):
+            raise Problem(501, f"this server can't explain single rows: {answer.error}")
         if isinstance(answer, protocol.RequestFailed):
             raise Problem(503, f"version {model.served.version} can't explain: {answer.error}")
         self._holds = [*self._holds, model.served.digest][-protocol.HELD :]

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.explainer.protocol import (
     LENGTH,
+    EstimatorMissing,
     ExplainRow,
     LoadModel,
     ModelLoaded,
@@ -20,7 +21,13 @@ from pipelines.rules.model.preparation import Preparation
 
 
 @pytest.mark.parametrize(
-    "reply", [ModelLoaded(), RowExplained([0.5, -1.0], 0.25), RequestFailed("KeyError: 'm'")]
+    "reply",
+    [
+        ModelLoaded(),
+        RowExplained([0.5, -1.0], 0.25),
+        EstimatorMissing("estimator 'lightgbm' can't be imported"),
+        RequestFailed("KeyError: 'm'"),
+    ],
 )
 def test_a_reply_is_read_as_it_was_sent(reply: msgspec.Struct) -> None:
     message = packed(reply)
