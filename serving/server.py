@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from socket import socket
 
+import numexpr
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
@@ -161,13 +162,15 @@ class WorkerSupervisor(Multiprocess):
 
 
 def _tune() -> None:
-    """Tune garbage collection and thread switching.
+    """Tune garbage collection, thread switching and numexpr.
 
     Objects created at start-up are frozen, because they stay and need no scan, and the collector
     runs less often. A request releases the GIL at each system call; with the default switch
-    interval, another thread could then keep it for 5 ms each time.
+    interval, another thread could then keep it for 5 ms each time. numexpr's thread pool would
+    never be used, because requests have too few rows.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     sys.setswitchinterval(0.0005)
+    numexpr.set_num_threads(1)

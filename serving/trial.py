@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numexpr
 import uvloop
 
 import serving.app  # noqa: F401  # so that memory includes every module that a worker imports
@@ -100,6 +101,7 @@ def _memory() -> int:
 
 def main() -> None:
     """Print the result; a SixgateError is printed as one line."""
+    numexpr.set_num_threads(1)  # as in a worker
     try:
         trial = run(Path(sys.argv[1]))
     except SixgateError as error:

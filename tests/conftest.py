@@ -12,6 +12,7 @@ from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from pipelines import library_settings
 from stack import temporary_services
 from stack.processes.postgres import Postgres
 from stack.temporary_services import RunningRegistry
@@ -20,6 +21,8 @@ settings.register_profile(
     "any machine", deadline=None
 )  # tests run side by side, and time out as a whole
 settings.load_profile("any machine")
+
+library_settings.apply()  # before a test imports MLflow
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines import library_settings
 from pipelines.cli.decisions import JsonOption, UseCaseOption, decisions, ledger
 from pipelines.cli.explain import explain
 from pipelines.cli.monitoring import alerts, drift, parse_time
@@ -45,6 +46,7 @@ def main() -> None:
     """Run the console script; an error that the user can resolve prints one line, no traceback."""
     # Imports create many objects and no garbage: collecting meanwhile costs half a second.
     gc.set_threshold(100_000, 20, 20)
+    library_settings.apply()
     for entry in entry_points(group="sixgate.commands"):
         entry.load()(app)
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import StackError
+from pipelines.library_settings import NO_TELEMETRY
 from pipelines.settings import Settings
 from pipelines.stores.roles import PAGES, SERVER, STEPS
 from stack.home import Home, Secrets, airflow_pages, write_private
@@ -158,8 +159,7 @@ class Environments:
             "SIXGATE_HOME": str(self.home.path),
             "SIXGATE_POLICY_OVERLAY": str(overlay.resolve()) if overlay else "",
             "SIXGATE_USE_CASES": settings.use_cases,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "1",
+            **NO_TELEMETRY,
             "MPLCONFIGDIR": str(cache / "matplotlib"),
             "XDG_CACHE_HOME": str(cache),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),

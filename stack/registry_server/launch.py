@@ -4,6 +4,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.library_settings import NO_TELEMETRY
+
 ADMIN = "admin"
 
 
@@ -47,6 +49,5 @@ def environment(backend: str, passwords: Passwords, *, port: int) -> dict[str, s
         # Refuse other host names, even if they resolve to this machine (DNS rebinding).
         "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "1",
+        **NO_TELEMETRY,
     }

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.expression import Formula
 
-# A single row must not wait for a thread pool, and several steps run side by side.
-numexpr.set_num_threads(1)
+# Rows that are computed at a time. numexpr gives fewer than 2,048 rows to no thread pool, so that a
+# single row never waits for one, and several steps can run side by side.
+BLOCK = 1024
 
 
 class Deriver:
@@ -34,12 +35,20 @@ class Deriver:
 
     def fill(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute the derived columns of (n, raw + derived) in place, from the raw columns."""
+        n = len(columns)
+        if n <= BLOCK:
+            self._fill_block(columns)
+            return columns
+        for start in range(0, n, BLOCK):
+            self._fill_block(columns[start : start + BLOCK])
+        return columns
+
+    def _fill_block(self, columns: NDArray[np.float64]) -> None:
         for index, (expression, inputs) in enumerate(self._compiled, start=self._raw):
             arguments = [columns[:, position] for position in inputs]
             value = expression(*arguments)
             finite = np.isfinite(value)
             columns[:, index] = np.where(finite, value, np.nan)
-        return columns
 
 
 def _compiled(formula: Formula, position: dict[str, int]) -> tuple["numexpr.NumExpr", list[int]]:
