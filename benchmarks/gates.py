@@ -26,7 +26,7 @@ from pipelines.rules.gates.evidence import table as paired
 from pipelines.rules.gates.f1_gain import f1_gain
 from pipelines.rules.gates.gates import judge
 from pipelines.rules.gates.verdict import verdict
-from pipelines.rules.use_case.policy import Gates
+from pipelines.rules.use_case.policy_sections.gates import Gates
 from pipelines.settings import Settings
 from pipelines.use_case import read_use_case
 

@@ -218,16 +218,19 @@ def _read_contract(folder: Path) -> tuple[Contract, str]:
 def _read_policy(folder: Path, overlay_file: Path | None) -> tuple[Policy, str]:
     text, document = _yaml(folder / POLICY)
     source = f"{folder.name}/{POLICY}"
-    if overlay_file and not overlay_file.is_file():
+    # An overlay must not hide what is wrong with the file, such as lost content.
+    policy = parse_policy(document, use_case=folder.name, file=source)
+    if overlay_file is None:
+        return policy, text
+    if not overlay_file.is_file():
         raise UseCaseError(
             f"SIXGATE_POLICY_OVERLAY: {overlay_file} is not a file: name one, or unset it"
         )
-    if overlay_file:
-        _, changes = _yaml(overlay_file)
-        document = overlay(document, changes)
-        source = f"{source} under {overlay_file.name}"
-        merged = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-        text = f"# {POLICY} with {overlay_file.name} laid over it\n{merged}"
+    _, changes = _yaml(overlay_file)
+    document = overlay(document, changes)
+    source = f"{source} under {overlay_file.name}"
+    merged = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    text = f"# {POLICY} with {overlay_file.name} laid over it\n{merged}"
     return parse_policy(document, use_case=folder.name, file=source), text
 
 

@@ -10,7 +10,7 @@ from evidently.presets import DataDriftPreset
 from numpy.typing import NDArray
 
 from pipelines.rules.use_case.contract import Contract
-from pipelines.rules.use_case.policy import Drift
+from pipelines.rules.use_case.policy_sections.monitoring import Drift
 
 # Set explicitly, because Evidently's defaults depend on the number of rows.
 NUMERIC_METHOD = "wasserstein"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipelines.rules.model.bundle import Calibration
 from pipelines.rules.training.candidates import Candidate
 from pipelines.rules.use_case.contract import Contract
-from pipelines.rules.use_case.policy import Threshold, Training
+from pipelines.rules.use_case.policy_sections.training import Threshold, Training
 
 CARD = """\
 # {title}: {kind}

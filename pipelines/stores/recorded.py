@@ -7,7 +7,6 @@ from typing import Any
 from pipelines.errors import UseCaseError
 from pipelines.rules.promotion.ledger import champion
 from pipelines.rules.use_case.contract import Contract
-from pipelines.rules.use_case.default_policy import DEFAULT_POLICY
 from pipelines.rules.use_case.policy import Policy, parse_policy
 from pipelines.stores.database import Connection
 from pipelines.stores.decisions import DecisionStore
@@ -15,7 +14,7 @@ from pipelines.stores.ledger import Ledger
 from pipelines.stores.models import ModelStore
 from pipelines.use_case import UseCase, read_contract
 
-BUILT_IN_POLICY = "the built-in policy"
+BUILT_IN_POLICY = "the built-in policy"  # the default of every key
 
 
 def recorded_use_case(
@@ -57,8 +56,9 @@ def _contract(connection: Connection, folder: Path, version: int, fault: UseCase
 def _policy(connection: Connection, name: str) -> tuple[Policy, str]:
     """Return the newest valid policy of a decision, else the built-in one, and its description."""
     for decision in DecisionStore(connection).recent(name):
+        if not decision.policy:
+            continue
         source = f"the policy of decision {decision.id}"
         with contextlib.suppress(UseCaseError):
             return parse_policy(decision.policy, use_case=name, file=source), source
-    policy = parse_policy(DEFAULT_POLICY, use_case=name, file=BUILT_IN_POLICY)
-    return policy, BUILT_IN_POLICY
+    return Policy(use_case=name), BUILT_IN_POLICY

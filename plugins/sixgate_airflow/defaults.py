@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.use_case.default_policy import DEFAULT_POLICY
-from pipelines.rules.use_case.policy import Policy, parse_policy
+from pipelines.rules.use_case.policy import Policy
 from pipelines.use_case import ALL, UseCase, chosen, read_each, read_in_force
 
 DEFAULTS: dict[str, Any] = {
@@ -38,13 +37,11 @@ def policies() -> list[Policy]:
 def every_policy() -> list[Policy]:
     """Return the policies of all existing use cases, for housekeeping of their shared tables.
 
-    The built-in policy replaces one that can't be read, so that its rows are not deleted too early.
+    The default policy replaces one that can't be read, so that its rows are not deleted too early.
     """
     in_force, invalid = read_each(REFERENCE, _in_force, ALL)
     policies = [use_case.policy for use_case in in_force]
-    for name in invalid:
-        built_in = parse_policy(DEFAULT_POLICY, use_case=name, file="the built-in policy")
-        policies.append(built_in)
+    policies += [Policy(use_case=name) for name in invalid]
     return policies
 
 

@@ -78,7 +78,7 @@ def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_eff
     )
     run = airflow.next_run("fraud_promotion", run_type="asset_triggered", earlier=set())
     until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")
-    policy.write_text(valid.replace("brier_degradation:", "brier_degradatoin:"))
+    policy.write_text(valid.replace("gates:", "gates:\n  brier_degradatoin: 0.01"))
     try:
         until(
             airflow.import_errors, seconds=120

@@ -106,7 +106,9 @@ def database(database_url: str) -> Iterator[Database]:
 
 def misspell(place: Place) -> None:
     policy = place.fraud / "policy.yaml"
-    policy.write_text(policy.read_text().replace("brier_degradation:", "brier_degradatoin:"))
+    policy.write_text(
+        policy.read_text().replace("  recall:", "  brier_degradatoin: 0.01\n  recall:")
+    )
 
 
 def alert(database: Database) -> tuple[str, str, str] | None:
@@ -198,8 +200,8 @@ def test_a_step_runs_under_the_last_valid_policy_says_so_once_and_the_alert_ends
     severity, state, message = alert(database) or ("", "", "")
     assert (severity, state) == ("ALERT", "OPEN")
     assert (
-        "fraud/policy.yaml under over.yaml: gates.brier_degradatoin" in message
-        and "check its spelling" in message
+        "fraud/policy.yaml: gates.brier_degradatoin" in message
+        and "did you mean gates.brier_degradation?" in message
     )
     (place.fraud / "policy.yaml").write_text(valid)
     assert place.step("roll_up").returncode == 0

@@ -14,7 +14,7 @@ from pipelines.rules.gates.ranking_test import Gain, gain
 from pipelines.rules.gates.score_bands import Parts
 from pipelines.rules.gates.verdict import GateResult, Outcome
 from pipelines.rules.statistics import confidence_intervals
-from pipelines.rules.use_case.policy import Gates
+from pipelines.rules.use_case.policy_sections.gates import Gates
 
 
 def judge(evidence: Evidence, gates: Gates) -> list[GateResult]:

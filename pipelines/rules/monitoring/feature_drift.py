@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.rules.monitoring.binning import Profile
 from pipelines.rules.statistics import divergence
-from pipelines.rules.use_case.policy import Drift
+from pipelines.rules.use_case.policy_sections.monitoring import Drift
 
 BinCounts = NDArray[np.int64]  # missing, bin 0, bin 1, …
 Counts = Mapping[str, BinCounts]  # by feature

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from pipelines.records import Decision, LedgerEntry
 from pipelines.rules.promotion.ledger import Served, champion
-from pipelines.rules.use_case.policy import Review
+from pipelines.rules.use_case.policy_sections.promotion import Review
 from pipelines.rules.use_case.run_parameters import RETRAINING, unknown_names
 
 NAMESPACE = UUID("6f7c1d5e-6a0e-5e1b-9c86-51c6a7e51a7e")

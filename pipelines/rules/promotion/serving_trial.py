@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.rules.use_case.contract import Contract, Feature
-from pipelines.rules.use_case.policy import FinalValidation
+from pipelines.rules.use_case.policy_sections.promotion import FinalValidation
 
 # Exit code of a process that rejects the model or a request. Any other code is its own failure.
 REFUSED = 3

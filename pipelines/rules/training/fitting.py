@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.rules.model.preparation import Preparation, prepare
 from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.use_case.policy_sections.training import Training
 
 NEIGHBOURS = 5
 

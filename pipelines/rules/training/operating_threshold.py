@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
-from pipelines.rules.use_case.policy import Threshold
+from pipelines.rules.use_case.policy_sections.training import Threshold
 
 SMALLEST_SUM = 1e-12  # of precision and recall, so that F1 is defined where both are 0
 

@@ -18,7 +18,7 @@ from pipelines.rules.gates.gates import judge
 from pipelines.rules.gates.slices import masks
 from pipelines.rules.gates.verdict import GateResult, verdict
 from pipelines.rules.use_case.contract import Contract
-from pipelines.rules.use_case.policy import Gates
+from pipelines.rules.use_case.policy_sections.gates import Gates
 from pipelines.stores.registered_model import RegisteredModel
 
 log = logging.getLogger(__name__)

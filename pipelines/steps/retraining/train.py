@@ -22,7 +22,7 @@ from pipelines.rules.training.candidates import Candidate, choose, fit_all
 from pipelines.rules.training.estimators.interface import Rows
 from pipelines.rules.training.fitting import Trainer
 from pipelines.rules.training.packaging import pack
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.use_case.policy_sections.training import Training
 from pipelines.stores import model_registry
 from pipelines.stores.baseline import read_manifest
 from pipelines.stores.estimators import find_estimator, read_explainer

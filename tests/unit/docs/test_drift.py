@@ -11,7 +11,8 @@ from pipelines.rules.monitoring.binning import count, profile
 from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
-from pipelines.rules.use_case.policy import Alerts, Drift, ExplanationPolicy, Performance, Report
+from pipelines.rules.use_case.policy_sections.explanation import ExplanationPolicy
+from pipelines.rules.use_case.policy_sections.monitoring import Alerts, Drift, Performance, Report
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 

@@ -1,7 +1,7 @@
 """The page on the gates says what the shipped policy holds, and names every gate and threshold."""
 
 from pipelines.rules.gates.gates import GATES
-from pipelines.rules.use_case.policy import Gates
+from pipelines.rules.use_case.policy_sections.gates import Gates
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.rules.explanation.shap_explainer import MarginExplainer
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.use_case.policy_sections.training import Training
 
 Params = dict[str, Any]
 FEATURES = "prepared"  # the ONNX graph's value that an estimator's nodes read

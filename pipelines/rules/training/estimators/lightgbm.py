@@ -16,7 +16,7 @@ from pipelines.rules.training.estimators.interface import (
     Suggest,
 )
 from pipelines.rules.training.estimators.xgboost import positive_weight, tree_ensemble
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.use_case.policy_sections.training import Training
 
 EARLY_STOPPING_ROUNDS = 25
 ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold

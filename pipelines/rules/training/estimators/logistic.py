@@ -16,7 +16,7 @@ from pipelines.rules.training.estimators.interface import (
     Params,
     Rows,
 )
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.use_case.policy_sections.training import Training
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # of the penalty, inverse
 ITERATIONS = 2000

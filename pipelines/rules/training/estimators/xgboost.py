@@ -17,7 +17,7 @@ from pipelines.rules.training.estimators.interface import (
     Rows,
     Suggest,
 )
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.use_case.policy_sections.training import Training
 
 EARLY_STOPPING_ROUNDS = 25
 OPSET = 15

@@ -20,7 +20,7 @@ from pipelines.rules.gates.gates import (
     samples,
 )
 from pipelines.rules.gates.verdict import GateResult, Outcome, Verdict, verdict
-from pipelines.rules.use_case.policy import Gates
+from pipelines.rules.use_case.policy_sections.gates import Gates
 
 GATES = Gates(
     f1_improvement=0.02,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipelines.rules.monitoring.binning import MISSING, Profile, bins, count, profile, profile_like
 from pipelines.rules.monitoring.feature_drift import WindowDrift, add, measure, merged_buckets, rows
 from pipelines.rules.use_case.contract import Feature
-from pipelines.rules.use_case.policy import Drift, Severe
+from pipelines.rules.use_case.policy_sections.monitoring import Drift, Severe
 
 DRIFT = Drift(
     schedule="*/5 * * * *",

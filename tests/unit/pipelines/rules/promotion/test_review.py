@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.records import Decision
 from pipelines.rules.promotion.eligibility import needs_review
-from pipelines.rules.use_case.policy import Review
+from pipelines.rules.use_case.policy_sections.promotion import Review
 
 DAY = timedelta(days=1)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.rules.promotion.serving_trial import ServingTrial, why_unfit
-from pipelines.rules.use_case.policy import FinalValidation
+from pipelines.rules.use_case.policy_sections.promotion import FinalValidation
 
 LIMITS = FinalValidation(requests=10, parity=1e-5, p99=timedelta(milliseconds=10), memory_mb=400)
 GOOD = ServingTrial(scores=[0.1, 0.9], p50=0.0001, p99=0.01, rounds=3, memory=400 * 2**20)

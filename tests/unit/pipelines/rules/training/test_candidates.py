@@ -15,7 +15,7 @@ from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
 from pipelines.rules.training.fitting import Trainer
 from pipelines.rules.training.packaging import pack
 from pipelines.rules.use_case.contract import Contract
-from pipelines.rules.use_case.policy import Training
+from pipelines.rules.use_case.policy_sections.training import Training
 from pipelines.settings import ROOT
 from pipelines.use_case import read_contract, read_policy
 

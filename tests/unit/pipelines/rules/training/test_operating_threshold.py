@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from pipelines.rules.training.operating_threshold import operating_threshold
-from pipelines.rules.use_case.policy import Threshold
+from pipelines.rules.use_case.policy_sections.training import Threshold
 
 
 @given(st.integers(0, 2**32 - 1))

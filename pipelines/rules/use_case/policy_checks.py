@@ -1,0 +1,64 @@
+"""Finds values of a policy that fit their types and still can't work."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from croniter import croniter
+
+from pipelines.rules.use_case.policy_keys import PolicyKey, keys_of
+from pipelines.rules.use_case.policy_sections.monitoring import Drift
+from pipelines.rules.use_case.policy_sections.values import Duration, PositiveDuration, Schedule
+
+if TYPE_CHECKING:
+    from pipelines.rules.use_case.policy import Policy
+
+# Airflow's core.max_map_length is 1024, and each version has one chunk that is not full.
+MOST_CHUNKS = 1000
+ZERO = timedelta(0)
+Contradiction = tuple[str, Any, str]  # key, value and rule
+
+
+def contradictions(policy: "Policy") -> Iterator[Contradiction]:
+    """Yield each value that can't work."""
+    for key in keys_of(policy):
+        yield from _single(key)
+    yield from _drift(policy.drift)
+    yield from _sizes(policy)
+
+
+def _single(key: PolicyKey) -> Iterator[Contradiction]:
+    """Check what msgspec can't: lengths of durations, and cron expressions."""
+    value = key.value
+    if key.annotation is PositiveDuration and value <= ZERO:
+        yield key.name, value, "must be longer than zero"
+    if key.annotation is Duration and value < ZERO:
+        yield key.name, value, "must not be negative"
+    if key.annotation is Schedule and not croniter.is_valid(value):
+        yield key.name, repr(value), "is not a cron expression: see crontab(5)"
+
+
+def _drift(drift: Drift) -> Iterator[Contradiction]:
+    if drift.step > drift.window:
+        rule = f"must not be longer than the window, {drift.window}"
+        yield "drift.step", drift.step, rule
+    if drift.step > ZERO and drift.window % drift.step:
+        rule = f"must be a multiple of drift.step, {drift.step}"
+        yield "drift.window", drift.window, rule
+    severe = drift.severe
+    if severe.k > severe.n:
+        rule = f"must not be more than n, {severe.n}: drift would never be severe"
+        yield "drift.severe.k", severe.k, rule
+
+
+def _sizes(policy: "Policy") -> Iterator[Contradiction]:
+    explanation = policy.explanation
+    chunks = -(-explanation.limit // explanation.chunk)  # rounded up
+    if chunks > MOST_CHUNKS:
+        rule = f"splits a full run into {chunks} tasks: Airflow maps at most {MOST_CHUNKS}"
+        yield "explanation.chunk", explanation.chunk, rule
+    window = policy.evaluation.window
+    kept = policy.retention.predictions
+    if kept < window:
+        rule = f"must not be shorter than evaluation.window, {window}: retraining reads these rows"
+        yield "retention.predictions", kept, rule
