@@ -74,7 +74,7 @@ def database_url(migrated: str, copy_database: Callable[[str], str]) -> str:
     return copy_database(migrated)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
     """An MLflow server that nobody else uses, with its passwords."""
     with temporary_services.mlflow(
@@ -85,11 +85,25 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry
 
 @pytest.fixture(scope="module")
 def mlflow_uri(mlflow: RunningRegistry) -> Iterator[str]:
-    """Its address; this process, and those that it starts, sign in as steps do."""
+    """The address of MLflow without models.
+
+    This process, and those that it starts, sign in as steps do.
+    """
+    forget_models(mlflow)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in temporary_services.sign_in(mlflow.passwords).items():
             patch.setenv(name, value)
         yield mlflow.uri
+
+
+def forget_models(mlflow: RunningRegistry) -> None:
+    """Delete every registered model, so that the next version is number 1."""
+    api = f"{mlflow.uri}/api/2.0/mlflow/registered-models"
+    with httpx.Client(auth=("admin", mlflow.passwords.admin), timeout=20) as admin:
+        models = admin.get(f"{api}/search").raise_for_status().json().get("registered_models", [])
+        for model in models:
+            deleted = admin.request("DELETE", f"{api}/delete", json={"name": model["name"]})
+            deleted.raise_for_status()
 
 
 @pytest.fixture(scope="module")

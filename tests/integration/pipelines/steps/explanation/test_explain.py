@@ -1,4 +1,4 @@
-"""Explanations on a real database and registry: right by shap itself, each once, whatever dies, is poisoned or is gone."""
+"""Explanations on a real database and registry: equal to those of shap, and each written once."""
 
 import json
 import os
@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,186 +17,33 @@ import msgspec
 import numpy as np
 import psycopg
 import pytest
-import shap
 from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.context import Context, context
 from pipelines.errors import ModelRejected, StepSkipped
-from pipelines.rules.model.bundle import Calibration
 from pipelines.rules.monitoring.alert_rules import ATTRIBUTION, evaluate_alerts
 from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate
-from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
-from pipelines.rules.training.estimators.logistic import LogisticEstimator
-from pipelines.rules.training.estimators.xgboost import XGBoostEstimator
-from pipelines.rules.training.fitting import Trainer
 from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.steps.retraining.train import register
 from pipelines.stores.baseline import read_manifest
-from pipelines.stores.model_registry import Account
-from pipelines.stores.predictions import PredictionLog, time_of
-from pipelines.use_case import read_policy
-from serving.journal.journal import JournalLine, JournalRow
+from pipelines.stores.predictions import time_of
 from serving.journal.prediction_ids import uuid7
-from tests.integration.logged import CONTRACT, rewrite
-
-PLAIN = Account(params={}, metrics={}, below=(), figures={}, card="made for a test")
-THRESHOLD = 0.5
-TREES = {"n_estimators": 120, "max_depth": 4, "learning_rate": 0.1}
-ALL = {"select": "all"}
-Run = Callable[..., Any]
-
-
-def drawn(n: int, seed: int) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    features = np.round(random.gamma(2, 20, (n, len(CONTRACT.columns))), 3)
-    features[random.random(features.shape) < 0.05] = np.nan
-    return features
-
-
-def fitted(estimator: Estimator, params: Params, calibration: Calibration) -> Candidate:
-    features = drawn(4000, 1).astype(np.float32)
-    known = np.nan_to_num(features)
-    noise = np.random.default_rng(2).normal(0, 10, len(known))
-    labels = (known[:, 0] * known[:, 5] / 40 + known[:, 2] + noise > 100).astype(np.int8)
-    training = msgspec.structs.replace(
-        read_policy(ROOT / "reference" / "fraud").training, imbalance="none"
-    )
-    model = Trainer(training, threads=2).fit(estimator, Rows(features, labels), params)
-    return Candidate(
-        fitted=model, calibration=calibration, threshold=THRESHOLD, params={}, metrics={}
-    )
-
-
-@pytest.fixture(scope="module")
-def models() -> dict[int, Candidate]:
-    """Version 1 is XGBoost, version 2 logistic regression, both calibrated."""
-    return {
-        1: fitted(XGBoostEstimator(), TREES, Calibration(0.8, -0.3)),
-        2: fitted(LogisticEstimator(), {}, Calibration(1.1, 0.2)),
-    }
-
-
-@pytest.fixture(scope="module")
-def settings(
-    database_url: str,
-    mlflow_uri: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    models: dict[int, Candidate],
-) -> Settings:
-    home = tmp_path_factory.mktemp("home")
-    overlay = home / "overlay.yaml"
-    overlay.write_text("explanation: {sample: 0.25}\n")
-    made = Settings(
-        home=home, database_url=database_url, mlflow_tracking_uri=mlflow_uri, policy_overlay=overlay
-    )
-    for version, candidate in models.items():
-        wired = context(made, "fraud", f"train-{version}", datetime.now(UTC))
-        assert (
-            register(wired, candidate, drawn(100, 3), account=PLAIN, data_hash="none").version
-            == version
-        )
-        wired.close()
-    return made
-
-
-@pytest.fixture
-def wired(settings: Settings) -> Iterator[Context]:
-    found = context(settings, "fraud", "looking", datetime.now(UTC))
-    rewrite(
-        found.connection,
-        "TRUNCATE prediction_logs, explanations, explanation_watermarks, attribution_rollups, decision_records CASCADE",
-    )
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def run(wired: Context) -> Run:
-    """Run a step as its process would, at the policy's word with changes."""
-
-    def run(
-        step: str, run_id: str = "r", changed: dict[str, Any] | None = None, **params: Any
-    ) -> Any:
-        again = replace(wired, run_id=run_id, params=params, as_of=datetime.now(UTC))
-        if changed:
-            policy = again.use_case.policy
-            explanation = msgspec.structs.replace(policy.explanation, **changed)
-            again.use_case = replace(
-                again.use_case, policy=msgspec.structs.replace(policy, explanation=explanation)
-            )
-        return perform(step, again)
-
-    return run
-
-
-class Logged:
-    """Predictions as servers log them, scored by the models themselves."""
-
-    def __init__(self, wired: Context, models: dict[int, Candidate]) -> None:
-        self.connection, self._models = wired.connection, models
-        self.features: dict[UUID, np.ndarray] = {}
-
-    def ship(
-        self, n: int, version: int = 1, *, seed: int = 4, connection: psycopg.Connection[Any] | None = None,
-        features: np.ndarray | None = None,
-    ) -> list[UUID]:  # fmt: skip
-        rows = drawn(n, seed) if features is None else features
-        scores = self._models[version].score(rows.astype(np.float32))
-        ids = [UUID(each) for each in uuid7(int(time.time() * 1000), n)]
-        kept = [
-            JournalRow(
-                prediction_id=str(each), transaction_id=str(each), entity_key=None, event_time=time_of(each),
-                features=[None if np.isnan(value) else value for value in values], score=float(score),
-                predicted_label=int(score >= THRESHOLD),
-            )
-            for each, values, score in zip(ids, rows.tolist(), scores, strict=True)
-        ]  # fmt: skip
-        line = JournalLine(scored_at=time_of(ids[0]), use_case="fraud", model_version=version, contract_hash=CONTRACT.hash,
-                    threshold=THRESHOLD, replica="test", rows=kept)  # fmt: skip
-        to = connection or self.connection
-        with to.transaction():
-            assert PredictionLog(to).record([msgspec.json.Encoder().encode_lines([line])]) == n
-        self.features |= dict(zip(ids, rows, strict=True))
-        return ids
-
-    def expected(self, ids: list[UUID], version: int) -> tuple[np.ndarray, float]:
-        """What shap itself says of predictions, in log-odds of the calibrated score."""
-        candidate, rows = self._models[version], np.array([self.features[each] for each in ids])
-        if version == 1:
-            explainer = shap.TreeExplainer(candidate.fitted.model)
-            values = explainer.shap_values(rows.astype(np.float32))
-            base = float(np.ravel(explainer.expected_value)[-1])
-        else:
-            scaler, regression = (step for _, step in candidate.fitted.model.steps)
-            slopes = regression.coef_[0] / scaler.scale_
-            intercept = regression.intercept_[0] - slopes @ scaler.mean_
-            linear = shap.LinearExplainer((slopes, intercept), scaler.mean_.reshape(1, -1))
-            filled = candidate.fitted.preparation(rows.astype(np.float32)).astype(np.float64)
-            values = linear.shap_values(filled)
-            base = float(linear.expected_value)
-        a, b = candidate.calibration.a, candidate.calibration.b
-        return a * values, a * base + b
-
-
-@pytest.fixture
-def log(wired: Context, models: dict[int, Candidate]) -> Logged:
-    return Logged(wired, models)
-
-
-def kept(wired: Context, ids: list[UUID] | None = None) -> dict[UUID, dict[str, Any]]:
-    rows = wired.connection.execute("SELECT * FROM explanations").fetchall()
-    wanted = None if ids is None else set(ids)
-    return {
-        row["prediction_id"]: row
-        for row in rows
-        if wanted is None or row["prediction_id"] in wanted
-    }
+from tests.integration.explained import (
+    ALL,
+    PLAIN,
+    Logged,
+    Run,
+    day,
+    drawn,
+    kept,
+)
+from tests.integration.logged import CONTRACT
 
 
 def test_each_prediction_is_explained_by_the_version_that_scored_it_as_shap_would(
@@ -217,77 +63,6 @@ def test_each_prediction_is_explained_by_the_version_that_scored_it_as_shap_woul
             [base] * len(ids), abs=1e-5
         )
         assert {(row["status"], row["attempts"]) for row in found.values()} == {("COMPLETED", 1)}
-
-
-def test_the_policy_picks_flagged_ones_and_a_share_and_what_was_asked_for_comes_first(
-    wired: Context, run: Run, log: Logged
-) -> None:  # fmt: skip
-    ids = log.ship(4000)
-    rows = wired.connection.execute(
-        "SELECT prediction_id FROM prediction_logs WHERE predicted_label = 1"
-    ).fetchall()
-    flagged = {row["prediction_id"] for row in rows}
-    prediction = wired.predictions.get("fraud", next(each for each in ids if each not in flagged))
-    wired.explanations.request(prediction, select="flagged", sample=0.0)
-    chunks = run("plan", changed={"limit": 1001, "chunk": 500})
-    assert [chunk["chunk"] for chunk in chunks] == ["r/asked/1/0", "r/picked/1/0", "r/picked/1/1"]
-    planned = kept(wired)
-    assert planned[prediction.prediction_id]["chunk"] == "r/asked/1/0"
-    assert all(planned[each]["share"] == 1 for each in flagged)
-    sampled = [row for row in planned.values() if row["share"] == 0.25]
-    assert len(sampled) == pytest.approx(0.25 * (4000 - len(flagged)), rel=0.2)
-    assert wired.explanations.waiting("fraud") == len(planned) > 1001
-
-    for chunk in chunks:
-        run("explain", **chunk)
-    assert wired.explanations.waiting("fraud") == len(planned) - 1001
-    before = len(planned)
-    for chunk in run("plan", "rest"):
-        run("explain", "rest", **chunk)
-    with pytest.raises(StepSkipped, match="is explained"):
-        run("plan", "nothing")
-    assert len(kept(wired)) == before
-
-
-def test_a_prediction_that_is_logged_late_is_picked_and_none_is_picked_twice(
-    wired: Context, run: Run, log: Logged, settings: Settings
-) -> None:  # fmt: skip
-    with psycopg.connect(settings.database_url, autocommit=True) as slow:
-        with slow.transaction():
-            late = log.ship(50, connection=slow)
-            log.ship(100, seed=6)
-            with pytest.raises(StepSkipped):
-                run("plan", changed=ALL)
-        assert len(run("plan", changed=ALL)) == 1
-    assert len(kept(wired)) == 150
-    assert set(late) <= set(kept(wired))
-    wired.connection.execute("DELETE FROM explanations")
-    with pytest.raises(StepSkipped):
-        run("plan", changed=ALL)
-    assert len(run("plan", select="all")) == 1, "a run with the param looks at all again"
-    assert len(kept(wired)) == 150
-
-
-def test_a_run_that_looks_at_all_again_takes_nothing_from_the_policy_and_is_not_summed_up(
-    wired: Context, run: Run, log: Logged
-) -> None:  # fmt: skip
-    log.ship(1000)
-    for chunk in run("plan"):
-        run("explain", **chunk)
-    _, before = wired.explanations.attributions("fraud", *day())[1]
-    wired.connection.execute("UPDATE explanations SET status = 'FAILED', attempts = 3 WHERE prediction_id IN"
-                             " (SELECT prediction_id FROM explanations LIMIT 7)")  # fmt: skip
-    new = log.ship(500, seed=8)
-    for number, chunk in enumerate(run("plan", "all", select="all")):
-        assert run("explain", f"all-{number}", **chunk)["failed"] == 0
-    found = kept(wired)
-    assert len(found) == 1500
-    assert {row["status"] for row in found.values()} == {"COMPLETED"}
-    picked = sum(found[each]["share"] is not None for each in new)
-    assert picked > 100, "what was new is picked by the policy all the same"
-    _, after = wired.explanations.attributions("fraud", *day())[1]
-    assert after.n == before.n + picked + 7
-    assert after.w == pytest.approx(1500, rel=0.25)
 
 
 def test_what_is_explained_before_a_plan_comes_to_it_counts_too(
@@ -478,11 +253,6 @@ def test_a_corrupt_artefact_is_an_error_of_the_model(
     assert {(row["status"], row["attempts"]) for row in kept(wired).values()} == {("PENDING", 1)}
 
 
-def day() -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
-    return now - timedelta(days=1), now + timedelta(days=1)
-
-
 def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_move_scores(
     wired: Context, run: Run, log: Logged
 ) -> None:  # fmt: skip
@@ -523,27 +293,6 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
     assert causes["same"].severity is None
     assert causes["turned"].severity == "WARNING"
     assert "moved to other features" in causes["turned"].message
-
-
-def test_pictures_are_drawn_for_each_version_into_mlflow_once_an_hour(
-    wired: Context, run: Run, log: Logged
-) -> None:
-    log.ship(400)
-    log.ship(300, 2)
-    for chunk in run("plan", changed=ALL):
-        run("explain", **chunk)
-    assert run("summarise")["drawn"] == [1, 2]
-    again = run("summarise")
-    assert (again["drawn"], again["counts"]) == ([], {"COMPLETED": 700})
-    pictures = wired.artifacts.reports("explanations-v1-*.png")
-    assert "explanations-v1-beeswarm.png" in pictures and len(pictures) == 5
-    assert wired.artifacts.read_report(pictures[0]).startswith(b"\x89PNG")
-    run_id = wired.models.get("fraud", 2).mlflow_run_id
-    (folder,) = wired.registry._client.list_artifacts(run_id, "explanations")
-    logged = {
-        Path(item.path).name for item in wired.registry._client.list_artifacts(run_id, folder.path)
-    }
-    assert logged >= {"beeswarm.png"} and len(logged) == 5
 
 
 def test_the_command_explains_a_prediction_and_keeps_what_it_found(
