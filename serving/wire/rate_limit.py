@@ -44,11 +44,16 @@ class RateLimit:
         remaining = self._remaining.get(caller, 0)
         if remaining >= rows:
             self._remaining[caller] = remaining - rows
-        elif rows < self._lease and self._limiter.hit(self._item, caller, cost=self._lease):
+        elif rows < self._lease and self._hit(caller, self._lease):
             self._remaining[caller] = remaining + self._lease - rows
-        elif not self._limiter.hit(self._item, caller, cost=rows):
+        elif not self._hit(caller, rows):
             self._refused(caller)
             raise self._exceeded(caller)
+
+    def _hit(self, caller: str, rows: int) -> bool:
+        """Count rows if they fit; `hit` alone counts refused rows too, which uses up the limit."""
+        fits = self._limiter.test(self._item, caller, cost=rows)
+        return fits and self._limiter.hit(self._item, caller, cost=rows)
 
     def _exceeded(self, caller: str) -> Problem:
         reset_time = self._limiter.get_window_stats(self._item, caller).reset_time
