@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -18,8 +16,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipelines.settings import ROOT
-from tests.integration.server import NOBODY, Server, Traffic, until
+from tests.integration.server import Server, Traffic, until
 from tests.integration.test_promotion_faults import Lifecycle
 
 KILLS = 5
@@ -52,26 +49,6 @@ def test_the_documented_start_serves_what_mlflow_calls_production(
     finally:
         server.end(signal.SIGKILL)
         server.client.close()
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_server_that_can_not_start_says_why_and_ends(workers, tmp_path, database_url):
-    environment = {
-        **os.environ,
-        "SIXGATE_HOME": str(tmp_path),
-        "SIXGATE_DATABASE_URL": NOBODY,
-        "SIXGATE_API_PORT": str(Server(tmp_path, database_url).port),
-        "SIXGATE_API_WORKERS": workers,
-        "SIXGATE_RATE_LIMIT": "much",
-    }
-    command = [sys.executable, "-m", "serving"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode != 0
-    assert "SIXGATE_RATE_LIMIT: 'much' is not a valid limit" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("serving: ")
-    assert "Traceback" not in done.stderr
 
 
 def test_without_a_kill_the_workers_count_every_request_once(server):

@@ -6,6 +6,7 @@ The models are logistic graphs, which is enough to tell versions apart.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from pipelines.records import Prediction
 from pipelines.rules.model.bundle import EXPLAINERS, Bundle, Calibration, KnownAnswers, digest
 from pipelines.rules.promotion.ledger import Served
 from pipelines.rules.use_case.contract import Contract, Feature
-from pipelines.settings import ROOT
+from pipelines.settings import ROOT, Settings
 from pipelines.use_case import read_contract
 from serving.app import build
 from serving.journal.journal import Journal, read, whole_lines
+from serving.model.registry import FolderRegistry
 from serving.model.served_model import load
 from serving.service import Service
 
@@ -119,6 +121,24 @@ def serve(service: Service) -> None:
     scorer = service.scorers[0]
     bundle_files = files()
     scorer.model = load(bundle_files, served(bundle_files), scorer.contract)
+
+
+def copy_fraud(root: Path, name: str = "fraud") -> Path:
+    """Copy the use case fraud to `root`, under a name, and return its folder."""
+    folder = root / "reference" / name
+    shutil.copytree(ROOT / "reference/fraud", folder)
+    return folder
+
+
+def service_of(root: Path, **settings: Any) -> Service:
+    """Return a service of the use cases in `root`, without a model."""
+    all_settings = Settings(
+        root=root,
+        home=root / "home",
+        api_key="secret",
+        **settings,
+    )
+    return Service(all_settings, FolderRegistry(root))
 
 
 def row(contract: Contract = FRAUD, **values: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -14,12 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import JournalFull, SixgateError
-from serving.background.shipper import halves
-from serving.journal.journal import Journal, JournalLine, JournalRow, read
+from serving.journal.journal import Journal, read
 from serving.journal.prediction_ids import uuid7
 from tests.unit.serving import made
-
-NOW = datetime(2026, 1, 5, tzinfo=UTC)
+from tests.unit.serving.journal.lines import NOW, encoded, line, numbered
 
 
 @pytest.fixture
@@ -27,46 +24,9 @@ def journal(tmp_path):
     return Journal(tmp_path, "one")
 
 
-def row(number: int) -> JournalRow:
-    return JournalRow(
-        prediction_id=uuid7(number)[0],
-        transaction_id=f"t-{number}",
-        features=[1.0, math.nan],
-        score=0.5,
-        predicted_label=1,
-    )
-
-
-def line(*numbers: int) -> JournalLine:
-    return JournalLine(
-        scored_at=NOW,
-        use_case="fraud",
-        model_version=1,
-        contract_hash="hash",
-        threshold=0.5,
-        replica="replica",
-        rows=[row(number) for number in numbers],
-    )
-
-
-def encoded(sizes: list[int]) -> list[bytes]:
-    """Lines of these sizes; their rows are numbered from 0."""
-    lines = []
-    first = 0
-    for size in sizes:
-        numbers = range(first, first + size)
-        lines.append(msgspec.json.encode(line(*numbers)) + b"\n")
-        first += size
-    return lines
-
-
 def ids(journal: Journal) -> list[str]:
     """The transaction ids that a journal holds."""
     return [prediction.transaction_id for prediction in made.journaled(journal)]
-
-
-def numbered(count: int) -> list[str]:
-    return [f"t-{number}" for number in range(count)]
 
 
 def test_predictions_come_back_in_order_and_missing_features_as_nan(journal):
@@ -225,22 +185,3 @@ def test_wherever_a_power_failure_cuts_the_segment_exactly_the_complete_lines_st
     assert ids(journal) == numbered(complete_rows)
     assert journal.lag() > 0
     journal.close()
-
-
-def single_rows(lines: bytes) -> list[JournalLine]:
-    """Halve lines until each has one row."""
-    parts = halves(lines)
-    if not parts:
-        return [read(lines)]
-    return [single for part in parts for single in single_rows(part)]
-
-
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=5))
-def test_halving_ends_with_single_rows_and_loses_none(sizes):
-    lines = b"".join(encoded(sizes))
-    rows = []
-    for single in single_rows(lines):
-        assert len(single.rows) == 1
-        rows += single.rows
-    transaction_ids = [row.transaction_id for row in rows]
-    assert transaction_ids == numbered(sum(sizes))

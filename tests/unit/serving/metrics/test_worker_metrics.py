@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipelines.settings import ROOT, Settings
@@ -23,7 +21,6 @@ from serving.metrics.worker_metrics import (
     shared_folder,
     take_slot,
 )
-from serving.server import TRIES, WorkerSupervisor
 from tests.unit.serving import made
 from tests.unit.serving.made import PREDICT
 
@@ -202,46 +199,3 @@ def test_a_new_server_starts_at_0_and_removes_the_folders_of_ended_servers(tmp_p
         snapshots.stop()
     assert not first.exists()
     assert not second.exists()
-
-
-def dies(folder: Path) -> None:
-    """An application factory whose worker is killed while it starts."""
-    (folder / str(os.getpid())).touch()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-SUPERVISE = """
-import sys
-from pathlib import Path
-from tests.unit.serving.metrics.test_worker_metrics import supervise
-supervise(Path(sys.argv[1]))
-"""
-
-
-def supervise(folder: Path) -> None:
-    """Supervise two workers that die, in a process whose signals may be handled."""
-    config = uvicorn.Config(
-        partial(dies, folder),
-        factory=True,
-        port=0,
-        workers=2,
-        log_level="critical",
-    )
-    supervisor = WorkerSupervisor(config, [config.bind_socket()])
-    supervisor.run()
-    print(supervisor.gave_up)
-
-
-def test_workers_that_die_before_they_are_ready_are_not_replaced_forever(tmp_path):
-    command = [sys.executable, "-c", SUPERVISE, str(tmp_path)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.strip() == "True", done.stderr
-    started = len(list(tmp_path.iterdir()))
-    assert TRIES <= started <= TRIES + 2
-    assert "before it was ready" in done.stderr

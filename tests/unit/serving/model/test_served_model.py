@@ -1,4 +1,4 @@
-"""A model is verified before it serves, and complete models are cached."""
+"""A model is verified and warmed up before it serves."""
 
 from __future__ import annotations
 
@@ -11,17 +11,11 @@ import pytest
 from pipelines.errors import ModelRejected
 from pipelines.rules.model.bundle import WARM_UP, KnownAnswers
 from pipelines.rules.promotion.ledger import Served
-from serving.model.model_cache import KEPT, ModelCache
 from serving.model.served_model import load
 from tests.unit.serving import made
 
 COLUMNS = len(made.FRAUD.columns)
 ZEROS = np.zeros((1, COLUMNS))
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return ModelCache(tmp_path)
 
 
 def damaged(name: str, content: bytes) -> dict[str, bytes]:
@@ -80,20 +74,6 @@ def test_files_with_another_digest_than_the_ledgers_are_rejected():
         load(made.files(), other, made.FRAUD)
 
 
-def test_the_cache_returns_complete_models_only_and_remembers_the_last(cache, tmp_path):
-    files = made.files()
-    served = made.served(files)
-    assert cache.get(served) is None
-    assert cache.last() is None
-    cache.put(served, files)
-    assert cache.get(served) == files
-    assert cache.last() == served
-    (tmp_path / served.digest / "model.onnx").write_bytes(b"x")
-    assert cache.get(served) is None
-    cache.put(served, files)
-    assert cache.get(served) == files
-
-
 @pytest.mark.parametrize(
     ("content", "warning"),
     [
@@ -106,7 +86,7 @@ def test_the_cache_returns_complete_models_only_and_remembers_the_last(cache, tm
         ),
     ],
 )
-def test_an_invalid_warm_up_is_logged_and_the_model_serves(cache, caplog, content, warning):
+def test_an_invalid_warm_up_is_logged_and_the_model_serves(caplog, content, warning):
     files = damaged(WARM_UP, content)
     served = made.served(files)
     assert served == made.served(made.files())
@@ -114,14 +94,3 @@ def test_an_invalid_warm_up_is_logged_and_the_model_serves(cache, caplog, conten
     assert model.score(ZEROS)
     assert warning in caplog.text
     assert bool(caplog.records) == bool(warning)
-    cache.put(served, files)
-    assert cache.get(served) == files
-
-
-def test_the_cache_keeps_the_newest_models_only(cache, tmp_path):
-    for bias in range(KEPT + 2):
-        files = made.files(bias=bias)
-        cache.put(made.served(files), files)
-    folders = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(folders) == KEPT
-    assert cache.get(made.served(files)) == files
