@@ -3,7 +3,7 @@
 Triggered by a weekly schedule, by the drift asset, or by a person. An APPROVED verdict emits the
 candidate asset, which triggers `<use_case>_promotion`.
 
-Every run records a decision, with the reason if it stops earlier: see `sixgate decisions`.
+Every run records a decision, with the reason if it stops earlier: see `sixgate decisions list`.
 """
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable

@@ -1,133 +1,172 @@
-"""`sixgate decisions` and `sixgate ledger`: gate decisions and promotions, as tables or JSON."""
+"""`sixgate decisions list|show|replay`: the gates' results and the verdict of each retraining."""
 
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.options import JsonOption, LimitOption, UseCaseOption
+from pipelines.cli.verbs import FORMER, VerbGroup, warn_deprecated
 from pipelines.errors import SixgateError
-from pipelines.settings import Settings
+from pipelines.exit_codes import FAILED
 
-UseCaseOption = Annotated[
-    str, typer.Option("--use-case", "-u", help="Name of the use case, a folder in reference/.")
+if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly
+    from pipelines.records import Decision
+    from pipelines.steps.retraining.shadow_evaluate import Replayed
+
+HELP = """Show gate decisions, or replay one.
+
+A decision is the record of one retraining: for each gate the value,
+threshold, interval and outcome, then the verdict with its reason.
+`sixgate decisions` alone lists the newest ones.
+
+Example:
+  sixgate decisions list --limit 1
+"""
+DecisionId = Annotated[
+    int, typer.Argument(metavar="ID", help="Number of the decision, which `list` shows.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+app = typer.Typer(cls=VerbGroup, help=HELP)
 
 
-def decisions(
-    which: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ID | replay ID]", help="Show one decision, or replay it."),
-    ] = None,
+@app.command("list")
+def list_(
     use_case: UseCaseOption = "fraud",
-    limit: Annotated[
-        int, typer.Option(min=1, max=1000, help="How many decisions, newest first.")
-    ] = 5,
+    limit: LimitOption = 5,
     as_json: JsonOption = False,
 ) -> None:
-    """Show gate decisions, or replay one.
+    """Show the newest decisions.
 
-    For each gate: value, threshold, interval and outcome. For each decision:
-    the verdict with its reason.
+    The newest is the last on the screen, and the first in the JSON list.
 
-    `decisions replay ID` evaluates the gates again on the stored evidence,
-    with the policy stored in the decision, and lists the differences from the
-    record. Exit code 1 if there are any. Nothing is written.
+    Example:
+      sixgate decisions list --limit 20 --json
     """
-    from pipelines.reporting.tables import console, decision_view
+    from pipelines.settings import Settings
     from pipelines.stores.database import connect
     from pipelines.stores.decisions import DecisionStore
     from pipelines.use_case import require_name
 
     settings = Settings.load()
     require_name(settings.reference, use_case)
-    is_replay, decision_id = _parse_arguments(which or [])
-    if is_replay and decision_id is not None:
-        _replay(settings, use_case, decision_id, as_json=as_json)
-        return
     with connect(settings) as connection:
-        store = DecisionStore(connection)
-        records = (
-            store.recent(use_case, limit=limit)
-            if decision_id is None
-            else [store.get(use_case, decision_id)]
-        )
-    if as_json:
-        typer.echo(json.dumps([asdict(record) for record in records], default=str, indent=2))
-        return
-    for record in reversed(records):
-        console().print(*decision_view(record), sep="\n", end="\n\n")
-    if not records:
+        records = DecisionStore(connection).recent(use_case, limit=limit)
+    if records or as_json:
+        _print(records, as_json=as_json)
+    else:
         typer.echo(f"{use_case} has no decision yet: trigger {use_case}_retraining")
 
 
-def _parse_arguments(arguments: list[str]) -> tuple[bool, int | None]:
-    """Return whether to replay, and the id of the decision, None when none is named."""
-    is_replay = arguments[:1] == ["replay"]
-    ids = arguments[1:] if is_replay else arguments
-    if not ids and not is_replay:
-        return False, None
-    if len(ids) == 1 and ids[0].isdecimal():
-        return is_replay, int(ids[0])
-    raise SixgateError(
-        f"decisions {' '.join(arguments)!r}: write a decision's number, or `replay` and its number"
-    )
-
-
-def _replay(settings: Settings, use_case: str, decision_id: int, *, as_json: bool) -> None:
-    from pipelines.context import context
-    from pipelines.reporting.tables import console, decision_view
-    from pipelines.steps.retraining.shadow_evaluate import replay
-
-    with closing(context(settings, use_case, "replay", datetime.now(UTC))) as step_context:
-        recorded = step_context.decisions.get(use_case, decision_id)
-        replayed = replay(step_context, recorded)
-    gates = [result.as_dict() for result in replayed.results]
-    if as_json:
-        document = {
-            "decision": decision_id,
-            "recorded": recorded.verdict,
-            "replayed": replayed.verdict,
-            "differences": replayed.differences,
-            "gates": gates,
-        }
-        typer.echo(json.dumps(document, indent=2))
-    else:
-        view = replace(recorded, gates=gates, verdict=replayed.verdict, reason="replayed")
-        console().print(*decision_view(view), sep="\n", end="\n\n")
-        typer.echo("\n".join(replayed.differences) or f"the same as recorded: {recorded.verdict}")
-    if replayed.differences:
-        sys.exit(1)
-
-
-def ledger(
+@app.command()
+def show(
+    decision_id: DecisionId,
     use_case: UseCaseOption = "fraud",
-    limit: Annotated[
-        int, typer.Option(min=1, max=1000, help="How many entries, newest first.")
-    ] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the ledger of promotions and rollbacks.
+    """Show one decision.
 
-    Each state of a promotion is one entry, with the versions, who requested
-    it, the reason and the time.
+    With --json it is a list of one decision.
+
+    Example:
+      sixgate decisions show 7
     """
-    from pipelines.reporting.tables import console, ledger_table
+    from pipelines.settings import Settings
     from pipelines.stores.database import connect
-    from pipelines.stores.ledger import Ledger
+    from pipelines.stores.decisions import DecisionStore
     from pipelines.use_case import require_name
 
     settings = Settings.load()
     require_name(settings.reference, use_case)
     with connect(settings) as connection:
-        entries = Ledger(connection).recent(use_case, limit=limit)
+        decision = DecisionStore(connection).get(use_case, decision_id)
+    _print([decision], as_json=as_json)
+
+
+@app.command()
+def replay(
+    decision_id: DecisionId,
+    use_case: UseCaseOption = "fraud",
+    as_json: JsonOption = False,
+) -> None:
+    """Evaluate the gates of a decision again, and list the differences.
+
+    The gates are evaluated on the stored evidence, with the policy stored in
+    the decision. Exit code 1 if the results differ from the record. Nothing
+    is written.
+
+    Example:
+      sixgate decisions replay 7
+    """
+    from pipelines.context import context
+    from pipelines.settings import Settings
+    from pipelines.steps.retraining.shadow_evaluate import replay as replay_decision
+
+    now = datetime.now(UTC)
+    with closing(context(Settings.load(), use_case, "replay", now)) as step_context:
+        recorded = step_context.decisions.get(use_case, decision_id)
+        replayed = replay_decision(step_context, recorded)
     if as_json:
-        typer.echo(json.dumps([asdict(entry) for entry in entries], default=str, indent=2))
-    elif entries:
-        console().print(ledger_table(entries))
+        document = _replay_document(recorded, replayed)
+        typer.echo(json.dumps(document, indent=2))
     else:
-        typer.echo(f"nothing was promoted in {use_case} yet")
+        _print_replay(recorded, replayed)
+    if replayed.differences:
+        sys.exit(FAILED)
+
+
+@app.command(FORMER, hidden=True)
+def former(
+    which: Annotated[list[str] | None, typer.Argument()] = None,
+    replayed: Annotated[bool, typer.Option("--replay")] = False,
+    use_case: UseCaseOption = "fraud",
+    limit: LimitOption = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Run `list` without a verb; run deprecated spellings of `show` and `replay`."""
+    words = which or []
+    if not words and not replayed:
+        list_(use_case, limit, as_json)
+        return
+    is_replay = replayed or words[:1] == ["replay"]
+    ids = [word for word in words if word != "replay"]
+    if len(ids) != 1 or not ids[0].isdecimal():
+        raise SixgateError(
+            f"decisions {' '.join(words)!r}: write `decisions list`, `decisions show ID` or "
+            "`decisions replay ID`, and options after them"
+        )
+    present = f"decisions {'replay' if is_replay else 'show'} {ids[0]}"
+    warn_deprecated(" ".join(["decisions", *words, *["--replay"] * replayed]), present)
+    (replay if is_replay else show)(int(ids[0]), use_case, as_json)
+
+
+def _print(decisions: Sequence["Decision"], *, as_json: bool) -> None:
+    from pipelines.reporting.tables import console, decision_view
+
+    if as_json:
+        typer.echo(json.dumps([asdict(decision) for decision in decisions], default=str, indent=2))
+        return
+    for decision in reversed(decisions):
+        console().print(*decision_view(decision), sep="\n", end="\n\n")
+
+
+def _print_replay(recorded: "Decision", replayed: "Replayed") -> None:
+    gates = [result.as_dict() for result in replayed.results]
+    decision = replace(recorded, gates=gates, verdict=replayed.verdict, reason="replayed")
+    _print([decision], as_json=False)
+    typer.echo("\n".join(replayed.differences) or f"the same as recorded: {recorded.verdict}")
+
+
+def _replay_document(recorded: "Decision", replayed: "Replayed") -> dict[str, object]:
+    return {
+        "decision": recorded.id,
+        "recorded": recorded.verdict,
+        "replayed": replayed.verdict,
+        "differences": replayed.differences,
+        "gates": [result.as_dict() for result in replayed.results],
+    }

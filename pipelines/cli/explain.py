@@ -10,13 +10,12 @@ from uuid import UUID
 
 import typer
 
-from pipelines.cli.decisions import JsonOption, UseCaseOption
+from pipelines.cli.options import JsonOption, UseCaseOption
 from pipelines.errors import SixgateError
-from pipelines.records import Claimed, Explanation, Prediction
-from pipelines.settings import Settings
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly
     from pipelines.context import Context
+    from pipelines.records import Explanation, Prediction
     from pipelines.rules.explanation.reason_codes import Reason
 
 JSON_FIELDS = (
@@ -40,10 +39,14 @@ def explain(
     Shows the contribution of each feature in log-odds as a bar, and the
     reasons as text. An explanation that is not stored yet is computed by the
     model version that made the prediction, and stored.
+
+    Example:
+      sixgate explain 0199f3c2-6a51-7c1e-8d1b-4f0a5b6c7d8e
     """
     from pipelines.context import context
     from pipelines.reporting.tables import console, explanation_view
     from pipelines.rules.explanation.reason_codes import reasons
+    from pipelines.settings import Settings
 
     with closing(context(Settings.load(), use_case, "explain", datetime.now(UTC))) as step_context:
         prediction = step_context.predictions.get(use_case, prediction_id)
@@ -68,7 +71,7 @@ def explain(
 
 
 def _json_document(
-    prediction: Prediction, base_value: float, feature_reasons: "Sequence[Reason]"
+    prediction: "Prediction", base_value: float, feature_reasons: "Sequence[Reason]"
 ) -> dict[str, object]:
     document = {name: getattr(prediction, name) for name in JSON_FIELDS}
     document["base_value"] = base_value
@@ -76,8 +79,9 @@ def _json_document(
     return document
 
 
-def _compute(context: "Context", prediction: Prediction) -> Explanation:
+def _compute(context: "Context", prediction: "Prediction") -> "Explanation":
     """Compute and store an explanation, as the explain step does."""
+    from pipelines.records import Claimed
     from pipelines.steps.explanation.explain import load, write
 
     policy = context.use_case.policy.explanation

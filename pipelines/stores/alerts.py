@@ -38,7 +38,11 @@ class AlertStore:
     def acknowledge(self, use_case: str, alert_id: int, person: str, comment: str | None) -> Alert:
         """Acknowledge an alert for a person; raises EvidenceError unless it is open."""
         row = queries("alerts").acknowledge_alert(
-            self._connection, use_case=use_case, alert_id=alert_id, person=person, comment=comment
+            self._connection,
+            use_case=use_case,
+            alert_id=min(alert_id, MAX_BIGINT),
+            person=person,
+            comment=comment,
         )
         if row is None:
             open_ids = ", ".join(str(alert.id) for alert in self.open(use_case)) or "none"

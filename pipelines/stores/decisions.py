@@ -12,6 +12,8 @@ from pipelines.errors import EvidenceError
 from pipelines.records import Decision, RecordedReview
 from pipelines.stores.database import Connection, queries
 
+MAX_BIGINT = 2**63 - 1
+
 
 class DecisionStore:
     """Decisions: the first step of a run opens one, and it is decided once."""
@@ -58,11 +60,14 @@ class DecisionStore:
 
     def get(self, use_case: str, decision_id: int) -> Decision:
         """Return a decision by its id; raises EvidenceError when there is none."""
-        row = queries("decisions").get_by_id(self._connection, use_case=use_case, id=decision_id)
+        row = queries("decisions").get_by_id(
+            self._connection, use_case=use_case, id=min(decision_id, MAX_BIGINT)
+        )
         if row is None:
+            newest = ", ".join(str(decision.id) for decision in self.recent(use_case, limit=5))
             raise EvidenceError(
-                f"{use_case} has no decision {decision_id}: "
-                f"see `sixgate decisions --use-case {use_case}`"
+                f"{use_case} has no decision {decision_id}: the newest are {newest or 'none'}, "
+                f"see `sixgate decisions list --use-case {use_case}`"
             )
         return Decision(**row)
 
@@ -191,6 +196,11 @@ class DecisionStore:
         )
         bound = queries("decisions").bound_to(self._connection, use_case=use_case, run_id=run_id)
         return int(bound)
+
+    def promotion_runs(self, use_case: str, decision_id: int) -> list[str]:
+        """List the promotion runs that are about a decision."""
+        rows = queries("decisions").runs_of(self._connection, use_case=use_case, id=decision_id)
+        return [row["run_id"] for row in rows]
 
     def of_promotion(self, use_case: str, run_id: str, decision_id: int) -> Decision:
         """Return a promotion run's decision; raises EvidenceError if the run is about another."""

@@ -15,11 +15,9 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator, BaseOperatorLink, BranchMixIn, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from pipelines.exit_codes import OK, REFUSED, SKIPPED
 from pipelines.rules.use_case.policy import Policy
 
-# Exit codes of a step.
-SKIPPED = 99
-REFUSED = 2
 AIRFLOWS_OWN = re.compile(r"AIRFLOW__|AIRFLOW_CONN_|AIRFLOW_VAR_|SIXGATE_AIRFLOW_DATABASE_URL$")
 
 
@@ -131,7 +129,7 @@ class StepProcess:
         process = self._hook.run_command(self.command(context), env=variables)
         if process.exit_code == REFUSED:
             raise AirflowFailException(process.output)
-        if process.exit_code not in (0, SKIPPED):
+        if process.exit_code not in (OK, SKIPPED):
             raise AirflowException(
                 f"step {self.name} failed with exit code {process.exit_code}: {process.output}"
             )

@@ -1,169 +1,157 @@
-"""The command line: help worth reading, one clear line for a mistake, the exit codes that Airflow reads."""
+"""The command line as a whole: help worth reading, and one clear line for a mistake."""
 
-import json
+import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.errors import PromotionBusy, SixgateError, StepSkipped
+from pipelines.cli.panels import PANELS
+from pipelines.exit_codes import FAILED, OK, REFUSED
 from stack.cli import attach
 
 attach(app.app)
-COMMANDS = (
-    "up",
-    "down",
-    "status",
-    "demo",
-    "step",
-    "simulate",
-    "ingest",
-    "decisions",
-    "ledger",
-    "rollback",
-    "baseline",
-)
+ROOT_GROUP = get_command(app.app)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_what_it_does(command: str) -> None:
-    done = CliRunner().invoke(app.app, [command, "--help"])
-    assert done.exit_code == 0
-    assert len(done.output.split()) > 20
+def commands(group: object = ROOT_GROUP, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every command that the help shows, as its words."""
+    listed = [path] if path else []
+    for name, command in getattr(group, "commands", {}).items():
+        if not command.hidden:
+            listed += commands(command, (*path, name))
+    return listed
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        pytest.param(["step", "trane"], "there is no step 'trane': use one of", id="unknown step"),
-        pytest.param(
-            ["step", "train", "--params", "{"], "is not JSON", id="params that are not JSON"
-        ),
-        pytest.param(
-            ["step", "train", "--params", "[]"], "is not an object", id="params that are a list"
-        ),
-        pytest.param(
-            ["step", "check_conditions", "--params", '{"requre_review": true}'],
-            "unknown parameter 'requre_review': did you mean 'require_review'? "
-            "Permitted: force, reason, require_review, snapshot",
-            id="a misspelt parameter",
-        ),
-        pytest.param(
-            ["step", "train", "--params", '{"require_review": "true"}'],
-            "parameter 'require_review' is 'true': it must be true or false",
-            id="a parameter of another type",
-        ),
-        pytest.param(
-            ["step", "train", "--as-of", "noon"], "is not a time", id="a time that is none"
-        ),
-        pytest.param(
-            ["step", "train", "--use-case", "cats"], "known are fraud", id="unknown use case"
-        ),
-        pytest.param(
-            ["rollback", "--reason", " "], "--reason is empty", id="a rollback without a reason"
-        ),
-        pytest.param(["ingest", "nothing.csv"], "does not exist", id="no such file"),
-        pytest.param(
-            ["decisions", "-u", "cats"],
-            "there is no use case 'cats'",
-            id="decisions of no use case",
-        ),
-        pytest.param(
-            ["ledger", "-u", "../fraud"],
-            "there is no use case '../fraud'",
-            id="a way out of the folder",
-        ),
-        pytest.param(
-            ["baseline", "--from", "gone"], "no snapshot 'gone'", id="a baseline of nothing"
-        ),
-    ],
-)
-def test_a_mistake_is_one_clear_line(
-    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+COMMANDS = [pytest.param(words, id=" ".join(words)) for words in commands()]
+
+
+def test_the_commands_are_those_that_the_documentation_names() -> None:
+    assert {" ".join(words) for words in commands()} == {
+        "up", "down", "status", "demo", "simulate", "decisions", "decisions list", "decisions show",
+        "decisions replay", "ledger", "rollback", "alerts", "alerts list", "alerts acknowledge", "drift",
+        "explain", "ingest", "baseline", "step",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_has_a_summary_a_paragraph_or_two_and_an_example(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
-    done = CliRunner().invoke(app.app, arguments)
-    assert isinstance(done.exception, SixgateError)
-    assert words in str(done.exception)
+    monkeypatch.setenv("COLUMNS", "80")
+    done = CliRunner().invoke(app.app, [*words, "--help"])
+    assert done.exit_code == OK
+    example = re.search(r"Example:\s*\n +(?:SIXGATE_\w+=\d+ )?sixgate (.+)", done.output)
+    assert example, done.output
+    assert example[1].startswith(" ".join(words))
+    assert max(len(line) for line in done.output.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_an_example_is_a_command_line_that_can_be_parsed(words: tuple[str, ...]) -> None:
+    command = ROOT_GROUP
+    for word in words:
+        command = command.commands[word]  # type: ignore[attr-defined]
+    example = re.search(r"Example:\n +(?:SIXGATE_\w+=\d+ )?sixgate (.+)", str(command.help))
+    assert example
+    name, *arguments = shlex.split(example[1])
+    ROOT_GROUP.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
+
+
+def test_the_help_groups_every_command_in_a_panel() -> None:
+    shown = CliRunner().invoke(app.app, ["--help"]).output
+    places = [shown.index(f"─ {panel} ─") for panel in PANELS]
+    assert places == sorted(places)
+    assert "─ Commands ─" not in shown
+
+
+def test_a_misspelt_command_is_answered_with_the_likely_one() -> None:
+    done = CliRunner().invoke(app.app, ["decision"])
+    assert done.exit_code == REFUSED
+    assert "decisions" in done.output
 
 
 def test_the_console_script_prints_no_traceback(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines", "step", "trane"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 2
+    done = sixgate("step", "trane", cwd=tmp_path)
+    assert done.returncode == REFUSED
     assert done.stderr.startswith("sixgate: there is no step 'trane'")
     assert "Traceback" not in done.stderr
 
 
-def test_a_step_that_is_refused_for_a_parameter_exits_2_so_that_it_is_not_tried_again(
-    tmp_path: Path,
+def test_a_service_that_does_not_answer_is_one_line_and_may_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines",
-        "step",
-        "needs_review",
-        "--params",
-        '{"decision": 7}',
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr == (
-        "sixgate: unknown parameter 'decision': did you mean 'decision_id'? Permitted: decision_id\n"
-    )
+    def fail() -> None:
+        raise psycopg.OperationalError("connection refused\nIs the server running?")
 
-
-def test_a_lock_that_is_not_free_exits_1_so_that_airflow_tries_again(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from pipelines.steps.promotion import promote
-
-    def wait(_: object) -> None:
-        raise PromotionBusy("the lock was not free")
-
-    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
-    monkeypatch.setattr(promote, "run", wait)
-    monkeypatch.setattr(sys, "argv", ["sixgate", "step", "promote"])
+    monkeypatch.setattr(app, "app", fail)
+    monkeypatch.setattr(app, "entry_points", lambda group: ())
     with pytest.raises(SystemExit) as ended:
         app.main()
-    assert ended.value.code == 1
-    assert capsys.readouterr().err.endswith("sixgate: the lock was not free\n")
-
-
-def test_a_skipped_step_exits_99_and_its_last_line_is_the_reason(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from pipelines.steps.retraining import approve
-
-    def skip(_: object) -> None:
-        raise StepSkipped("there is nothing to do")
-
-    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
-    monkeypatch.setattr(approve, "run", skip)
-    done = CliRunner().invoke(app.app, ["step", "approve"])
-    assert done.exit_code == 99
-    assert json.loads(done.stdout.splitlines()[-1]) == {"skipped": "there is nothing to do"}
-
-
-def test_a_result_is_the_last_line_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from pipelines.steps.retraining import approve
-
-    monkeypatch.setenv("SIXGATE_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        approve, "run", lambda context: {"run": context.run_id, "params": context.params}
+    assert ended.value.code == FAILED
+    assert capsys.readouterr().err == (
+        "sixgate: connection refused Is the server running?: run `sixgate status`, "
+        "and check the SIXGATE_ settings in use\n"
     )
-    done = CliRunner().invoke(
-        app.app, ["step", "approve", "--run-id", "r", "--params", '{"force": true}']
-    )
-    assert (done.exit_code, json.loads(done.stdout.splitlines()[-1])) == (
-        0,
-        {"run": "r", "params": {"force": True}},
+
+
+def test_an_error_in_the_code_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(app, "app", fail)
+    monkeypatch.setattr(app, "entry_points", lambda group: ())
+    with pytest.raises(ZeroDivisionError):
+        app.main()
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        pytest.param("sixgate dec", "decisions", id="a command"),
+        pytest.param("sixgate decisions re", "replay", id="a verb"),
+        pytest.param("sixgate step shadow", "shadow_evaluate", id="a step"),
+        pytest.param("sixgate ledger -u fr", "fraud", id="a use case"),
+        pytest.param("sixgate simulate --drift cov", "covariate", id="a kind of drift"),
+    ],
+)
+def test_the_shell_completes(line: str, completed: str, tmp_path: Path) -> None:
+    words = line.split()
+    request = {
+        "_SIXGATE_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = sixgate(cwd=tmp_path, environment=request)
+    assert done.stdout.split() == [completed], done.stderr
+
+
+def test_the_shell_is_not_offered_deprecated_spellings(tmp_path: Path) -> None:
+    request = {
+        "_SIXGATE_COMPLETE": "complete_bash",
+        "COMP_WORDS": "sixgate decisions ",
+        "COMP_CWORD": "2",
+    }
+    done = sixgate(cwd=tmp_path, environment=request)
+    assert done.stdout.split() == ["list", "show", "replay"]
+
+
+def sixgate(
+    *arguments: str, cwd: Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the console script of this environment."""
+    script = Path(sys.executable).with_name("sixgate")
+    return subprocess.run(
+        [str(script), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "SIXGATE_HOME": str(cwd), **(environment or {})},
     )

@@ -1,0 +1,42 @@
+"""Commands with verbs, such as `sixgate decisions list`, and their deprecated spellings."""
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+FORMER = "former"  # the hidden verb that has the options of the spellings without a verb
+
+
+class VerbGroup(TyperGroup):
+    """A command with verbs; without a verb, its hidden verb `former` gets the arguments."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; the shell's completion parses them as they are."""
+        complete = args if ctx.resilient_parsing else with_verb(args, self.commands)
+        return super().parse_args(ctx, complete)
+
+
+def with_verb(arguments: Sequence[str], verbs: Container[str]) -> list[str]:
+    """Put the verb `former` before arguments that begin with a number or an option, or are none.
+
+    Other words stay first, so that the error for an unknown verb names the valid ones.
+    """
+    first = next(iter(arguments), "")
+    if first in verbs:
+        return list(arguments)
+    if "--help" in arguments:
+        return ["--help"]
+    if not first or first.startswith("-") or first.isdecimal():
+        return [FORMER, *arguments]
+    return list(arguments)
+
+
+def warn_deprecated(former: str, present: str) -> None:
+    """Print on stderr that a spelling is deprecated, and the one to use."""
+    typer.echo(
+        f"sixgate: `sixgate {former}` is deprecated, the next release will not have it: "
+        f"write `sixgate {present}`",
+        err=True,
+    )

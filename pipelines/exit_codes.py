@@ -1,0 +1,8 @@
+"""The exit codes of `sixgate`; Airflow's tasks retry, fail or skip by those of `sixgate step`."""
+
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1  # a retry may help; also: `status` found problems, `replay` found differences
+REFUSED: Final = 2  # the message gives the remedy, and a retry does not help
+SKIPPED: Final = 99  # a step had nothing to do; its result gives the reason

@@ -1,0 +1,41 @@
+"""Commands with verbs: which arguments name one, and what the old spellings become."""
+
+import pytest
+
+from pipelines.cli.verbs import FORMER, warn_deprecated, with_verb
+
+VERBS = ("list", "show", "replay", FORMER)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complete"),
+    [
+        pytest.param([], [FORMER], id="nothing"),
+        pytest.param(["list", "--json"], ["list", "--json"], id="a verb"),
+        pytest.param(["show", "--help"], ["show", "--help"], id="the help of a verb"),
+        pytest.param(["7"], [FORMER, "7"], id="a number"),
+        pytest.param(["--limit", "2"], [FORMER, "--limit", "2"], id="options alone"),
+        pytest.param(
+            ["--json", "replay", "7"], [FORMER, "--json", "replay", "7"], id="options first"
+        ),
+        pytest.param(["--help"], ["--help"], id="help"),
+        pytest.param(["--json", "--help"], ["--help"], id="help after an option"),
+        pytest.param(["shwo", "7"], ["shwo", "7"], id="a misspelt verb, for click to refuse"),
+    ],
+)
+def test_arguments_without_a_verb_go_to_the_former_command(
+    arguments: list[str], complete: list[str]
+) -> None:
+    assert with_verb(arguments, VERBS) == complete
+
+
+def test_a_deprecation_is_one_line_on_stderr_that_names_the_new_spelling(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warn_deprecated("decisions 7", "decisions show 7")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
+        "sixgate: `sixgate decisions 7` is deprecated, the next release will not have it: "
+        "write `sixgate decisions show 7`\n"
+    )
