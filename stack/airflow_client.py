@@ -67,6 +67,16 @@ class Airflow:
         page = self._get(_runs_path(dag_id), order_by="-run_after", limit=20)
         return list(page["dag_runs"])
 
+    def last_run(self, dag_id: str) -> dict[str, Any] | None:
+        """Return the newest run of a DAG; None when it never ran."""
+        page = self._get(_runs_path(dag_id), order_by="-run_after", limit=1)
+        return next(iter(page["dag_runs"]), None)
+
+    def unanswered(self) -> list[dict[str, Any]]:
+        """Return the requests to people that have no answer yet, of all DAGs."""
+        path = f"{_runs_path('~')}/~/hitlDetails"
+        return self._pages(path, "hitl_details", response_received=False)
+
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Return task → state of one run; a mapped task is named `task[index]`."""
         page = self._get(f"{_runs_path(dag_id)}/{run_id}/taskInstances")

@@ -1,4 +1,4 @@
-"""Start, stop and inspect the whole stack, as `sixgate up`, `down` and `status` do."""
+"""Start and stop the whole stack, as `sixgate up` and `down` do."""
 
 import compileall
 import shutil
@@ -8,19 +8,12 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import psycopg
 
 from pipelines.errors import StackError
 from pipelines.settings import ROOT, Settings
-from pipelines.stores.alerts import AlertStore
-from pipelines.stores.database import connect
-from pipelines.use_case import chosen
-from stack import problems
-from stack.home import Home, Secrets, airflow_pages, home_of
+from stack.home import Home, Secrets, home_of
 from stack.processes import child
 from stack.processes.confinement import version
 from stack.processes.environments import Environments
@@ -123,101 +116,6 @@ def down(settings: Settings) -> int:
     child.end([*before, *strays])
     child.end_all(home.run)
     return len({*before, *strays})
-
-
-def status(settings: Settings) -> dict[str, Any]:
-    """Return addresses, health, paths and problems, as `sixgate status --json` prints them.
-
-    `up` is about processes; `ok` also covers policies, DAGs and models.
-    """
-    home = home_of(settings)
-    supervised = Supervisor(home).states() if home.secrets_file.exists() else {}
-    running = bool(supervised)
-    if running:
-        health, listed = _check_all(settings, home)
-    else:
-        health = dict.fromkeys(health_checks(settings), False)
-        listed = _problems_while_down(settings, home)
-    return {
-        "ok": not listed,
-        "problems": [asdict(problem) for problem in listed],
-        "up": running and all(health.values()),
-        "health": health,
-        "alerts": _open_alerts(settings) if running else [],
-        "policy_overlay": str(settings.policy_overlay) if settings.policy_overlay else None,
-        "processes": {
-            name: {"state": info["statename"], "pid": info["pid"]}
-            for name, info in supervised.items()
-        },
-        "addresses": _addresses(settings, home),
-        "paths": {
-            "home": str(home.path),
-            "logs": str(home.logs),
-            "airflow_passwords": str(home.airflow / "passwords.json"),
-            "mlflow_passwords": str(home.mlflow_passwords),
-            "client_environment": str(home.env_file),
-        },
-    }
-
-
-def _addresses(settings: Settings, home: Home) -> dict[str, str]:
-    airflow = settings.airflow_url
-    if home.secrets_file.exists():
-        airflow = airflow_pages(settings, home.secrets())
-    return {
-        "airflow": airflow,
-        "mlflow": f"http://127.0.0.1:{settings.mlflow_port}",
-        "server": settings.api_url,
-        "docs": f"{settings.api_url}/docs",
-        "postgres": f"127.0.0.1:{settings.pg_port}",
-    }
-
-
-def _check_all(
-    settings: Settings, home: Home
-) -> tuple[dict[str, bool], list[problems.StatusProblem]]:
-    """Return the health of each part, and every problem; the checks run at the same time."""
-    with ThreadPoolExecutor() as pool:
-        checks = {name: pool.submit(check) for name, check in health_checks(settings).items()}
-        dags = pool.submit(problems.dag_problems, settings)
-        models = pool.submit(problems.model_problems, settings)
-        health = {name: check.result() for name, check in checks.items()}
-        listed = [
-            *problems.part_problems(health, home.logs),
-            *problems.invalid_use_cases(settings),
-            *dags.result(),
-            *models.result(),
-        ]
-    return health, listed
-
-
-def _problems_while_down(settings: Settings, home: Home) -> list[problems.StatusProblem]:
-    stopped = problems.StatusProblem(
-        which="the stack",
-        what=f"does not run in {home.path}",
-        remedy="`sixgate up` starts it",
-    )
-    return [stopped, *problems.invalid_use_cases(settings)]
-
-
-def _open_alerts(settings: Settings) -> list[dict[str, Any]]:
-    """Return use case, cause, severity and state of open alerts; none if the database is down."""
-    try:
-        with connect(settings, seconds=2) as connection:
-            store = AlertStore(connection)
-            names = chosen(settings.reference, settings.use_cases)
-            alerts = [alert for name in names for alert in store.open(name)]
-    except psycopg.Error:
-        return []
-    return [
-        {
-            "use_case": alert.use_case,
-            "cause": alert.cause,
-            "severity": alert.severity,
-            "state": alert.state,
-        }
-        for alert in alerts
-    ]
 
 
 def _start_programs(stack: Stack, say: Say) -> None:

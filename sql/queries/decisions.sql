@@ -75,6 +75,10 @@ SELECT actor AS reviewer, approved, comment, at FROM decision_events WHERE decis
 -- A promotion run is about one decision; a retried task changes nothing.
 INSERT INTO promotion_runs (use_case, run_id, decision_id) VALUES (:use_case, :run_id, :id) ON CONFLICT DO NOTHING;
 
+-- name: runs_of
+-- The promotion runs that are about a decision.
+SELECT run_id FROM promotion_runs WHERE use_case = :use_case AND decision_id = :id ORDER BY run_id;
+
 -- name: bound_to$
 -- The decision that a promotion run is about.
 SELECT decision_id FROM promotion_runs WHERE use_case = :use_case AND run_id = :run_id;

@@ -23,6 +23,7 @@ from stack.registry_server import access, launch
 from stack.registry_server.launch import ADMIN, Passwords
 
 AIRFLOW_USERS = {"admin": "admin", "reviewer": "op", "viewer": "viewer"}
+REVIEWERS = ("admin", "reviewer")  # those who may trigger DAGs and answer reviews
 # Of the caller's environment: what any program may need, what configures Sixgate, and the secrets.
 NEEDED = re.compile(
     r"HOME|USER|LOGNAME|SHELL|TZ|LANG|LANGUAGE|LC_\w+|LD_LIBRARY_PATH|SSL_CERT_FILE|SSL_CERT_DIR"

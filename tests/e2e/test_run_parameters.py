@@ -16,8 +16,8 @@ import pytest
 
 from pipelines.errors import StackError
 from pipelines.settings import Settings
-from stack import lifecycle
 from stack.airflow_client import Airflow
+from stack.status.report import status
 from tests.e2e.test_story import CHROMIUM, signed_in
 
 pytestmark = pytest.mark.timeout(600)
@@ -125,7 +125,7 @@ def test_the_command_line_asks_no_rest_api_and_the_first_step_refuses(
         "--run-id",
         "misspelt",
     ]
-    scheduler = lifecycle.status(stack)["processes"]["airflow-scheduler"]["pid"]
+    scheduler = status(stack)["processes"]["airflow-scheduler"]["pid"]
     environment = psutil.Process(scheduler).environ()
     done = subprocess.run(
         [str(Path(sys.executable).parent / "airflow"), *command],

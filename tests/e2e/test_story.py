@@ -28,8 +28,10 @@ from stack.demo.simulator import World, simulate
 from stack.demo.walkthrough import Demo
 from stack.home import airflow_pages, home_of
 from stack.processes import child
+from stack.status.report import status
 
 pytestmark = pytest.mark.timeout(600)
+KINDS = ("batch_explanation", "drift_detection", "promotion", "retraining", "rollback")
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
@@ -60,24 +62,41 @@ def test_the_story_holds_step_by_step(stack: Settings) -> None:
 
 
 def test_people_read_decisions_ledger_and_status_on_the_command_line(stack: Settings) -> None:
-    decisions = json.loads(sixgate("decisions", "--json").stdout)
+    decisions = json.loads(sixgate("decisions", "list", "--json").stdout)
     assert {"name", "outcome", "observed", "threshold", "low", "high", "reason"} <= set(
         decisions[0]["gates"][0]
     )
-    assert "f1_improvement" in sixgate("decisions").stdout
+    assert "f1_improvement" in sixgate("decisions", "list").stdout
     assert [entry["state"] for entry in json.loads(sixgate("ledger", "--json").stdout)][:2] == [
         "DONE",
         "INTENDED",
     ]
-    status = json.loads(sixgate("status", "--json").stdout)
-    assert status["up"] is True
-    assert set(status["health"]) == {"airflow", "mlflow", "server"}
+    document = json.loads(sixgate("status", "--json").stdout)
+    assert document["up"] is True
+    assert set(document["health"]) == {"airflow", "mlflow", "server"}
     assert {
         "use_case": "fraud",
         "cause": "feature_drift",
         "severity": "SEVERE",
         "state": "OPEN",
-    } in status["alerts"]
+    } in document["alerts"]
+    promoted = json.loads(sixgate("ledger", "--json").stdout)[0]
+    (use_case,) = document["use_cases"]
+    serving = use_case["serving"]
+    assert (serving["version"], serving["decision"]) == (
+        promoted["to_version"],
+        promoted["decision_id"],
+    )
+    assert serving["replicas_on_it"] == serving["replicas"] >= 1
+    dags = {dag["dag_id"]: dag for dag in document["dags"]}
+    assert set(dags) == {"housekeeping", *(f"fraud_{kind}" for kind in KINDS)}
+    assert dags["fraud_retraining"]["last_run"]["state"] == "success"
+    assert datetime.fromisoformat(dags["fraud_retraining"]["next_run"]) > datetime.now(UTC)
+    screen = sixgate("status").stdout
+    assert f"version {serving['version']} since " in screen
+    assert "SEVERE feature_drift since " in screen
+    lines = screen.splitlines()
+    assert len(lines) <= 40 and max(len(line) for line in lines) <= 100
     again = sixgate("demo")
     assert (again.returncode, "make clean" in again.stderr) == (2, True)
 
@@ -102,7 +121,7 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(
 ) -> None:
     from playwright.sync_api import expect, sync_playwright
 
-    decision = json.loads(sixgate("decisions", "--json").stdout)[0]
+    decision = json.loads(sixgate("decisions", "list", "--json").stdout)[0]
     with sync_playwright() as playwright:
         page = signed_in(playwright, stack)
         page.goto("dags/fraud_retraining")
@@ -121,7 +140,7 @@ def test_a_person_triggers_retraining_in_the_browser_and_reads_the_gates(
         page.context.browser.close()
     with contextlib.closing(Airflow(stack)) as airflow:
         airflow.finish("fraud_retraining", airflow.runs("fraud_retraining")[0]["dag_run_id"])
-    asked = json.loads(sixgate("decisions", "--json").stdout)[0]
+    asked = json.loads(sixgate("decisions", "list", "--json").stdout)[0]
     assert (asked["trigger"], asked["requested_by"], asked["request_reason"]) == (
         "MANUAL",
         "admin",
@@ -137,7 +156,9 @@ def test_a_person_reads_the_drift_page_and_acknowledges_an_alert(
     from playwright.sync_api import expect, sync_playwright
 
     alert = next(
-        a for a in json.loads(sixgate("alerts", "--json").stdout) if a["cause"] == "feature_drift"
+        a
+        for a in json.loads(sixgate("alerts", "list", "--json").stdout)
+        if a["cause"] == "feature_drift"
     )
     assert alert["report"], "the check that raised it drew a page"
     with sync_playwright() as playwright:
@@ -413,7 +434,7 @@ def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and
         "final_validation": "skipped",
         "promote": "skipped",
     }
-    decision = json.loads(sixgate("decisions", "--json").stdout)[0]
+    decision = json.loads(sixgate("decisions", "list", "--json").stdout)[0]
     assert (decision["verdict"], decision["reviewer"], decision["review_comment"]) == (
         "APPROVED",
         "reviewer",
@@ -426,18 +447,13 @@ def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and
 
 def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack: Settings) -> None:
     home = home_of(stack)
-    before = lifecycle.status(stack)["processes"]
+    before = status(stack)["processes"]
     os.kill(before["server"]["pid"], signal.SIGKILL)
-    until(
-        lambda: (
-            lifecycle.status(stack)["processes"]["server"]["pid"]
-            not in (0, before["server"]["pid"])
-        )
-    )
+    until(lambda: status(stack)["processes"]["server"]["pid"] not in (0, before["server"]["pid"]))
     until(lambda: httpx.get(f"{stack.api_url}/readyz").status_code == 200)
     os.kill(int((home.run / "supervisord.pid").read_text()), signal.SIGKILL)
     assert lifecycle.up(stack, say=print)
-    assert lifecycle.status(stack)["up"] is True
+    assert status(stack)["up"] is True
     answer = httpx.get(f"{stack.api_url}/v1/fraud/model", headers={"X-API-Key": stack.api_key})
     assert answer.json()["version"] >= 2
 
@@ -474,7 +490,7 @@ def test_down_leaves_no_process_and_up_would_find_the_data(stack: Settings) -> N
     assert lifecycle.down(stack) >= 7
     assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     assert not child.strays(instance)
-    assert lifecycle.status(stack)["up"] is False
+    assert status(stack)["up"] is False
     assert lifecycle.down(stack) == 0
 
 

@@ -27,6 +27,18 @@ def may_serve(newest: LedgerEntry | None) -> Served | None:
     return Served(newest.from_version, newest.from_digest)
 
 
+def entry_of_champion(entries: list[LedgerEntry]) -> LedgerEntry | None:
+    """Return the DONE entry that made the champion Production, newest entry first.
+
+    None without a champion, and when `entries` do not reach back to its entry.
+    """
+    current = champion(entries)
+    for entry in entries:
+        if entry.state == "DONE" and Served(entry.to_version, entry.to_digest) == current:
+            return entry
+    return None
+
+
 def champion(entries: list[LedgerEntry]) -> Served | None:
     """Return the Production model by the ledger, newest entry first.
 

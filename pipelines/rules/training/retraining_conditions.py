@@ -39,22 +39,35 @@ def why_not(conditions: Conditions, policy: Policy) -> str | None:
         return "force: a run that skips the cooldown needs a reason: give it in the param `reason`"
     if not conditions.has_champion:
         return None
-    for rule in (_cooldown, _budget, _waiting_candidate, _labels):
+    return why_blocked(conditions, policy) or _labels(conditions, policy)
+
+
+def why_blocked(conditions: Conditions, policy: Policy) -> str | None:
+    """The reason why earlier runs keep a run from starting; None when they do not."""
+    if not conditions.has_champion:
+        return None
+    for rule in (_cooldown, _budget, _waiting_candidate):
         if reason := rule(conditions, policy):
             return reason
     return None
 
 
-def _cooldown(conditions: Conditions, policy: Policy) -> str | None:
+def cooldown_end(conditions: Conditions, policy: Policy) -> datetime | None:
+    """The end of the cooldown; None when it does not hold."""
     last = conditions.last_trained
-    if conditions.forced or last is None:
+    if conditions.forced or not conditions.has_champion or last is None:
         return None
-    next_start = last + policy.retraining.cooldown
-    if conditions.as_of >= next_start:
+    end = last + policy.retraining.cooldown
+    return end if conditions.as_of < end else None
+
+
+def _cooldown(conditions: Conditions, policy: Policy) -> str | None:
+    end = cooldown_end(conditions, policy)
+    if end is None:
         return None
     return (
-        f"cooldown: the last retraining was opened {last:{MINUTE}}, "
-        f"the next may start {next_start:{MINUTE}}"
+        f"cooldown: the last retraining was opened {conditions.last_trained:{MINUTE}}, "
+        f"the next may start {end:{MINUTE}}"
     )
 
 

@@ -20,6 +20,7 @@ from stack import lifecycle
 from stack.home import Home
 from stack.processes import child
 from stack.processes.supervisor import Supervisor
+from stack.status.report import status
 from stack.temporary_services import free_port
 
 Usage = namedtuple("Usage", "total used free")
@@ -134,7 +135,7 @@ def test_a_taken_port_is_named_with_its_variable(tmp_path: Path) -> None:
 def test_down_and_status_of_a_stack_that_never_was(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "none")
     assert lifecycle.down(settings) == 0
-    assert lifecycle.status(settings)["up"] is False
+    assert status(settings)["up"] is False
     lifecycle.delete(settings)
     assert not (tmp_path / "none").exists()
 

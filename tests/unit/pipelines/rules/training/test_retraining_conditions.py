@@ -6,7 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipelines.rules.training.retraining_conditions import Conditions, why_not
+from pipelines.rules.training.retraining_conditions import (
+    Conditions,
+    cooldown_end,
+    why_blocked,
+    why_not,
+)
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 
@@ -86,3 +91,38 @@ def test_a_policy_may_wait_for_the_review_of_a_candidate() -> None:
         reason
         == "waiting: the candidate of decision 7 is approved and waits for its review: answer it first"
     )
+
+
+def conditions(**changes: Any) -> Conditions:
+    """Conditions under which a run may start, but for `changes`."""
+    usual: dict[str, Any] = {
+        "as_of": NOW, "has_champion": True, "last_trained": None, "trained_this_week": 0, "waiting": None,
+        "matured_labels": 200, "forced": False, "reason": None, "snapshot": None,
+    }  # fmt: skip
+    return Conditions(**{**usual, **changes})
+
+
+def test_what_blocks_a_run_leaves_labels_out() -> None:
+    assert why_blocked(conditions(matured_labels=0), POLICY) is None
+    spent = why_blocked(conditions(trained_this_week=3, matured_labels=0), POLICY)
+    assert spent is not None and spent.startswith("budget: 3 runs")
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        pytest.param({}, None, id="no run has trained yet"),
+        pytest.param(
+            {"last_trained": NOW - timedelta(days=6)},
+            NOW + timedelta(days=1),
+            id="a day before the end",
+        ),
+        pytest.param({"last_trained": NOW - timedelta(days=7)}, None, id="at the end"),
+        pytest.param(
+            {"last_trained": NOW, "has_champion": False}, None, id="a first model has no cooldown"
+        ),
+    ],
+)
+def test_when_the_cooldown_ends(changes: dict[str, Any], end: datetime | None) -> None:
+    assert cooldown_end(conditions(**changes), POLICY) == end
+    assert (why_blocked(conditions(**changes), POLICY) is None) == (end is None)

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 
 from pipelines.errors import UseCaseError
 from pipelines.records import Replica
 from pipelines.rules.promotion.ledger import Served, champion
 from pipelines.settings import Settings
-from pipelines.stores.database import Connection, connect
-from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.use_case import chosen, read_in_force
-from stack.airflow_client import Airflow
+from stack.status.airflow import AirflowState
+from stack.status.use_cases import UseCaseState, one_line
 
-AIRFLOW_TIMEOUT = 5.0  # Airflow is slow just after its start; one that is down refuses at once
 NOT_PER_USE_CASE = ("housekeeping", "use_cases")  # files in dags/ without a DAG per use case
 
 
@@ -54,33 +51,25 @@ def invalid_use_cases(settings: Settings) -> list[StatusProblem]:
     return invalid
 
 
-def dag_problems(settings: Settings) -> list[StatusProblem]:
-    """Return DAGs that are missing, stale or paused, and files that Airflow can't import.
-
-    Returns none while signing in to Airflow fails: `part_problems` reports that.
-    """
-    try:
-        airflow = Airflow(settings, timeout=AIRFLOW_TIMEOUT)
-    except (httpx.HTTPError, OSError, ValueError, KeyError):
-        return []
-    try:
-        return list(_dag_problems(airflow, settings))
-    except httpx.HTTPError as error:
-        return [StatusProblem("Airflow", "did not list its DAGs", f"try again; {error}")]
-    finally:
-        airflow.close()
+def dag_problems(settings: Settings, airflow: AirflowState) -> list[StatusProblem]:
+    """Return DAGs that are missing, stale or paused, and files that Airflow can't import."""
+    return list(_dag_problems(airflow, settings))
 
 
-def model_problems(settings: Settings) -> list[StatusProblem]:
+def airflow_problem(error: Exception) -> StatusProblem:
+    """Return that Airflow, although healthy, did not list its DAGs."""
+    return StatusProblem("Airflow", "did not list its DAGs", f"try again; {error}")
+
+
+def model_problems(use_cases: Sequence[UseCaseState]) -> list[StatusProblem]:
     """Return the use cases without a model in Production, or whose replicas do not serve it."""
-    try:
-        with connect(settings, seconds=2) as connection:
-            names = chosen(settings.reference, settings.use_cases)
-            return [problem for name in names for problem in _model_problems(connection, name)]
-    except psycopg.Error as error:
-        message = " ".join(str(error).split())
-        remedy = f"see {settings.home / 'logs' / 'postgres.log'}; {message}"
-        return [StatusProblem("PostgreSQL", "does not answer", remedy)]
+    return [problem for use_case in use_cases for problem in _model_problems(use_case)]
+
+
+def database_problem(settings: Settings, error: psycopg.Error) -> StatusProblem:
+    """Return that PostgreSQL does not answer."""
+    remedy = f"see {settings.home / 'logs' / 'postgres.log'}; {one_line(error)}"
+    return StatusProblem("PostgreSQL", "does not answer", remedy)
 
 
 def part_problems(health: dict[str, bool], logs: Path) -> list[StatusProblem]:
@@ -111,8 +100,8 @@ def dag_ids(settings: Settings) -> list[str]:
     return ids
 
 
-def _dag_problems(airflow: Airflow, settings: Settings) -> Iterator[StatusProblem]:
-    dags = {dag["dag_id"]: dag for dag in airflow.dags()}
+def _dag_problems(airflow: AirflowState, settings: Settings) -> Iterator[StatusProblem]:
+    dags = airflow.dags
     expected = dag_ids(settings)
     missing = [dag_id for dag_id in expected if dag_id not in dags or dags[dag_id]["is_stale"]]
     if missing:
@@ -126,7 +115,7 @@ def _dag_problems(airflow: Airflow, settings: Settings) -> Iterator[StatusProble
     if paused:
         yield _joined(paused, "paused", "unpause in the list of DAGs in Airflow")
     invalid = invalid_use_cases(settings)
-    for error in airflow.import_errors():
+    for error in airflow.import_errors:
         file = Path(error["filename"]).name
         if file == "use_cases.py" and invalid:
             continue  # `invalid_use_cases` reports the same error
@@ -142,16 +131,16 @@ def _last_line(trace: Any) -> str:
     return lines[-1] if lines else "Airflow gave no reason"
 
 
-def _model_problems(connection: Connection, name: str) -> Iterator[StatusProblem]:
-    current = champion(Ledger(connection).recent(name))
+def _model_problems(use_case: UseCaseState) -> Iterator[StatusProblem]:
+    name = use_case.name
+    current = champion(use_case.entries)
     if current is None:
         yield StatusProblem(name, "has no model in Production", f"trigger {name}_retraining")
         return
-    replicas = ReplicaStore(connection).live(name)
-    if not replicas:
+    if not use_case.replicas:
         remedy = "see the scoring server's log; `sixgate up` starts what is missing"
         yield StatusProblem(name, "is served by no replica", remedy)
-    for replica in replicas:
+    for replica in use_case.replicas:
         if replica.digest != current.digest:
             yield _not_served(name, replica, current)
 

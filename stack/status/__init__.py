@@ -1,0 +1,1 @@
+"""What `sixgate status` reads, decides and shows."""

@@ -1,0 +1,179 @@
+"""The state of the stack as one screen of text."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.reporting.tables import plain
+from pipelines.rules.monitoring.notifications import SEVERITIES
+
+WIDTH = 100  # columns, where there is no terminal
+MOST_ALERTS = 5  # of one use case; the others are counted
+HEALTH = {True: "[green]healthy", False: "[red]not answering", None: ""}
+RUN_STYLES = {"success": "green", "failed": "red"}
+
+Json = dict[str, Any]
+
+
+def console() -> Console:
+    """A console as wide as the terminal, or WIDTH without one."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+
+
+def print_status(document: Json, console: Console) -> None:
+    """Print what `report.status` returned."""
+    console.print(_parts(document))
+    for line in _paths(document):
+        console.print(line, soft_wrap=True)
+    console.print()
+    for use_case in _use_cases(document):
+        console.print(use_case)
+        console.print()
+    console.print(_dags(document))
+    console.print()
+    print_problems(document, console)
+
+
+def print_problems(document: Json, console: Console) -> None:
+    """Print each problem as a sentence with its remedy."""
+    if document["ok"]:
+        console.print("[green]no problems[/]")
+        return
+    console.print("[red]problems[/]:")
+    rows = Table.grid(padding=(0, 1))
+    for problem in document["problems"]:
+        rows.add_row("-", Text(f"{problem['which']} {problem['what']}: {problem['remedy']}"))
+    console.print(rows)
+
+
+def _parts(document: Json) -> Table:
+    table = _table("part", "address", "health")
+    for name, address in document["addresses"].items():
+        table.add_row(name, address, HEALTH[document["health"].get(name)])
+    return table
+
+
+def _paths(document: Json) -> Iterator[str]:
+    paths = document["paths"]
+    yield f"Airflow users and passwords: {paths['airflow_passwords']}"
+    if overlay := document["policy_overlay"]:
+        yield f"policy overlay, in force until `up` gets another one: {overlay}"
+    yield f"API key and connection URLs: {paths['client_environment']}"
+
+
+def _use_cases(document: Json) -> Iterator[Table | Text]:
+    """For each use case: what serves, open alerts, and what waits."""
+    if document["use_cases"] is None:
+        yield Text("use cases: not known, because PostgreSQL does not answer")
+        return
+    for use_case in document["use_cases"]:
+        table = Table.grid(padding=(0, 2))
+        serving = use_case["serving"]
+        _add_rows(table, use_case["use_case"], [_serving(serving)])
+        _add_rows(table, "  replicas", [_replicas(serving)])
+        _add_rows(table, "  open alerts", _alerts(use_case["alerts"]))
+        _add_rows(table, "  waiting", [_waiting(each) for each in use_case["waiting"]])
+        yield table
+
+
+def _add_rows(table: Table, label: str, lines: Iterable[Text]) -> None:
+    """Add a row for each line, the first with the label; a row "none" without a line."""
+    first, *others = lines or [Text("none")]
+    table.add_row(label, first)
+    for line in others:
+        table.add_row("", line)
+
+
+def _serving(serving: Json | None) -> Text:
+    if serving is None:
+        return Text("no version is in Production")
+    since = f" since {_minute(serving['since'])}" if serving["since"] else ""
+    return Text(f"version {serving['version']}{since} {_origin(serving)}")
+
+
+def _replicas(serving: Json | None) -> Text:
+    if serving is None:
+        return Text("none serves a model")
+    return Text(f"{serving['replicas_on_it']} of {serving['replicas']} serve it")
+
+
+def _origin(serving: Json) -> str:
+    """Say by which decision or rollback, and by whom, the version came to Production."""
+    if serving["action"] is None:
+        return "by an entry older than the newest of the ledger"
+    actor = plain(serving["actor"])
+    if serving["action"] == "ROLLBACK":
+        return f'by a rollback of {actor}: "{plain(serving["reason"])}"'
+    return f"by decision {serving['decision']} ({actor})"
+
+
+def _alerts(alerts: Sequence[Json]) -> list[Text]:
+    """The most severe alerts, the newest of them first, and how many others there are."""
+    ordered = sorted(alerts, key=_severity, reverse=True)
+    lines = [_alert(alert) for alert in ordered[:MOST_ALERTS]]
+    if others := len(ordered) - len(lines):
+        lines.append(Text(f"and {others} more: see `sixgate alerts list`"))
+    return lines
+
+
+def _alert(alert: Json) -> Text:
+    since = _minute(alert["since"])
+    line = f"{alert['id']} {alert['severity']} {alert['cause']} since {since}"
+    if alert["state"] == "ACKNOWLEDGED":
+        line += f", acknowledged by {plain(alert['acknowledged_by'])}"
+    return Text(line)
+
+
+def _severity(alert: Json) -> tuple[int, int]:
+    return SEVERITIES.index(alert["severity"]), alert["id"]
+
+
+def _waiting(waiting: Json) -> Text:
+    """What waits, for whom and until when; the text about a retraining has the time already."""
+    line = plain(waiting["text"])
+    if waiting["who"]:
+        line += f", for {' or '.join(waiting['who'])}"
+    if waiting["who"] and waiting["until"]:
+        line += f" until {_minute(waiting['until'])}"
+    return Text(line)
+
+
+def _dags(document: Json) -> Table | Text:
+    if document["dags"] is None:
+        return Text("DAGs: not known, because Airflow does not answer")
+    table = _table("DAG", "last run (UTC)", "next run (UTC)")
+    for dag in document["dags"]:
+        table.add_row(dag["dag_id"], _last_run(dag), _next_run(dag))
+    return table
+
+
+def _last_run(dag: Json) -> Text:
+    run = dag["last_run"]
+    if run is None:
+        return Text("never")
+    style = RUN_STYLES.get(run["state"], "")
+    return Text.assemble(f"{_minute(run['run_after'])} ", (run["state"], style))
+
+
+def _next_run(dag: Json) -> Text:
+    if dag["paused"]:
+        return Text("paused", style="red")
+    by_asset = "Asset" in (dag["schedule"] or "")
+    ways = [_minute(dag["next_run"])] if dag["next_run"] else []
+    if by_asset:
+        ways.append("when its asset is updated")
+    return Text(" or ".join(ways) or "when a person triggers it")
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def _minute(moment: str) -> str:
+    """Return a time as Airflow and the database give it, which is in UTC."""
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
