@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import secrets
 import signal
@@ -11,11 +10,6 @@ import time
 import psutil
 import psycopg
 
-from pipelines.settings import Settings
-from serving.background.shipper import Shipper
-from serving.journal.journal import Journal, JournalLine, JournalRow, read
-from serving.journal.prediction_ids import datetime_of, now_ms, uuid7
-from serving.metrics.metrics import Metrics
 from stack.processes.postgres import Postgres
 from stack.temporary_services import free_port, migrate, running
 from tests.integration.server import (
@@ -52,35 +46,6 @@ def test_every_answer_is_logged_once_also_after_kill_9_in_a_burst(server, databa
         "the journal is shipped and deleted",
     )
     assert logged(database, ids) == len(set(ids)) == len(ids)
-
-
-def test_what_the_table_refuses_is_set_aside_row_by_row_and_the_rest_is_logged(
-    tmp_path, database_url, database
-):
-    settings, metrics = Settings(home=tmp_path, database_url=database_url), Metrics()
-    journal = Journal(tmp_path / "journal", "replica")
-    ids = uuid7(now_ms(), 7)
-    for rows in (ids[:2], ids[2:6], ids[6:]):
-        named = [
-            JournalRow(each, "no text\0" if each == ids[3] else each, [1.0, math.nan], 0.5, 1)
-            for each in rows
-        ]
-        journal.append(
-            JournalLine(datetime_of(now_ms()), "fraud", 1, "hash", 0.5, "replica", named)
-        )
-    journal.rotate()
-    (segment,) = journal.closed()
-    former = b'{"prediction_id": "of another version"}\n'
-    segment.write_bytes(segment.read_bytes() + former + b"no JSON\n")
-    shipper = Shipper(settings, journal, metrics)
-    shipper.start()
-    until(lambda: not journal.closed(), "the segment is shipped")
-    shipper.stop()
-    assert logged(database, ids) == 6 and logged(database, [ids[3]]) == 0
-    refused = (tmp_path / "journal" / "refused.jsonl").read_bytes().splitlines(keepends=True)
-    assert [row.prediction_id for row in read(refused[0]).rows] == [ids[3]]
-    assert refused[1:] == [former, b"no JSON\n"]
-    journal.close()
 
 
 def test_a_database_that_is_away_under_load_costs_no_answer(tmp_path):

@@ -1,0 +1,114 @@
+"""The heartbeat: what a replica serves is known to promotions, and forgotten when it stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.stores.database import connect
+from pipelines.stores.ledger import ReplicaStore
+from serving.background import heartbeat
+from serving.background.heartbeat import Heartbeat
+from serving.model.served_model import load
+from tests.integration.server import until
+from tests.unit.serving import made
+
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'sixgate' AND pid <> pg_backend_pid() AND datname = current_database()"
+)
+
+
+@pytest.fixture
+def replicas(settings):
+    with connect(settings, autocommit=True) as connection:
+        yield ReplicaStore(connection)
+
+
+def beat_of(service, **settings):
+    return Heartbeat(
+        settings=service.settings.model_copy(update=settings),
+        replica="one",
+        scorers=service.scorers,
+        drift=service.drift,
+    )
+
+
+@pytest.fixture
+def beat(service):
+    """A running heartbeat, stopped at the end."""
+    beat = beat_of(service)
+    beat.start()
+    yield beat
+    beat.stop()
+
+
+def test_a_replica_is_reported_at_once_and_forgotten_when_it_stops(beat, replicas):
+    until(lambda: replicas.live("fraud"), "the replica is reported")
+    (replica,) = replicas.live("fraud")
+    assert (replica.replica, replica.version, replica.error) == ("one", 1, None)
+    assert replica.digest == made.served(made.files()).digest
+    assert replica.loaded_at < replica.seen_at
+    beat.stop()
+    assert not beat.is_alive()
+    assert replicas.live("fraud") == []
+
+
+def test_a_change_is_reported_without_waiting_for_the_next_beat(
+    service, beat, replicas, monkeypatch
+):
+    monkeypatch.setattr(heartbeat, "BEAT", 60.0)
+    until(lambda: replicas.live("fraud"), "the replica is reported")
+    (scorer,) = service.scorers
+    files = made.files(bias=1)
+    scorer.model = load(files, made.served(files, 2), made.FRAUD)
+    scorer.error = "version 3 can't be served"
+    while not (live := replicas.live("fraud")) or live[0].version != 2:
+        beat.now()
+    assert live[0].error == "version 3 can't be served"
+
+
+def test_a_replica_without_a_model_is_reported_with_its_reason(service, replicas):
+    (scorer,) = service.scorers
+    scorer.model = None
+    scorer.error = "the model registry is not reachable"
+    beat = beat_of(service)
+    beat.start()
+    until(lambda: replicas.live("fraud"), "the replica is reported")
+    (replica,) = replicas.live("fraud")
+    assert (replica.version, replica.digest, replica.loaded_at) == (None, None, None)
+    assert replica.error == "the model registry is not reachable"
+    beat.stop()
+
+
+def test_a_connection_that_breaks_is_made_again(beat, replicas, database, monkeypatch):
+    monkeypatch.setattr(heartbeat, "RETRY", 0.05)
+    until(lambda: replicas.live("fraud"), "the replica is reported")
+    (before,) = replicas.live("fraud")
+    database.execute(TERMINATE + " AND pid <> %s", (replicas._connection.info.backend_pid,))
+
+    def reported_again():
+        beat.now()
+        return replicas.live("fraud")[0].seen_at > before.seen_at
+
+    until(reported_again, "the replica is reported again")
+
+
+def test_without_a_database_the_fault_is_logged_once_and_the_thread_stops(
+    service, monkeypatch, caplog
+):
+    monkeypatch.setattr(heartbeat, "RETRY", 0.01)
+    attempts = []
+    log_once = Heartbeat._log_once
+
+    def counted(self, fault):
+        attempts.append(fault)
+        log_once(self, fault)
+
+    monkeypatch.setattr(Heartbeat, "_log_once", counted)
+    beat = beat_of(service, database_url="postgresql://nobody:x@127.0.0.1:1/nothing")
+    beat.start()
+    until(lambda: len(attempts) > 3, "it is tried again")
+    beat.stop()
+    assert not beat.is_alive()
+    records = [record.getMessage() for record in caplog.records]
+    assert sum("can't record the heartbeat" in message for message in records) == 1
