@@ -23,11 +23,12 @@ from pipelines.records import Metric
 from pipelines.rules.monitoring.alert_rules import evaluate_alerts, severity
 from pipelines.rules.monitoring.binning import Profile, count, profiles
 from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
+from pipelines.rules.monitoring.drift_statistics.psi import psi
 from pipelines.rules.monitoring.feature_drift import Counts, add, merged_buckets
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
-from pipelines.rules.statistics import divergence
 from pipelines.rules.use_case.derived_features import Deriver
+from pipelines.stores.drift_statistics import installed_statistics
 from pipelines.use_case import UseCase, read_use_case
 from stack.demo.simulator import Transactions, World, simulate
 
@@ -256,6 +257,7 @@ def _check(
         traffic=traffic,
         references=references,
         policy=policy,
+        statistics=installed_statistics(),
     )
 
 
@@ -270,7 +272,7 @@ def _bare(baseline: Mapping[str, Profile], parts: list[Counts]) -> tuple[float, 
     """Return share and number of features with a PSI above BARE, whatever the number of rows."""
     counts = add(parts)
     over = [
-        divergence.psi(np.array(profile.counts), counts[name]) > BARE
+        psi(np.array(profile.counts), counts[name]) > BARE
         for name, profile in baseline.items()
         if counts[name].sum()
     ]

@@ -22,7 +22,7 @@ from psycopg import sql
 from benchmarks.drift_calibration import START
 from pipelines.rules.monitoring.binning import Profile
 from pipelines.rules.monitoring.drift_check import BASELINE
-from pipelines.rules.statistics import divergence
+from pipelines.rules.monitoring.drift_statistics.psi import psi
 from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import Settings
 from pipelines.stores.baseline import read_manifest
@@ -281,7 +281,7 @@ def psi_error(
             expected = np.array(profiles[name].counts)
             observed = np.array([0, *counts[name]])
             used = expected + observed > 0
-            direct = divergence.psi(expected[used], observed[used])
+            direct = psi(expected[used], observed[used])
             errors.append(abs((metric.value or 0.0) - direct))
     return max(errors)
 

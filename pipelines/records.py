@@ -187,7 +187,7 @@ class Alert:
     woke_at: datetime | None
     woke_run: str | None
     report: str | None
-    told: dict[str, str]
+    notified: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,19 +40,22 @@ def drift(
     Example:
       sixgate drift --window 24h
     """
-    from pipelines.reporting.tables import console, drift_view
+    from pipelines.reporting.drift_tables import drift_view
+    from pipelines.reporting.tables import console
     from pipelines.rules.monitoring.alert_rules import evaluate_alerts, reference_version
+    from pipelines.stores.drift_statistics import installed_statistics
 
     metrics, policy = _measure(use_case, window, parse_time(as_of))
     raised = [alert for alert in evaluate_alerts(metrics, policy) if alert.severity]
     if as_json:
         document = {
-            "figures": [asdict(metric) for metric in metrics],
-            "alarms": [asdict(alert) for alert in raised],
+            "metrics": [asdict(metric) for metric in metrics],
+            "alerts": [asdict(alert) for alert in raised],
         }
         typer.echo(json.dumps(document, default=str, indent=2))
         return
-    console().print(*drift_view(metrics, reference_version(metrics, policy)), sep="\n")
+    version = reference_version(metrics, policy)
+    console().print(*drift_view(metrics, version, installed_statistics()), sep="\n")
     for alert in raised:
         typer.echo(f"{alert.severity}: {alert.message}")
 
@@ -64,6 +67,7 @@ def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Me
     from pipelines.settings import Settings
     from pipelines.steps.monitoring.measure import gather, references
     from pipelines.stores.baseline import read_manifest
+    from pipelines.stores.drift_statistics import installed_statistics
 
     with closing(context(Settings.load(), use_case, "drift", end)) as step_context:
         policy = step_context.use_case.policy
@@ -78,6 +82,7 @@ def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Me
             traffic=traffic,
             references=references(step_context, manifest),
             policy=policy,
+            statistics=installed_statistics(),
         )
     return metrics, policy
 

@@ -1,4 +1,4 @@
-"""Tables of decisions, ledger entries, drift, alerts and explanations, for terminals and logs."""
+"""Tables of decisions, ledger entries, alerts and explanations, for terminals and logs."""
 
 import io
 import re
@@ -11,38 +11,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.records import Alert, Decision, LedgerEntry, Metric, Prediction
+from pipelines.records import Alert, Decision, LedgerEntry, Prediction
 from pipelines.rules.explanation.reason_codes import Reason
 
 WIDE = 180
-# The metrics in the second table of a drift check, below those of features.
-PERFORMANCE_METRICS = (
-    "positive_rate",
-    "score_",
-    "estimated_",
-    "realised_",
-    "label_coverage",
-    "attribution_",
-    "ahead",
-)
-# The statistics of a feature, with their column headers.
-STATISTICS = {
-    "jensen_shannon": "Jensen-Shannon",
-    "wasserstein": "Wasserstein",
-    "missing": "missing",
-    "outside": "outside",
-}
 MARKUP = re.compile(r"[\\`*_\[\]<>|]")
 BAR_WIDTH = 16  # characters of the longest bar
 STYLES = {"PASS": "green", "FAIL": "red", "INSUFFICIENT": "yellow", "NOT_APPLICABLE": "dim"}
 
 Escape = Callable[[str], str]
-MetricsByFeature = dict[tuple[str, str, int], Metric]  # by feature, metric and model version
 
 
 def gate_table(decision: Decision) -> str:
     """A decision's gates and verdict as plain text, for logs."""
-    return _as_text(decision_view(decision))
+    return as_text(decision_view(decision))
 
 
 def gate_card(decision: Decision) -> str:
@@ -92,17 +74,12 @@ def decision_view(decision: Decision) -> list[Table | Text]:
     end = Text(_decision_end(decision))
     if not decision.gates:
         return [head, end]
-    table = _table("gate", "outcome", "value", "threshold", "interval", "reason")
+    table = new_table("gate", "outcome", "value", "threshold", "interval", "reason")
     for gate in decision.gates:
         name, outcome, *rest = _gate_cells(gate)
         style = STYLES.get(outcome, "")
         table.add_row(name, Text(outcome, style=style), *rest)
     return [head, table, end]
-
-
-def drift_text(metrics: Sequence[Metric], version: int) -> str:
-    """A drift check as plain text, for logs; `version` names the reference that alerts use."""
-    return _as_text(drift_view(metrics, version))
 
 
 def explanation_view(
@@ -121,37 +98,9 @@ def explanation_view(
     ]
 
 
-def drift_view(metrics: Sequence[Metric], version: int) -> list[Table | Text]:
-    """A drift check for people: the features by drift, then scores and performance.
-
-    PSI is shown against each reference. All other statistics are against the reference that alerts
-    use: the training data of `version`, or the baseline when it is 0.
-    """
-    shares = _by_version(metrics, "drift_share")
-    if not shares:
-        return [Text("the drift check has no metrics")]
-    window = shares[0]
-    head = Text(
-        f"{window.window_start:%Y-%m-%d %H:%M} to {window.window_end:%Y-%m-%d %H:%M} UTC: "
-        f"{window.n:,} predictions"
-    )
-    if window.value is None:
-        return [head, Text("too few predictions to compare")]
-    parts: list[Table | Text] = [head]
-    parts.append(_feature_table(metrics, version))
-    weighted = _by_version(metrics, "importance_drift_share")
-    for reference, share in sorted(shares.items()):
-        summary = _drift_summary(share, weighted.get(reference))
-        parts.append(Text(summary))
-    performance = _performance_table(metrics)
-    if performance.row_count:
-        parts.append(performance)
-    return parts
-
-
 def alerts_table(alerts: list[Alert]) -> Table:
     """Alerts for people, newest first."""
-    table = _table(
+    table = new_table(
         "id",
         "opened",
         "severity",
@@ -175,7 +124,7 @@ def alerts_table(alerts: list[Alert]) -> Table:
 
 def ledger_table(entries: list[LedgerEntry]) -> Table:
     """Ledger entries for people, newest first."""
-    table = _table(
+    table = new_table(
         "at",
         "action",
         "state",
@@ -201,16 +150,13 @@ def ledger_table(entries: list[LedgerEntry]) -> Table:
     return table
 
 
-def _visible(char: str) -> str:
-    is_control = unicodedata.category(char) in ("Cc", "Cf")
-    return "?" if is_control else char
-
-
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """A table with these columns, as all tables look."""
     return Table(*columns, box=None, pad_edge=False)
 
 
-def _as_text(parts: Sequence[Table | Text]) -> str:
+def as_text(parts: Sequence[Table | Text]) -> str:
+    """Tables and texts as plain text, WIDE characters wide."""
     output = io.StringIO()
     console = Console(
         file=output,
@@ -223,6 +169,22 @@ def _as_text(parts: Sequence[Table | Text]) -> str:
         console.print(part)
     lines = output.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines)
+
+
+def number(value: Any) -> str:
+    """A number with four decimal places, or with none if it is whole; - when unknown."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,.0f}"
+    if float(value).is_integer() and abs(value) >= 1:
+        return f"{value:,.0f}"
+    return f"{value:.4f}"
+
+
+def _visible(char: str) -> str:
+    is_control = unicodedata.category(char) in ("Cc", "Cf")
+    return "?" if is_control else char
 
 
 def _decision_head(decision: Decision, escape: Escape = plain) -> str:
@@ -260,14 +222,14 @@ def _decision_end(decision: Decision, escape: Escape = plain) -> str:
 
 def _gate_cells(gate: dict[str, Any]) -> list[str]:
     """Name, outcome, value, threshold, interval and reason of a gate, as text."""
-    low = _number(gate.get("low"))
-    high = _number(gate.get("high"))
+    low = number(gate.get("low"))
+    high = number(gate.get("high"))
     no_interval = low == high == "-"
     return [
         gate["name"],
         gate["outcome"],
-        _number(gate.get("observed")),
-        _number(gate["threshold"]),
+        number(gate.get("observed")),
+        number(gate["threshold"]),
         "-" if no_interval else f"{low} … {high}",
         gate["reason"],
     ]
@@ -305,92 +267,6 @@ def _contribution_table(reasons: Sequence[Reason]) -> Table:
     return table
 
 
-def _by_version(metrics: Sequence[Metric], name: str) -> dict[int, Metric]:
-    """The metrics of a name by model version."""
-    return {metric.model_version: metric for metric in metrics if metric.metric == name}
-
-
-def _drift_summary(share: Metric, weighted: Metric | None) -> str:
-    version = share.model_version
-    reference = f"the training data of version {version}" if version else "the baseline"
-    features = f"{share.value or 0:.0%} of the features"
-    if weighted is not None and weighted.value is not None:
-        features += f" ({weighted.value:.0%} of the importance)"
-    return f"{features} drifted against {reference}"
-
-
-def _feature_table(metrics: Sequence[Metric], version: int) -> Table:
-    """A row for each compared feature, by PSI against the reference `version`."""
-    by_feature = {
-        (metric.feature, metric.metric, metric.model_version): metric
-        for metric in metrics
-        if metric.feature
-    }
-    psi = {
-        name: metric.value or 0.0
-        for (name, statistic, reference), metric in by_feature.items()
-        if statistic == "psi" and reference == version
-    }
-    references = sorted({reference for _, _, reference in by_feature})
-    columns = ["feature"]
-    for reference in references:
-        name = f"version {reference}" if reference else "baseline"
-        columns.append(f"{name}: PSI")
-        columns.append("no drift")
-    columns += ["p adjusted", *STATISTICS.values(), ""]
-    table = _table(*columns)
-    for name in sorted(psi, key=lambda name: psi[name], reverse=True):
-        cells = _feature_cells(by_feature, name, version, references)
-        table.add_row(name, *cells)
-    return table
-
-
-def _feature_cells(
-    by_feature: MetricsByFeature, name: str, version: int, references: Sequence[int]
-) -> list[str | Text]:
-    """PSI and its expected value by reference; p-value, statistics and a mark of drift."""
-    cells: list[str | Text] = []
-    for reference in references:
-        psi = by_feature[name, "psi", reference]
-        cells.append(_number(psi.value))
-        cells.append(_number(psi.expected))
-    chi_square = by_feature[name, "chi_square", version]
-    p_value = chi_square.p_value
-    cells.append("-" if p_value is None else f"{p_value:.2g}")
-    for statistic in STATISTICS:
-        metric = by_feature[name, statistic, version]
-        cells.append(_number(metric.value))
-    drifted = by_feature[name, "drifted", version]
-    mark = "drifted" if drifted.value else ""
-    cells.append(Text(mark, style="red"))
-    return cells
-
-
-def _performance_table(metrics: Sequence[Metric]) -> Table:
-    table = _table(
-        "scores and performance",
-        "version",
-        "value",
-        "interval",
-        "floor",
-        "n",
-    )
-    for metric in metrics:
-        if metric.feature or not metric.metric.startswith(PERFORMANCE_METRICS):
-            continue
-        bounded = metric.low is not None
-        has_floor = metric.metric.startswith("realised_")
-        table.add_row(
-            metric.metric,
-            str(metric.model_version or "-"),
-            _number(metric.value),
-            f"{_number(metric.low)} … {_number(metric.high)}" if bounded else "-",
-            _number(metric.threshold) if has_floor else "-",
-            f"{metric.n:,}",
-        )
-    return table
-
-
 def _acknowledgement(alert: Alert) -> str:
     if alert.comment:
         return f"{alert.acknowledged_by}: {alert.comment}"
@@ -403,13 +279,3 @@ def _value(value: Any) -> str:
     if isinstance(value, bool | str):
         return str(value)
     return f"{value:,.6g}"
-
-
-def _number(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,.0f}"
-    if float(value).is_integer() and abs(value) >= 1:
-        return f"{value:,.0f}"
-    return f"{value:.4f}"

@@ -1,6 +1,7 @@
 """Alerts, stored in `monitoring_alerts`."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipelines.errors import EvidenceError
 from pipelines.records import Alert
@@ -29,7 +30,7 @@ class AlertStore:
             check_id=check_id,
             severities=SEVERITIES,
         )
-        return Alert(**row)
+        return _alert(row)
 
     def resolve(self, use_case: str, cause: str) -> None:
         """Resolve the open alert of a cause, if there is one."""
@@ -47,7 +48,7 @@ class AlertStore:
         if row is None:
             open_ids = ", ".join(str(alert.id) for alert in self.open(use_case)) or "none"
             raise EvidenceError(f"{use_case} has no open alert {alert_id}: open are {open_ids}")
-        return Alert(**row)
+        return _alert(row)
 
     def wake(
         self,
@@ -84,25 +85,32 @@ class AlertStore:
     def awaiting_notification(self, use_case: str) -> list[Alert]:
         """List alerts that may need a notification, in the order in which they opened."""
         rows = queries("alerts").awaiting_notification(self._connection, use_case=use_case)
-        return [Alert(**row) for row in rows]
+        return [_alert(row) for row in rows]
 
-    def record_notification(self, use_case: str, alert_id: int, target: str, told: str) -> None:
+    def record_notification(self, use_case: str, alert_id: int, target: str, notified: str) -> None:
         """Record what a target was notified of: a severity, or RESOLVED."""
         queries("alerts").record_notification(
-            self._connection, use_case=use_case, alert_id=alert_id, target=target, told=told
+            self._connection, use_case=use_case, alert_id=alert_id, target=target, notified=notified
         )
 
     def find(self, alert_id: int) -> Alert | None:
         """Return an alert by its id; None when there is none."""
         row = queries("alerts").get_alert(self._connection, alert_id=min(alert_id, MAX_BIGINT))
-        return Alert(**row) if row else None
+        return _alert(row) if row else None
 
     def open(self, use_case: str) -> list[Alert]:
         """List alerts that are not resolved, newest first."""
         rows = queries("alerts").open_alerts(self._connection, use_case=use_case)
-        return [Alert(**row) for row in rows]
+        return [_alert(row) for row in rows]
 
     def recent(self, use_case: str, *, limit: int = 20) -> list[Alert]:
         """List the newest alerts, newest first."""
         rows = queries("alerts").list_alerts(self._connection, use_case=use_case, limit=limit)
-        return [Alert(**row) for row in rows]
+        return [_alert(row) for row in rows]
+
+
+def _alert(row: dict[str, Any]) -> Alert:
+    """The alert of a row, whose column `told` has what each target was notified of."""
+    columns = dict(row)
+    notified = columns.pop("told")
+    return Alert(**columns, notified=notified)

@@ -34,14 +34,14 @@ class MetricStore:
         )
         return [Metric(**row) for row in rows]
 
-    def history(self, use_case: str, *, training: bool) -> list[dict[str, Any]]:
+    def history(self, use_case: str, *, metric: str, training: bool) -> list[dict[str, Any]]:
         """Return a week of window_end, feature and excess, from the last check of each window.
 
-        The excess is the PSI less the PSI expected without drift. With `training` it is relative to
-        the champion's training data where that was measured, else to the baseline.
+        The excess is the metric's value less the value expected without drift. With `training` it
+        is relative to the champion's training data where that was measured, else to the baseline.
         """
-        rows = queries("monitoring").psi_history(
-            self._connection, use_case=use_case, training=training
+        rows = queries("monitoring").excess_history(
+            self._connection, use_case=use_case, metric=metric, training=training
         )
         return list(rows)
 

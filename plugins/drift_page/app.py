@@ -13,10 +13,12 @@ from sixgate_airflow.access import HEADERS, Access, database
 from drift_page.view import view
 from pipelines.errors import EvidenceError
 from pipelines.rules.monitoring.alert_rules import reference_version
+from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection
+from pipelines.stores.drift_statistics import installed_statistics
 from pipelines.stores.metrics import MetricStore
 from pipelines.use_case import read_in_force
 
@@ -111,8 +113,13 @@ def _page_values(settings: Settings, connection: Connection, use_case: str) -> d
         alerts=AlertStore(connection).recent(use_case, limit=ALERT_LIMIT),
         metrics=latest,
         version=reference_version(latest, policy),
+        statistics=installed_statistics(),
         days=metrics.days(use_case),
-        history=metrics.history(use_case, training=policy.drift.reference == "training"),
+        history=metrics.history(
+            use_case,
+            metric=SIZE.name,
+            training=policy.drift.reference == "training",
+        ),
     )
 
 

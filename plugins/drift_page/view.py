@@ -5,6 +5,10 @@ from datetime import date, datetime
 from typing import Any
 
 from pipelines.records import Alert, Metric
+from pipelines.reporting.drift_cells import cell, formatted, other_statistics
+from pipelines.rules.monitoring.drift_check import BASELINE, DRIFTED, SHARE
+from pipelines.rules.monitoring.drift_rule import SIZE
+from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
 
 # Pixels.
 CELL = 6
@@ -12,7 +16,8 @@ ROW = 18
 LEFT = 190
 HEIGHT = 120
 WIDTH = 760
-# Colours by PSI above its expected value without drift.
+BAR = 120  # of a SIZE of 1 or more
+# Colours by SIZE above its expected value without drift.
 SHADES = (
     (0.0, "#eef3f8"),
     (0.05, "#fbe5c8"),
@@ -28,43 +33,69 @@ def view(
     alerts: Sequence[Alert],
     metrics: Sequence[Metric],
     version: int,
+    statistics: Sequence[DriftStatistic],
     history: Sequence[dict[str, Any]],
     days: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return all values of the template; `version` names the reference that alerts are based on."""
-    windows = (metric for metric in metrics if metric.metric == "drift_share")
+    windows = (metric for metric in metrics if metric.metric == SHARE)
     scores = [
         metric
         for metric in metrics
-        if not metric.feature and not metric.metric.endswith(("drift_share", "drifted"))
+        if not metric.feature and not metric.metric.endswith((SHARE, DRIFTED))
     ]
+    others = other_statistics(statistics)
     return {
         "alerts": alerts,
         "window": next(windows, None),
-        "features": _features(metrics, version),
+        "size": SIZE.title,
+        "titles": [statistic.title for statistic in others],
+        "features": _features(metrics, version, others),
         "scores": scores,
         "heat": _heat_map(history),
         "chart": _chart(days),
     }
 
 
-def _features(metrics: Sequence[Metric], version: int) -> list[dict[str, Any]]:
-    """Return a row per feature; the largest PSI against the reference of `version` comes first."""
-    rows: dict[str, dict[str, Any]] = {}
+def _features(
+    metrics: Sequence[Metric], version: int, statistics: Sequence[DriftStatistic]
+) -> list[dict[str, Any]]:
+    """Return a row per compared feature; the largest drift from `version` comes first."""
+    of_version: dict[str, dict[str, Metric]] = {}
+    baseline: dict[str, float | None] = {}
     for metric in metrics:
-        feature = metric.feature
-        if feature:
-            row = rows.setdefault(feature, {"feature": feature, "baseline_psi": None})
-            if metric.model_version == version:
-                row[metric.metric] = metric
-            if metric.metric == "psi" and metric.model_version == 0:
-                row["baseline_psi"] = metric.value
-    compared = [row for row in rows.values() if "psi" in row]
-    return sorted(compared, key=lambda row: row["psi"].value or 0.0, reverse=True)
+        if metric.feature and metric.model_version == version:
+            of_version.setdefault(metric.feature, {})[metric.metric] = metric
+        if metric.metric == SIZE.name and metric.model_version == BASELINE:
+            baseline[metric.feature] = metric.value
+    compared = {name: row for name, row in of_version.items() if SIZE.name in row}
+    largest_first = sorted(
+        compared, key=lambda name: compared[name][SIZE.name].value or 0.0, reverse=True
+    )
+    return [
+        {
+            "feature": name,
+            "baseline": formatted(SIZE, baseline.get(name)),
+            **_cells(compared[name], statistics),
+        }
+        for name in largest_first
+    ]
+
+
+def _cells(row: dict[str, Metric], statistics: Sequence[DriftStatistic]) -> dict[str, Any]:
+    """Return the size of a feature's drift, a cell for each other statistic, and its verdict."""
+    size = row[SIZE.name]
+    return {
+        "size": formatted(SIZE, size.value),
+        "expected": formatted(SIZE, size.expected),
+        "bar": round(BAR * min(size.value or 0.0, 1.0), 1),
+        "cells": [cell(statistic, row.get(statistic.name)) for statistic in statistics],
+        "drifted": bool(row[DRIFTED].value),
+    }
 
 
 def _heat_map(history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return PSI above its expected value, a row per feature and a column per window."""
+    """Return SIZE above its expected value, a row per feature and a column per window."""
     ends: list[datetime] = sorted({row["window_end"] for row in history})
     if len(ends) < 2:
         return None
@@ -95,11 +126,12 @@ def _heat_map(history: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _cell_title(row: dict[str, Any]) -> str:
     time = f"{row['window_end']:%Y-%m-%d %H:%M}"
-    return f"{row['feature']}, {time}: PSI {row['excess']:+.3f} above the value without drift"
+    excess = f"{SIZE.title} {row['excess']:+.3f} above the value without drift"
+    return f"{row['feature']}, {time}: {excess}"
 
 
 def shade(excess: float) -> str:
-    """Return the colour of a PSI that is `excess` above its expected value without drift."""
+    """Return the colour of a SIZE that is `excess` above its expected value without drift."""
     for limit, colour in reversed(SHADES):
         if excess >= limit:
             return colour

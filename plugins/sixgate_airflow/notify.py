@@ -31,17 +31,19 @@ class NotifyOperator(BaseOperator):  # type: ignore[misc]  # Airflow is not type
         """Return the number of notifications sent; skipped if none is pending."""
         sent = []
         failed = {}
-        for notification in self.process.run(context, {})["news"]:
+        for notification in self.process.run(context, {})["notifications"]:
             target = notification["target"]
             subject = notification["subject"]
             try:
                 notifier(target, subject, notification["text"]).notify(context)
-                sent.append({name: notification[name] for name in ("alert_id", "target", "told")})
+                sent.append(
+                    {name: notification[name] for name in ("alert_id", "target", "notified")}
+                )
             except Exception as error:
                 failed[target] = f"{type(error).__name__}: {error}"
                 log.exception("%s was not notified: %s", target, subject)
         if sent:
-            self.process.run(context, {"told": sent})
+            self.process.run(context, {"notified": sent})
         if failed:
             failures = (f"{target} was not notified: {why}" for target, why in failed.items())
             raise AirflowException("; ".join(failures))

@@ -48,8 +48,8 @@ WHERE use_case = :use_case
 ORDER BY id;
 
 -- name: record_notification!
--- A target was notified of an alert: what it was told is kept with the alert.
-UPDATE monitoring_alerts SET told = told || jsonb_build_object(:target::text, :told::text)
+-- A target was notified of an alert: what it was notified of is kept with the alert.
+UPDATE monitoring_alerts SET told = told || jsonb_build_object(:target::text, :notified::text)
 WHERE use_case = :use_case AND id = :alert_id;
 
 -- name: get_alert^

@@ -129,12 +129,12 @@ VALUES (:check_id, :use_case, :window_start, :window_end, :model_version, :featu
 SELECT check_id, window_start, window_end, model_version, feature, metric, value, expected, threshold, p_value, low, high, n
 FROM monitoring_metrics WHERE use_case = :use_case AND check_id = :check_id ORDER BY window_end DESC, feature, metric;
 
--- name: psi_history
--- The PSI that alerts used: against the champion's training data where it is known and `training`
+-- name: excess_history
+-- A drift statistic as alerts used it: against the champion's training data where it is known and `training`
 -- is set, else against the baseline.
 SELECT DISTINCT ON (window_end, feature) window_end, feature, value - expected AS excess
 FROM monitoring_metrics
-WHERE use_case = :use_case AND metric = 'psi' AND window_end > now() - interval '7 days' AND value IS NOT NULL
+WHERE use_case = :use_case AND metric = :metric AND window_end > now() - interval '7 days' AND value IS NOT NULL
   AND (:training OR model_version = 0)
   AND window_end <= at + 2 * coalesce((SELECT step FROM rollup_watermarks WHERE use_case = :use_case), interval '1 hour')
 ORDER BY window_end, feature, at DESC, check_id DESC, model_version DESC;

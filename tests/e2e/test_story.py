@@ -354,7 +354,7 @@ def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_ru
 
 def test_drift_and_alerts_are_read_on_the_command_line(stack: Settings) -> None:
     shown = json.loads(sixgate("drift", "--window", "24h", "--json").stdout)
-    psi = {m["feature"] for m in shown["figures"] if m["metric"] == "psi"}
+    psi = {m["feature"] for m in shown["metrics"] if m["metric"] == "psi"}
     assert "amount" in psi
     assert "during_night" not in psi
     table = sixgate("drift", "--window", "24h").stdout

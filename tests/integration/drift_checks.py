@@ -99,7 +99,7 @@ def state(wired: Context) -> dict[str, Any]:
         "prometheus": prometheus(wired),
         "latest": sorted(wired.metrics.latest("fraud"), key=repr),
         "alerts": wired.alerts.recent("fraud"),
-        "history": wired.metrics.history("fraud", training=True),
+        "history": wired.metrics.history("fraud", metric="psi", training=True),
         "days": [rounded(day) for day in wired.metrics.days("fraud")],
         "pages": wired.artifacts.reports("drift-*"),
     }

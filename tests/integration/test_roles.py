@@ -448,7 +448,11 @@ def test_the_server_reads_and_writes_all_that_it_serves_by(signed_in: Any) -> No
 def test_pages_read_all_that_they_show_and_write_what_their_forms_send(signed_in: Any) -> None:
     with signed_in(PAGES) as connection:
         metrics, alerts = MetricStore(connection), AlertStore(connection)
-        metrics.latest("fraud"), metrics.days("fraud"), metrics.history("fraud", training=True)
+        (
+            metrics.latest("fraud"),
+            metrics.days("fraud"),
+            metrics.history("fraud", metric="psi", training=True),
+        )
         alert = alerts.recent("fraud")[0]
         alerts.acknowledge("fraud", alert.id, "ann", "known")
         explanations = ExplanationStore(connection)

@@ -8,7 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.records import Metric
-from pipelines.rules.monitoring.drift_check import BASELINE, SHARE, STEP_SHARE, WEIGHTED
+from pipelines.rules.monitoring.drift_check import (
+    BASELINE,
+    DRIFTED,
+    SCORE,
+    SHARE,
+    STEP_SHARE,
+    WEIGHTED,
+)
+from pipelines.rules.monitoring.drift_rule import SIZE
+from pipelines.rules.monitoring.drift_statistics.missing import MissingShare
+from pipelines.rules.monitoring.drift_statistics.outside import OutsideShare
 from pipelines.rules.statistics.confidence_intervals import Z999, wilson
 from pipelines.rules.use_case.policy import Policy
 
@@ -18,7 +28,11 @@ QUALITY = "data_quality"
 PERFORMANCE = "performance"
 ATTRIBUTION = "attribution_drift"
 MAX_NAMES = 5  # features that a message names
-QUALITY_NAMES = {"missing": "missing values", "outside": "values outside the baseline range"}
+# The shares that data quality is judged by, as messages name them.
+QUALITY_NAMES = {
+    MissingShare.name: "missing values",
+    OutsideShare.name: "values outside the baseline range",
+}
 PERFORMANCE_NAMES = {"realised_recall": "recall", "realised_roc_auc": "ROC-AUC"}
 
 
@@ -87,8 +101,8 @@ def _features(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     window = _first(metrics, SHARE, version)
     if window is None:
         return None
-    psi = _by_feature(metrics, "psi", version)
-    flags = _by_feature(metrics, "drifted", version)
+    sizes = _by_feature(metrics, SIZE.name, version)
+    flags = _by_feature(metrics, DRIFTED, version)
     drifted = [name for name, flag in flags.items() if flag]
     bucket_shares = _bucket_shares(metrics, window)
     level = severity(
@@ -97,7 +111,7 @@ def _features(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
         bucket_shares=bucket_shares,
         policy=policy,
     )
-    counts = f"{len(drifted)} of {len(psi)} features"
+    counts = f"{len(drifted)} of {len(sizes)} features"
     predictions = f"{window.n:,} predictions"
     if level is None and window.value is None:
         return None
@@ -106,7 +120,7 @@ def _features(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     importance = _importance(metrics, version) if drifted else ""
     message = f"{counts}{importance} drifted in {predictions} {_against(version)}"
     if drifted:
-        message += f": {_worst_psi(drifted, psi)}"
+        message += f": {_largest(drifted, sizes)}"
     if level == "SEVERE":
         shares = [f"{share or 0:.0%}" for share in bucket_shares]
         message += f"; share of drifted features by bucket: {', '.join(shares)}"
@@ -144,22 +158,24 @@ def _importance(metrics: Sequence[Metric], version: int) -> str:
     return f" ({weighted.value:.0%} of the importance)"
 
 
-def _worst_psi(drifted: Sequence[str], psi: dict[str, float]) -> str:
-    worst = sorted(drifted, key=lambda name: psi[name], reverse=True)
-    return _list(f"{name} (PSI {psi[name]:.2f})" for name in worst)
+def _largest(drifted: Sequence[str], sizes: dict[str, float]) -> str:
+    """The drifted features with the sizes of their drift, the largest first."""
+    largest = sorted(drifted, key=lambda name: sizes[name], reverse=True)
+    return _list(f"{name} ({SIZE.title} {sizes[name]:.2f})" for name in largest)
 
 
 def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
     """Whether the champion's scores drifted from those in its training."""
-    drifted = _first(metrics, "score_drifted")
-    psi = _first(metrics, "score_psi")
-    if drifted is None or psi is None or psi.value is None:
+    drifted = _first(metrics, SCORE + DRIFTED)
+    size = _first(metrics, SCORE + SIZE.name)
+    if drifted is None or size is None or size.value is None:
         return None
     return AlertStatus(
         cause=SCORES,
         severity="WARNING" if drifted.value else None,
         message=(
-            f"the scores of version {psi.model_version} have a PSI of {psi.value:.2f} "
+            f"the scores of version {size.model_version} "
+            f"have a {SIZE.title} of {size.value:.2f} "
             "against those of its training"
         ),
     )
@@ -168,8 +184,8 @@ def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
 def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     """Shares above those of the baseline by more than the policy allows; times in the future."""
     limits = {
-        "missing": policy.validation.missing_share,
-        "outside": policy.validation.outside_share,
+        MissingShare.name: policy.validation.missing_share,
+        OutsideShare.name: policy.validation.outside_share,
     }
     shares = {name: _baseline_shares(metrics, name) for name in limits}
     ahead = _first(metrics, "ahead")

@@ -15,10 +15,11 @@ from pipelines.records import Metric
 from pipelines.rules.explanation.attribution import Attribution, shift
 from pipelines.rules.monitoring import performance
 from pipelines.rules.monitoring.binning import Profile
+from pipelines.rules.monitoring.drift_rule import DECIDING, thresholds
+from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
 from pipelines.rules.monitoring.feature_drift import (
     Counts,
     FeatureDrift,
-    Statistic,
     WindowDrift,
     add,
     compare,
@@ -34,8 +35,10 @@ BASELINE = 0
 SHARE = "drift_share"
 STEP_SHARE = "step_drift_share"
 WEIGHTED = "importance_drift_share"
-DISTANCES = ("psi", "jensen_shannon", "wasserstein", "chi_square")
-SHARES = ("missing", "outside")
+DRIFTED = "drifted"
+SCORE = "score_"  # precedes the name of a statistic of the champion's scores
+# No statistic may have these names: other metrics of features and, after SCORE, of scores do.
+RESERVED_NAMES = frozenset({DRIFTED, "attribution", "mean", "sd", "entropy"})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -96,7 +99,12 @@ def reach(policy: Policy) -> timedelta:
 
 
 def check_drift(
-    check_id: str, span: Span, traffic: TrafficCounts, references: References, policy: Policy
+    check_id: str,
+    span: Span,
+    traffic: TrafficCounts,
+    references: References,
+    policy: Policy,
+    statistics: Sequence[DriftStatistic],
 ) -> list[Metric]:
     """All metrics of one drift check, in the order in which people read them."""
     window = add(
@@ -108,9 +116,9 @@ def check_drift(
     )
     write = _Writer(check_id, span.start, span.end)
     metrics = [
-        *_drift(write, window, references, policy),
+        *_drift(write, window, references, policy, statistics=statistics),
         *_bucket_shares(check_id, span, traffic, references, policy=policy),
-        *_scores(write, traffic.scores, references, policy),
+        *_scores(write, traffic.scores, references, policy, statistics=statistics),
         *_realised(check_id, span, traffic, references, policy=policy),
         *_attributions(write, traffic, references, policy),
     ]
@@ -170,7 +178,12 @@ def _none_if_nan(value: Any) -> Any:
 
 
 def _drift(
-    write: _Writer, counts: Counts, references: References, policy: Policy
+    write: _Writer,
+    counts: Counts,
+    references: References,
+    policy: Policy,
+    *,
+    statistics: Sequence[DriftStatistic],
 ) -> Iterator[Metric]:
     """Compare the window's features with the baseline, then with the champion's training."""
     training = references.training
@@ -178,14 +191,12 @@ def _drift(
     if training and references.champion:
         profiles_by_version[references.champion] = training.features
     for version, profiles in profiles_by_version.items():
-        drift = measure(profiles, counts, policy.drift)
+        drift = measure(profiles, counts, policy.drift, statistics)
         for feature in drift.features:
-            ignored = math.isnan(feature.adjusted)
             yield from _statistics(
                 write,
                 feature,
-                names=SHARES if ignored else (*DISTANCES, *SHARES),
-                policy=policy,
+                policy,
                 feature=feature.feature,
                 model_version=version,
             )
@@ -200,31 +211,23 @@ def _drift(
 
 
 def _statistics(
-    write: _Writer,
-    drift: FeatureDrift,
-    *,
-    names: tuple[str, ...],
-    policy: Policy,
-    prefix: str = "",
-    **rest: Any,
+    write: _Writer, drift: FeatureDrift, policy: Policy, *, prefix: str = "", **rest: Any
 ) -> Iterator[Metric]:
-    """The statistics of one column by name, and whether it drifted when any of them is a test."""
-    thresholds = {"psi": policy.drift.psi, "chi_square": policy.drift.level}
-    p_values = {"psi": drift.p_value, "chi_square": drift.adjusted}
-    for name in names:
-        statistic: Statistic = getattr(drift, name)
+    """The statistics of one column and, unless the policy ignores it, whether it drifted."""
+    limits = thresholds(policy.drift)
+    for name, statistic in drift.values.items():
         yield write(
             prefix + name,
             value=statistic.value,
             expected=statistic.expected,
             n=drift.n,
-            threshold=thresholds.get(name),
-            p_value=p_values.get(name),
+            threshold=limits.get(name),
+            p_value=statistic.p_value,
             **rest,
         )
-    if names != SHARES:
+    if not drift.ignored:
         yield write(
-            f"{prefix}drifted",
+            prefix + DRIFTED,
             value=float(drift.drifted),
             n=drift.n,
             **rest,
@@ -240,7 +243,7 @@ def _bucket_shares(
     complete = [traffic.buckets[start] for start in starts]
     for first, last in merged_buckets(complete, policy.drift.rows, policy.drift.severe.n):
         merged = add(complete[first : last + 1])
-        drift = measure(profiles, merged, policy.drift)
+        drift = measure(profiles, merged, policy.drift, DECIDING)
         write = _Writer(
             check_id,
             start=starts[first],
@@ -250,7 +253,12 @@ def _bucket_shares(
 
 
 def _scores(
-    write: _Writer, scores: Mapping[int, ScoreCounts], references: References, policy: Policy
+    write: _Writer,
+    scores: Mapping[int, ScoreCounts],
+    references: References,
+    policy: Policy,
+    *,
+    statistics: Sequence[DriftStatistic],
 ) -> Iterator[Metric]:
     """Proxies and estimates of each version, and drift of the champion's scores from training."""
     for version, counts in sorted(scores.items()):
@@ -264,12 +272,12 @@ def _scores(
     if champion.n < policy.drift.rows or not sum(training.scores):
         return
     profile, now = score_profile(np.asarray(training.scores), champion.bins)
+    of_scores = [statistic for statistic in statistics if statistic.takes_scores]
     yield from _statistics(
         write,
-        compare("", profile, now, policy.drift),
-        names=DISTANCES,
-        policy=policy,
-        prefix="score_",
+        compare("", profile, now, policy.drift, of_scores),
+        policy,
+        prefix=SCORE,
         model_version=references.champion,
     )
 

@@ -2,50 +2,35 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.rules.monitoring.binning import Profile
-from pipelines.rules.statistics import divergence
+from pipelines.rules.monitoring.drift_rule import Values, has_drifted, with_test
+from pipelines.rules.monitoring.drift_statistics.interface import (
+    BinCounts,
+    ColumnCounts,
+    DriftStatistic,
+)
+from pipelines.rules.statistics.multiple_testing import benjamini_hochberg
 from pipelines.rules.use_case.policy_sections.monitoring import Drift
 
-BinCounts = NDArray[np.int64]  # missing, bin 0, bin 1, …
 Counts = Mapping[str, BinCounts]  # by feature
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statistic:
-    """An observed value, and the value expected of samples of these sizes without drift."""
-
-    value: float
-    expected: float
-
-    @property
-    def excess(self) -> float:
-        """How far the value exceeds the expected one."""
-        return self.value - self.expected
-
-
-@dataclass(frozen=True, kw_only=True)
 class FeatureDrift:
-    """One feature's distance from the reference; `adjusted` is the p-value for multiple tests.
+    """The statistics of one feature in the order in which they were given, and their verdict.
 
-    `missing` and `outside` are shares of the window's rows, with those of the reference as the
-    expected values. A feature that the policy ignores has no adjusted p-value and never drifts.
+    The p-values of tests are corrected for the number of features. A feature that the policy
+    ignores has only the statistics that take it, and never drifts.
     """
 
     feature: str
     n: int
-    psi: Statistic
-    jensen_shannon: Statistic
-    wasserstein: Statistic
-    chi_square: Statistic
-    missing: Statistic
-    outside: Statistic
-    p_value: float
-    adjusted: float
+    values: Values
+    ignored: bool
     drifted: bool
 
 
@@ -59,7 +44,7 @@ class WindowDrift:
     @property
     def compared(self) -> list[FeatureDrift]:
         """The features that the policy does not ignore."""
-        return [feature for feature in self.features if not math.isnan(feature.adjusted)]
+        return [feature for feature in self.features if not feature.ignored]
 
     @property
     def share(self) -> float:
@@ -82,44 +67,58 @@ class WindowDrift:
         return of_drifted / total if total else math.nan
 
 
-def measure(reference: Mapping[str, Profile], counts: Counts, drift: Drift) -> WindowDrift:
+def measure(
+    reference: Mapping[str, Profile],
+    counts: Counts,
+    drift: Drift,
+    statistics: Sequence[DriftStatistic],
+) -> WindowDrift:
     """Compare a window's counts with those of a reference.
 
-    A feature drifts when its PSI exceeds the value expected without drift by more than `drift.psi`,
-    and its p-value, adjusted for the number of features, is below `drift.level`. Features that the
-    policy ignores never drift; only their missing and outside shares are of interest. A window
-    with fewer than `drift.rows` rows is not compared.
+    `statistics` contain those that decide whether a feature drifts. Features that the policy
+    ignores never drift; only statistics that take them are of interest. A window with fewer than
+    `drift.rows` rows is not compared.
     """
     n = rows(counts)
     if n < drift.rows:
         return WindowDrift(n, ())
-    names = [name for name in reference if name in counts]
-    tests = {name: _test(reference[name], counts[name]) for name in names}
-    adjusted = _adjusted(tests, drift)
+    of_ignored = [statistic for statistic in statistics if statistic.takes_ignored]
+    values: dict[str, Values] = {}
+    for name, profile in reference.items():
+        if name in counts:
+            column = ColumnCounts.of(profile, counts[name])
+            chosen = of_ignored if name in drift.ignore else statistics
+            values[name] = _measured(column, chosen)
+    corrected = _corrected(values, statistics)
     features = [
-        _feature(
-            name=name,
-            reference=reference[name],
-            counts=counts[name],
-            test=tests[name],
-            adjusted=adjusted.get(name, math.nan),
-            drift=drift,
+        FeatureDrift(
+            feature=name,
+            n=int(counts[name].sum()),
+            values=corrected[name],
+            ignored=name in drift.ignore,
+            drifted=name not in drift.ignore and has_drifted(corrected[name], drift),
         )
-        for name in names
+        for name in values
     ]
     return WindowDrift(n, tuple(features))
 
 
-def compare(name: str, reference: Profile, counts: BinCounts, drift: Drift) -> FeatureDrift:
+def compare(
+    name: str,
+    reference: Profile,
+    counts: BinCounts,
+    drift: Drift,
+    statistics: Sequence[DriftStatistic],
+) -> FeatureDrift:
     """Compare a single column, such as the scores; it must have rows that are not missing."""
-    test = _test(reference, counts)
-    return _feature(
-        name=name,
-        reference=reference,
-        counts=counts,
-        test=test,
-        adjusted=test.p_value,
-        drift=drift,
+    column = ColumnCounts.of(reference, counts)
+    values = _measured(column, statistics)
+    return FeatureDrift(
+        feature=name,
+        n=column.m,
+        values=values,
+        ignored=False,
+        drifted=has_drifted(values, drift),
     )
 
 
@@ -162,95 +161,37 @@ def merged_buckets(buckets: Sequence[Counts], min_rows: int, n: int) -> list[tup
     return spans[::-1]
 
 
-@dataclass(frozen=True)
-class _HomogeneityTest:
-    chi_square: float
-    degrees: int
-    p_value: float
+def _measured(column: ColumnCounts, statistics: Sequence[DriftStatistic]) -> Values:
+    """Each statistic's value, with p-values that are not corrected."""
+    values = {statistic.name: statistic.measure(column) for statistic in statistics}
+    return with_test(values)
 
 
-def _test(reference: Profile, counts: BinCounts) -> _HomogeneityTest:
-    before = np.asarray(reference.counts)
-    chi_square, degrees, p_value = divergence.homogeneity(before, counts)
-    return _HomogeneityTest(chi_square, degrees, p_value)
+def _corrected(
+    values: Mapping[str, Values], statistics: Sequence[DriftStatistic]
+) -> dict[str, Values]:
+    """The values by feature, with each test's p-values corrected for the number of features."""
+    corrected = dict(values)
+    for test in statistics:
+        if not test.is_test:
+            continue
+        p_values = {
+            feature: by_statistic[test.name].p_value
+            for feature, by_statistic in values.items()
+            if test.name in by_statistic
+        }
+        for feature, p_value in _adjusted(p_values).items():
+            value = replace(corrected[feature][test.name], p_value=p_value)
+            corrected[feature] = {**corrected[feature], test.name: value}
+    return corrected
 
 
-def _adjusted(tests: Mapping[str, _HomogeneityTest], drift: Drift) -> dict[str, float]:
-    """P-values of the features that the policy compares, adjusted for their number."""
-    compared = [name for name in tests if name not in drift.ignore]
-    p_values = np.array([tests[name].p_value for name in compared])
-    adjusted = divergence.benjamini_hochberg(p_values)
-    return dict(zip(compared, adjusted.tolist(), strict=True))
-
-
-def _feature(
-    *,
-    name: str,
-    reference: Profile,
-    counts: BinCounts,
-    test: _HomogeneityTest,
-    adjusted: float,
-    drift: Drift,
-) -> FeatureDrift:
-    reference_counts = np.asarray(reference.counts)
-    outside = [index + 1 for index in reference.outside]
-    used = (reference_counts + counts) > 0
-    before = reference_counts[used]
-    now = counts[used]
-    psi = _psi(before, now)
-    return FeatureDrift(
-        feature=name,
-        n=int(now.sum()),
-        psi=psi,
-        jensen_shannon=_jensen_shannon(before, now),
-        wasserstein=_wasserstein(reference, counts),
-        chi_square=Statistic(value=test.chi_square, expected=float(test.degrees)),
-        missing=_share(reference_counts, counts, [0]),
-        outside=_share(reference_counts, counts, outside),
-        p_value=test.p_value,
-        adjusted=adjusted,
-        drifted=psi.excess > drift.psi and adjusted < drift.level,
-    )
-
-
-def _psi(before: BinCounts, now: BinCounts) -> Statistic:
-    n = int(before.sum())
-    m = int(now.sum())
-    return Statistic(
-        value=divergence.psi(before, now),
-        expected=divergence.psi_without_drift(len(before), n, m),
-    )
-
-
-def _jensen_shannon(before: BinCounts, now: BinCounts) -> Statistic:
-    n = int(before.sum())
-    m = int(now.sum())
-    return Statistic(
-        value=divergence.jensen_shannon(before, now),
-        expected=divergence.jensen_shannon_without_drift(len(before), n, m),
-    )
-
-
-def _wasserstein(reference: Profile, counts: BinCounts) -> Statistic:
-    """In the reference's standard deviations, over rows that are not missing; NaN without any."""
-    before = np.asarray(reference.counts[1:])
-    now = counts[1:]
-    means = np.asarray(reference.means)
-    n = int(before.sum())
-    m = int(now.sum())
-    if not n or not m or len(means) != len(before):
-        return Statistic(value=math.nan, expected=math.nan)
-    scale = reference.deviation or 1.0
-    distance = divergence.wasserstein(before, now, means)
-    expected = divergence.wasserstein_without_drift(before, means, n, m)
-    return Statistic(value=distance / scale, expected=expected / scale)
-
-
-def _share(before: BinCounts, now: BinCounts, indices: list[int]) -> Statistic:
-    """The share of rows in some bins, and the reference's share."""
-    n = before[indices].sum()
-    m = now[indices].sum()
-    return Statistic(
-        value=float(m / now.sum()),
-        expected=float(n / before.sum()),
-    )
+def _adjusted(p_values: Mapping[str, float | None]) -> dict[str, float]:
+    """Adjust p-values by feature; a feature without one is left out."""
+    known = {
+        feature: p_value
+        for feature, p_value in p_values.items()
+        if p_value is not None and not math.isnan(p_value)
+    }
+    adjusted = benjamini_hochberg(np.array(list(known.values())))
+    return dict(zip(known, adjusted.tolist(), strict=True))

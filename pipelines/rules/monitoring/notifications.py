@@ -12,12 +12,13 @@ RESOLVED = "RESOLVED"
 class Notification:
     """One notification of one target about an alert.
 
-    `told` is what the target knows afterwards: the worst severity, or that the alert is resolved.
+    `notified` is what the target knows afterwards: the worst severity, or that the alert is
+    resolved.
     """
 
     alert_id: int
     target: str
-    told: str
+    notified: str
     subject: str
     text: str
 
@@ -28,39 +29,39 @@ def pending_notification(alert: Alert, target: str) -> Notification | None:
     An alert that was resolved before the target was notified needs no notification, unless it was
     SEVERE: it may have started a retraining or a rollback.
     """
-    last_told = alert.told.get(target)
+    last_notified = alert.notified.get(target)
     if alert.state == RESOLVED:
-        return _of_resolved(alert, target, last_told)
-    if last_told is None:
+        return _of_resolved(alert, target, last_notified)
+    if last_notified is None:
         return _notification(alert, target, alert.severity, "opened")
-    if _is_worse(alert.severity, last_told):
-        event = f"escalated from {last_told}"
+    if _is_worse(alert.severity, last_notified):
+        event = f"escalated from {last_notified}"
         return _notification(alert, target, alert.severity, event)
     return None
 
 
-def _of_resolved(alert: Alert, target: str, last_told: str | None) -> Notification | None:
-    if last_told == RESOLVED:
+def _of_resolved(alert: Alert, target: str, last_notified: str | None) -> Notification | None:
+    if last_notified == RESOLVED:
         return None
-    if last_told is not None:
+    if last_notified is not None:
         return _notification(alert, target, RESOLVED, "is resolved")
     if alert.severity == SEVERITIES[-1]:
         return _notification(alert, target, RESOLVED, f"was {alert.severity} and is resolved")
     return None
 
 
-def _is_worse(severity: str, last_told: str) -> bool:
-    if last_told not in SEVERITIES:
+def _is_worse(severity: str, last_notified: str) -> bool:
+    if last_notified not in SEVERITIES:
         return False
-    return SEVERITIES.index(severity) > SEVERITIES.index(last_told)
+    return SEVERITIES.index(severity) > SEVERITIES.index(last_notified)
 
 
-def _notification(alert: Alert, target: str, told: str, event: str) -> Notification:
+def _notification(alert: Alert, target: str, notified: str, event: str) -> Notification:
     opened = f"{alert.opened_at:%Y-%m-%d %H:%M} UTC"
     return Notification(
         alert_id=alert.id,
         target=target,
-        told=told,
-        subject=f"[{told}] {alert.use_case}: {alert.cause} {event}",
+        notified=notified,
+        subject=f"[{notified}] {alert.use_case}: {alert.cause} {event}",
         text=f"{alert.message}\nAlert {alert.id}, opened {opened}.",
     )

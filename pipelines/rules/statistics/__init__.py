@@ -1,1 +1,1 @@
-"""Confidence intervals and distances between distributions."""
+"""Confidence intervals, and p-values of many tests."""

@@ -182,7 +182,7 @@ STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
     **dict.fromkeys(("final_validation", "promote"), (CANDIDATE, FORMER_PRODUCTION)),
     "select_rollback": (ROLLBACK,),
     **dict.fromkeys(("roll_up", "measure", "alert", "report", "wake_retraining", "guard"), (NONE,)),
-    "notify": ({"told": Parameter(types=("array",))},),
+    "notify": ({"notified": Parameter(types=("array",))},),
     **dict.fromkeys(("plan", "summarise"), (BATCH_EXPLANATION,)),
     "explain": ({**BATCH_EXPLANATION, "chunk": Parameter(types=("string",))},),
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.context import Context
-from pipelines.reporting.tables import drift_text
+from pipelines.reporting.drift_tables import drift_text
 from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.rules.monitoring.drift_check import (
     SHARE,
@@ -21,6 +21,7 @@ from pipelines.rules.monitoring.feature_drift import Counts
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.monitoring.newest_check import why_older
 from pipelines.stores.baseline import Manifest, read_manifest
+from pipelines.stores.drift_statistics import installed_statistics
 
 log = logging.getLogger(__name__)
 
@@ -32,24 +33,26 @@ def run(context: Context) -> dict[str, Any]:
     drift = policy.drift
     manifest = read_manifest(use_case.folder, use_case.contract)
     span = Span.at(context.as_of, drift.window, drift.step)
+    statistics = installed_statistics()
     metrics = check_drift(
         check_id=context.run_id,
         span=span,
         traffic=gather(context, manifest, span),
         references=references(context, manifest),
         policy=policy,
+        statistics=statistics,
     )
     with context.connection.transaction():
         context.metrics.record(context.name, metrics, as_of=context.as_of)
     version = reference_version(metrics, policy)
-    log.info("%s", drift_text(metrics, version))
+    log.info("%s", drift_text(metrics, version, statistics))
     if reason := why_older(context):
         log.info("the metrics are kept as history only: %s", reason)
     window = next(metric for metric in metrics if metric.metric == SHARE)
     return {
         "check_id": context.run_id,
         "rows": window.n,
-        "figures": len(metrics),
+        "metrics": len(metrics),
     }
 
 

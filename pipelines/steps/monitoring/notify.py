@@ -12,17 +12,17 @@ from pipelines.steps.monitoring.newest_check import require_newest
 def run(context: Context) -> dict[str, Any]:
     """Return the notifications for each of the policy's targets.
 
-    With the param `told`, a list of sent notifications, record these instead.
+    With the param `notified`, a list of sent notifications, record these instead.
     """
-    if sent := context.params.get("told"):
+    if sent := context.params.get("notified"):
         for notification in sent:
             context.alerts.record_notification(
                 context.name,
                 alert_id=notification["alert_id"],
                 target=notification["target"],
-                told=notification["told"],
+                notified=notification["notified"],
             )
-        return {"told": len(sent)}
+        return {"notified": len(sent)}
     require_newest(context)
     targets = context.use_case.policy.alerts.notify
     pending = [
@@ -33,4 +33,4 @@ def run(context: Context) -> dict[str, Any]:
     ]
     if not pending:
         raise StepSkipped("no notification is pending")
-    return {"news": pending}
+    return {"notifications": pending}

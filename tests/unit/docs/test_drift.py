@@ -14,6 +14,7 @@ from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.use_case.policy_sections.explanation import ExplanationPolicy
 from pipelines.rules.use_case.policy_sections.monitoring import Alerts, Drift, Performance, Report
 from pipelines.settings import ROOT
+from pipelines.stores.drift_statistics import installed_statistics
 from pipelines.use_case import read_policy
 
 PAGE = (ROOT / "docs/reference/drift.md").read_text()
@@ -40,7 +41,10 @@ def test_every_figure_has_its_line() -> None:
         attributions=moved,
     )  # fmt: skip
     references = References(baseline=laid, champion=1, training=training)
-    written = {m.metric for m in check_drift("c", span, traffic, references, POLICY)}
+    written = {
+        m.metric
+        for m in check_drift("c", span, traffic, references, POLICY, installed_statistics())
+    }
     table = PAGE.split("## What is measured")[1].split("## What is alerted")[0]
     lines = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert written == {name for line in lines for name in re.findall(r"`(\w+)`", line)} - {"metric"}

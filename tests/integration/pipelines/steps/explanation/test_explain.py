@@ -32,6 +32,7 @@ from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.steps.retraining.train import register
 from pipelines.stores.baseline import read_manifest
+from pipelines.stores.drift_statistics import installed_statistics
 from pipelines.stores.predictions import time_of
 from serving.journal.prediction_ids import uuid7
 from tests.integration.explained import (
@@ -282,7 +283,9 @@ def test_sums_stand_for_all_predictions_and_a_check_sees_when_other_features_mov
         traffic = TrafficCounts(buckets={}, attributions={1: (columns, sums)})
         references = References(baseline=manifest.profiles, champion=1, training=reference)
         span = Span.at(datetime.now(UTC), timedelta(days=1), timedelta(hours=1))
-        figures = check_drift("c", span, traffic, references, wired.use_case.policy)
+        figures = check_drift(
+            "c", span, traffic, references, wired.use_case.policy, installed_statistics()
+        )
         statuses = evaluate_alerts(figures, wired.use_case.policy)
         causes[name] = {status.cause: status for status in statuses}[ATTRIBUTION]
         assert {m.metric for m in figures} >= {

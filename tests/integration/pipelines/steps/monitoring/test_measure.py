@@ -8,8 +8,8 @@ import pytest
 
 from pipelines.context import Context
 from pipelines.rules.monitoring.binning import count
+from pipelines.rules.monitoring.drift_statistics.psi import psi
 from pipelines.rules.promotion.ledger import Served
-from pipelines.rules.statistics.divergence import psi
 from pipelines.steps.monitoring.measure import references
 from pipelines.stores.baseline import read_manifest
 from tests.integration.drift_checks import (

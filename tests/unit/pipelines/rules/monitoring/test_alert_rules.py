@@ -30,11 +30,13 @@ from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.use_case.policy import Policy
 from pipelines.settings import ROOT
+from pipelines.stores.drift_statistics import installed_statistics
 from pipelines.use_case import read_policy
 
 NAMES = tuple(f"f{number}" for number in range(8))
 SAMPLE = np.random.default_rng(0).normal(size=(20_000, len(NAMES)))
 BASELINE = {name: profile(SAMPLE[:, at]) for at, name in enumerate(NAMES)}
+STATISTICS = installed_statistics()
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -69,6 +71,7 @@ def day(
         TrafficCounts(buckets=hours),
         references or References(baseline=BASELINE),
         policy,
+        STATISTICS,
     )
 
 
@@ -129,6 +132,7 @@ def test_few_rows_or_none_say_nothing(policy: Policy) -> None:
                 TrafficCounts(buckets={}),
                 References(baseline=BASELINE),
                 policy,
+                STATISTICS,
             ),
             policy,
         )
@@ -145,7 +149,7 @@ def test_severe_drift_that_is_young_says_how_it_shows_and_one_that_is_long_ago_i
     span = Span.at(NOW, policy.drift.window, HOUR)
     gone = {span.start - ago * HOUR: hour(300, ago, moved=8) for ago in range(1, 9)}
     metrics = check_drift(
-        "x", span, TrafficCounts(buckets=gone), References(baseline=BASELINE), policy
+        "x", span, TrafficCounts(buckets=gone), References(baseline=BASELINE), policy, STATISTICS
     )
     assert of(evaluate_alerts(metrics, policy), FEATURES) is None, "no traffic since"
 
@@ -166,6 +170,7 @@ def test_an_ignored_feature_is_still_asked_for_its_values(policy: Policy) -> Non
         TrafficCounts(buckets={span.start: counts}),
         References(baseline=BASELINE),
         ignoring,
+        STATISTICS,
     )
     found = evaluate_alerts(metrics, ignoring)
     assert [status.cause for status in found if status.severity] == [QUALITY]
@@ -208,6 +213,7 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
         TrafficCounts(buckets={span.start: counts}),
         References(baseline=BASELINE),
         policy,
+        STATISTICS,
     )
     status = of(evaluate_alerts(metrics, policy), QUALITY)
     assert status is not None and status.severity == "WARNING"
@@ -220,7 +226,12 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
 def test_answers_from_the_future_are_a_warning(policy: Policy) -> None:
     span = Span.at(NOW, policy.drift.window, HOUR)
     metrics = check_drift(
-        "x", span, TrafficCounts(buckets={}, ahead=7), References(baseline=BASELINE), policy
+        "x",
+        span,
+        TrafficCounts(buckets={}, ahead=7),
+        References(baseline=BASELINE),
+        policy,
+        STATISTICS,
     )
     status = of(evaluate_alerts(metrics, policy), QUALITY)
     assert status is not None and (status.severity, status.message[:39]) == (
@@ -255,6 +266,7 @@ def test_scores_that_moved_are_a_warning(policy: Policy) -> None:
             TrafficCounts(buckets={}, scores={2: scored(bins), 1: scored({5: 999})}),
             references,
             policy,
+            STATISTICS,
         )
         status = of(evaluate_alerts(metrics, policy), SCORES)
         assert status is not None and status.severity == expected, "of the champion's scores alone"
@@ -291,6 +303,7 @@ def test_realised_performance_under_its_floor_is_severe(
         TrafficCounts(buckets={}, matured=matured),
         references,
         policy,
+        STATISTICS,
     )
     status = of(evaluate_alerts(metrics, policy), PERFORMANCE)
     assert (status.severity if status else "unknown") == expected

@@ -12,6 +12,7 @@ from pipelines.rules.monitoring.binning import MISSING, Profile, bins, count, pr
 from pipelines.rules.monitoring.feature_drift import WindowDrift, add, measure, merged_buckets, rows
 from pipelines.rules.use_case.contract import Feature
 from pipelines.rules.use_case.policy_sections.monitoring import Drift, Severe
+from pipelines.stores.drift_statistics import installed_statistics
 
 DRIFT = Drift(
     schedule="*/5 * * * *",
@@ -27,6 +28,7 @@ DRIFT = Drift(
     dataset_share=0.5,
     severe=Severe(k=3, n=4),
 )
+STATISTICS = installed_statistics()
 SAMPLE = np.random.default_rng(0).normal(size=20_000)
 INFINITE = st.one_of(st.floats(-1e100, 1e100), st.sampled_from([math.nan, math.inf, -math.inf]))
 
@@ -112,17 +114,17 @@ def test_a_window_of_a_thousand_rows(shift: float, drifted: list[str]) -> None:
         "x": counts(draw.normal(size=1000) + shift, reference["x"]),
         "y": counts(draw.normal(size=1000), reference["y"]),
     }
-    found = measure(reference, window, DRIFT)
+    found = measure(reference, window, DRIFT, STATISTICS)
     assert drifted_of(found) == set(drifted)
     assert found.weighted({"x": 3.0, "y": 1.0}) == (0.75 if drifted else 0.0)
     (x,) = [f for f in found.features if f.feature == "x"]
-    assert x.wasserstein.value == pytest.approx(shift, abs=0.1)
+    assert x.values["wasserstein"].value == pytest.approx(shift, abs=0.1)
 
 
 @pytest.mark.parametrize("n", [0, 1, 199])
 def test_too_few_rows_give_no_figure(n: int) -> None:
     reference = {"x": profile(SAMPLE)}
-    window = measure(reference, {"x": counts(np.full(n, 9.0), reference["x"])}, DRIFT)
+    window = measure(reference, {"x": counts(np.full(n, 9.0), reference["x"])}, DRIFT, STATISTICS)
     assert window.n == n
     assert math.isnan(window.share)
     assert math.isnan(window.weighted({"x": 1.0}))
@@ -139,27 +141,37 @@ def test_a_feature_gone_constant_or_missing_or_out_of_range_has_drifted() -> Non
         np.full(500, 99.0),
     )
     found = measure(
-        reference, {n: counts(c, reference[n]) for n, c in zip(names, columns, strict=True)}, DRIFT
+        reference,
+        {n: counts(c, reference[n]) for n, c in zip(names, columns, strict=True)},
+        DRIFT,
+        STATISTICS,
     )
     assert drifted_of(found) == {"constant", "missing", "beyond"}
     assert found.share == 3 / 4
     features = {f.feature: f for f in found.features}
-    assert features["noise"].outside.value == 1, (
+    assert features["noise"].values["outside"].value == 1, (
         "the policy ignores that it moved, and not that it is nonsense"
     )
-    assert (features["missing"].missing.value, features["missing"].outside.value) == (1.0, 0.0)
-    assert (features["beyond"].outside.value, features["beyond"].outside.expected) == (1.0, 0.0)
-    assert math.isnan(features["missing"].wasserstein.value), "missing values lie nowhere"
+    assert set(features["noise"].values) == {"missing", "outside"}
+    missing = features["missing"].values
+    assert (missing["missing"].value, missing["outside"].value) == (1.0, 0.0)
+    beyond = features["beyond"].values["outside"]
+    assert (beyond.value, beyond.expected) == (1.0, 0.0)
+    assert math.isnan(missing["wasserstein"].value), "missing values lie nowhere"
 
 
 def test_a_reference_that_was_all_missing_is_compared_by_that() -> None:
     reference = {"x": profile(np.full(1000, np.nan))}
     assert (
-        drifted_of(measure(reference, {"x": counts(np.full(300, np.nan), reference["x"])}, DRIFT))
+        drifted_of(
+            measure(
+                reference, {"x": counts(np.full(300, np.nan), reference["x"])}, DRIFT, STATISTICS
+            )
+        )
         == set()
     )
     assert drifted_of(
-        measure(reference, {"x": counts(np.full(300, 1.0), reference["x"])}, DRIFT)
+        measure(reference, {"x": counts(np.full(300, 1.0), reference["x"])}, DRIFT, STATISTICS)
     ) == {"x"}
 
 

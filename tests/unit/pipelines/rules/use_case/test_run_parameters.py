@@ -145,7 +145,7 @@ def test_a_run(kind: str, parameters: dict[str, Any], message: str | None) -> No
             f"unknown parameter 'decision_id'. Permitted: {RETRAINING_NAMES}",
             id="the parameter of another DAG",
         ),
-        pytest.param("notify", {"told": []}, None, id="what was told"),
+        pytest.param("notify", {"notified": []}, None, id="what was sent"),
         pytest.param("explain", {"select": "all", "chunk": "r/picked/1/0"}, None, id="a chunk"),
     ],
 )
