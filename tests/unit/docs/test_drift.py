@@ -1,4 +1,4 @@
-"""The page on drift names every figure that a check can write, every cause, and every setting."""
+"""The page on drift names every metric that a check can write, every cause, and every setting."""
 
 import re
 from datetime import UTC, datetime
@@ -22,7 +22,14 @@ EXPLANATIONS = (ROOT / "docs/reference/explanations.md").read_text()
 POLICY = read_policy(ROOT / "reference" / "fraud")
 
 
-def test_every_figure_has_its_line() -> None:
+def names_in(start: str, end: str) -> set[str]:
+    """The metrics in the first column of the tables between two headings."""
+    section = PAGE.split(f"{start}\n")[1].split(f"{end}\n")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} - {"metric"}
+
+
+def test_every_metric_has_its_line() -> None:
     draw = np.random.default_rng(0)
     column, scores, labels = (
         draw.normal(size=1000),
@@ -45,9 +52,17 @@ def test_every_figure_has_its_line() -> None:
         m.metric
         for m in check_drift("c", span, traffic, references, POLICY, installed_statistics())
     }
-    table = PAGE.split("## What is measured")[1].split("## What is alerted")[0]
-    lines = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    assert written == {name for line in lines for name in re.findall(r"`(\w+)`", line)} - {"metric"}
+    assert "score_psi" in written
+    of_scores = {f"score_{each.name}" for each in installed_statistics() if each.takes_scores}
+    assert written - of_scores == names_in("## What is measured", "## What is alerted")
+
+
+def test_the_table_of_statistics_has_every_statistic_that_is_installed() -> None:
+    names = {statistic.name for statistic in installed_statistics()}
+    assert names_in("### Drift statistics", "### Other metrics") == names
+    for statistic in installed_statistics():
+        if statistic.takes_scores:
+            assert f"`score_{statistic.name}`" in PAGE
 
 
 def test_every_cause_and_every_setting_is_named() -> None:
