@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 import typer
 
 from pipelines import library_settings
-from pipelines.cli import alerts, decisions
+from pipelines.cli import alerts, decisions, policy
 from pipelines.cli.drift import drift
 from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
@@ -40,6 +40,7 @@ app = typer.Typer(cls=PanelGroup, no_args_is_help=True, pretty_exceptions_enable
 app.add_typer(decisions.app, name="decisions", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(ledger)
 app.command(rich_help_panel=MODELS)(rollback)
+app.add_typer(policy.app, name="policy", rich_help_panel=MODELS)
 app.command(rich_help_panel=MONITORING)(drift)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=MONITORING)
 app.command(rich_help_panel=MONITORING)(explain)

@@ -39,6 +39,12 @@ def keys_of(section: PolicySection, prefix: str = "") -> Iterator[PolicyKey]:
             )
 
 
+def default_keys(policy: PolicySection) -> list[str]:
+    """List the keys of a policy whose value is the default."""
+    pairs = zip(keys_of(policy), keys_of(type(policy)()), strict=True)
+    return [key.name for key, default in pairs if key.value == default.value]
+
+
 def valid_values(annotation: Any) -> str:
     """Describe the values that a key may have, such as "a number, from 0 to 1"."""
     base, *metadata = (annotation,)

@@ -1,0 +1,61 @@
+"""`sixgate policy show`: the policy that is in force, with the default of each key."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import JsonOption, UseCaseOption
+
+HELP = """Show the policy of a use case.
+
+Example:
+  sixgate policy show --changed
+"""
+
+app = typer.Typer(no_args_is_help=True, help=HELP)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `show` a command of its own, although it is the only one."""
+
+
+@app.command()
+def show(
+    use_case: UseCaseOption = "fraud",
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only the keys that differ from their defaults.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every key of the policy in force: its value, and its default.
+
+    The policy is `policy.yaml` with the overlay and the defaults, as a decision
+    stores it. While the file is invalid, it is the last valid policy, and the
+    fault is printed to stderr.
+
+    With --changed, the output is a `policy.yaml` that has the same effect.
+
+    Example:
+      sixgate policy show --use-case fraud
+    """
+    import yaml
+
+    from pipelines.reporting.policy_yaml import policy_yaml
+    from pipelines.rules.use_case.policy_keys import default_keys
+    from pipelines.settings import Settings
+    from pipelines.use_case import read_in_force
+
+    settings = Settings.load()
+    in_force = read_in_force(
+        settings.reference, use_case, settings.policy_overlay, settings.last_valid
+    )
+    if in_force.warning:
+        typer.echo(f"sixgate: {in_force.warning}", err=True)
+    text = policy_yaml(in_force.policy, only_changed=changed)
+    if as_json:
+        document = {"policy": yaml.safe_load(text), "defaults": default_keys(in_force.policy)}
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        typer.echo(text)
