@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 # each of them would compile its imports.
 UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 
-.PHONY: demo test check up down clean lock help bench \
+.PHONY: demo test check up down clean lock help docs bench \
 	bench-serving bench-gates bench-guard bench-drift bench-explain bench-fuzz bench-training
 
 help: ## List the targets.
@@ -33,6 +33,9 @@ check: .venv/dev ## Run the linters, the type checker and the import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+docs: .venv/dev ## Write the generated pages of docs/reference.
+	@$(BIN)/python -m docs.generator
 
 bench: ## List the benchmarks; run one with make bench-NAME.
 	@echo "make bench-serving   the scoring server's speed, beside mlflow models serve and MLServer"

@@ -28,36 +28,63 @@ class Settings(BaseSettings):
     )
 
     root: Path = ROOT
+    """The folder with `dags`, `reference` and `sql`. The default is the source tree."""
     home: Path = ROOT / ".sixgate"
+    """The folder of all state: data, logs, secrets, copies of valid policies."""
     database_url: str = "postgresql://sixgate@127.0.0.1:5433/sixgate"
+    """PostgreSQL, as the role of the process. `sixgate up` sets it for each process."""
     mlflow_tracking_uri: str = Field(
         "http://127.0.0.1:5000",
         validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI"),
     )
+    """Address of MLflow for programs."""
     mlflow_tracking_username: str = Field(
         "", validation_alias=AliasChoices("mlflow_tracking_username", "MLFLOW_TRACKING_USERNAME")
     )
+    """User of MLflow."""
     mlflow_tracking_password: str = Field(
         "",
         repr=False,
         validation_alias=AliasChoices("mlflow_tracking_password", "MLFLOW_TRACKING_PASSWORD"),
     )
+    """Password of that user."""
     mlflow_url: str = ""
+    """Address of MLflow for browsers, if it differs from that for programs."""
     model_folder: Path | None = None
+    """A folder to read models from instead of MLflow: `<use_case>/production` contains a version
+    number, `<use_case>/<version>/` its files. For tests and benchmarks. The ledger must still name
+    the version."""
     artifacts: Path | None = None
+    """The folder of snapshots, datasets, reports and quarantined rows. The default is the folder
+    `artifacts` of SIXGATE_HOME."""
     policy_overlay: Path | None = None
+    """A file that is laid over every `policy.yaml`, such as `stack/policy.demo.yaml`."""
     use_cases: str = ""
+    """Use cases to run, separated by commas. Empty or `all` selects every one."""
     host: str = "127.0.0.1"
+    """Address on which the scoring server and MLflow listen."""
     pg_port: int = Field(5433, ge=1, le=65535)
+    """Port of PostgreSQL."""
     airflow_port: int = Field(8080, ge=1, le=65535)
+    """Port of Airflow."""
     mlflow_port: int = Field(5000, ge=1, le=65535)
+    """Port of MLflow."""
     api_port: int = Field(8000, ge=1, le=65535)
+    """Port of the scoring server."""
     api_key: str = ""
+    """Key with which `sixgate simulate` and the demo call the scoring server. The first start of
+    the server stores it as the key `admin`."""
     api_workers: int = Field(1, ge=1, le=64)
+    """Processes of the scoring server. Each is a replica with its share of the rate limit."""
     cors_origins: str = ""
+    """Origins from which browsers may send requests, separated by commas."""
     rate_limit: str = "50000/second"
+    """Rows that a key may send, such as `1000/minute`."""
     journal_sync: Literal["interval", "always", "never"] = "interval"
+    """When the journal is written to disk: every 100 ms, before each response, or when the
+    operating system decides."""
     journal_bytes: int = Field(2**30, ge=2**20)
+    """Limit of the journal on disk. When it is reached, predictions are refused with 503."""
 
     @property
     def reference(self) -> Path:

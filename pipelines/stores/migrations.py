@@ -1,4 +1,4 @@
-"""The database schema: migrations, partitions ahead of time, a view per use case, and grants.
+"""The database schema: migrations, comments, partitions ahead of time, a view per use case, grants.
 
 `python -m pipelines.stores.migrations` prepares a home: it migrates the database, and copies every
 valid contract and policy to SIXGATE_HOME.
@@ -15,13 +15,14 @@ from psycopg import sql
 
 from pipelines.errors import SixgateError
 from pipelines.rules.use_case.contract import Contract
-from pipelines.settings import Settings
+from pipelines.settings import ROOT, Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.roles import grant
 from pipelines.use_case import keep_valid, read_contract, read_each
 
 DAYS_BEHIND = 2
 DAYS_AHEAD = 10
+COMMENTS = ROOT / "sql" / "comments.sql"
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('sixgate.migrate'))"
 VIEW = (
     "CREATE VIEW {view} AS SELECT scored_at, prediction_id, transaction_id, entity_key, event_time,"
@@ -31,14 +32,15 @@ VIEW = (
 
 
 def migrate(settings: Settings) -> None:
-    """Migrate the schema to the newest revision; create partitions and views; grant rights.
+    """Migrate the schema to the newest revision; create partitions and views; write comments.
 
-    Safe to repeat.
+    Grants the roles their rights. Safe to repeat.
     """
     connect(settings).close()  # reports an invalid URL without its password, unlike SQLAlchemy
     _upgrade(settings)
     with connect(settings) as connection:
         _ensure_partitions(connection)
+        connection.execute(COMMENTS.read_bytes())
         contracts, faults = read_each(settings.reference, read_contract)
         for contract in contracts:
             create_view(connection, contract)

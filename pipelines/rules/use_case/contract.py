@@ -32,17 +32,19 @@ KEYS = {
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A raw feature.
-
-    `range` is inclusive; `values` are the categories in the order of their indexes.
-    """
+    """A raw feature: one that the caller sends."""
 
     type: Literal["float", "int", "bool", "category"]
+    """Type of the values."""
     name: str = ""
     range: tuple[float, float] | None = None
+    """Smallest and largest valid value of a number, both included."""
     values: tuple[str, ...] = ()
+    """The categories, in the order of their indexes."""
     nullable: bool = False
+    """Whether the value may be missing. Otherwise a row without it is refused."""
     description: str = ""
+    """What the feature is. Explanations show it."""
 
     def as_number(self, value: Any) -> float:
         """Convert an accepted value to the logged number: missing is NaN, a category its index."""
@@ -57,16 +59,21 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A feature that a numexpr expression computes from raw features."""
 
     expression: str
+    """Expression over raw features, such as `where(income > 0, amount / income, 0)`."""
     name: str = ""
     description: str = ""
+    """What the feature is. Explanations show it."""
 
 
 class LabelColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The column of the label, which arrives after the prediction."""
 
     name: str
+    """Column of the label in files of labelled history."""
     positive: int | str | bool = 1
+    """Value of the positive class."""
     description: str = ""
+    """What the label means."""
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +81,23 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     use_case: str
     title: str
+    """Name of the use case for people."""
     entity_key: str
+    """Column of the entity that acts, such as a customer."""
     event_time: str
+    """Column of the time of the transaction."""
     transaction_id: str
+    """Column that identifies the transaction. Labels refer to it."""
     label: LabelColumn
+    """The label, which arrives after the prediction."""
     features: tuple[Feature, ...]
+    """The raw features by name, in the order in which they are logged and given to models."""
     derived: tuple[Derived, ...]
+    """The derived features by name. They follow the raw ones."""
     sources: dict[str, str]
+    """Names of columns in your files, each with the column of the contract that it is."""
     description: str = ""
+    """What the model answers."""
 
     @property
     def raw(self) -> tuple[str, ...]:

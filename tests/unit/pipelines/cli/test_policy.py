@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
+from pipelines.exit_codes import OK
 from pipelines.rules.use_case.policy import parse_policy
 from pipelines.settings import ROOT
 from pipelines.use_case import keep_valid, read_policy
@@ -28,7 +29,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shown(*options: str) -> tuple[str, str]:
     """What the command prints to stdout and to stderr."""
     result = CliRunner().invoke(app, ["policy", "show", *options], catch_exceptions=False)
-    assert result.exit_code == 0
+    assert result.exit_code == OK
     return result.stdout, result.stderr
 
 

@@ -1,0 +1,74 @@
+"""The page of the keys of a contract."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from docs.generator.attribute_docs import attribute_docs
+from docs.generator.markdown import code, page, table
+from pipelines.reporting.policy_yaml import value_text
+from pipelines.rules.use_case.contract import KEYS, Contract, Derived, Feature, LabelColumn
+from pipelines.rules.use_case.expression import FUNCTIONS
+
+INTRODUCTION = """\
+`reference/<use_case>/contract.yaml` describes the transactions of a use case and the features of
+its models. The API, the checks of data, the columns of the prediction log and the inputs of the
+models follow from it. [Add a use case](../how-to/add-a-use-case.md) has an example."""
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "label": LabelColumn,
+    "features.<name>": Feature,
+    "derived.<name>": Derived,
+}
+NAMES = """\
+Names of features are ASCII letters, digits and underscores, and no Python keywords. An expression
+has numbers, raw features that are no categories, arithmetic, comparisons, `&`, `|`, `~`, and the
+functions {functions}.
+
+The hash of the contract covers the label, the features and the expressions. A model is served only
+under a contract with the hash of the one that it was trained on. `title`, `description` and
+`sources` may change at any time."""
+HEADER = ("key", "type", "default", "meaning")
+NOT_STATED = {"use_case", "name"}  # the folder's name and, of a feature, its key
+REQUIRED = {"title", "entity_key", "event_time", "transaction_id", "label", "features"}
+
+
+def contract_page() -> str:
+    """Write every key of a contract: type, default and meaning."""
+    parts = [table(HEADER, _top())]
+    for name, kind in SECTIONS.items():
+        parts += [f"## `{name}`", table(HEADER, _rows(kind))]
+    functions = ", ".join(code(name) for name in FUNCTIONS)
+    return page("Contract", INTRODUCTION, *parts, NAMES.format(functions=functions))
+
+
+def _top() -> Iterator[tuple[str, str, str, str]]:
+    texts = attribute_docs(Contract)
+    types = {"label": "section", "features": "sections", "derived": "sections", "sources": "names"}
+    for name in Contract.__struct_fields__:
+        if name in KEYS:
+            default = "required" if name in REQUIRED else "none"
+            yield code(name), types.get(name, "text"), default, texts[name]
+
+
+def _rows(kind: type[msgspec.Struct]) -> Iterator[tuple[str, str, str, str]]:
+    texts = attribute_docs(kind)
+    for field in msgspec.structs.fields(kind):
+        if field.name in NOT_STATED and kind is not LabelColumn:
+            continue
+        default = "required" if field.required else _default(field.default)
+        yield code(field.name), _type(field.type), default, texts[field.name]
+
+
+def _default(value: Any) -> str:
+    return code(value_text(value)) if value not in (None, "", ()) else "none"
+
+
+def _type(annotation: Any) -> str:
+    """Describe a type in plain words."""
+    if get_origin(annotation) is Literal:
+        return " or ".join(code(choice) for choice in get_args(annotation))
+    names = {str: "text", bool: "`true` or `false`", tuple[str, ...]: "list of texts"}
+    if annotation == tuple[float, float] | None:
+        return "two numbers"
+    return names.get(annotation, "number, text, `true` or `false`")
