@@ -36,6 +36,9 @@ def list_(
 ) -> None:
     """Show the newest alerts, in any state.
 
+    An alert is OPEN, ACKNOWLEDGED by a person, or RESOLVED. The newest is
+    the first. The severities are INSPECT, WARNING, ALERT and SEVERE.
+
     Example:
       sixgate alerts list --limit 5
     """

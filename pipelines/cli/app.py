@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Sequence
 
 import typer
 
@@ -48,13 +48,27 @@ app.command(rich_help_panel=DATA)(ingest)
 app.command(rich_help_panel=STEPS, help=STEP_HELP)(step)
 
 
+def add_commands_of_others(arguments: Sequence[str]) -> None:
+    """Add the commands that entry points name, such as those of the stack.
+
+    Finding them takes 60 ms, which a step does not need: they are left out for a command of ours.
+    """
+    own = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    own |= {str(group.name) for group in app.registered_groups}
+    if own.intersection(arguments[:1]):
+        return
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="sixgate.commands"):
+        entry.load()(app)
+
+
 def main() -> None:
     """Run the console script; an error that the user can resolve prints one line, no traceback."""
     # Imports create many objects and no garbage: collecting meanwhile costs half a second.
     gc.set_threshold(100_000, 20, 20)
     library_settings.apply()
-    for entry in entry_points(group="sixgate.commands"):
-        entry.load()(app)
+    add_commands_of_others(sys.argv[1:])
     try:
         app()
     except SixgateError as error:

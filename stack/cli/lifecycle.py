@@ -4,7 +4,6 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from stack.cli.progress import timed_printer
 
@@ -21,14 +20,14 @@ def up() -> None:
     """
     from pipelines.settings import Settings
     from stack import lifecycle
+    from stack.status import screen
     from stack.status.report import status
-    from stack.status.screen import print_status
 
-    console = Console(stderr=True)
+    console = screen.console(stderr=True)
     settings = Settings.load()
     started = lifecycle.up(settings, say=timed_printer(console, time.monotonic()))
     console.print("the stack is up" if started else "the stack is already up")
-    print_status(status(Settings.load()), console)
+    screen.print_status(status(Settings.load()), console)
 
 
 def down(

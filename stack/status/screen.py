@@ -20,9 +20,10 @@ RUN_STYLES = {"success": "green", "failed": "red"}
 Json = dict[str, Any]
 
 
-def console() -> Console:
+def console(*, stderr: bool = False) -> Console:
     """A console as wide as the terminal, or WIDTH without one."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, highlight=False)
 
 
 def print_status(document: Json, console: Console) -> None:
@@ -92,7 +93,7 @@ def _add_rows(table: Table, label: str, lines: Iterable[Text]) -> None:
 def _serving(serving: Json | None) -> Text:
     if serving is None:
         return Text("no version is in Production")
-    since = f" since {_minute(serving['since'])}" if serving["since"] else ""
+    since = f" since {_minute(serving['since'])} UTC" if serving["since"] else ""
     return Text(f"version {serving['version']}{since} {_origin(serving)}")
 
 
@@ -123,7 +124,7 @@ def _alerts(alerts: Sequence[Json]) -> list[Text]:
 
 def _alert(alert: Json) -> Text:
     since = _minute(alert["since"])
-    line = f"{alert['id']} {alert['severity']} {alert['cause']} since {since}"
+    line = f"{alert['id']} {alert['severity']} {alert['cause']} since {since} UTC"
     if alert["state"] == "ACKNOWLEDGED":
         line += f", acknowledged by {plain(alert['acknowledged_by'])}"
     return Text(line)
@@ -139,7 +140,7 @@ def _waiting(waiting: Json) -> Text:
     if waiting["who"]:
         line += f", for {' or '.join(waiting['who'])}"
     if waiting["who"] and waiting["until"]:
-        line += f" until {_minute(waiting['until'])}"
+        line += f" until {_minute(waiting['until'])} UTC"
     return Text(line)
 
 

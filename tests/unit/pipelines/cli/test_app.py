@@ -42,7 +42,7 @@ def test_the_commands_are_those_that_the_documentation_names() -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_every_command_has_a_summary_a_paragraph_or_two_and_an_example(
+def test_the_help_of_every_command_has_an_example_and_fits_in_80_columns(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -55,11 +55,15 @@ def test_every_command_has_a_summary_a_paragraph_or_two_and_an_example(
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_an_example_is_a_command_line_that_can_be_parsed(words: tuple[str, ...]) -> None:
+def test_after_a_paragraph_the_example_is_a_command_line_that_can_be_parsed(
+    words: tuple[str, ...],
+) -> None:
     command = ROOT_GROUP
     for word in words:
         command = command.commands[word]  # type: ignore[attr-defined]
-    example = re.search(r"Example:\n +(?:SIXGATE_\w+=\d+ )?sixgate (.+)", str(command.help))
+    summary, *paragraphs, last = str(command.help).strip().split("\n\n")
+    assert summary.endswith(".") and paragraphs
+    example = re.fullmatch(r"Example:\n +(?:SIXGATE_\w+=\d+ )?sixgate (.+)", last)
     assert example
     name, *arguments = shlex.split(example[1])
     ROOT_GROUP.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
@@ -92,7 +96,7 @@ def test_a_service_that_does_not_answer_is_one_line_and_may_be_tried_again(
         raise psycopg.OperationalError("connection refused\nIs the server running?")
 
     monkeypatch.setattr(app, "app", fail)
-    monkeypatch.setattr(app, "entry_points", lambda group: ())
+    monkeypatch.setattr(app, "add_commands_of_others", lambda arguments: None)
     with pytest.raises(SystemExit) as ended:
         app.main()
     assert ended.value.code == FAILED
@@ -107,7 +111,7 @@ def test_an_error_in_the_code_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> 
         raise ZeroDivisionError
 
     monkeypatch.setattr(app, "app", fail)
-    monkeypatch.setattr(app, "entry_points", lambda group: ())
+    monkeypatch.setattr(app, "add_commands_of_others", lambda arguments: None)
     with pytest.raises(ZeroDivisionError):
         app.main()
 
@@ -141,6 +145,29 @@ def test_the_shell_is_not_offered_deprecated_spellings(tmp_path: Path) -> None:
     }
     done = sixgate(cwd=tmp_path, environment=request)
     assert done.stdout.split() == ["list", "show", "replay"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_loaded"),
+    [
+        pytest.param(["step", "train"], False, id="a step"),
+        pytest.param(["decisions", "list"], False, id="a group of ours"),
+        pytest.param(["status"], True, id="a command of the stack"),
+        pytest.param(["--help"], True, id="help"),
+        pytest.param([], True, id="no command, as in the shell's completion"),
+    ],
+)
+def test_a_command_of_ours_does_not_wait_for_those_of_others(
+    arguments: list[str], is_loaded: bool, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from pipelines.cli import app; "
+        f"app.add_commands_of_others({arguments}); print('stack.cli' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout.strip() == str(is_loaded)
 
 
 def sixgate(
