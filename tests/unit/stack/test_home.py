@@ -1,25 +1,19 @@
 """The state folder: secrets are written once and for the owner only, and errors are one line."""
 
 import json
-import os
 import shutil
 import socket
 import stat
-import subprocess
-import sys
 from collections import namedtuple
 from dataclasses import asdict
 from pathlib import Path
 
-import psutil
 import pytest
 
 from pipelines.errors import StackError
 from pipelines.settings import Settings
 from stack import lifecycle
 from stack.home import Home
-from stack.processes import child
-from stack.processes.supervisor import Supervisor
 from stack.status.report import status
 from stack.temporary_services import free_port
 
@@ -138,39 +132,3 @@ def test_down_and_status_of_a_stack_that_never_was(tmp_path: Path) -> None:
     assert status(settings)["up"] is False
     lifecycle.delete(settings)
     assert not (tmp_path / "none").exists()
-
-
-def test_a_long_home_still_gets_a_socket(tmp_path: Path) -> None:
-    home = Home(tmp_path / ("long" * 30))
-    home.prepare()
-    assert len(os.fsencode(Supervisor(home)._socket)) < 108
-
-
-def test_noted_processes_and_their_children_are_found_and_ended(tmp_path: Path) -> None:
-    note = tmp_path / "sleeper.pid"
-    sleep = "import time; time.sleep(60)"
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}])"
-    launch = child.Launch(
-        note=note,
-        command=[sys.executable, "-c", code],
-        environment=dict(os.environ),
-    )
-    (tmp_path / "launch.json").write_text(launch.dump())
-    parent = subprocess.Popen(
-        [sys.executable, "-m", "stack.processes.child", str(tmp_path / "launch.json")]
-    )
-    while len(child.descendants(tmp_path)) < 2:
-        assert parent.poll() is None
-    family = child.descendants(tmp_path)
-    assert child.end_all(tmp_path) == 2
-    parent.wait(10)
-    assert not any(
-        process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family
-    )
-    assert not list(tmp_path.glob("*.pid"))
-
-
-def test_a_note_whose_id_belongs_to_another_process_now_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "other.pid").write_text(f"{os.getpid()} 12345.0")
-    (tmp_path / "broken.pid").write_text("what")
-    assert child.end_all(tmp_path) == 0

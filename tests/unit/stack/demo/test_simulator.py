@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from stack.demo.payment_features import FEATURES, PAYMENT, WINDOW_DAYS, Rows, Scenario, describe
+from stack.demo.payment_features import FEATURES, Scenario
 from stack.demo.simulator import DRIFTS, SURGE, Transactions, World, simulate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -126,50 +125,6 @@ def test_take_accepts_positions_and_masks() -> None:
     t = village()
     assert_equal(t.take(np.arange(5)), t.take(np.arange(len(t)) < 5))
     assert len(t.take(np.arange(5))) == 5
-
-
-@cache
-def payments() -> tuple[Rows, dict[str, NDArray[np.float64]]]:
-    """Return 3,000 payments over 60 days, and their features.
-
-    Times are multiples of half a day, so that many payments are on the edge of a window.
-    """
-    rng = np.random.default_rng(0)
-    rows = np.zeros(3_000, PAYMENT)
-    for name, most in (
-        ("customer", 12),
-        ("terminal", 5),
-        ("time", 120),
-        ("cents", 9_999),
-        ("scenario", 2),
-    ):
-        rows[name] = rng.integers(most, size=len(rows))
-    rows["time"] = np.sort(rows["time"]) * HALF_DAY
-    return rows, describe(rows)
-
-
-@pytest.mark.parametrize("days", WINDOW_DAYS)
-def test_a_customers_window_ends_with_the_payment_itself(days: int) -> None:
-    rows, features = payments()
-    for i in range(0, len(rows), 23):
-        age = rows["time"][i] - rows["time"]
-        in_window = (age >= 0) & (age < days * 2 * HALF_DAY)
-        window = rows[(rows["customer"] == rows["customer"][i]) & in_window]
-        mean_amount = window["cents"].mean() / 100
-        assert features[f"customer_count_{days}d"][i] == len(window)
-        assert features[f"customer_mean_amount_{days}d"][i] == pytest.approx(mean_amount)
-
-
-@pytest.mark.parametrize("days", WINDOW_DAYS)
-def test_a_terminals_window_ends_a_week_before_the_payment(days: int) -> None:
-    rows, features = payments()
-    for i in range(0, len(rows), 23):
-        age = rows["time"][i] - rows["time"] - 14 * HALF_DAY
-        in_window = (age >= 0) & (age < days * 2 * HALF_DAY)
-        window = rows[(rows["terminal"] == rows["terminal"][i]) & in_window]
-        risk = window["scenario"].mean() if len(window) else 0
-        assert features[f"terminal_count_{days}d"][i] == len(window)
-        assert features[f"terminal_risk_{days}d"][i] == pytest.approx(risk)
 
 
 def test_the_simulated_features_are_those_of_the_simulated_payments() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from stack.processes import child
 from stack.processes.confinement import Confinement, version
-from stack.processes.service_user import FIRST, LAST, owner_of
+from stack.processes.service_user import FIRST
 from stack.temporary_services import free_port
 
 needs_landlock = pytest.mark.skipif(version() == 0, reason="this kernel has no Landlock")
@@ -146,11 +146,3 @@ def test_a_service_user_reads_through_closed_folders_what_it_was_given_and_nothi
         "read the caller's environment",
     )
     assert {results[name] for name in refused} == {"PermissionError"}
-
-
-@needs_root
-def test_a_service_folder_belongs_to_a_number_that_no_account_has(tmp_path: Path) -> None:
-    owner = owner_of(tmp_path / "service", "0123456789abcdef")
-    assert FIRST <= owner <= LAST
-    assert (tmp_path / "service").stat().st_mode & 0o077 == 0
-    assert owner_of(tmp_path / "service", "another") == owner
