@@ -1,6 +1,7 @@
 """Explanations of predictions in `explanations`, and their sums over time."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.errors import EvidenceError
 from pipelines.records import Claimed, Explanation, Prediction
 from pipelines.rules.explanation.attribution import Attribution
+from pipelines.rules.explanation.selection import BUCKETS, selection
 from pipelines.stores.database import Connection, queries
 
 COPY = "COPY explained FROM STDIN (FORMAT binary)"
@@ -50,34 +52,32 @@ class ExplanationStore:
                 self._connection,
                 use_case=use_case,
                 since=since,
-                select=select,
-                sample=sample,
                 begin=span["begin"],
                 end=span["end"],
+                **_parameters(select, sample),
             )
             if extra_select:
                 planned += explanations.plan_extra(
                     self._connection,
                     use_case=use_case,
                     since=since,
-                    select=extra_select,
-                    sample=sample,
                     end=span["end"],
+                    **_parameters(extra_select, sample),
                 )
             explanations.move_watermark(self._connection, use_case=use_case, logged_xid=span["end"])
         return int(planned)
 
     def picks(self, prediction: Prediction, *, select: str, sample: float) -> bool:
         """Return whether the next plan will select a prediction, without any request for it."""
-        is_selected = queries("explanations").picks(
+        if self._share(prediction, select, sample) is None:
+            return False
+        is_unplanned = queries("explanations").is_unplanned(
             self._connection,
             use_case=prediction.use_case,
             prediction_id=prediction.prediction_id,
             scored_at=prediction.scored_at,
-            select=select,
-            sample=sample,
         )
-        return bool(is_selected)
+        return bool(is_unplanned)
 
     def request(self, prediction: Prediction, *, select: str, sample: float) -> Explanation:
         """Request the explanation of one prediction; it is computed before those of a plan.
@@ -91,11 +91,19 @@ class ExplanationStore:
             prediction_id=prediction.prediction_id,
             scored_at=prediction.scored_at,
             model_version=prediction.model_version,
-            predicted_label=prediction.predicted_label,
-            select=select,
-            sample=sample,
+            share=self._share(prediction, select, sample),
         )
         return Explanation(**row)
+
+    def _share(self, prediction: Prediction, select: str, sample: float) -> float | None:
+        """Return the prediction's share in a selection, None if it is not selected.
+
+        The database computes the bucket, as it does for a plan.
+        """
+        bucket = queries("explanations").bucket_of(
+            self._connection, prediction_id=prediction.prediction_id, buckets=BUCKETS
+        )
+        return selection(select, sample).share(prediction.predicted_label, bucket)
 
     def assign(
         self, use_case: str, run_id: str, *, size: int, limit: int, attempts: int
@@ -263,6 +271,11 @@ class ExplanationStore:
         contributions = np.array([row["contributions"] for row in rows])
         weights = np.array([row["weight"] for row in rows])
         return features, contributions, weights
+
+
+def _parameters(select: str, sample: float) -> dict[str, int]:
+    """Return the parameters of the queries that apply a selection."""
+    return {**asdict(selection(select, sample)), "buckets": BUCKETS}
 
 
 def _require_order(use_case: str, begin: str, end: str) -> None:

@@ -12,18 +12,24 @@ FROM explanation_watermarks WHERE use_case = :use_case FOR UPDATE;
 -- Predictions logged before this transaction have been planned.
 UPDATE explanation_watermarks SET logged_xid = :logged_xid::text::xid8 WHERE use_case = :use_case;
 
+-- name: bucket_of$
+-- The bucket of a prediction, a digest of its id. Stored shares depend on it, so this expression
+-- never changes, here and in the two queries below. pipelines/rules/explanation/selection.py says
+-- which buckets are selected.
+SELECT abs(mod(hashtextextended(:prediction_id::uuid::text, 0), :buckets));
+
 -- name: plan_explanations!
 -- Selects predictions that were logged between two transactions by the policy, as PENDING.
 INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, share)
-SELECT use_case, prediction_id, scored_at, model_version, share
+SELECT use_case, prediction_id, scored_at, model_version, selected / :buckets::double precision
 FROM (
     SELECT use_case, prediction_id, scored_at, model_version,
-           explanation_share(:select, :sample, predicted_label, prediction_id) AS share
+           CASE predicted_label WHEN 1 THEN :flagged ELSE :others END AS selected
     FROM prediction_logs
     WHERE use_case = :use_case AND scored_at >= :since
       AND logged_xid >= :begin::text::xid8 AND logged_xid < :end::text::xid8
-) AS picked
-WHERE share IS NOT NULL
+) AS logged
+WHERE abs(mod(hashtextextended(prediction_id::text, 0), :buckets)) < selected
 ON CONFLICT (use_case, prediction_id) DO UPDATE SET share = excluded.share
 WHERE explanations.share IS NULL AND explanations.status <> 'COMPLETED';
 
@@ -35,14 +41,14 @@ INSERT INTO explanations (use_case, prediction_id, scored_at, model_version)
 SELECT use_case, prediction_id, scored_at, model_version
 FROM prediction_logs
 WHERE use_case = :use_case AND scored_at >= :since AND logged_xid < :end::text::xid8
-  AND explanation_share(:select, :sample, predicted_label, prediction_id) IS NOT NULL
+  AND abs(mod(hashtextextended(prediction_id::text, 0), :buckets))
+      < CASE predicted_label WHEN 1 THEN :flagged ELSE :others END
 ON CONFLICT (use_case, prediction_id) DO UPDATE SET status = 'PENDING', attempts = 0, error = NULL
 WHERE explanations.status = 'FAILED';
 
--- name: picks$
--- Whether the next plan will select a prediction: no plan has seen it, and the policy selects it.
-SELECT explanation_share(:select, :sample, p.predicted_label, p.prediction_id) IS NOT NULL
-       AND p.logged_xid >= coalesce(w.logged_xid, '0')
+-- name: is_unplanned$
+-- Whether no plan has seen a prediction yet.
+SELECT p.logged_xid >= coalesce(w.logged_xid, '0')
 FROM prediction_logs AS p LEFT JOIN explanation_watermarks AS w USING (use_case)
 WHERE p.use_case = :use_case AND p.scored_at = :scored_at AND p.prediction_id = :prediction_id;
 
@@ -50,8 +56,7 @@ WHERE p.use_case = :use_case AND p.scored_at = :scored_at AND p.prediction_id = 
 -- A request for one prediction; a FAILED one becomes PENDING again. The share is set at once if the
 -- policy selects the prediction too, because it may be explained before the next plan.
 INSERT INTO explanations (use_case, prediction_id, scored_at, model_version, share, requested_at)
-VALUES (:use_case, :prediction_id, :scored_at, :model_version,
-        explanation_share(:select, :sample, :predicted_label::smallint, :prediction_id), now())
+VALUES (:use_case, :prediction_id, :scored_at, :model_version, :share, now())
 ON CONFLICT (use_case, prediction_id) DO UPDATE
 SET status = CASE explanations.status WHEN 'FAILED' THEN 'PENDING' ELSE explanations.status END,
     attempts = CASE explanations.status WHEN 'FAILED' THEN 0 ELSE explanations.attempts END,
