@@ -7,7 +7,6 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO :server, :steps, :pages;
 GRANT CONNECT ON DATABASE :database TO :server, :steps, :pages;
 GRANT TEMPORARY ON DATABASE :database TO :server, :steps; -- batches are staged in temporary tables
-GRANT EXECUTE ON FUNCTION explanation_share(text, double precision, smallint, uuid) TO :server, :steps, :pages;
 
 -- The scoring server logs predictions and labels, says what it serves, raises alerts, and takes requests for explanations.
 GRANT SELECT ON prediction_logs, label_store, current_labels, contracts, promotions, monitoring_metrics, monitoring_alerts,
@@ -32,7 +31,8 @@ GRANT INSERT (promotion_id, use_case, from_version, from_digest, to_version, to_
 GRANT INSERT ON contracts, model_metadata TO :steps;
 GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write_challenger(text, text, integer),
     write_verdict(text, text, text, text, jsonb, text), write_failure(text, text, text),
-    what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date), thin_metrics(date) TO :steps;
+    what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date),
+    delete_predictions(text, date, integer), thin_metrics(date) TO :steps;
 GRANT INSERT, UPDATE, DELETE ON monitoring_metrics, monitoring_alerts, feature_rollups, score_rollups, attribution_rollups,
     rollup_watermarks, explanations, explanation_watermarks TO :steps;
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from pipelines import library_settings
-from pipelines.cli import alerts, decisions, policy
+from pipelines.cli import alerts, decisions, housekeeping, policy
 from pipelines.cli.drift import drift
 from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
@@ -46,6 +46,7 @@ app.add_typer(alerts.app, name="alerts", rich_help_panel=MONITORING)
 app.command(rich_help_panel=MONITORING)(explain)
 app.command(rich_help_panel=DATA)(ingest)
 app.command(rich_help_panel=STEPS, help=STEP_HELP)(step)
+app.add_typer(housekeeping.app, name="housekeeping", rich_help_panel=STEPS)
 
 
 def add_commands_of_others(arguments: Sequence[str]) -> None:

@@ -1,18 +1,19 @@
 """The building blocks of Sixgate's DAGs: policies, assets and the operators that run a step."""
 
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
-from sixgate_airflow.defaults import DEFAULTS, every_policy, faults, policies, use_cases
+from sixgate_airflow.command import CommandOperator
+from sixgate_airflow.defaults import DEFAULTS, faults, policies, use_cases
 from sixgate_airflow.notify import notify
 from sixgate_airflow.params import refuse_unknown, run_params
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
 
 __all__ = [
     "DEFAULTS",
+    "CommandOperator",
     "ReviewOperator",
     "StepOperator",
     "candidate_asset",
     "drift_asset",
-    "every_policy",
     "faults",
     "notify",
     "policies",

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.policy import Policy
-from pipelines.use_case import ALL, UseCase, chosen, read_each, read_in_force
+from pipelines.use_case import UseCase, chosen, read_each, read_in_force
 
 DEFAULTS: dict[str, Any] = {
     "owner": "sixgate",
@@ -32,17 +32,6 @@ def policies() -> list[Policy]:
     """Return the policy of every use case of this deployment: its file's, or the last valid one."""
     in_force, _ = read_each(REFERENCE, _in_force, _only())
     return [use_case.policy for use_case in in_force]
-
-
-def every_policy() -> list[Policy]:
-    """Return the policies of all existing use cases, for housekeeping of their shared tables.
-
-    The default policy replaces one that can't be read, so that its rows are not deleted too early.
-    """
-    in_force, invalid = read_each(REFERENCE, _in_force, ALL)
-    policies = [use_case.policy for use_case in in_force]
-    policies += [Policy(use_case=name) for name in invalid]
-    return policies
 
 
 def faults() -> dict[str, UseCaseError]:

@@ -54,7 +54,6 @@ def run_dag(
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_database,
-        "AIRFLOW_CONN_SIXGATE": database_url,
         "SIXGATE_AIRFLOW_DATABASE_URL": airflow_database,
         "SIXGATE_HOME": str(home / "sixgate"),
         "SIXGATE_DATABASE_URL": database_url,

@@ -40,7 +40,7 @@ def test_a_selected_prediction_has_the_share_of_its_kind(
 
 @given(sample=st.floats(0, 1))
 def test_weights_make_the_sample_stand_for_all_predictions(sample: float) -> None:
-    shares = [selection("flagged", sample).share(0, bucket) for bucket in range(0, BUCKETS)]
+    shares = [selection("flagged", sample).share(0, bucket) for bucket in range(BUCKETS)]
     selected = [share for share in shares if share is not None]
     assert len(selected) / BUCKETS >= sample
     if selected:
