@@ -18,9 +18,10 @@ import uvloop
 
 import serving.app  # noqa: F401  # so that memory includes every module that a worker imports
 from pipelines.errors import SixgateError
+from pipelines.exit_codes import TRIAL_REJECTED
 from pipelines.rules.model.bundle import FILES, digest
 from pipelines.rules.promotion.ledger import Served
-from pipelines.rules.promotion.serving_trial import REFUSED, ServingTrial
+from pipelines.rules.promotion.serving_trial import ServingTrial
 from pipelines.rules.use_case.contract import Contract
 from serving.journal.journal import Journal
 from serving.metrics.metrics import Metrics
@@ -106,7 +107,7 @@ def main() -> None:
         trial = run(Path(sys.argv[1]))
     except SixgateError as error:
         print(error, file=sys.stderr)
-        sys.exit(REFUSED)
+        sys.exit(TRIAL_REJECTED)
     print(msgspec.json.encode(trial).decode())
 
 

@@ -9,6 +9,9 @@ from pipelines.cli.options import JsonOption, UseCaseOption
 
 HELP = """Show the policy of a use case.
 
+The policy has the thresholds of gates and alerts, and when to retrain. Its
+keys are described in docs/reference/policy.md.
+
 Example:
   sixgate policy show --changed
 """

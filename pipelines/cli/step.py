@@ -14,7 +14,7 @@ from pipelines.errors import SixgateError, StepSkipped
 from pipelines.exit_codes import OK, SKIPPED
 from pipelines.steps import FOLDERS, STEPS, is_rollback_step, perform
 
-NAMES = "\n".join(f"  {folder}: {', '.join(names)}" for folder, names in FOLDERS.items())
+NAMES = "\n".join(f"- {folder}: {', '.join(names)}" for folder, names in FOLDERS.items())
 HELP = f"""Run one step of a DAG, as its task in Airflow does.
 
 The last line of the output is the result of the step as JSON. Repeating a
@@ -24,7 +24,8 @@ Exit codes: 0 done, 99 skipped (the result gives the reason), 2 refused
 (the message gives the remedy; a retry does not help), any other code failed
 (a retry may help).
 
-The steps:
+The steps of each kind of DAG:
+
 {NAMES}
 
 Example:

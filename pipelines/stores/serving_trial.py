@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from pipelines.errors import ModelRejected
-from pipelines.rules.promotion.serving_trial import REFUSED, ServingTrial
+from pipelines.exit_codes import TRIAL_REJECTED
+from pipelines.rules.promotion.serving_trial import ServingTrial
 from pipelines.rules.use_case.contract import Contract
 
 TIMEOUT = 120  # seconds
@@ -35,7 +36,7 @@ def run_trial(
         (folder / "contract.json").write_bytes(msgspec.json.encode(contract))
         command = [sys.executable, "-m", "serving.trial", name]
         completed = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-    if completed.returncode == REFUSED:
+    if completed.returncode == TRIAL_REJECTED:
         message = (completed.stderr.strip() or "nothing").splitlines()[-1]
         raise ModelRejected(f"the server does not take the model: {message}")
     if completed.returncode:

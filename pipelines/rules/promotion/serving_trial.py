@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.rules.use_case.policy_sections.promotion import FinalValidation
 
-# Exit code of a process that rejects the model or a request. Any other code is its own failure.
-REFUSED = 3
 MEGABYTE = 2**20
 
 
