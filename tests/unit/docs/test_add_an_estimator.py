@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.settings import ROOT
+from tests.unit.packages import install
 
 PAGE = (ROOT / "docs" / "how-to" / "add-an-estimator.md").read_text()
 TRAIN = """
@@ -50,18 +51,12 @@ def block(language: str) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = tmp_path_factory.mktemp("team-estimators")
-    target = tmp_path_factory.mktemp("target")
-    (source / "pyproject.toml").write_text(block("toml"))
-    (source / "team_estimators").mkdir()
-    (source / "team_estimators" / "__init__.py").touch()
-    (source / "team_estimators" / "naive_bayes.py").write_text(block("python"))
-    command = [
-        str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--offline",
-        "--target", str(target), str(source),
-    ]  # fmt: skip
-    subprocess.run(command, check=True)
-    return target
+    files = {
+        "pyproject.toml": block("toml"),
+        "team_estimators/__init__.py": "",
+        "team_estimators/naive_bayes.py": block("python"),
+    }
+    return install(files, tmp_path_factory.mktemp("team-estimators"))
 
 
 def test_the_estimator_of_the_page_trains_exports_and_explains(installed: Path) -> None:

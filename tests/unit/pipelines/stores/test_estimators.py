@@ -10,6 +10,7 @@ import pytest
 from pipelines.errors import UseCaseError
 from pipelines.settings import ROOT
 from pipelines.stores.estimators import find_estimator, installed_estimators
+from tests.unit.packages import install
 
 PROJECT = """
 [build-system]
@@ -44,26 +45,8 @@ class Misnamed(LogisticEstimator):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which a package of another team is installed."""
-    source = tmp_path_factory.mktemp("source")
-    target = tmp_path_factory.mktemp("target")
-    (source / "pyproject.toml").write_text(PROJECT)
-    (source / "team_estimators").mkdir()
-    (source / "team_estimators" / "__init__.py").write_text(PACKAGE)
-    uv = Path(sys.executable).parent / "uv"
-    command = [
-        uv,
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--offline",
-        "--target",
-        target,
-        source,
-    ]
-    subprocess.run([str(part) for part in command], check=True)
-    return target
+    files = {"pyproject.toml": PROJECT, "team_estimators/__init__.py": PACKAGE}
+    return install(files, tmp_path_factory.mktemp("team-estimators"))
 
 
 def in_a_process(installed: Path, code: str) -> str:
