@@ -177,9 +177,11 @@ class Alert:
     state: str
     message: str
     check_id: str | None
+    model_version: int | None  # the version that the alert is about, None when it is about none
     opened_at: datetime
     updated_at: datetime
     resolved_at: datetime | None
+    resolution: str | None  # why it was resolved
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     acknowledged_severity: str | None

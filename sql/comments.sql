@@ -167,7 +167,7 @@ COMMENT ON COLUMN monitoring_alerts.message IS 'Text for people.';
 COMMENT ON COLUMN monitoring_alerts.check_id IS 'Drift check that opened or last changed it.';
 COMMENT ON COLUMN monitoring_alerts.opened_at IS 'When it opened.';
 COMMENT ON COLUMN monitoring_alerts.updated_at IS 'When it last changed.';
-COMMENT ON COLUMN monitoring_alerts.resolved_at IS 'When its cause ended.';
+COMMENT ON COLUMN monitoring_alerts.resolved_at IS 'When it was resolved.';
 COMMENT ON COLUMN monitoring_alerts.acknowledged_by IS 'Who acknowledged it.';
 COMMENT ON COLUMN monitoring_alerts.acknowledged_at IS 'When it was acknowledged.';
 COMMENT ON COLUMN monitoring_alerts.acknowledged_severity IS 'Its severity at that time. It opens again above this.';
@@ -176,6 +176,8 @@ COMMENT ON COLUMN monitoring_alerts.woke_at IS 'When it started a retraining.';
 COMMENT ON COLUMN monitoring_alerts.woke_run IS 'Run that started the retraining.';
 COMMENT ON COLUMN monitoring_alerts.report IS 'File of its report.';
 COMMENT ON COLUMN monitoring_alerts.told IS 'What each target was last notified of.';
+COMMENT ON COLUMN monitoring_alerts.model_version IS 'Model version that it is about, NULL when it is about none.';
+COMMENT ON COLUMN monitoring_alerts.resolution IS 'Why it was resolved.';
 
 COMMENT ON TABLE explanations IS 'Explanations of predictions, computed or to be computed.';
 COMMENT ON COLUMN explanations.use_case IS 'Name of the use case.';

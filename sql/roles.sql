@@ -14,8 +14,9 @@ GRANT SELECT ON prediction_logs, label_store, current_labels, contracts, promoti
 GRANT INSERT ON prediction_logs TO :server;
 GRANT INSERT (use_case, transaction_id, label, labelled_at, source) ON label_store TO :server;
 GRANT INSERT, UPDATE, DELETE ON serving_replicas TO :server;
-GRANT INSERT (use_case, cause, severity, message, check_id),
-    UPDATE (severity, message, check_id, state, updated_at, resolved_at) ON monitoring_alerts TO :server;
+GRANT INSERT (use_case, cause, severity, message, check_id, model_version),
+    UPDATE (severity, message, check_id, model_version, state, updated_at, resolved_at, resolution)
+    ON monitoring_alerts TO :server;
 GRANT INSERT, UPDATE (share, status, attempts, error, requested_at) ON explanations TO :server;
 
 -- The lifecycle's steps, and the people who use its commands. Records grow, and nothing of them is changed: a run writes its

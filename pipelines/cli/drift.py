@@ -75,12 +75,13 @@ def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Me
         bucket = policy.drift.step
         length = _window_length(window, bucket) if window else policy.drift.window
         span = Span.at(end, length, bucket)
-        traffic = gather(step_context, manifest, span)
+        compared = references(step_context, manifest)
+        traffic = gather(step_context, manifest, span, compared.champion)
         metrics = check_drift(
             check_id="drift",
             span=span,
             traffic=traffic,
-            references=references(step_context, manifest),
+            references=compared,
             policy=policy,
             statistics=installed_statistics(),
         )

@@ -116,7 +116,7 @@ def alerts_table(alerts: list[Alert]) -> Table:
             alert.severity,
             alert.state,
             alert.cause,
-            plain(alert.message),
+            plain(_alert_message(alert)),
             plain(_acknowledgement(alert)),
         )
     return table
@@ -265,6 +265,13 @@ def _contribution_table(reasons: Sequence[Reason]) -> Table:
             reason.words,
         )
     return table
+
+
+def _alert_message(alert: Alert) -> str:
+    """What was observed, and why the alert was resolved."""
+    if not alert.resolution:
+        return alert.message
+    return f"{alert.message}. Resolved: {alert.resolution}"
 
 
 def _acknowledgement(alert: Alert) -> str:

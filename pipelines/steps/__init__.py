@@ -75,7 +75,7 @@ def _watch_policy(context: "Context") -> None:
                 message=str(warning),
             )
         else:
-            context.alerts.resolve(use_case.name, POLICY_INVALID)
+            context.alerts.resolve(use_case.name, POLICY_INVALID, "contract and policy are valid")
     except psycopg.Error as error:  # the step itself reports what it needs of the database
         log.warning(
             "the alert %s could not be opened or resolved: %s",

@@ -18,9 +18,19 @@ class AlertStore:
         self._connection = connection
 
     def raise_(
-        self, use_case: str, *, cause: str, severity: str, message: str, check_id: str | None = None
+        self,
+        use_case: str,
+        *,
+        cause: str,
+        severity: str,
+        message: str,
+        check_id: str | None = None,
+        model_version: int | None = None,
     ) -> Alert:
-        """Open an alert, or update the open one of the same cause."""
+        """Open an alert, or update the open one of the same cause.
+
+        An alert about a `model_version` is resolved when another version replaces it.
+        """
         row = queries("alerts").raise_alert(
             self._connection,
             use_case=use_case,
@@ -28,13 +38,22 @@ class AlertStore:
             severity=severity,
             message=message,
             check_id=check_id,
+            model_version=model_version,
             severities=SEVERITIES,
         )
         return _alert(row)
 
-    def resolve(self, use_case: str, cause: str) -> None:
-        """Resolve the open alert of a cause, if there is one."""
-        queries("alerts").resolve_alert(self._connection, use_case=use_case, cause=cause)
+    def resolve(self, use_case: str, cause: str, reason: str) -> None:
+        """Resolve the open alert of a cause, if there is one, for a reason."""
+        queries("alerts").resolve_alert(
+            self._connection, use_case=use_case, cause=cause, reason=reason
+        )
+
+    def resolve_replaced(self, alert: Alert, reason: str) -> None:
+        """Resolve an alert about a model that was replaced, unless it is resolved already."""
+        queries("alerts").resolve_replaced_alert(
+            self._connection, alert_id=alert.id, model_version=alert.model_version, reason=reason
+        )
 
     def acknowledge(self, use_case: str, alert_id: int, person: str, comment: str | None) -> Alert:
         """Acknowledge an alert for a person; raises EvidenceError unless it is open."""

@@ -1,5 +1,6 @@
 """Predictions and labels as counts per bucket, in `feature_rollups` and `score_rollups`."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pipelines.errors import EvidenceError
@@ -8,6 +9,17 @@ from pipelines.rules.monitoring.rollup import Rollup
 from pipelines.stores.database import Connection, queries
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class FeatureCounts:
+    """How many predictions of a bucket and a model version are in each bin of a feature."""
+
+    bucket: datetime
+    feature: str
+    model_version: int
+    bins: list[int]
+    counts: list[int]
 
 
 class RollupStore:
@@ -102,8 +114,8 @@ class RollupStore:
 
     def features(
         self, use_case: str, baseline: str, window_start: datetime, window_end: datetime
-    ) -> list[tuple[datetime, str, list[int], list[int]]]:
-        """List bucket, feature, bins and the count of each bin, for the buckets of a window."""
+    ) -> list[FeatureCounts]:
+        """List the counts of each bucket, feature and model version of a window."""
         rows = queries("monitoring").read_features(
             self._connection,
             use_case=use_case,
@@ -111,7 +123,7 @@ class RollupStore:
             window_start=window_start,
             window_end=window_end,
         )
-        return [(row["bucket"], row["feature"], row["bins"], row["counts"]) for row in rows]
+        return [FeatureCounts(**row) for row in rows]
 
     def scores(
         self, use_case: str, window_start: datetime, window_end: datetime

@@ -28,6 +28,10 @@ from serving.wire.schemas import LiveReload
 # Causes of alerts.
 MOVED = "alias_moved_by_hand"
 REFUSED = "model_refused"
+RESOLUTIONS = {
+    MOVED: "the alias and the ledger agree",
+    REFUSED: "no model is refused any more",
+}
 SETTLING = 10.0  # seconds for which the alias may lag behind a new ledger row
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 30.0
@@ -234,7 +238,7 @@ class ModelWatcher:
         if self._alerted.get(cause, "") == message:
             return
         if message is None:
-            alerts.resolve(self.use_case, cause)
+            alerts.resolve(self.use_case, cause, RESOLUTIONS[cause])
         else:
             alerts.raise_(
                 self.use_case,

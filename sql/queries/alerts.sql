@@ -1,10 +1,11 @@
 -- name: raise_alert^
 -- One alert per cause is open: raising it again updates it. An acknowledged alert becomes OPEN when
 -- its severity is higher than when it was acknowledged.
-INSERT INTO monitoring_alerts (use_case, cause, severity, message, check_id)
-VALUES (:use_case, :cause, :severity, :message, :check_id)
+INSERT INTO monitoring_alerts (use_case, cause, severity, message, check_id, model_version)
+VALUES (:use_case, :cause, :severity, :message, :check_id, :model_version)
 ON CONFLICT (use_case, cause) WHERE state <> 'RESOLVED' DO UPDATE
-SET severity = excluded.severity, message = excluded.message, check_id = excluded.check_id, updated_at = now(),
+SET severity = excluded.severity, message = excluded.message, check_id = excluded.check_id,
+    model_version = excluded.model_version, updated_at = now(),
     state = CASE WHEN array_position(:severities::text[], excluded.severity)
                       > array_position(:severities::text[], monitoring_alerts.acknowledged_severity)
                  THEN 'OPEN' ELSE monitoring_alerts.state END
@@ -12,8 +13,14 @@ RETURNING *;
 
 -- name: resolve_alert!
 -- The open alert of a cause is resolved, if there is one.
-UPDATE monitoring_alerts SET state = 'RESOLVED', resolved_at = now(), updated_at = now()
+UPDATE monitoring_alerts SET state = 'RESOLVED', resolution = :reason, resolved_at = now(), updated_at = now()
 WHERE use_case = :use_case AND cause = :cause AND state <> 'RESOLVED';
+
+-- name: resolve_replaced_alert!
+-- An alert is resolved because another model replaced the one that it is about. Repeating this
+-- changes nothing, and an alert that has become one about another model stays open.
+UPDATE monitoring_alerts SET state = 'RESOLVED', resolution = :reason, resolved_at = now(), updated_at = now()
+WHERE id = :alert_id AND model_version = :model_version AND state <> 'RESOLVED';
 
 -- name: acknowledge_alert^
 -- An alert that is not resolved is acknowledged by a person.

@@ -83,11 +83,11 @@ SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.sco
     square = score_rollups.square + excluded.square;
 
 -- name: read_features
--- Counts of each bucket and feature in a window, over all model versions.
-SELECT bucket, feature, array_agg(bin) AS bins, array_agg(n) AS counts
+-- Counts of each bucket, feature and model version in a window.
+SELECT bucket, feature, model_version, array_agg(bin) AS bins, array_agg(n) AS counts
 FROM feature_rollups
 WHERE use_case = :use_case AND baseline = :baseline AND bucket >= :window_start AND bucket < :window_end
-GROUP BY bucket, feature;
+GROUP BY bucket, feature, model_version;
 
 -- name: read_scores
 -- Score counts of a window by model version, label, predicted label and bin.

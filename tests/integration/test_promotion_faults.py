@@ -112,6 +112,26 @@ class Lifecycle:
         with self.step("looking") as wired:
             return [entry.state for entry in wired.ledger.of(promotion_id("fraud", decision))]
 
+    def alert_about(self, version: int | None) -> int:
+        """Open an alert about a version, or about none; its id."""
+        with self.step("looking") as wired:
+            alert = wired.alerts.raise_(
+                "fraud",
+                cause="performance" if version else "data_quality",
+                severity="ALERT",
+                message="test",
+                model_version=version,
+            )
+        return alert.id
+
+    def resolution(self, alert_id: int) -> str | None:
+        """Why an alert was resolved; None while it is open."""
+        with self.step("looking") as wired:
+            alert = wired.alerts.find(alert_id)
+        assert alert is not None
+        assert (alert.resolution is None) == (alert.state != "RESOLVED")
+        return alert.resolution
+
     def alias(self) -> int:
         """What MLflow calls Production."""
         with self.step("looking") as wired:
@@ -225,6 +245,35 @@ def test_two_promotions_in_a_row_end_with_the_second_and_of_two_at_once_one_is_r
     assert lifecycle.production() == version
 
 
+def test_a_promotion_resolves_the_alerts_about_the_former_model_once(
+    server: Server, lifecycle: Lifecycle, database: Database
+) -> None:
+    former = lifecycle.production()
+    about_former = lifecycle.alert_about(former)
+    about_traffic = lifecycle.alert_about(None)
+    decision, version = lifecycle.candidate("next", bias=-2.5)
+    assert lifecycle.resolution(about_former) is None
+    assert lifecycle.promote(decision) == "DONE"
+    reason = f"version {version} replaced version {former} (decision {decision})"
+    assert lifecycle.resolution(about_former) == reason
+    assert lifecycle.resolution(about_traffic) is None, "it is not about a model"
+    ended = "SELECT resolved_at FROM monitoring_alerts WHERE id = %s"
+    before = database.execute(ended, (about_former,)).fetchone()
+    late = lifecycle.alert_about(former)  # as a check raises it that began before the promotion
+    assert lifecycle.promote(decision) == "DONE"
+    assert lifecycle.resolution(late) == reason, "the repeated step ends it"
+    assert database.execute(ended, (about_former,)).fetchone() == before
+
+
+def test_a_refused_promotion_resolves_no_alert(server: Server, lifecycle: Lifecycle) -> None:
+    alert = lifecycle.alert_about(lifecycle.production())
+    refused, _ = lifecycle.candidate("refused", bias=-2.6)
+    lifecycle.candidate("approved-later", bias=-2.7)
+    with pytest.raises(PromotionRefused):
+        lifecycle.promote(refused)
+    assert lifecycle.resolution(alert) is None
+
+
 def test_a_lock_that_somebody_holds_is_waited_for_and_then_its_holder_is_named(
     server: Server, lifecycle: Lifecycle, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +331,8 @@ def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
     before = lifecycle.production()
     decision, bad = lifecycle.candidate("bad", bias=1.5)
     assert lifecycle.promote(decision) == "DONE"
+    about_bad = lifecycle.alert_about(bad)
+    about_traffic = lifecycle.alert_about(None)
     monkeypatch.setenv("SIXGATE_DATABASE_URL", lifecycle.settings.database_url)
     monkeypatch.setenv("SIXGATE_HOME", str(lifecycle.settings.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", lifecycle.mlflow_uri)
@@ -298,6 +349,10 @@ def test_going_back_costs_no_request_and_what_was_taken_away_stays_away(
     assert (found["from_version"], found["version"], found["state"]) == (bad, before, "DONE")
     assert found["replicas"] == "acknowledged by 1 replica"
     assert lifecycle.production() == before
+    assert lifecycle.resolution(about_bad) == (
+        f"version {before} replaced version {bad} (rollback by {getpass.getuser()})"
+    )
+    assert lifecycle.resolution(about_traffic) is None
     with lifecycle.step("looking") as wired:
         newest = wired.ledger.recent("fraud")[0]
         assert (newest.action, newest.state, newest.actor) == (
@@ -359,6 +414,7 @@ def test_fifty_kills_of_the_promote_step_leave_one_production_each_time(
     for number in range(KILLS):
         before = lifecycle.production()
         decision, version = lifecycle.candidate(f"kill-{number}", bias=-2 + 0.01 * number)
+        alert = lifecycle.alert_about(before)
         process = processes.Process(target=carry_out, args=(lifecycle.settings, decision))
         process.start()
         process.join(moments.uniform(0, took))
@@ -370,8 +426,12 @@ def test_fifty_kills_of_the_promote_step_leave_one_production_each_time(
         assert server.version in (before, version)
         if alias == before:
             assert server.version == before
+        resolved = lifecycle.resolution(alert) is not None
+        assert resolved == ("DONE" in states), "the alert ends with the promotion, or not at all"
         cut += states == ["INTENDED"]
         assert lifecycle.promote(decision) == "DONE"
+        reason = f"version {version} replaced version {before} (decision {decision})"
+        assert lifecycle.resolution(alert) == reason
         assert lifecycle.production() == version
         assert lifecycle.states(decision) == ["INTENDED", "DONE"]
         until(lambda version=version: server.version == version, "the new version serves")

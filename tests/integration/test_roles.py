@@ -437,7 +437,7 @@ def test_the_server_reads_and_writes_all_that_it_serves_by(signed_in: Any) -> No
         raised = alerts.raise_("fraud", cause="model_refused", severity="ALERT", message="m")
         assert alerts.find(raised.id)
         alerts.raise_("fraud", cause="model_refused", severity="ALERT", message="m again")
-        alerts.resolve("fraud", "model_refused")
+        alerts.resolve("fraud", "model_refused", "no model is refused any more")
         assert LabelStore(connection).record(
             "fraud", [Label(transaction_id="t", label=1, labelled_at=NOW)], source="api"
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pipelines.records import Metric
 from pipelines.rules.monitoring.drift_check import (
     BASELINE,
+    CHAMPION_SHARE,
     DRIFTED,
     SCORE,
     SHARE,
@@ -19,6 +20,7 @@ from pipelines.rules.monitoring.drift_check import (
 from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.rules.monitoring.drift_statistics.missing import MissingShare
 from pipelines.rules.monitoring.drift_statistics.outside import OutsideShare
+from pipelines.rules.monitoring.notifications import SEVERITIES
 from pipelines.rules.statistics.confidence_intervals import Z999, wilson
 from pipelines.rules.use_case.policy import Policy
 
@@ -38,11 +40,16 @@ PERFORMANCE_NAMES = {"realised_recall": "recall", "realised_roc_auc": "ROC-AUC"}
 
 @dataclass(frozen=True)
 class AlertStatus:
-    """The status of one cause: the severity, None when there is nothing to alert, and why."""
+    """The status of one cause: the severity, None when there is nothing to alert, and why.
+
+    `model_version` is the model that the status is about: the alert ends when another replaces it.
+    None means that it is about the traffic, whatever model serves.
+    """
 
     cause: str
     severity: str | None
     message: str
+    model_version: int | None = None
 
 
 def evaluate_alerts(metrics: Sequence[Metric], policy: Policy) -> list[AlertStatus]:
@@ -96,7 +103,11 @@ def reference_version(metrics: Sequence[Metric], policy: Policy) -> int:
 
 
 def _features(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
-    """Whether the features drifted from the reference."""
+    """Whether the features drifted from the reference.
+
+    While the window also holds predictions of former models, the traffic since the promotion must
+    show the drift too: older traffic says nothing about the new champion.
+    """
     version = reference_version(metrics, policy)
     window = _first(metrics, SHARE, version)
     if window is None:
@@ -111,12 +122,24 @@ def _features(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
         bucket_shares=bucket_shares,
         policy=policy,
     )
+    own = _first(metrics, CHAMPION_SHARE, version)
+    if own is not None and own.value is None:
+        return None
+    if own is not None and own.value is not None:
+        own_level = severity(
+            share=own.value,
+            drifted=round(own.value * len(flags)),
+            bucket_shares=bucket_shares,
+            policy=policy,
+        )
+        level = _lower(level, own_level)
+    about = version or None
     counts = f"{len(drifted)} of {len(sizes)} features"
     predictions = f"{window.n:,} predictions"
     if level is None and window.value is None:
         return None
     if level is None:
-        return AlertStatus(FEATURES, None, f"{counts} drifted in {predictions}")
+        return AlertStatus(FEATURES, None, f"{counts} drifted in {predictions}", about)
     importance = _importance(metrics, version) if drifted else ""
     message = f"{counts}{importance} drifted in {predictions} {_against(version)}"
     if drifted:
@@ -124,7 +147,14 @@ def _features(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     if level == "SEVERE":
         shares = [f"{share or 0:.0%}" for share in bucket_shares]
         message += f"; share of drifted features by bucket: {', '.join(shares)}"
-    return AlertStatus(FEATURES, level, message)
+    return AlertStatus(FEATURES, level, message, about)
+
+
+def _lower(first: str | None, second: str | None) -> str | None:
+    """The lower of two severities; None is the lowest."""
+    if first is None or second is None:
+        return None
+    return min(first, second, key=SEVERITIES.index)
 
 
 def _by_feature(metrics: Sequence[Metric], name: str, version: int) -> dict[str, float]:
@@ -178,6 +208,7 @@ def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
             f"have a {SIZE.title} of {size.value:.2f} "
             "against those of its training"
         ),
+        model_version=size.model_version,
     )
 
 
@@ -201,7 +232,7 @@ def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     return AlertStatus(
         cause=QUALITY,
         severity="WARNING" if problems else None,
-        message="; ".join(problems),
+        message="; ".join(problems) or "missing values, ranges and times are as expected",
     )
 
 
@@ -247,12 +278,14 @@ def _performance(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | Non
             cause=PERFORMANCE,
             severity=None,
             message=f"version {version} is not below its floors",
+            model_version=version,
         )
     reasons = "; ".join(_below_floor(metric) for metric in below)
     return AlertStatus(
         cause=PERFORMANCE,
         severity="SEVERE",
         message=f"version {version} is below its floors: {reasons}",
+        model_version=version,
     )
 
 
@@ -296,6 +329,7 @@ def _attribution(metrics: Sequence[Metric]) -> AlertStatus | None:
             f"moved to other features since training, in {distance.n:,} explained predictions: "
             f"{changes}"
         ),
+        model_version=distance.model_version,
     )
 
 

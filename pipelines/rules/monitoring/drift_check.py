@@ -25,6 +25,8 @@ from pipelines.rules.monitoring.feature_drift import (
     compare,
     measure,
     merged_buckets,
+    rows,
+    subtract,
 )
 from pipelines.rules.monitoring.performance import MetricValue, ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference, score_profile
@@ -33,6 +35,7 @@ from pipelines.rules.use_case.policy import Policy
 # The model version of a metric that compares with the baseline, or that covers all versions.
 BASELINE = 0
 SHARE = "drift_share"
+CHAMPION_SHARE = "champion_drift_share"
 STEP_SHARE = "step_drift_share"
 WEIGHTED = "importance_drift_share"
 DRIFTED = "drifted"
@@ -65,17 +68,27 @@ class Span:
 class TrafficCounts:
     """The counts that a drift check evaluates.
 
-    `buckets`, by their start, reach as far back as `reach` tells. `scores` are those of the window,
+    `buckets`, by their start, reach as far back as `reach` tells. `others` is the part of them that
+    other versions than the champion predicted. `scores` are those of the window,
     `matured` those of the window whose labels have matured, both by model version. `ahead` is the
     number of predictions with a time in the future. `attributions` holds feature names and sums
     over explained predictions, by model version.
     """
 
     buckets: Mapping[datetime, Counts]
+    others: Mapping[datetime, Counts] = field(default_factory=dict)
     scores: Mapping[int, ScoreCounts] = field(default_factory=dict)
     matured: Mapping[int, ScoreCounts] = field(default_factory=dict)
     ahead: int = 0
     attributions: Mapping[int, tuple[Sequence[str], Attribution]] = field(default_factory=dict)
+
+    def of_champion(self) -> dict[datetime, Counts]:
+        """The buckets of the champion's predictions, without the empty ones."""
+        own = {
+            start: subtract(counts, self.others[start]) if start in self.others else counts
+            for start, counts in self.buckets.items()
+        }
+        return {start: counts for start, counts in own.items() if rows(counts)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,16 +120,11 @@ def check_drift(
     statistics: Sequence[DriftStatistic],
 ) -> list[Metric]:
     """All metrics of one drift check, in the order in which people read them."""
-    window = add(
-        [
-            counts
-            for start, counts in sorted(traffic.buckets.items())
-            if span.start <= start < span.end
-        ]
-    )
+    window = _window(span, traffic.buckets)
     write = _Writer(check_id, span.start, span.end)
     metrics = [
         *_drift(write, window, references, policy, statistics=statistics),
+        *_champion_drift(write, span, traffic, references, policy=policy),
         *_bucket_shares(check_id, span, traffic, references, policy=policy),
         *_scores(write, traffic.scores, references, policy, statistics=statistics),
         *_realised(check_id, span, traffic, references, policy=policy),
@@ -125,6 +133,12 @@ def check_drift(
     if traffic.ahead:
         metrics.append(write("ahead", value=float(traffic.ahead), n=traffic.ahead))
     return metrics
+
+
+def _window(span: Span, buckets: Mapping[datetime, Counts]) -> Counts:
+    """The sum of the buckets in the window."""
+    starts = [start for start in sorted(buckets) if span.start <= start < span.end]
+    return add([buckets[start] for start in starts])
 
 
 @dataclass(frozen=True)
@@ -210,6 +224,20 @@ def _drift(
             )
 
 
+def _champion_drift(
+    write: _Writer, span: Span, traffic: TrafficCounts, references: References, *, policy: Policy
+) -> Iterator[Metric]:
+    """Compare the champion's own predictions with its training while the window holds others."""
+    training = references.training
+    if training is None or references.champion is None:
+        return
+    if not rows(_window(span, traffic.others)):
+        return
+    own = _window(span, traffic.of_champion())
+    drift = measure(training.features, own, policy.drift, DECIDING)
+    yield write.share(CHAMPION_SHARE, drift, references.champion, policy)
+
+
 def _statistics(
     write: _Writer, drift: FeatureDrift, policy: Policy, *, prefix: str = "", **rest: Any
 ) -> Iterator[Metric]:
@@ -237,10 +265,14 @@ def _statistics(
 def _bucket_shares(
     check_id: str, span: Span, traffic: TrafficCounts, references: References, *, policy: Policy
 ) -> Iterator[Metric]:
-    """The share of drifted features in each of the last complete merged buckets, oldest first."""
+    """The share of drifted features in each of the last complete merged buckets, oldest first.
+
+    Of the champion's predictions only, when they are compared with its training.
+    """
     version, profiles = references.for_alerts(policy.drift.reference)
-    starts = [start for start in sorted(traffic.buckets) if start < span.whole]
-    complete = [traffic.buckets[start] for start in starts]
+    buckets = traffic.buckets if version == BASELINE else traffic.of_champion()
+    starts = [start for start in sorted(buckets) if start < span.whole]
+    complete = [buckets[start] for start in starts]
     for first, last in merged_buckets(complete, policy.drift.rows, policy.drift.severe.n):
         merged = add(complete[first : last + 1])
         drift = measure(profiles, merged, policy.drift, DECIDING)

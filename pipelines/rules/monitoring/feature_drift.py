@@ -139,6 +139,11 @@ def add(buckets: Sequence[Counts]) -> dict[str, BinCounts]:
     return totals
 
 
+def subtract(counts: Counts, part: Counts) -> dict[str, BinCounts]:
+    """What is left of counts without a part of them."""
+    return {name: counts[name] - part[name] for name in counts}
+
+
 def merged_buckets(buckets: Sequence[Counts], min_rows: int, n: int) -> list[tuple[int, int]]:
     """Merge adjacent buckets until each has `min_rows` rows; the last `n` as spans [first, last].
 

@@ -58,10 +58,14 @@ def _is_worse(severity: str, last_notified: str) -> bool:
 
 def _notification(alert: Alert, target: str, notified: str, event: str) -> Notification:
     opened = f"{alert.opened_at:%Y-%m-%d %H:%M} UTC"
+    lines = [alert.message]
+    if notified == RESOLVED and alert.resolution:
+        lines.append(f"Resolved: {alert.resolution}.")
+    lines.append(f"Alert {alert.id}, opened {opened}.")
     return Notification(
         alert_id=alert.id,
         target=target,
         notified=notified,
         subject=f"[{notified}] {alert.use_case}: {alert.cause} {event}",
-        text=f"{alert.message}\nAlert {alert.id}, opened {opened}.",
+        text="\n".join(lines),
     )

@@ -6,7 +6,9 @@ from typing import Any
 from pipelines.context import Context
 from pipelines.errors import EvidenceError
 from pipelines.rules.monitoring.alert_rules import AlertStatus, evaluate_alerts
+from pipelines.rules.monitoring.replaced_model import is_replaced
 from pipelines.steps.monitoring.newest_check import require_current
+from pipelines.steps.monitoring.replaced_model import production, resolve_replaced
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,8 @@ def run(context: Context) -> dict[str, Any]:
             f"drift check {context.run_id} has no metrics: run its measure step first"
         )
     require_current(context)
-    statuses = evaluate_alerts(metrics, context.use_case.policy)
+    resolve_replaced(context)
+    statuses = _of_champion(context, evaluate_alerts(metrics, context.use_case.policy))
     severities = {}
     for status in statuses:
         _record(context, status)
@@ -33,9 +36,15 @@ def run(context: Context) -> dict[str, Any]:
     return {"alerts": severities}
 
 
+def _of_champion(context: Context, statuses: list[AlertStatus]) -> list[AlertStatus]:
+    """Leave out statuses about a model that was replaced since this check measured it."""
+    newest = production(context)
+    return [status for status in statuses if not is_replaced(status.model_version, newest)]
+
+
 def _record(context: Context, status: AlertStatus) -> None:
     if status.severity is None:
-        context.alerts.resolve(context.name, status.cause)
+        context.alerts.resolve(context.name, status.cause, status.message)
         log.info("no %s alert: %s", status.cause, status.message)
         return
     alert = context.alerts.raise_(
@@ -44,5 +53,6 @@ def _record(context: Context, status: AlertStatus) -> None:
         severity=status.severity,
         message=status.message,
         check_id=context.run_id,
+        model_version=status.model_version,
     )
     log.warning("%s alert %s: %s", status.severity, alert.id, status.message)

@@ -36,28 +36,30 @@ def run(context: Context) -> dict[str, Any]:
         or promotion.decision_id is None
         or context.as_of > promotion.at + policy.guard.bake
     ):
-        context.alerts.resolve(name, CAUSE)
-        raise StepSkipped(f"no champion was promoted in the last {policy.guard.bake}")
+        ended = f"no champion was promoted in the last {policy.guard.bake}"
+        context.alerts.resolve(name, CAUSE, ended)
+        raise StepSkipped(ended)
     version = promotion.to_version
     decision = context.decisions.get(name, promotion.decision_id)
     gates = decision.gates or []
     live = _live_performance(context, promotion)
     broken = guard_violations(gates, live, policy)
     if not broken:
-        context.alerts.resolve(name, CAUSE)
-        raise StepSkipped(
+        as_expected = (
             f"version {version} performs as expected "
             f"({live.predictions:,} predictions, {live.outcomes.labelled:,} labels)"
         )
+        context.alerts.resolve(name, CAUSE, as_expected)
+        raise StepSkipped(as_expected)
     reasons = "; ".join(broken)
     message = f"version {version} {reasons}"
-    alert = _raise_alert(context, message)
+    alert = _raise_alert(context, version, message)
     if last_good(entries) is None:
         raise StepSkipped(f"{message}; there is no earlier version to roll back to")
     return {"alert_id": alert.id, "message": message}
 
 
-def _raise_alert(context: Context, message: str) -> Alert:
+def _raise_alert(context: Context, version: int, message: str) -> Alert:
     log.warning("%s", message)
     return context.alerts.raise_(
         context.name,
@@ -65,6 +67,7 @@ def _raise_alert(context: Context, message: str) -> Alert:
         severity="SEVERE",
         message=message,
         check_id=context.run_id,
+        model_version=version,
     )
 
 

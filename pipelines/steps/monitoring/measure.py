@@ -1,6 +1,7 @@
 """Measure a window from its counts: drift from both references, scores and performance."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.monitoring.newest_check import why_older
 from pipelines.stores.baseline import Manifest, read_manifest
 from pipelines.stores.drift_statistics import installed_statistics
+from pipelines.stores.rollups import FeatureCounts
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +36,12 @@ def run(context: Context) -> dict[str, Any]:
     manifest = read_manifest(use_case.folder, use_case.contract)
     span = Span.at(context.as_of, drift.window, drift.step)
     statistics = installed_statistics()
+    compared = references(context, manifest)
     metrics = check_drift(
         check_id=context.run_id,
         span=span,
-        traffic=gather(context, manifest, span),
-        references=references(context, manifest),
+        traffic=gather(context, manifest, span, compared.champion),
+        references=compared,
         policy=policy,
         statistics=statistics,
     )
@@ -78,7 +81,7 @@ def references(context: Context, manifest: Manifest) -> References:
     )
 
 
-def gather(context: Context, manifest: Manifest, span: Span) -> TrafficCounts:
+def gather(context: Context, manifest: Manifest, span: Span, champion: int | None) -> TrafficCounts:
     """Counts of the window, of the buckets before it, and of predictions with matured labels."""
     policy = context.use_case.policy
     rollups = context.rollups
@@ -86,8 +89,16 @@ def gather(context: Context, manifest: Manifest, span: Span) -> TrafficCounts:
     reach_start = span.end - reach(policy)
     matured_end = span.whole - policy.label_maturity
     matured_start = matured_end - policy.performance.window
+    rows = rollups.features(
+        name,
+        baseline=manifest.name,
+        window_start=min(span.start, reach_start),
+        window_end=span.end,
+    )
+    other_rows = [row for row in rows if champion and row.model_version != champion]
     return TrafficCounts(
-        buckets=_buckets(context, manifest, min(span.start, reach_start), span.end),
+        buckets=_buckets(manifest, rows),
+        others=_buckets(manifest, other_rows),
         scores=rollups.scores(name, span.start, span.end),
         matured=rollups.scores(name, matured_start, matured_end),
         ahead=rollups.ahead(name),
@@ -95,23 +106,15 @@ def gather(context: Context, manifest: Manifest, span: Span) -> TrafficCounts:
     )
 
 
-def _buckets(
-    context: Context, manifest: Manifest, start: datetime, end: datetime
-) -> dict[datetime, Counts]:
+def _buckets(manifest: Manifest, rows: Iterable[FeatureCounts]) -> dict[datetime, Counts]:
     """The counts of each bucket by feature: missing, bin 0, bin 1, …"""
     buckets: dict[datetime, Counts] = {}
-    rows = context.rollups.features(
-        context.name,
-        baseline=manifest.name,
-        window_start=start,
-        window_end=end,
-    )
-    for bucket, feature, bins, counts in rows:
-        if bucket not in buckets:
-            buckets[bucket] = _empty_counts(manifest)
-        by_bin = buckets[bucket][feature]
-        indices = np.asarray(bins) + 1
-        np.add.at(by_bin, indices, counts)
+    for row in rows:
+        if row.bucket not in buckets:
+            buckets[row.bucket] = _empty_counts(manifest)
+        by_bin = buckets[row.bucket][row.feature]
+        indices = np.asarray(row.bins) + 1
+        np.add.at(by_bin, indices, row.counts)
     return buckets
 
 

@@ -13,6 +13,7 @@ from pipelines.errors import PromotionRefused
 from pipelines.records import Replica
 from pipelines.rules.promotion.eligibility import state_of
 from pipelines.rules.promotion.ledger import Served, champion
+from pipelines.steps.monitoring.replaced_model import resolve_replaced
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
@@ -86,13 +87,14 @@ def _carry_out(context: Context, swap: Swap, why_refused: Refusal) -> dict[str, 
     context.registry.point(context.name, version)
     source = _source(context, swap)
     if state == "DONE":
+        resolve_replaced(context)
         _tag(context, source, swap.target)
         return {"version": version, "state": "DONE"}
     note = _wait_for_replicas(context, swap)
     reason = note
     if swap.action == "ROLLBACK":
         reason = f"{swap.reason}; {note}"
-    _write(context, swap, "DONE", reason)
+    _finish(context, swap, reason)
     _tag(context, source, swap.target)
     log.info("%s version %s is Production: %s", context.name, version, note)
     return {
@@ -100,6 +102,13 @@ def _carry_out(context: Context, swap: Swap, why_refused: Refusal) -> dict[str, 
         "state": "DONE",
         "replicas": note,
     }
+
+
+def _finish(context: Context, swap: Swap, reason: str) -> None:
+    """Write DONE and resolve the alerts about the former model, both or neither."""
+    with context.connection.transaction():
+        _write(context, swap, "DONE", reason)
+        resolve_replaced(context)
 
 
 def _begin(context: Context, swap: Swap, refusal: str | None) -> None:

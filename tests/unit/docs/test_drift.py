@@ -43,10 +43,15 @@ def test_every_metric_has_its_line() -> None:
     counts = ScoreCounts.of(scores, scores > 0.2, labels)
     span = Span.at(datetime(2026, 1, 1, 12, tzinfo=UTC), POLICY.drift.window, POLICY.drift.step)
     moved = {1: (["x"], Attribution.of(np.ones((300, 1)), np.ones(300)))}
+    everyone = np.array(count(column, laid["x"].edges))
     traffic = TrafficCounts(
-        buckets={span.start: {"x": np.array(count(column, laid["x"].edges))}}, scores={1: counts}, matured={1: counts}, ahead=1,
+        buckets={span.start: {"x": everyone}},
+        others={span.start: {"x": everyone // 2}},
+        scores={1: counts},
+        matured={1: counts},
+        ahead=1,
         attributions=moved,
-    )  # fmt: skip
+    )
     references = References(baseline=laid, champion=1, training=training)
     written = {
         m.metric

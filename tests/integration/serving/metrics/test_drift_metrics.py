@@ -87,7 +87,7 @@ def test_an_alert_is_shown_until_it_is_resolved(connection, monkeypatch):
     drift.refresh(connection, ["fraud"])
     acknowledged = ("sixgate_alert", "fraud", "feature_drift", "ALERT", "ACKNOWLEDGED")
     assert samples(drift) == {acknowledged: 1}
-    alerts.resolve("fraud", "feature_drift")
+    alerts.resolve("fraud", "feature_drift", "it ended")
     drift.refresh(connection, ["fraud"])
     assert samples(drift) == {}
 

@@ -1,12 +1,21 @@
 """Decisions for people: the same cells in a log, on a terminal and on the review page."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from pipelines.records import Decision, LedgerEntry
-from pipelines.reporting.tables import console, decision_view, gate_card, gate_table, ledger_table
+from pipelines.reporting.tables import (
+    alerts_table,
+    console,
+    decision_view,
+    gate_card,
+    gate_table,
+    ledger_table,
+)
+from tests.unit.pipelines.rules.monitoring.alerts import alert_about
 
 GATE = {
     "name": "roc_auc",
@@ -107,3 +116,13 @@ def test_warnings_are_items_of_a_list_on_the_review_page() -> None:
     items = card.splitlines()[verdict + 2 :]
     assert len(items) == 2
     assert all(item.startswith("- ") for item in items)
+
+
+def test_an_alert_shows_why_it_was_resolved(capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "version 2 replaced version 1 (decision 4)"
+    resolved = replace(alert_about(1), state="RESOLVED", resolution=reason)
+    console().print(alerts_table([resolved]))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"recall is low. Resolved: {reason}" in shown
+    console().print(alerts_table([alert_about(1)]))
+    assert "Resolved" not in capsys.readouterr().out

@@ -39,7 +39,7 @@ def test_everyone_is_told_of_each_turn_once_and_who_could_not_be_reached_is_told
     wired.alerts.raise_("fraud", cause="guard", severity="ALERT", message="z")
     with pytest.raises(StepSkipped):
         run(wired, "n", "notify")
-    wired.alerts.resolve("fraud", "guard")
+    wired.alerts.resolve("fraud", "guard", "it performs as expected")
     found = run(wired, "n", "notify")["notifications"]
     assert {one["subject"] for one in found} == {"[RESOLVED] fraud: guard is resolved"}
     run(wired, "n", "notify", notified=found)

@@ -34,9 +34,9 @@ def rolled(wired: Context) -> dict[str, int]:
 
 def counted(wired: Context, start: datetime, end: datetime) -> dict[str, list[int]]:
     found = {name: [0] * len(profile.counts) for name, profile in MANIFEST.profiles.items()}
-    for _, feature, bins, counts in wired.rollups.features("fraud", MANIFEST.name, start, end):
-        for at, n in zip(bins, counts, strict=True):
-            found[feature][at + 1] += n
+    for row in wired.rollups.features("fraud", MANIFEST.name, start, end):
+        for at, n in zip(row.bins, row.counts, strict=True):
+            found[row.feature][at + 1] += n
     return found
 
 

@@ -39,7 +39,7 @@ def test_severe_drift_wakes_one_retraining_per_cooldown_and_may_try_again_while_
     run(wired, "fourth", "measure", "alert")
     with pytest.raises(StepSkipped, match="less than 7 days"):
         run(wired, "fourth", "wake_retraining", as_of=later + timedelta(days=6))
-    wired.alerts.resolve("fraud", "feature_drift")
+    wired.alerts.resolve("fraud", "feature_drift", "it ended")
     run(wired, "fifth", "measure", "alert")
     with pytest.raises(StepSkipped, match="less than 7 days"):
         run(

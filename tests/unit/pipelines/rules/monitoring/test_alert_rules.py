@@ -19,6 +19,7 @@ from pipelines.rules.monitoring.alert_rules import (
 )
 from pipelines.rules.monitoring.binning import SCORE_BINS, count, profile
 from pipelines.rules.monitoring.drift_check import (
+    CHAMPION_SHARE,
     SHARE,
     STEP_SHARE,
     References,
@@ -198,6 +199,75 @@ def test_alerts_follow_what_the_champion_was_trained_on_unless_the_policy_says_o
     status = of(evaluate_alerts(metrics, baseline), FEATURES)
     assert status is not None and status.severity == "SEVERE"
     assert "against the baseline" in status.message
+
+
+def learnt(moved: float) -> References:
+    """Version 3, trained on rows all of whose features lie elsewhere."""
+    training = Reference.of(
+        bins="b",
+        profiles=BASELINE,
+        features=SAMPLE + moved,
+        contributions=np.ones((1, 8)),
+        scores=np.array([]),
+    )
+    return References(baseline=BASELINE, champion=3, training=training)
+
+
+def promoted(policy: Policy, ago: int, *, before: float, since: float) -> list[Metric]:
+    """The metrics of a day in which version 3 replaced another `ago` hours ago.
+
+    `before` and `since` say by how much all features lie elsewhere, before and since the promotion.
+    """
+    span = Span.at(NOW, policy.drift.window, HOUR)
+    hours = {
+        span.whole - number * HOUR: hour(
+            300, number, moved=8, by=since if number <= ago else before
+        )
+        for number in range(48)
+    }
+    former = {start: counts for start, counts in hours.items() if start < span.whole - ago * HOUR}
+    traffic = TrafficCounts(buckets=hours, others=former)
+    return check_drift("check", span, traffic, learnt(2.0), policy, STATISTICS)
+
+
+@pytest.mark.parametrize(
+    ("ago", "before", "since", "expected"),
+    [
+        pytest.param(5, 0.0, 2.0, None, id="only the former model's traffic differs"),
+        pytest.param(0, 0.0, 2.0, None, id="the same within the first hour"),
+        pytest.param(1, 0.0, 0.0, "ALERT", id="both differ, for less than three hours"),
+        pytest.param(5, 0.0, 0.0, "SEVERE", id="the champion's traffic differs for hours"),
+        pytest.param(5, 2.0, 2.0, None, id="nothing differs"),
+    ],
+)
+def test_traffic_of_the_former_model_alone_is_no_drift_of_the_new_champion(
+    policy: Policy, ago: int, before: float, since: float, expected: str | None
+) -> None:
+    metrics = promoted(policy, ago, before=before, since=since)
+    status = of(evaluate_alerts(metrics, policy), FEATURES)
+    assert status is not None
+    assert status.severity == expected, status.message
+    assert status.model_version == 3
+
+
+def test_a_champion_with_few_predictions_yet_has_no_status(policy: Policy) -> None:
+    span = Span.at(NOW, policy.drift.window, HOUR)
+    hours = {span.whole - number * HOUR: hour(300, number, moved=8) for number in range(24)}
+    traffic = TrafficCounts(buckets=hours, others=hours)
+    metrics = check_drift("check", span, traffic, learnt(0.0), policy, STATISTICS)
+    own = [metric for metric in metrics if metric.metric == CHAMPION_SHARE]
+    assert [(metric.value, metric.n) for metric in own] == [(None, 0)]
+    assert of(evaluate_alerts(metrics, policy), FEATURES) is None
+
+
+def test_a_policy_that_compares_with_the_baseline_looks_at_all_traffic(policy: Policy) -> None:
+    baseline = msgspec.structs.replace(
+        policy, drift=msgspec.structs.replace(policy.drift, reference="baseline")
+    )
+    metrics = promoted(baseline, 0, before=2.0, since=2.0)
+    status = of(evaluate_alerts(metrics, baseline), FEATURES)
+    assert status is not None
+    assert (status.severity, status.model_version) == ("SEVERE", None)
 
 
 def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(policy: Policy) -> None:

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.rules.monitoring.binning import MISSING, Profile, bins, count, profile, profile_like
-from pipelines.rules.monitoring.feature_drift import WindowDrift, add, measure, merged_buckets, rows
+from pipelines.rules.monitoring.feature_drift import (
+    WindowDrift,
+    add,
+    measure,
+    merged_buckets,
+    rows,
+    subtract,
+)
 from pipelines.rules.use_case.contract import Feature
 from pipelines.rules.use_case.policy_sections.monitoring import Drift, Severe
 from pipelines.stores.drift_statistics import installed_statistics
@@ -190,6 +197,14 @@ def test_steps_are_disjoint_hold_enough_and_reach_the_newest(
         assert last == following[0] - 1
         assert rows(add(parts[first : last + 1])) >= least
         assert rows(add(parts[first + 1 : last + 1])) < least, "no longer than it takes"
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=1, max_size=9))
+def test_what_is_subtracted_and_what_is_left_add_up(bins: list[tuple[int, int]]) -> None:
+    part, rest = np.array(bins).T
+    counts = {"x": part + rest}
+    left = subtract(counts, {"x": part})
+    assert left["x"].tolist() == rest.tolist()
 
 
 def test_busy_hours_are_a_step_each() -> None:
