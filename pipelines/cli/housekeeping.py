@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipelines.cli.options import JsonOption
-from pipelines.settings import Settings
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly
+    from pipelines.settings import Settings
     from pipelines.stores.retention import RetentionStore
 
 HELP = """Maintain the database.
@@ -36,6 +36,7 @@ def partitions() -> None:
       sixgate housekeeping partitions
     """
     from pipelines.housekeeping import ensure_partitions
+    from pipelines.settings import Settings
 
     with _store(Settings.load()) as store:
         created = ensure_partitions(store, _today())
@@ -54,6 +55,7 @@ def retention(as_json: JsonOption = False) -> None:
       sixgate housekeeping retention --json
     """
     from pipelines.housekeeping import delete_expired, read_retentions
+    from pipelines.settings import Settings
 
     settings = Settings.load()
     with _store(settings) as store:
@@ -71,7 +73,7 @@ def retention(as_json: JsonOption = False) -> None:
 
 
 @contextmanager
-def _store(settings: Settings) -> "Iterator[RetentionStore]":
+def _store(settings: "Settings") -> "Iterator[RetentionStore]":
     from pipelines.stores.database import connect
     from pipelines.stores.retention import RetentionStore
 

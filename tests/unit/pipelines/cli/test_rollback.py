@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.errors import SixgateError
+from pipelines.errors import SixgateError, UseCaseError
 from pipelines.exit_codes import OK, REFUSED
+from pipelines.stores.database import Connection
 
 
 def test_a_rollback_needs_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -18,6 +19,12 @@ def test_a_rollback_needs_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert isinstance(done.exception, SixgateError)
     assert "--reason is empty" in str(done.exception)
     assert CliRunner().invoke(app.app, ["rollback"]).exit_code == REFUSED
+
+
+def test_an_unknown_use_case_is_refused_with_the_valid_ones(database: Connection) -> None:
+    done = CliRunner().invoke(app.app, ["rollback", "--reason", "r", "-u", "cats"])
+    assert isinstance(done.exception, UseCaseError)
+    assert "known are fraud" in str(done.exception)
 
 
 def test_it_runs_the_steps_of_the_dag_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
