@@ -54,7 +54,7 @@ def alert(**changes: Any) -> Alert:
         "id": 7, "use_case": "fraud", "cause": "feature_drift", "severity": "SEVERE", "state": "OPEN",
         "message": "13 features drifted", "check_id": "c", "opened_at": NOW, "updated_at": NOW, "resolved_at": None,
         "acknowledged_by": None, "acknowledged_at": None, "acknowledged_severity": None, "comment": None,
-        "woke_at": None, "woke_run": None, "report": None, "notified": {},
+        "woke_at": None, "woke_run": None, "report": None, "notified": {}, "model_version": None, "resolution": None,
     }  # fmt: skip
     return Alert(**{**usual, **changes})
 
