@@ -7,9 +7,11 @@ Predictions are explained in chunks; Airflow runs and retries each chunk as one 
 """
 
 from airflow.sdk import DAG
-from sixgate_airflow import DEFAULTS, StepOperator, policies, run_params, step
+from sixgate_airflow import DEFAULTS, PageLink, StepOperator, policies, run_params, step
 
 from pipelines.rules.use_case.policy import Policy
+
+EXPLANATIONS = PageLink("Explanations", "explanations")
 
 
 def build(policy: Policy) -> DAG:
@@ -32,7 +34,7 @@ def build(policy: Policy) -> DAG:
             retries=policy.explanation.attempts - 1,
         ).expand(take=plan.output)  # a list of {chunk: its name}
         # A teardown also runs when chunks failed, and the run's state is then that of the chunks.
-        summarise = step("summarise", policy, page_link="Explanations").as_teardown(setups=plan)
+        summarise = step("summarise", policy, link=EXPLANATIONS).as_teardown(setups=plan)
         plan >> explain >> summarise
     return dag
 

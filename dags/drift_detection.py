@@ -6,9 +6,19 @@ the rollback asset.
 """
 
 from airflow.sdk import DAG
-from sixgate_airflow import DEFAULTS, drift_asset, notify, policies, rollback_asset, step
+from sixgate_airflow import (
+    DEFAULTS,
+    PageLink,
+    drift_asset,
+    notify,
+    policies,
+    rollback_asset,
+    step,
+)
 
 from pipelines.rules.use_case.policy import Policy
+
+REPORT = PageLink("Drift page", "drift", "{use_case}/reports/{report}")
 
 
 def build(policy: Policy) -> DAG:
@@ -26,7 +36,7 @@ def build(policy: Policy) -> DAG:
         # Skipped if no notification is pending.
         alert >> notify(policy)
         # Skipped unless an alert was opened or the last report is a day old.
-        alert >> step("report", policy, page_link="Drift page")
+        alert >> step("report", policy, link=REPORT)
         # Skipped, and emits no asset, unless drift is severe.
         alert >> step("wake_retraining", policy, outlets=[drift_asset(policy)])
         # Skipped, and emits no asset, unless a new champion is worse than promised.

@@ -7,9 +7,19 @@ Every run records a decision, with the reason if it stops earlier: see `sixgate 
 """
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
-from sixgate_airflow import DEFAULTS, candidate_asset, drift_asset, policies, run_params, step
+from sixgate_airflow import (
+    DEFAULTS,
+    ResultLink,
+    candidate_asset,
+    drift_asset,
+    policies,
+    run_params,
+    step,
+)
 
 from pipelines.rules.use_case.policy import Policy
+
+MODEL = ResultLink("Model in MLflow", "page")
 
 
 def build(policy: Policy) -> DAG:
@@ -30,7 +40,7 @@ def build(policy: Policy) -> DAG:
         (
             step("check_conditions", policy)
             >> step("validate_data", policy)
-            >> step("train", policy, page_link="Model in MLflow")
+            >> step("train", policy, link=MODEL)
             >> step("shadow_evaluate", policy)
             # Skipped, and emits no asset, unless the verdict is APPROVED.
             >> step("approve", policy, outlets=[candidate_asset(policy)])

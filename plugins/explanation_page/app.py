@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sixgate_airflow.access import HEADERS, Access, database
+from sixgate_pages.access import HEADERS
+from sixgate_pages.app import PageContext, page_app
+from sixgate_pages.visit import Database, FormVisit, PageVisit, Visit
 
 from explanation_page.view import overview, prediction_view
 from pipelines.errors import EvidenceError, UnknownPrediction
@@ -22,101 +22,66 @@ from pipelines.stores.database import Connection
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
-from pipelines.use_case import UseCase, read_in_force
 
 LIST_LENGTH = 20
+PICTURE_HEADERS = HEADERS | {"X-Content-Type-Options": "nosniff"}
+routes = APIRouter()
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the app; it connects to the database only during a request."""
-    app = FastAPI(
-        title="Sixgate explanations",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
+    """Return the app of the page."""
+    context = PageContext(settings, "batch_explanation", Path(__file__).parent)
+    return page_app("Sixgate explanations", routes, context)
+
+
+@routes.get("/{use_case}/")
+def show(visit: Visit, connection: Database) -> HTMLResponse:
+    """Show the counts of explanations, and the feature importance of each version."""
+    values = _page_values(visit, connection)
+    return visit.render("page.html", use_cases=visit.use_cases, **values)
+
+
+@routes.get("/{use_case}/find")
+def find(visit: Visit, prediction: UUID) -> RedirectResponse:
+    """Redirect to the prediction whose id was entered."""
+    return RedirectResponse(f"predictions/{prediction}", status_code=303)
+
+
+@routes.get("/{use_case}/predictions/{prediction_id}")
+def explain(visit: Visit, prediction_id: UUID, connection: Database) -> HTMLResponse:
+    """Show the explanation of one prediction."""
+    prediction = _prediction(connection, visit.use_case, prediction_id)
+    explanation = ExplanationStore(connection).get(visit.use_case, prediction_id)
+    current = visit.in_force().contract
+    contract = ModelStore(connection).contract(prediction.contract_hash, current)
+    return visit.render(
+        "prediction.html",
+        prediction=prediction,
+        explanation=explanation,
+        may=visit.may_act,
+        **prediction_view(contract, prediction, explanation),
     )
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
-    access = Access(settings, "batch_explanation")
-    ConnectionDep = Annotated[Connection, Depends(database(settings))]
-
-    def page(template: str, **values: Any) -> HTMLResponse:
-        return HTMLResponse(templates.get_template(template).render(**values), headers=HEADERS)
-
-    @app.get("/")
-    def index(user: GetUserDep) -> RedirectResponse:
-        """Redirect to the first use case whose DAG the user may see."""
-        return access.first(user)
-
-    @app.get("/{use_case}/")
-    def show(use_case: str, user: GetUserDep, connection: ConnectionDep) -> HTMLResponse:
-        """Show the counts of explanations, and the feature importance of each version."""
-        access.require(user, use_case, "GET")
-        return page(
-            "page.html",
-            use_case=use_case,
-            use_cases=access.visible(user),
-            **_page_values(settings, connection, use_case),
-        )
-
-    @app.get("/{use_case}/find")
-    def find(
-        use_case: str, user: GetUserDep, prediction: Annotated[UUID, Query()]
-    ) -> RedirectResponse:
-        """Redirect to the prediction whose id was entered."""
-        access.require(user, use_case, "GET")
-        return RedirectResponse(f"predictions/{prediction}", status_code=303)
-
-    @app.get("/{use_case}/predictions/{prediction_id}")
-    def explain(
-        use_case: str, prediction_id: UUID, user: GetUserDep, connection: ConnectionDep
-    ) -> HTMLResponse:
-        """Show the explanation of one prediction."""
-        access.require(user, use_case, "GET")
-        prediction = _prediction(connection, use_case, prediction_id)
-        explanation = ExplanationStore(connection).get(use_case, prediction_id)
-        current = _in_force(settings, use_case).contract
-        contract = ModelStore(connection).contract(prediction.contract_hash, current)
-        return page(
-            "prediction.html",
-            use_case=use_case,
-            prediction=prediction,
-            explanation=explanation,
-            may=access.allowed(user, use_case, "POST"),
-            **prediction_view(contract, prediction, explanation),
-        )
-
-    @app.post("/{use_case}/predictions/{prediction_id}/ask")
-    def ask(
-        use_case: str,
-        prediction_id: UUID,
-        request: Request,
-        user: GetUserDep,
-        connection: ConnectionDep,
-    ) -> RedirectResponse:
-        """Request the explanation of a prediction; it is computed before others."""
-        access.require_own_form(request, user, use_case)
-        policy = _in_force(settings, use_case).policy.explanation
-        prediction = _prediction(connection, use_case, prediction_id)
-        ExplanationStore(connection).request(prediction, select=policy.select, sample=policy.sample)
-        return RedirectResponse(f"../{prediction_id}", status_code=303)
-
-    @app.get("/{use_case}/pictures/{name}")
-    def picture(use_case: str, name: str, user: GetUserDep) -> Response:
-        """Show one of the plots."""
-        access.require(user, use_case, "GET")
-        content = _read_picture(settings, use_case, name)
-        headers = HEADERS | {"X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type="image/png", headers=headers)
-
-    return app
 
 
-def _page_values(settings: Settings, connection: Connection, use_case: str) -> dict[str, Any]:
+@routes.post("/{use_case}/predictions/{prediction_id}/ask")
+def ask(visit: FormVisit, prediction_id: UUID, connection: Database) -> RedirectResponse:
+    """Request the explanation of a prediction; it is computed before others."""
+    policy = visit.in_force().policy.explanation
+    prediction = _prediction(connection, visit.use_case, prediction_id)
+    ExplanationStore(connection).request(prediction, select=policy.select, sample=policy.sample)
+    return RedirectResponse(f"../{prediction_id}", status_code=303)
+
+
+@routes.get("/{use_case}/pictures/{name}")
+def picture(visit: Visit, name: str) -> Response:
+    """Show one of the plots."""
+    content = _read_picture(visit, name)
+    return Response(content, media_type="image/png", headers=PICTURE_HEADERS)
+
+
+def _page_values(visit: PageVisit, connection: Connection) -> dict[str, Any]:
     """Return the values of `page.html` for one use case."""
+    use_case = visit.use_case
     now = datetime.now(UTC)
     store = ExplanationStore(connection)
     models = ModelStore(connection)
@@ -125,23 +90,19 @@ def _page_values(settings: Settings, connection: Connection, use_case: str) -> d
         counts=store.counts(use_case, now - PERIOD),
         attributions=attributions,
         training={version: models.profile(use_case, version) for version in attributions},
-        pictures=Artifacts.of(settings, use_case).reports("explanations-v*.png"),
+        pictures=Artifacts.of(visit.settings, use_case).reports("explanations-v*.png"),
     )
     values["recent"] = store.recent(use_case, limit=LIST_LENGTH)
     values["failures"] = store.failures(use_case, limit=LIST_LENGTH)
     return values
 
 
-def _in_force(settings: Settings, use_case: str) -> UseCase:
-    return read_in_force(settings.reference, use_case, settings.policy_overlay, settings.last_valid)
-
-
-def _read_picture(settings: Settings, use_case: str, name: str) -> bytes:
+def _read_picture(visit: PageVisit, name: str) -> bytes:
     """Return a plot of explanations; 404 if there is none of that name."""
     if not fnmatch(name, "explanations-v*.png"):
         raise HTTPException(404, f"{name!r} is not a plot of explanations")
     try:
-        return Artifacts.of(settings, use_case).read_report(name)
+        return Artifacts.of(visit.settings, visit.use_case).read_report(name)
     except EvidenceError as error:
         raise HTTPException(404, str(error)) from error
 

@@ -3,6 +3,7 @@
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
 from sixgate_airflow.command import CommandOperator
 from sixgate_airflow.defaults import DEFAULTS, faults, policies, use_cases
+from sixgate_airflow.links import PageLink, ResultLink
 from sixgate_airflow.notify import notify
 from sixgate_airflow.params import refuse_unknown, run_params
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
@@ -10,6 +11,8 @@ from sixgate_airflow.step import ReviewOperator, StepOperator, step
 __all__ = [
     "DEFAULTS",
     "CommandOperator",
+    "PageLink",
+    "ResultLink",
     "ReviewOperator",
     "StepOperator",
     "candidate_asset",

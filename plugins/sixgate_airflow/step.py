@@ -21,34 +21,13 @@ from pipelines.rules.use_case.policy import Policy
 AIRFLOWS_OWN = re.compile(r"AIRFLOW__|AIRFLOW_CONN_|AIRFLOW_VAR_|SIXGATE_AIRFLOW_DATABASE_URL$")
 
 
-class PageLink(BaseOperatorLink):  # type: ignore[misc]
-    """A button on the task that opens the page in its result."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def name(self) -> str:
-        """The label of the button."""
-        return self._name
-
-    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
-        """Return the result's `page`, or '' without one; a path is one of Airflow's."""
-        from airflow.configuration import conf
-        from airflow.sdk.execution_time.xcom import XCom  # DAG files are parsed without it
-
-        result = XCom.get_value(ti_key=ti_key, key="return_value")
-        page = str((result or {}).get("page", ""))
-        return conf.get("api", "base_url").rstrip("/") + page if page.startswith("/") else page
-
-
 class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow is not typed
     """Run `sixgate step NAME`; the last line of its output is the XCom.
 
     Exit code 99 skips the task and exit code 2 fails it without a retry, each with the reason in
     the output. `take` adds params that are only known at run time: {param: Jinja template}. With
     `branch`, the result's `next` names the task that follows, and the others are skipped.
-    `page_link` is the label of a button for the result's `page`.
+    `link` is a button on the task.
     """
 
     template_fields: Sequence[str] = ("take",)
@@ -61,11 +40,12 @@ class StepOperator(BaseOperator, BranchMixIn):  # type: ignore[misc]  # Airflow 
         use_case: str,
         take: dict[str, str] | None = None,
         branch: bool = False,
-        page_link: str = "",
+        link: BaseOperatorLink | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.operator_extra_links = (PageLink(page_link),) if page_link else ()
+        self.operator_extra_links = (link,) if link else ()
+        self.use_case = use_case
         self.take = take or {}
         self.branch = branch
         self.process = StepProcess(step_name, use_case)

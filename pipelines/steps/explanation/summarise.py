@@ -27,7 +27,7 @@ def run(context: Context) -> dict[str, Any]:
     counts = context.explanations.counts(context.name, since)
     described = ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items()))
     log.info("in the last 7 days: %s", described)
-    return {"counts": counts, "drawn": drawn, "page": f"/sixgate/explanations/{context.name}/"}
+    return {"counts": counts, "drawn": drawn}
 
 
 def importance(columns: list[str], sums: Attribution) -> list[tuple[str, float]]:

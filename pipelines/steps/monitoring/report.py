@@ -52,10 +52,7 @@ def run(context: Context) -> dict[str, Any]:
         if page_time < oldest:
             artifacts.forget_report(page)
     log.info("wrote %s", name)
-    return {
-        "report": name,
-        "page": f"/sixgate/drift/{context.name}/reports/{name}",
-    }
+    return {"report": name}
 
 
 def _window(context: Context) -> Metric:

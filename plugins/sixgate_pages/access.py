@@ -3,7 +3,6 @@
 Airflow does not authenticate requests to plugins, so each route checks session and permission.
 """
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -12,7 +11,6 @@ from fastapi import HTTPException, Request
 from fastapi.responses import RedirectResponse
 
 from pipelines.settings import Settings
-from pipelines.stores.database import Connection, connect
 from pipelines.use_case import chosen
 
 # Our pages load nothing from other servers.
@@ -70,13 +68,3 @@ class Access:
         for name in self.visible(user):
             return RedirectResponse(f"{name}/")
         raise HTTPException(403, "you may not see the DAG of any use case")
-
-
-def database(settings: Settings) -> Callable[[], Iterator[Connection]]:
-    """Return a FastAPI dependency: a database connection for one request."""
-
-    def dependency() -> Iterator[Connection]:
-        with connect(settings, autocommit=True) as connection:
-            yield connection
-
-    return dependency

@@ -1,0 +1,1 @@
+"""A page of a test's own, as small as a page can be."""
