@@ -1,4 +1,7 @@
-"""Commands with verbs, such as `sixgate decisions list`, and their deprecated spellings."""
+"""How commands are grouped: in panels of `sixgate --help`, and as verbs of one command.
+
+Former spellings without a verb are deprecated.
+"""
 
 from collections.abc import Container, Sequence
 from typing import Any
@@ -6,7 +9,29 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+STACK = "The stack"
+DEMO = "Simulated traffic"
+MODELS = "Models"
+MONITORING = "Monitoring"
+DATA = "Data"
+STEPS = "Steps of the DAGs"
+PANELS = (STACK, DEMO, MODELS, MONITORING, DATA, STEPS)
+
 FORMER = "former"  # the hidden verb that has the options of the spellings without a verb
+
+
+class PanelGroup(TyperGroup):
+    """A group whose commands are listed by panel in the order of PANELS, those with verbs first."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, those of the first panel first."""
+        return sorted(super().list_commands(ctx), key=self._position)
+
+    def _position(self, name: str) -> tuple[int, bool]:
+        command = self.commands[name]
+        panel = getattr(command, "rich_help_panel", None)
+        index = PANELS.index(panel) if panel in PANELS else len(PANELS)
+        return index, not isinstance(command, TyperGroup)
 
 
 class VerbGroup(TyperGroup):

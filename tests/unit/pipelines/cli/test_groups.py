@@ -1,8 +1,18 @@
-"""Commands with verbs: which arguments name one, and what the old spellings become."""
+"""The panels of `sixgate --help`, and verbs: which arguments name one, and old spellings."""
 
 import pytest
+import typer
+from typer.main import get_command
 
-from pipelines.cli.verbs import FORMER, warn_deprecated, with_verb
+from pipelines.cli.groups import (
+    FORMER,
+    MODELS,
+    PANELS,
+    STACK,
+    PanelGroup,
+    warn_deprecated,
+    with_verb,
+)
 
 VERBS = ("list", "show", "replay", FORMER)
 
@@ -39,3 +49,20 @@ def test_a_deprecation_is_one_line_on_stderr_that_names_the_new_spelling(
         "sixgate: `sixgate decisions 7` is deprecated, the next release will not have it: "
         "write `sixgate decisions show 7`\n"
     )
+
+
+def test_commands_are_listed_by_panel_and_those_with_verbs_first() -> None:
+    app = typer.Typer(cls=PanelGroup)
+    verbs = typer.Typer()
+    verbs.command("list")(lambda: None)
+    app.command("other")(lambda: None)
+    app.command("ledger", rich_help_panel=MODELS)(lambda: None)
+    app.command("up", rich_help_panel=STACK)(lambda: None)
+    app.add_typer(verbs, name="decisions", rich_help_panel=MODELS)
+    group = get_command(app)
+    assert isinstance(group, PanelGroup)
+    assert group.list_commands(None) == ["up", "decisions", "ledger", "other"]
+
+
+def test_a_panel_is_named_once() -> None:
+    assert len(set(PANELS)) == len(PANELS)
