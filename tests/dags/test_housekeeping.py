@@ -1,0 +1,24 @@
+"""Housekeeping: one DAG for all use cases, once a day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.dags.parsing import check_file
+
+
+def test_the_file_is_light_and_documented(file: dict[str, Any]) -> None:
+    check_file(file)
+    assert list(file["dags"]) == ["housekeeping"]
+
+
+def test_the_database_is_maintained_before_airflows_own(dag: dict[str, Any]) -> None:
+    assert dag["tasks"] == ["partitions", "retention", "clean_airflow"]
+    assert dag["described"]["retention"]["after"] == ["partitions"]
+    assert dag["described"]["clean_airflow"]["after"] == ["retention"]
+
+
+def test_it_is_triggered_once_a_day_and_by_no_asset(dag: dict[str, Any]) -> None:
+    assert dag["cron"] == "30 2 * * *"
+    assert dag["assets"] == []
+    assert dag["params"] == {}
