@@ -24,7 +24,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from benchmarks import fuzz
+from benchmarks.fuzz.requests.source import Source
+from benchmarks.fuzz.sending import run
+from benchmarks.fuzz.server import KEY, serving, tracebacks
 from stack.temporary_services import migrate
 from tests.integration.server import Server, promote
 from tests.unit.serving import made
@@ -109,12 +111,10 @@ def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they
     url = new_database()
     migrate(url, tmp_path / "home")
     with (
-        fuzz.serving(tmp_path, url) as (port, contracts),
-        httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": fuzz.KEY}
-        ) as client,
+        serving(tmp_path, url) as (port, contracts),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": KEY}) as client,
     ):
-        body = fuzz.Source(contracts[:1], fuzz.KEY, SEED).good_row(1)
+        body = Source(contracts[:1], KEY, SEED).good_row(1)
 
         def score() -> float:
             return float(
@@ -122,7 +122,7 @@ def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they
             )
 
         before = score()
-        report = fuzz.run(port, contracts, range(REQUESTS), seed=SEED)
+        report = run(port, contracts, range(REQUESTS), seed=SEED)
         assert (report.failed, report.server_errors) == (0, 0), report.described()
         assert report.sent == REQUESTS
         seconds = []
@@ -131,7 +131,7 @@ def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they
             assert score() == before
             seconds.append(time.perf_counter() - begun)
         assert statistics.median(seconds) < QUICK
-    assert fuzz.tracebacks(tmp_path / "server.log") == 0
+    assert tracebacks(tmp_path / "server.log") == 0
     assert not (tmp_path / "home" / "journal" / "refused.jsonl").exists(), (
         "everything that was answered could be logged"
     )

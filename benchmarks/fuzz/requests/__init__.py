@@ -1,0 +1,1 @@
+"""The requests: valid ones, and ones with a known fault."""
