@@ -213,7 +213,12 @@ def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
 
 
 def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
-    """Shares above those of the baseline by more than the policy allows; times in the future."""
+    """Shares above the expected ones by more than the policy allows; times in the future.
+
+    Expected are the shares of the baseline. A model that was trained on values outside the
+    baseline's range knows them, so its training data also say how many of those are expected.
+    """
+    version = reference_version(metrics, policy)
     limits = {
         MissingShare.name: policy.validation.missing_share,
         OutsideShare.name: policy.validation.outside_share,
@@ -224,7 +229,10 @@ def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
         return None
     problems = []
     for name, limit in limits.items():
-        excessive = [share for share in shares[name] if _exceeds(share, limit)]
+        expected = _expected_shares(metrics, name, version)
+        excessive = [
+            share for share in shares[name] if _exceeds(share, expected[share.feature] + limit)
+        ]
         if excessive:
             problems.append(f"{QUALITY_NAMES[name]}: {_worst_shares(excessive)}")
     if ahead:
@@ -248,11 +256,22 @@ def _baseline_shares(metrics: Sequence[Metric], name: str) -> list[Metric]:
     ]
 
 
+def _expected_shares(metrics: Sequence[Metric], name: str, version: int) -> dict[str, float]:
+    """The expected share of each feature; missing values are expected as in the baseline only."""
+    versions = (BASELINE, version) if name == OutsideShare.name else (BASELINE,)
+    expected: dict[str, float] = {}
+    for metric in metrics:
+        if metric.metric == name and metric.model_version in versions:
+            former = expected.get(metric.feature, 0.0)
+            expected[metric.feature] = max(former, metric.expected or 0.0)
+    return expected
+
+
 def _exceeds(share: Metric, limit: float) -> bool:
-    """Whether the lower 99.9 % bound of a share exceeds the baseline's share by over `limit`."""
+    """Whether the lower 99.9 % bound of a share exceeds a limit."""
     successes = (share.value or 0.0) * share.n
     lower, _ = wilson(successes, share.n, Z999)
-    return lower > (share.expected or 0.0) + limit
+    return lower > limit
 
 
 def _worst_shares(shares: Sequence[Metric]) -> str:

@@ -293,6 +293,84 @@ def test_missing_values_and_values_never_seen_are_a_warning_that_names_them(poli
     )
 
 
+def with_values_outside(share: float, n: int) -> Any:
+    """Rows of which a share has a value of f5 above the baseline's maximum."""
+    rows = SAMPLE[:n].copy()
+    rows[: round(share * n), 5] = 99.0
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("trained", "reference", "expected"),
+    [
+        pytest.param(0.30, "training", None, id="the champion was trained on as many"),
+        pytest.param(0.28, "training", None, id="nearly as many"),
+        pytest.param(0.10, "training", "WARNING", id="far fewer"),
+        pytest.param(0.30, "baseline", "WARNING", id="the policy compares with the baseline"),
+    ],
+)
+def test_values_outside_the_baseline_that_the_champion_was_trained_on_are_expected(
+    policy: Policy, trained: float, reference: str, expected: str | None
+) -> None:
+    chosen = msgspec.structs.replace(
+        policy, drift=msgspec.structs.replace(policy.drift, reference=reference)
+    )
+    training = Reference.of(
+        bins="b",
+        profiles=BASELINE,
+        features=with_values_outside(trained, 4000),
+        contributions=np.ones((1, 8)),
+        scores=np.array([]),
+    )
+    window = with_values_outside(0.30, 1000)
+    counts = {
+        name: np.array(count(window[:, place], BASELINE[name].edges))
+        for place, name in enumerate(NAMES)
+    }
+    span = Span.at(NOW, policy.drift.window, HOUR)
+    metrics = check_drift(
+        "check",
+        span,
+        TrafficCounts(buckets={span.start: counts}),
+        References(baseline=BASELINE, champion=3, training=training),
+        chosen,
+        STATISTICS,
+    )
+    status = of(evaluate_alerts(metrics, chosen), QUALITY)
+    assert status is not None
+    assert status.severity == expected, status.message
+    assert status.model_version is None
+
+
+def test_missing_values_are_compared_with_the_baseline_also_if_the_champion_was_trained_on_them(
+    policy: Policy,
+) -> None:
+    rows = SAMPLE[:4000].copy()
+    rows[:1200, 2] = np.nan
+    training = Reference.of(
+        bins="b",
+        profiles=BASELINE,
+        features=rows,
+        contributions=np.ones((1, 8)),
+        scores=np.array([]),
+    )
+    counts = {
+        name: np.array(count(rows[:, place], BASELINE[name].edges))
+        for place, name in enumerate(NAMES)
+    }
+    span = Span.at(NOW, policy.drift.window, HOUR)
+    metrics = check_drift(
+        "check",
+        span,
+        TrafficCounts(buckets={span.start: counts}),
+        References(baseline=BASELINE, champion=3, training=training),
+        policy,
+        STATISTICS,
+    )
+    status = of(evaluate_alerts(metrics, policy), QUALITY)
+    assert status is not None and status.severity == "WARNING"
+
+
 def test_answers_from_the_future_are_a_warning(policy: Policy) -> None:
     span = Span.at(NOW, policy.drift.window, HOUR)
     metrics = check_drift(
