@@ -8,6 +8,7 @@ import time
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from sixgate_airflow.links import ResultLink
 from sixgate_airflow.step import StepOperator, StepProcess, environment, step
 
 from pipelines.exit_codes import REFUSED, SKIPPED
@@ -133,6 +134,6 @@ def test_a_task_has_the_name_of_its_step_unless_it_is_given_another() -> None:
 
 
 def test_a_page_has_a_button_only_where_there_is_one() -> None:
-    (link,) = step("report", "fraud", page_link="Drift page").operator_extra_links
-    assert link.name == "Drift page"
+    (link,) = step("report", "fraud", link=ResultLink("Model", "page")).operator_extra_links
+    assert link.name == "Model"
     assert step("train", "fraud").operator_extra_links == ()

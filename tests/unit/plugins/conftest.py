@@ -11,4 +11,6 @@ with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
     warnings.simplefilter("ignore")  # raised inside Airflow when it is imported
     patch.setenv("_AIRFLOW__AS_LIBRARY", "1")
     patch.setenv("AIRFLOW_HOME", tempfile.mkdtemp())
-    import sixgate_airflow.access  # noqa: F401
+    import sixgate_airflow  # noqa: F401
+    import sixgate_pages.plugins
+    import sixgate_pages.visit  # noqa: F401

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 from fastapi import HTTPException
-from sixgate_airflow import access as module
-from sixgate_airflow.access import Access, database
+from sixgate_pages import access as module
+from sixgate_pages.access import Access
 
 from pipelines.settings import ROOT, Settings
 
@@ -121,12 +121,3 @@ def test_pages_load_nothing_of_other_hosts_and_are_not_stored() -> None:
     assert "http" not in policy
     assert "script" not in policy
     assert module.HEADERS["Cache-Control"] == "no-store"
-
-
-def test_a_request_gets_a_connection_that_is_closed_after_it(new_database) -> None:
-    requests = database(Settings(database_url=new_database()))()
-    connection = next(requests)
-    assert connection.execute("SELECT 1 AS n").fetchone() == {"n": 1}
-    with pytest.raises(StopIteration):
-        next(requests)
-    assert connection.closed
