@@ -5,17 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 
-import httpx
 import psycopg
 import pytest
 from hypothesis import settings
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from pipelines import library_settings
 from stack import temporary_services
 from stack.processes.postgres import Postgres
+from stack.registry_server.launch import Passwords
 from stack.temporary_services import RunningRegistry
+from tests.services import Overwrite, forget_models, name_of, overwriting, signed_in
 
 settings.register_profile(
     "any machine", deadline=None
@@ -63,11 +63,6 @@ def migrated(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathF
     return name_of(url)
 
 
-def name_of(database_url: str) -> str:
-    """The name of the database that a URL leads to."""
-    return str(conninfo_to_dict(database_url)["dbname"])
-
-
 @pytest.fixture(scope="module")
 def database_url(migrated: str, copy_database: Callable[[str], str]) -> str:
     """A migrated database of this module's own."""
@@ -75,54 +70,32 @@ def database_url(migrated: str, copy_database: Callable[[str], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+def passwords() -> Passwords:
+    """The passwords of every MLflow server of this session."""
+    return temporary_services.draw_passwords()
+
+
+@pytest.fixture(scope="session")
+def mlflow(
+    tmp_path_factory: pytest.TempPathFactory, passwords: Passwords
+) -> Iterator[RunningRegistry]:
     """An MLflow server that nobody else uses, with its passwords."""
-    with temporary_services.mlflow(
-        tmp_path_factory.mktemp("mlflow"), temporary_services.free_port()
-    ) as registry:
+    home = tmp_path_factory.mktemp("mlflow")
+    port = temporary_services.free_port()
+    with temporary_services.mlflow(home, port, passwords) as registry:
         yield registry
 
 
 @pytest.fixture(scope="module")
 def mlflow_uri(mlflow: RunningRegistry) -> Iterator[str]:
-    """The address of MLflow without models.
-
-    This process, and those that it starts, sign in as steps do.
-    """
+    """The address of `mlflow` without models; this process and its children sign in as steps do."""
     forget_models(mlflow)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in temporary_services.sign_in(mlflow.passwords).items():
-            patch.setenv(name, value)
+    with signed_in(mlflow.passwords):
         yield mlflow.uri
 
 
-def forget_models(mlflow: RunningRegistry) -> None:
-    """Delete every registered model, so that the next version is number 1."""
-    api = f"{mlflow.uri}/api/2.0/mlflow/registered-models"
-    with httpx.Client(auth=("admin", mlflow.passwords.admin), timeout=20) as admin:
-        models = admin.get(f"{api}/search").raise_for_status().json().get("registered_models", [])
-        for model in models:
-            deleted = admin.request("DELETE", f"{api}/delete", json={"name": model["name"]})
-            deleted.raise_for_status()
-
-
 @pytest.fixture(scope="module")
-def overwrite(mlflow: RunningRegistry) -> Iterator[Callable[[str, int, str, bytes], None]]:
-    """Write over a file of a model's version, which MLflow's admin alone may do."""
-    api = f"{mlflow.uri}/api/2.0"
-    with httpx.Client(auth=("admin", mlflow.passwords.admin), timeout=20) as admin:
-
-        def write(use_case: str, version: int, name: str, content: bytes) -> None:
-            asked = {"name": use_case, "version": str(version)}
-            source = admin.get(f"{api}/mlflow/model-versions/get", params=asked).json()[
-                "model_version"
-            ]["source"]
-            model = admin.get(f"{api}/mlflow/logged-models/{source.rpartition('/')[2]}").json()[
-                "model"
-            ]
-            folder = model["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
-            admin.put(
-                f"{api}/mlflow-artifacts/artifacts/{folder}/{name}", content=content
-            ).raise_for_status()
-
-        yield write
+def overwrite(mlflow: RunningRegistry) -> Iterator[Overwrite]:
+    """Write over a file of a model's version in `mlflow`."""
+    with overwriting(mlflow) as overwrite:
+        yield overwrite

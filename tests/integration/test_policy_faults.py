@@ -20,9 +20,9 @@ from psycopg.types.json import Jsonb
 
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
+from tests.integration.candidates import Lifecycle
 from tests.integration.logged import rewrite
 from tests.integration.server import Database, Server, one, until
-from tests.integration.test_promotion_faults import Lifecycle
 
 Break = Callable[["Place"], None]
 

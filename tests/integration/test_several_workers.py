@@ -16,8 +16,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.integration.candidates import Lifecycle
 from tests.integration.server import Server, Traffic, until
-from tests.integration.test_promotion_faults import Lifecycle
 
 KILLS = 5
 PREDICT = "/v1/fraud/predict"

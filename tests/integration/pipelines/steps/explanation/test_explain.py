@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.context import Context, context
-from pipelines.errors import ModelRejected, StepSkipped
+from pipelines.errors import ModelRejected, SixgateError, StepSkipped
 from pipelines.rules.monitoring.alert_rules import ATTRIBUTION, evaluate_alerts
 from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
 from pipelines.rules.monitoring.training_profile import Reference
@@ -233,6 +233,11 @@ def test_a_model_that_is_gone_fails_its_chunk_for_good_and_a_registry_that_is_aw
     }
     assert "fraud has no model version 99" in kept(wired)[ids[0]]["error"]
     assert run("explain", **chunk) == {"chunk": "r/picked/1/0", "completed": 0, "failed": 0}
+
+
+def test_a_chunk_must_be_named(run: Run) -> None:
+    with pytest.raises(SixgateError, match="param 'chunk' is None, not a text"):
+        run("explain")
 
 
 def test_a_corrupt_artefact_is_an_error_of_the_model(

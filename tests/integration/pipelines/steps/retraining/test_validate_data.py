@@ -1,0 +1,160 @@
+"""Data that a run may train on, and data that end it."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from pipelines.context import Context
+from pipelines.errors import (
+    DataError,
+    EvidenceError,
+)
+from pipelines.ingestion import ingest
+from pipelines.records import Prediction
+from pipelines.rules.data.row_checks import snapshot_schema
+from pipelines.rules.promotion.ledger import champion
+from stack.demo.shipped_baselines import as_snapshot
+from stack.demo.simulator import World, simulate
+from tests.integration.lifecycle import (
+    TODAY,
+    Run,
+    traffic_world,
+)
+
+
+@pytest.fixture
+def ingested(trained: Context) -> Iterator[Callable[[pa.Table], str]]:
+    """Snapshots that only this test has."""
+    names: list[str] = []
+
+    def save(table: pa.Table) -> str:
+        names.append(trained.artifacts.save("snapshots", table))
+        return names[-1]
+
+    yield save
+    for name in names:
+        trained.artifacts.path("snapshots", name).unlink()
+
+
+def test_a_snapshot_of_a_former_contract_is_named_and_hinders_nobody_else(
+    trained: Context, run: Run, traffic: list[Prediction], ingested: Callable[[pa.Table], str]
+) -> None:
+    table = as_snapshot(simulate(traffic_world()), trained.use_case.contract)
+    former = ingested(table.drop_columns(["amount"]))
+    with pytest.raises(
+        EvidenceError,
+        match="ingested under a former contract of fraud: it has no amount: ingest it again",
+    ):
+        run("former", "check_conditions", "validate_data", snapshot=former)
+    damaged = trained.artifacts.path("snapshots", "damaged")
+    damaged.write_bytes(b"PAR1 and no more")
+    run("unhindered", "check_conditions", "validate_data")
+    damaged.unlink()
+
+
+def test_a_snapshot_of_rows_that_trained_the_champion_is_judged_with_a_warning(
+    trained: Context, run: Run, ingested: Callable[[pa.Table], str]
+) -> None:
+    now = champion(trained.ledger.recent("fraud"))
+    made = next(
+        one
+        for one in trained.decisions.recent("fraud", limit=50)
+        if now and one.challenger_version == now.version
+    )
+    known = trained.artifacts.load("datasets", str((made.dataset or {})["train"])).sort_by(
+        "event_time"
+    )
+    table = known.append_column("entity_key", pa.nulls(len(known), pa.string())).select(
+        snapshot_schema(trained.use_case.contract).names
+    )
+    run("seen before", "check_conditions", "validate_data", snapshot=ingested(table))
+    dataset = trained.decisions.of_run("fraud", "seen before").dataset or {}
+    held_out = f"{dataset['holdout_rows']:,}"
+    assert f"trained on {held_out} of the {held_out} held-out rows" in dataset["warnings"][-1]
+
+
+def test_a_run_with_too_many_broken_rows_ends_with_its_reason(trained: Context, run: Run) -> None:
+    world = World(seed=98, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
+    table = as_snapshot(simulate(world), trained.use_case.contract)
+    broken = table.set_column(table.column_names.index("amount"), "amount", [[-1.0] * len(table)])
+    snapshot = trained.artifacts.save("snapshots", broken)
+    with pytest.raises(DataError, match="break the contract"):
+        run("broken", "check_conditions", "validate_data", snapshot=snapshot)
+    decision = trained.decisions.of_run("fraud", "broken")
+    assert decision.verdict == "REJECTED"
+    (report,) = Path(trained.artifacts.root, "reports").glob("validation-broken.json")
+    assert json.loads(report.read_text())["bad_rows"] == len(table)
+
+
+def test_rows_put_aside_at_ingestion_count_against_the_run_that_trains_on_the_rest(
+    trained: Context, run: Run, tmp_path: Path
+) -> None:
+    contract = trained.use_case.contract
+    world = World(seed=97, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
+    table = (
+        as_snapshot(simulate(world), contract)
+        .to_pandas()
+        .rename(columns={"label": contract.label.name})
+    )
+    table.loc[table.index % 20 == 0, "amount"] = -5.0
+    table.rename(columns={"entity_key": contract.entity_key}).to_csv(
+        tmp_path / "history.csv", index=False
+    )
+    taken = ingest(tmp_path / "history.csv", contract, trained.artifacts)
+    assert taken.quarantined == (table["amount"] < 0).sum()
+    words = f"{taken.quarantined:,} of {len(table):,} rows break the contract, more than 1.0%"
+    with pytest.raises(DataError, match=words):
+        run("selective", "check_conditions", "validate_data", snapshot=taken.snapshot)
+    trained.artifacts.path("snapshots", taken.snapshot).unlink()
+
+
+def test_data_that_cannot_be_trusted_end_the_run_and_everything_found_is_in_the_report(
+    trained: Context, run: Run, traffic: list[Prediction], ingested: Callable[[pa.Table], str]
+) -> None:
+    """History of transactions that were served: one feature knows the label, another was served otherwise, two are one."""
+    contract = trained.use_case.contract
+    table = as_snapshot(simulate(traffic_world()), contract)
+    changed = {
+        "terminal_count_1d": pc.cast(table["label"], pa.float64()),
+        "amount": pc.multiply(table["amount"], 1.5),
+        "customer_count_7d": table["customer_count_1d"],
+    }
+    for name, column in changed.items():
+        table = table.set_column(table.column_names.index(name), name, column)
+    with pytest.raises(DataError, match="the served value differs from the ingested value"):
+        run("untrusted", "check_conditions", "validate_data", snapshot=ingested(table))
+    decision = trained.decisions.of_run("fraud", "untrusted")
+    assert decision.verdict == "REJECTED"
+    report = json.loads(
+        Path(trained.artifacts.root, "reports", "validation-untrusted.json").read_text()
+    )
+    found = {(finding["check"], *finding["columns"]): finding for finding in report["findings"]}
+    assert {
+        ("skew", "amount"),
+        ("leak", "terminal_count_1d"),
+        ("copy", "customer_count_1d", "customer_count_7d"),
+    } <= set(found)
+    assert report["rows_logged_and_ingested"] == len(traffic)
+    leak = found["leak", "terminal_count_1d"]
+    assert {(row["label"], row["terminal_count_1d"]) for row in leak["samples"]} == {(1, 1.0)}
+    assert found["skew", "amount"]["samples"][0]["transaction_id"] in {
+        p.transaction_id for p in traffic
+    }
+
+
+def test_what_was_served_is_compared_with_whatever_was_ingested_of_the_same_time(
+    trained: Context, run: Run, traffic: list[Prediction], ingested: Callable[[pa.Table], str]
+) -> None:
+    table = as_snapshot(simulate(traffic_world()), trained.use_case.contract)
+    at = table.column_names.index("terminal_risk_7d")
+    ingested(table.set_column(at, "terminal_risk_7d", pc.multiply(table["terminal_risk_7d"], 0.5)))
+    with pytest.raises(
+        DataError,
+        match=r"terminal_risk_7d: in .* the served value differs from the ingested value",
+    ):
+        run("skewed", "check_conditions", "validate_data")
