@@ -22,8 +22,8 @@ def test_a_row_beyond_what_float32_holds_is_tried_as_it_was_answered(
     features = Deriver(contract)(raw)
     assert features.max() > 1e300
     with RegistryClient.of(trained.settings) as production:
-        trained = production.fetch("fraud", 1, ["explain.ubj"])["explain.ubj"]
+        content = production.fetch("fraud", 1, ["explain.ubj"])["explain.ubj"]
     replayed = RegisteredModel(trained.settings, model, contract)
-    explainer = read_explainer(model.kind, trained, replayed.bundle.calibration, None)
+    explainer = read_explainer(model.kind, content, replayed.bundle.calibration, None)
     expected = explainer.scores(features)
     np.testing.assert_allclose(replayed.scores(features), expected, atol=1e-5)
