@@ -1,7 +1,6 @@
 """Ingested rows that keep the contract are kept; others go to quarantine with their first fault."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipelines.errors import DataError
 from pipelines.ingestion import Ingested, ingest
 from pipelines.rules.data.row_checks import check_rows
 from pipelines.rules.use_case.contract import Contract, parse_contract
@@ -106,11 +104,6 @@ def test_a_row_that_breaks_the_contract_goes_to_quarantine_with_its_reason(
     assert pq.read_table(ingested.quarantine)["reason"].to_pylist() == [reason]
 
 
-def test_the_same_file_gives_the_same_snapshot(take_in: Callable[[list[str]], Ingested]) -> None:
-    assert take_in([ROW]).snapshot == take_in([ROW]).snapshot
-    assert take_in([ROW]).snapshot != take_in([ROW.replace("1000", "1001")]).snapshot
-
-
 def test_numbers_come_out_as_numbers_and_what_is_missing_as_null(
     contract: Contract, take_in: Callable[[list[str]], Ingested], tmp_path: Path
 ) -> None:
@@ -151,87 +144,6 @@ def test_times_are_read_with_their_zone_and_are_utc_without(
         1,
         1.0,
     )
-
-
-def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
-    contract: Contract, tmp_path: Path
-) -> None:
-    # Without a zone, as in many files.
-    moment = datetime(2026, 1, 1, 10, 0, 0, 123456)  # noqa: DTZ001
-    table = pa.table(
-        {
-            "transaction_id": [1],
-            "customer_id": [7],
-            "event_time": [moment],
-            "defaulted": [1],
-            "Salary": [5.0],
-            "employed": [0],
-            "grade": ["a"],
-            "dependents": [1],
-        }
-    )
-    pq.write_table(table, tmp_path / "history.parquet")
-    for ending, compression in (("csv", None), ("csv.gz", "gzip")):
-        with pa.output_stream(str(tmp_path / f"history.{ending}"), compression=compression) as out:
-            pyarrow.csv.write_csv(table, out)
-    store = Artifacts(tmp_path / "artifacts")
-    snapshots = {
-        ingest(tmp_path / f"history.{e}", contract, store).snapshot
-        for e in ("csv", "csv.gz", "parquet")
-    }
-    assert len(snapshots) == 1
-    (row,) = store.load("snapshots", snapshots.pop()).to_pylist()
-    assert (row["transaction_id"], row["salary"], row["employed"], row["label"]) == (
-        "1",
-        5.0,
-        0.0,
-        1,
-    )
-    assert row["event_time"] == moment.replace(tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        pytest.param("absent.csv", None, "does not exist", id="no such file"),
-        pytest.param("history.csv", "", "is empty", id="an empty file"),
-        pytest.param(
-            "history.csv.gz", "no gzip", "is not a valid gzip-compressed CSV file", id="not gzip"
-        ),
-        pytest.param(
-            "history.parquet", "no parquet", "is not a valid Parquet file", id="not parquet"
-        ),
-        pytest.param(
-            "history.xlsx", "", r"'\.xlsx' is not a supported format", id="another format"
-        ),
-        pytest.param(
-            "history.csv", "a,b\n1,2\n", "no column for event_time, defaulted", id="columns missing"
-        ),
-        pytest.param(
-            "history.csv",
-            f"{HEADER}\nt,c,no,0,5,1,a,2\n",
-            "no row conforms to the contract: 1 × event_time",
-            id="nothing good",
-        ),
-        pytest.param(
-            "history.csv",
-            f"{HEADER}\n",
-            "no row conforms to the contract: it has no rows",
-            id="a header only",
-        ),
-        pytest.param(
-            "history.csv", f"{HEADER},grade\n", "the header has grade twice", id="a column twice"
-        ),
-    ],
-)
-def test_a_file_that_can_not_be_taken_in_says_why(
-    contract: Contract, tmp_path: Path, name: str, text: str | None, words: str
-) -> None:
-    if text is not None:
-        (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match=words):
-        ingest(tmp_path / name, contract, Artifacts(tmp_path / "artifacts"))
-    assert not list((tmp_path / "artifacts").rglob("*.writing"))
 
 
 def test_rows_without_an_id_are_named_by_their_place(contract: Contract) -> None:
