@@ -89,7 +89,7 @@ def test_workers_that_die_before_they_are_ready_are_not_replaced_forever(tmp_pat
 def test_a_worker_that_reports_a_fault_ends_the_server_at_once(tmp_path):
     done = supervised("reports", tmp_path)
     assert done.stdout.strip() == "True", done.stderr
-    assert len(pids(tmp_path)) == 2
+    assert len(pids(tmp_path)) <= 2  # none is replaced
     assert "ended with exit code 3 before it was ready" in done.stderr
 
 

@@ -48,7 +48,8 @@ class World:
     def raise_(self, use_case: str, *, cause: str, severity: str, message: str) -> None:
         self.alerts.append(message)
 
-    def resolve(self, use_case: str, cause: str) -> None:
+    def resolve(self, use_case: str, cause: str, reason: str) -> None:
+        assert reason
         self.alerts.clear()
 
     def alias(self, version: int) -> None:
