@@ -3,10 +3,15 @@
 Triggered once a day. Triggers no other DAG.
 """
 
+from pathlib import Path
+
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 from sixgate_airflow import DEFAULTS, CommandOperator, refuse_unknown
 
+SQL = Path(__file__).parents[1] / "sql" / "housekeeping"
+DAYS_AHEAD = 10
 AIRFLOW_DAYS = 90
 
 with DAG(
@@ -16,11 +21,14 @@ with DAG(
     max_active_runs=1,
     default_args=DEFAULTS,
     doc_md=__doc__,
+    template_searchpath=str(SQL),
     tags=["housekeeping"],
 ) as dag:
-    partitions = CommandOperator(
+    partitions = SQLExecuteQueryOperator(
         task_id="partitions",
-        arguments=["housekeeping", "partitions"],
+        conn_id="sixgate",
+        sql="partitions.sql",
+        parameters={"days": DAYS_AHEAD},
         pre_execute=refuse_unknown("housekeeping"),
     )
     retention = CommandOperator(

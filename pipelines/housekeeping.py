@@ -12,7 +12,6 @@ from pipelines.settings import Settings
 from pipelines.stores.retention import RetentionStore
 from pipelines.use_case import ALL, UseCase, read_each, read_in_force
 
-DAYS_AHEAD = 10
 THIN_AFTER = timedelta(days=2)  # after this, only one drift check of each window is kept
 DEFAULT = Retention()
 
@@ -35,11 +34,6 @@ class Retained:
     days: int
     rows: Mapping[str, Deleted]
     thinned: int
-
-
-def ensure_partitions(store: RetentionStore, today: date) -> int:
-    """Create the partitions of the log for today and the coming days; return how many."""
-    return store.ensure_partitions(today, DAYS_AHEAD)
 
 
 def delete_expired(

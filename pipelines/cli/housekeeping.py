@@ -17,30 +17,13 @@ if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import qui
 
 HELP = """Maintain the database.
 
-The DAG `housekeeping` runs these commands every day, for all use cases.
+The DAG `housekeeping` does the same every day, for all use cases.
 
 Example:
   sixgate housekeeping retention
 """
 
 app = typer.Typer(no_args_is_help=True, help=HELP)
-
-
-@app.command()
-def partitions() -> None:
-    """Create the partitions of the prediction log for the coming days.
-
-    Partitions that exist stay as they are.
-
-    Example:
-      sixgate housekeeping partitions
-    """
-    from pipelines.housekeeping import ensure_partitions
-    from pipelines.settings import Settings
-
-    with _store(Settings.load()) as store:
-        created = ensure_partitions(store, _today())
-    typer.echo(f"{created} partitions created")
 
 
 @app.command()

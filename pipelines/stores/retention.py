@@ -1,4 +1,4 @@
-"""Deletes rows whose retention has passed, and creates partitions for the coming days."""
+"""Deletes rows whose retention has passed."""
 
 from datetime import date
 from typing import Any
@@ -16,10 +16,6 @@ class RetentionStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    def ensure_partitions(self, first: date, days: int) -> int:
-        """Create the missing partitions of the log from a day on; return how many."""
-        return self._value("ensure_partitions", first=first, days=days)
 
     def logged(self) -> list[str]:
         """List the use cases with predictions in the log."""

@@ -1,7 +1,3 @@
--- name: ensure_partitions$
--- Creates the log's missing partitions, one for each of the next days; returns how many.
-SELECT ensure_partitions(:first, :days);
-
 -- name: logged_use_cases
 -- The use cases with predictions in the log. Each is found by one look at an index of each partition,
 -- whatever the number of rows.

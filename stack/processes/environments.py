@@ -117,6 +117,7 @@ class Environments:
             **self._airflow_keys(),
             **_caller(TASKS_OWN.match),
             "SIXGATE_DATABASE_URL": self._database(STEPS),
+            "AIRFLOW_CONN_SIXGATE": self._database(STEPS),
             "SIXGATE_AIRFLOW_DATABASE_URL": self._airflow_database(),
             **self._registry(access.STEPS, self.secrets.mlflow_steps),
         }

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def run_dag(
         "SIXGATE_AIRFLOW_DATABASE_URL": airflow_database,
         "SIXGATE_HOME": str(home / "sixgate"),
         "SIXGATE_DATABASE_URL": database_url,
+        "AIRFLOW_CONN_SIXGATE": database_url,
         "SIXGATE_POLICY_OVERLAY": str(overlay),
         "AIRFLOW_CONN_HOOK": json.dumps(
             {
@@ -189,7 +191,9 @@ def test_with_nothing_to_explain_the_run_is_skipped(run_dag: Test) -> None:
 
 
 def test_housekeeping_keeps_house(run_dag: Test, database_url: str) -> None:
+    newest = f"prediction_logs_{datetime.now(UTC) + timedelta(days=9):%Y%m%d}"
     with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"DROP TABLE IF EXISTS {newest}")
         for days in (1, 500):
             connection.execute(
                 "INSERT INTO explanations (use_case, prediction_id, scored_at, model_version)"
@@ -200,6 +204,7 @@ def test_housekeeping_keeps_house(run_dag: Test, database_url: str) -> None:
                 [days],
             )
         assert set(run_dag("housekeeping", "housekeeping").values()) == {"success"}
+        assert connection.execute("SELECT to_regclass(%s)", [newest]).fetchone() != (None,)
         for table, column in (("explanations", "scored_at"), ("attribution_rollups", "bucket")):
             (left,) = connection.execute(
                 f"SELECT array_agg(now() - {column} < interval '2 days') FROM {table}"

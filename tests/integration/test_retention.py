@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.housekeeping import DAYS_AHEAD, delete_expired, ensure_partitions
+from pipelines.housekeeping import delete_expired
 from pipelines.rules.use_case.policy_sections.retention import Retention
 from pipelines.settings import Settings
 from pipelines.stores import retention
@@ -158,13 +158,6 @@ def test_predictions_of_today_are_never_deleted(database: Connection, days: int)
     before: date = TODAY - timedelta(days=days)
     with pytest.raises(psycopg.errors.RaiseException, match="is not in the past"):
         database.execute("SELECT delete_predictions('fraud', %s, 1)", [before])
-
-
-def test_partitions_are_created_ahead_once(database: Connection) -> None:
-    store = RetentionStore(database)
-    later = TODAY + timedelta(days=30)
-    assert ensure_partitions(store, later) == DAYS_AHEAD
-    assert ensure_partitions(store, later) == 0
 
 
 def test_the_command_deletes_by_the_policies_of_the_folders(

@@ -15,7 +15,7 @@ def test_the_last_line_of_a_command_is_the_result(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIXGATE_DATABASE_URL", database_url)
-    assert "partitions" in run("housekeeping", "partitions")
+    assert "metrics of repeated drift checks deleted" in run("housekeeping", "retention")
 
 
 def test_a_command_that_is_refused_fails_without_a_retry() -> None:
@@ -25,8 +25,8 @@ def test_a_command_that_is_refused_fails_without_a_retry() -> None:
 
 def test_a_command_that_fails_is_named_and_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIXGATE_DATABASE_URL", "postgresql://x:x@127.0.0.1:1/nothing")
-    with pytest.raises(AirflowException, match="sixgate housekeeping partitions failed") as failed:
-        run("housekeeping", "partitions")
+    with pytest.raises(AirflowException, match="sixgate housekeeping retention failed") as failed:
+        run("housekeeping", "retention")
     assert type(failed.value) is AirflowException
 
 
@@ -35,4 +35,4 @@ def test_a_command_gets_no_secret_of_airflow(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AIRFLOW_CONN_SIXGATE", "postgresql://airflow's")
     monkeypatch.setenv("SIXGATE_DATABASE_URL", "no URL")
     with pytest.raises(AirflowException, match="SIXGATE_DATABASE_URL is not a PostgreSQL URL"):
-        run("housekeeping", "partitions")
+        run("housekeeping", "retention")
