@@ -1,5 +1,7 @@
 """What a reader learns from a real MLflow: which version an alias names, and its files."""
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
@@ -9,8 +11,9 @@ from pipelines.stores.registry_client import CHALLENGER, RegistryClient
 
 
 @pytest.fixture
-def client(trained: Context) -> RegistryClient:
-    return RegistryClient.of(trained.settings)
+def client(trained: Context) -> Iterator[RegistryClient]:
+    with RegistryClient.of(trained.settings) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -50,8 +53,8 @@ def test_warm_up_requests_are_optional_and_bounded(
     monkeypatch.setattr("pipelines.stores.registry_client.MAX_WARM_UP_BYTES", len(content) - 1)
     assert client.warm_up("fraud", 2) is None, "larger than is read"
     assert client.warm_up("fraud", 999) is None
-    nowhere = RegistryClient("http://127.0.0.1:9")
-    assert nowhere.warm_up("fraud", 2) is None
+    with RegistryClient("http://127.0.0.1:9") as nowhere:
+        assert nowhere.warm_up("fraud", 2) is None, "nobody answers"
 
 
 def test_a_reader_without_the_password_learns_nothing(trained: Context) -> None:
