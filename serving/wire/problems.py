@@ -25,6 +25,8 @@ from serving.wire.json_logs import REQUEST_ID
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 2
+# Python 3.13 renamed these: a client gets the same title, whatever Python the server runs on.
+TITLES = {413: "Request Entity Too Large", 422: "Unprocessable Entity"}
 STATUS: dict[type[SixgateError], int] = {
     UseCaseError: 404,
     UnknownPrediction: 404,
@@ -57,7 +59,7 @@ def document(
     """Return a problem document; a 503 always has Retry-After, a 401 has WWW-Authenticate."""
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         **(members or {}),

@@ -125,8 +125,20 @@ def test_members_and_a_time_to_retry_are_in_the_document():
     response = refusal(problem)
     body = json.loads(response.body)
     assert (body["field"], body["value"], body["rule"]) == ("x", 1, "must be 0")
-    assert body["title"] == "Unprocessable Entity"
     assert response.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (404, "Not Found"),
+        (413, "Request Entity Too Large"),
+        (422, "Unprocessable Entity"),
+        (501, "Not Implemented"),
+    ],
+)
+def test_the_title_of_a_status_is_the_same_on_every_python(status, title):
+    assert json.loads(document(status, "x").body)["title"] == title
 
 
 def test_a_503_keeps_its_own_time_to_retry():
