@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator
 
@@ -23,6 +24,13 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 library_settings.apply()  # before a test imports MLflow
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that the test starts do not measure their coverage, which slows them down."""
+    for name in [name for name in os.environ if name.startswith(("COVERAGE_", "COV_CORE_"))]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,7 @@ def test_nothing_that_is_sent_makes_the_server_fail(
     holds()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they_should_be(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
