@@ -1,0 +1,1 @@
+"""The serving benchmark: the scoring server beside its framework and its peers."""
