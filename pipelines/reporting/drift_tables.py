@@ -70,7 +70,7 @@ def _by_version(metrics: Sequence[Metric], name: str) -> dict[int, Metric]:
 
 def _drift_summary(share: Metric, weighted: Metric | None) -> str:
     version = share.model_version
-    reference = f"the training data of version {version}" if version else "the baseline"
+    reference = f"the evaluation data of version {version}" if version else "the baseline"
     features = f"{share.value or 0:.0%} of the features"
     if weighted is not None and weighted.value is not None:
         features += f" ({weighted.value:.0%} of the importance)"

@@ -38,7 +38,7 @@ class MetricStore:
         """Return a week of window_end, feature and excess, from the last check of each window.
 
         The excess is the metric's value less the value expected without drift. With `training` it
-        is relative to the champion's training data where that was measured, else to the baseline.
+        is relative to the champion's evaluation data where that was measured, else to the baseline.
         """
         rows = queries("monitoring").excess_history(
             self._connection, use_case=use_case, metric=metric, training=training

@@ -42,7 +42,7 @@ class ModelStore:
     def record(
         self, *, metrics: dict[str, float], profile: Reference | None = None, **model: Any
     ) -> None:
-        """Store a model version with its training profile, unless its run has stored one."""
+        """Store a model version with the profile of its data, unless its run has stored one."""
         profile_json = Jsonb(msgspec.to_builtins(profile)) if profile else None
         queries("models").record_model(
             self._connection, metrics=Jsonb(metrics), profile=profile_json, **model

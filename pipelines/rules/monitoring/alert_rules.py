@@ -177,7 +177,7 @@ def _bucket_shares(metrics: Sequence[Metric], window: Metric) -> list[float | No
 def _against(version: int) -> str:
     if version == BASELINE:
         return "against the baseline"
-    return f"against the training data of version {version}"
+    return f"against the evaluation data of version {version}"
 
 
 def _importance(metrics: Sequence[Metric], version: int) -> str:
@@ -195,7 +195,7 @@ def _largest(drifted: Sequence[str], sizes: dict[str, float]) -> str:
 
 
 def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
-    """Whether the champion's scores drifted from those in its training."""
+    """Whether the champion's scores drifted from those of its evaluation data."""
     drifted = _first(metrics, SCORE + DRIFTED)
     size = _first(metrics, SCORE + SIZE.name)
     if drifted is None or size is None or size.value is None:
@@ -206,7 +206,7 @@ def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
         message=(
             f"the scores of version {size.model_version} "
             f"have a {SIZE.title} of {size.value:.2f} "
-            "against those of its training"
+            "against those of its evaluation data"
         ),
         model_version=size.model_version,
     )
@@ -215,8 +215,8 @@ def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
 def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     """Shares above the expected ones by more than the policy allows; times in the future.
 
-    Expected are the shares of the baseline. A model that was trained on values outside the
-    baseline's range knows them, so its training data also say how many of those are expected.
+    Expected are the shares of the baseline. A model that was judged on values outside the
+    baseline's range knows them, so its evaluation data also say how many of those are expected.
     """
     version = reference_version(metrics, policy)
     limits = {

@@ -93,7 +93,7 @@ class TrafficCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class References:
-    """What traffic is compared with: the frozen baseline, and the champion's training if known."""
+    """What traffic is compared with: the frozen baseline, and the champion's evaluation data."""
 
     baseline: Mapping[str, Profile]
     champion: int | None = None
@@ -199,7 +199,7 @@ def _drift(
     *,
     statistics: Sequence[DriftStatistic],
 ) -> Iterator[Metric]:
-    """Compare the window's features with the baseline, then with the champion's training."""
+    """Compare the window's features with the baseline, then with the champion's evaluation data."""
     training = references.training
     profiles_by_version = {BASELINE: references.baseline}
     if training and references.champion:
@@ -227,7 +227,7 @@ def _drift(
 def _champion_drift(
     write: _Writer, span: Span, traffic: TrafficCounts, references: References, *, policy: Policy
 ) -> Iterator[Metric]:
-    """Compare the champion's own predictions with its training while the window holds others."""
+    """Compare the champion's own predictions while the window also holds those of others."""
     training = references.training
     if training is None or references.champion is None:
         return
@@ -267,7 +267,7 @@ def _bucket_shares(
 ) -> Iterator[Metric]:
     """The share of drifted features in each of the last complete merged buckets, oldest first.
 
-    Of the champion's predictions only, when they are compared with its training.
+    Of the champion's predictions only, when they are compared with its evaluation data.
     """
     version, profiles = references.for_alerts(policy.drift.reference)
     buckets = traffic.buckets if version == BASELINE else traffic.of_champion()

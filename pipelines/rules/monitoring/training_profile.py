@@ -1,4 +1,4 @@
-"""The profile of a model's newest training rows, in the bins of the baseline.
+"""The profile of a model's evaluation data, in the bins of the baseline.
 
 Because the bins are the same, traffic is counted once for both comparisons.
 """
@@ -18,12 +18,12 @@ from pipelines.rules.monitoring.binning import (
     score_bins,
 )
 
-MAX_ROWS = 200_000  # spread evenly over the training rows; more would change no comparison
+MAX_ROWS = 200_000  # spread evenly over the rows; more would change no comparison
 GROUPS = 10  # of scores, each with about as many rows
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's training profile: features of its newest rows, importance, and scores.
+    """A model's profile: features and scores of its evaluation data, and importance in training.
 
     `bins` names the baseline whose bins the features have. `importance` is the mean |contribution|
     of each feature in log-odds; `scores` counts by score bin the rows that the model did not see.
@@ -45,7 +45,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         contributions: NDArray[np.float64],
         scores: NDArray[np.float64],
     ) -> "Reference":
-        """Profile training rows (n, columns).
+        """Profile evaluation data (n, columns).
 
         `contributions` (m, columns) are of some rows, `scores` (k,) of rows the model did not see.
         """

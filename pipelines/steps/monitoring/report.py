@@ -16,7 +16,6 @@ from pipelines.context import Context
 from pipelines.errors import EvidenceError, StepSkipped
 from pipelines.records import Metric
 from pipelines.rules.data.frame import Frame
-from pipelines.rules.data.time_split import tune_cut
 from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.rules.monitoring.drift_check import BASELINE, SHARE
 from pipelines.steps.monitoring.newest_check import require_current
@@ -110,20 +109,20 @@ def _html(context: Context, window: Metric) -> str:
 
 
 def _reference(context: Context, version: int, limit: int) -> NDArray[np.float64]:
-    """Evenly drawn rows of the reference of the alerts: the newest training rows, or the baseline.
+    """Evenly drawn rows of the reference of the alerts: a model's evaluation data, or the baseline.
 
-    The baseline is used as well when the training rows are no longer stored.
+    The baseline is used as well when the evaluation data are no longer stored.
     """
     contract = context.use_case.contract
     if version != BASELINE:
         model = context.models.get(context.name, version)
-        if model.data_hash in context.artifacts.ids("datasets"):
-            dataset = context.artifacts.load("datasets", model.data_hash)
-            rows = Frame.of(dataset, contract)
-            newest = slice(tune_cut(len(rows)), None)
-            return _evenly_drawn(rows.take(newest), limit)
+        decision = context.decisions.of_run(context.name, model.run_id)
+        holdout = (decision.dataset or {}).get("holdout")
+        if holdout in context.artifacts.ids("datasets"):
+            dataset = context.artifacts.load("datasets", holdout)
+            return _evenly_drawn(Frame.of(dataset, contract), limit)
         log.warning(
-            "the training data of version %s is no longer stored: "
+            "the evaluation data of version %s are no longer stored: "
             "the report compares with the baseline",
             version,
         )

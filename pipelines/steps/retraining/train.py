@@ -123,7 +123,7 @@ def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]
         data_hash=data["train"],
         data=_inputs(context, data),
         account=_account(context, frame, fitted, explained, data),
-        profile=_profile(context, frame, fitted.chosen, explained.contributions),
+        profile=_profile(context, data, fitted.chosen, explained.contributions),
     )
 
 
@@ -214,21 +214,25 @@ def _explain(frame: Frame, candidate: Candidate) -> ExplainedRows:
 
 
 def _profile(
-    context: Context, frame: Frame, candidate: Candidate, contributions: NDArray[np.float64]
+    context: Context,
+    data: dict[str, Any],
+    candidate: Candidate,
+    contributions: NDArray[np.float64],
 ) -> Reference:
-    """Profile of the newest training rows, with which traffic is compared while the model serves.
+    """Profile of the evaluation data, with which traffic is compared while the model serves.
 
-    All training rows would contain old ones for months, and no training could catch up with a
-    change.
+    These are the newest rows, on which the gates judge the model and which no training sees.
+    Training rows are older, so after a change no training could catch up with it for months.
     """
-    assert candidate.judged is not None
+    table = context.artifacts.load("datasets", data["holdout"])
+    features = Frame.of(table, context.use_case.contract).features
     manifest = read_manifest(context.use_case.folder, context.use_case.contract)
     return Reference.of(
         manifest.name,
         manifest.profiles,
-        frame.features[tune_cut(len(frame)) :],
+        features,
         contributions=contributions,
-        scores=candidate.judged.scores,
+        scores=candidate.score(narrow(features)),
     )
 
 

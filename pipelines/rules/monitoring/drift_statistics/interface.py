@@ -77,7 +77,7 @@ class DriftStatistic(Protocol):
     format: of the number in the column, as Python writes it: the p-value of a test, else the value
     is_test: whether `measure` gives a p-value
     takes_ignored: whether it is of interest for features that `drift.ignore` names
-    takes_scores: whether it compares the champion's scores with those of its training, too
+    takes_scores: whether it compares the champion's scores with those of its evaluation data, too
     """
 
     name: str

@@ -82,7 +82,7 @@ def test_drift_in_the_new_champions_own_traffic_is_an_alert_about_it(
     run(wired, "after", *CHECK, as_of=datetime.now(UTC))
     (alert,) = feature_alerts(wired)
     assert (alert.model_version, alert.severity) == (2, "ALERT")
-    assert "against the training data of version 2" in alert.message
+    assert "against the evaluation data of version 2" in alert.message
 
 
 def test_a_check_that_measured_before_the_promotion_raises_no_alert_after_it(
