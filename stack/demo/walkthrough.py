@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import StackError
-from pipelines.records import Decision, LedgerEntry
+from pipelines.records import Alert, Decision, LedgerEntry
 from pipelines.rules.monitoring.drift_check import STEP_SHARE
 from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import Settings
@@ -126,6 +126,7 @@ class Demo:
             self.asset_triggers_retraining(retrainings)
             second = self.asset_triggers_promotion(promotions)
             self.new_version_answers(second, background)
+            self.alerts_end(first, second)
         self.no_request_failed(background, first, second)
         self.explanations(background)
 
@@ -260,6 +261,20 @@ class Demo:
                 time.sleep(0.1)
             result(f"version {version}")
 
+    def alerts_end(self, former: int, version: int) -> None:
+        """The promotion resolved the alerts about the former version, and none is open."""
+        title = "the alerts are resolved with the reason, a drift check opens none"
+        with self.log.step(title) as result:
+            tasks = self.dag("drift_detection")
+            recent = self.alerts()
+            still_open = [alert for alert in recent if alert.state != "RESOLVED"]
+            require(not still_open, f"no alert should be open: {tasks}, {still_open}")
+            reason = f"version {version} replaced version {former}"
+            ended = [alert for alert in recent if (alert.resolution or "").startswith(reason)]
+            require(bool(ended), f"no alert was resolved because {reason}: {recent}")
+            causes = ", ".join(sorted(alert.cause for alert in ended))
+            result(f"{causes}: {ended[0].resolution}")
+
     def no_request_failed(self, background: TrafficStream, first: int, second: int) -> None:
         """The background traffic was scored by both versions, without a failed request."""
         with self.log.step("no request of the background traffic failed") as result:
@@ -386,13 +401,17 @@ class Demo:
         with connect(self.settings) as connection:
             return Ledger(connection).recent(USE_CASE)
 
-    def open_alerts(self) -> list[Any]:
-        """Return the alerts that trigger a retraining.
+    def alerts(self) -> list[Alert]:
+        """Return the newest alerts in any state."""
+        with connect(self.settings) as connection:
+            return AlertStore(connection).recent(USE_CASE)
+
+    def open_alerts(self) -> list[Alert]:
+        """Return the open alerts that trigger a retraining.
 
         The champion guard may open another alert before.
         """
-        with connect(self.settings) as connection:
-            recent = AlertStore(connection).recent(USE_CASE)
+        recent = self.alerts()
         return [alert for alert in recent if alert.cause in CAUSES and alert.state != "RESOLVED"]
 
     def drifted_shares(self) -> list[float]:

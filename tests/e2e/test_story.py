@@ -48,7 +48,7 @@ def sixgate(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_story_holds_step_by_step(stack: Settings) -> None:
     with contextlib.closing(Demo(stack, Console())) as demo:
         demo.run()
-        assert len(demo.log.steps) == 10
+        assert len(demo.log.steps) == 11
         decision = demo.newest_decision()
         assert (decision.trigger, decision.verdict, len(decision.gates or [])) == (
             "DRIFT",
@@ -76,6 +76,7 @@ def test_people_read_decisions_ledger_and_status_on_the_command_line(stack: Sett
     document = json.loads(sixgate("status", "--json").stdout)
     assert document["up"] is True
     assert set(document["health"]) == {"airflow", "mlflow", "server"}
+    assert document["alerts"] == []
     drift = newest_alert("feature_drift")
     assert (drift["severity"], drift["state"]) == ("SEVERE", "RESOLVED")
     assert drift["resolution"].startswith("version 2 replaced version 1 (decision")
