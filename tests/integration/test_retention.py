@@ -174,7 +174,6 @@ def test_the_command_deletes_by_the_policies_of_the_folders(
     assert ages(database, "prediction_logs", "fraud") == younger(30)
     assert ages(database, "prediction_logs", "removed") == younger(400)
     assert "fraud: deleted 4 predictions of other days, 5 explanations" in done.output
-    assert CliRunner().invoke(app.app, ["housekeeping", "partitions"]).exit_code == 0
 
 
 def dsn_with_password(database: Connection) -> str:
