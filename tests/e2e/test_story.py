@@ -79,8 +79,11 @@ def test_people_read_decisions_ledger_and_status_on_the_command_line(stack: Sett
     assert document["alerts"] == []
     drift = newest_alert("feature_drift")
     assert (drift["severity"], drift["state"]) == ("SEVERE", "RESOLVED")
-    assert drift["resolution"].startswith("version 2 replaced version 1 (decision")
     promoted = json.loads(sixgate("ledger", "--json").stdout)[0]
+    assert drift["resolution"] == (
+        f"version {promoted['to_version']} replaced version {promoted['from_version']} "
+        f"(decision {promoted['decision_id']})"
+    )
     (use_case,) = document["use_cases"]
     serving = use_case["serving"]
     assert (serving["version"], serving["decision"]) == (
