@@ -36,9 +36,9 @@ class Drift(PolicySection, frozen=True):
     step: PositiveDuration = timedelta(hours=1)
     """Length of a bucket. Counts are kept for each bucket; `window` is a multiple of it."""
     reference: Literal["training", "baseline"] = "training"
-    """What alerts compare with: the newest data of the champion's training, on which it was judged,
-    because that is the drift which retraining can correct; or the frozen baseline. Both comparisons
-    are stored."""
+    """What alerts compare with. `training`: the champion's evaluation data, the newest rows of its
+    decision, because retraining can correct that drift. `baseline`: the frozen baseline. Both
+    comparisons are stored."""
     ignore: tuple[str, ...] = ()
     """Features that change with the hour, the day or the season, and raise no alert."""
     rows: Positive = 200
