@@ -1,5 +1,7 @@
-# Sixgate. `make demo` and `make test` only need Python 3.11 with venv, and make.
-PYTHON ?= python3.11
+# Sixgate. `make demo` and `make test` only need Python with venv, and make.
+# The first that runs: a version manager's command may be on the path without its Python.
+PYTHON ?= $(shell for minor in 11 12 13; do \
+	python3.$$minor -c '' 2>/dev/null && echo python3.$$minor && break; done)
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 # Bytecode is compiled at installation: the stack has many processes that may not write it, and
@@ -74,8 +76,8 @@ lock: .venv/uv ## Resolve requirements/*.in into pinned versions with hashes.
 	$(BIN)/python requirements/lock.py
 
 .venv/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "Sixgate needs Python 3.11: install it, or set PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Sixgate needs Python 3.11, 3.12 or 3.13: install one, or set PYTHON=/path/to/it"; exit 1; }
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@

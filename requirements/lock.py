@@ -1,4 +1,7 @@
-"""Resolve requirements/*.in into pins with hashes; no file records where packages came from."""
+"""Resolve requirements/*.in into pins with hashes; no file records where packages came from.
+
+One file of pins serves every supported Python: a package that only one of them needs has a marker.
+"""
 
 import subprocess
 import sys
@@ -7,7 +10,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 COMMON = [
     "--quiet",
-    "--python-version=3.11",
+    "--universal",
+    "--python-version=3.11",  # the oldest; newer ones take the same versions
     "--generate-hashes",
     "--no-emit-index-url",
     "--no-emit-find-links",
