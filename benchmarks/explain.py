@@ -41,7 +41,7 @@ from pipelines.steps.retraining.train import register
 from pipelines.stores.model_registry import Account
 from pipelines.stores.predictions import time_of
 from serving.journal.prediction_ids import uuid7
-from serving.wire.request_decoding import example
+from serving.wire.row_types import example
 from stack import temporary_services
 from stack.demo.simulator import World, simulate
 

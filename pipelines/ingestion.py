@@ -6,7 +6,8 @@ Rows that conform to the contract become a snapshot. All other rows go to quaran
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.rules.data.row_checks import QUARANTINED, check_rows, required, snapshot_schema
+from pipelines.rules.data.row_checks import (
+    QUARANTINED,
+    CheckedRows,
+    check_rows,
+    required,
+    snapshot_schema,
+)
 from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.artifacts import Artifacts
 
@@ -31,7 +38,9 @@ Progress = Callable[[int], None]
 class Ingested:
     """The result of an import.
 
-    `snapshot` is the id to train on, `reasons` counts the quarantined rows by reason.
+    `snapshot` is the id to train on, `reasons` counts the quarantined rows by reason, `unlabelled`
+    the rows that were left out because their label is not known yet, and `treated` the values that
+    were taken as another one.
     """
 
     snapshot: str
@@ -39,6 +48,8 @@ class Ingested:
     quarantined: int
     quarantine: Path | None
     reasons: dict[str, int]
+    unlabelled: int = 0
+    treated: dict[str, int] = field(default_factory=dict)
 
 
 def ingest(
@@ -51,24 +62,27 @@ def ingest(
     """
     ids: set[str] = set()
     reasons: Counter[str] = Counter()
+    treated: Counter[str] = Counter()
     rows = 0
+    read = 0
+    unlabelled = 0
+    now = datetime.now(UTC)
     with (
         artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot,
         _Quarantine(artifacts) as quarantine,
     ):
         for table in _readable_batches(file, contract, quarantine):
-            good, row_reasons = _check(
-                table,
-                contract,
-                first_row=rows + reasons.total(),
-                ids=ids,
-            )
+            checked = check_rows(table, contract, now=now, first_row=read)
+            good, row_reasons = _without_repeated_ids(checked, ids)
             snapshot.writer.write_table(good)
             quarantine.add(table, row_reasons)
             refusals = row_reasons[row_reasons != ""]
             reasons.update(sorted(refusals))
+            treated.update(checked.treated)
+            unlabelled += checked.unlabelled
             rows += len(good)
-            progress(rows + reasons.total())
+            read += len(table)
+            progress(read)
         reasons.update(quarantine.finish())
         if not rows:
             raise DataError(_no_good_row(file, reasons))
@@ -80,19 +94,18 @@ def ingest(
         quarantined=quarantined,
         quarantine=quarantine.path,
         reasons=dict(reasons.most_common()),
+        unlabelled=unlabelled,
+        treated=dict(treated.most_common()),
     )
 
 
-def _check(
-    table: pa.Table, contract: Contract, *, first_row: int, ids: set[str]
+def _without_repeated_ids(
+    checked: CheckedRows, ids: set[str]
 ) -> tuple[pa.Table, NDArray[np.object_]]:
-    """The rows to keep, and for each row of the table why it is not kept, or ""."""
-    checked = check_rows(table, contract, first_row=first_row)
+    """The rows to keep, and for each row of the file why it is not kept, or ""."""
     good, repeated = _without_repeats(checked.good, ids)
-    row_reasons = checked.reasons.copy().astype(object)
-    conforming = np.flatnonzero(row_reasons == "")
-    row_reasons[conforming[repeated]] = REPEATED
-    return good, row_reasons
+    checked.reasons[checked.positions[repeated]] = REPEATED
+    return good, checked.reasons
 
 
 def _no_good_row(file: Path, reasons: Counter[str]) -> str:

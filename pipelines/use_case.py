@@ -19,7 +19,8 @@ import yaml
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.gates.slices import conditions
-from pipelines.rules.use_case.contract import Contract, parse_contract
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.rules.use_case.policy import Policy, overlay, parse_policy
 
 T = TypeVar("T")

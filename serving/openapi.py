@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from serving.scoring import UseCaseScorer
 from serving.wire.api_keys import HEADER
 from serving.wire.problems import MEDIA_TYPE
-from serving.wire.request_decoding import class_name
+from serving.wire.row_types import class_name
 from serving.wire.schemas import (
     ExplainedOut,
     ExplanationOut,

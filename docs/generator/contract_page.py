@@ -8,7 +8,8 @@ import msgspec
 from docs.generator.attribute_docs import attribute_docs
 from docs.generator.markdown import code, page, table
 from pipelines.reporting.policy_yaml import value_text
-from pipelines.rules.use_case.contract import KEYS, Contract, Derived, Feature, LabelColumn
+from pipelines.rules.use_case.contract import Contract, Derived, Feature, LabelColumn
+from pipelines.rules.use_case.contract_parser import KEYS
 from pipelines.rules.use_case.expression import FUNCTIONS
 
 INTRODUCTION = """\

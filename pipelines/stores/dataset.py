@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError
+from pipelines.rules.data.column_reading import TIMESTAMP
 from pipelines.rules.data.dataset_checks import Common
 from pipelines.rules.data.frame import Frame, concatenate, numbers
-from pipelines.rules.data.row_checks import TIMESTAMP, outdated
+from pipelines.rules.data.row_checks import outdated
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import Settings

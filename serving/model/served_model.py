@@ -13,7 +13,7 @@ from pipelines.rules.model.onnx_scorer import OnnxScorer
 from pipelines.rules.model.verification import prove
 from pipelines.rules.promotion.ledger import Served
 from pipelines.rules.use_case.contract import Contract
-from serving.wire.request_decoding import MAX_ROWS
+from serving.wire.row_types import MAX_ROWS
 
 ALONE = 200  # rows of a warm-up that are scored one by one
 

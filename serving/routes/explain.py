@@ -14,7 +14,7 @@ from serving.openapi import documented, row_name
 from serving.scoring import UseCaseScorer, encode, no_score_error
 from serving.service import Service
 from serving.wire.problems import Problem
-from serving.wire.request_decoding import example
+from serving.wire.row_types import example
 from serving.wire.schemas import ExplainedOut, contributions
 
 DESCRIPTION = (

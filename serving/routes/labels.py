@@ -1,7 +1,5 @@
 """The route that records labels."""
 
-from datetime import UTC, datetime
-
 import msgspec
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
@@ -14,22 +12,16 @@ from pipelines.stores.labels import LabelStore
 from serving.openapi import documented
 from serving.scoring import UseCaseScorer
 from serving.service import Service, read_body
-from serving.wire.request_decoding import KEY_RULE, TIMESTAMP_RULE, decode, in_utc
-from serving.wire.schemas import MAX_LABELS, LabelIn, LabelReceiptOut, LabelsIn
+from serving.wire.label_decoding import LabelDecoder
+from serving.wire.schemas import LabelReceiptOut
 
 EXAMPLE = {"labels": [{"transaction_id": "t-1", "label": 1}]}
-LABELS_DECODER = msgspec.json.Decoder(LabelsIn)
-RULES = {
-    "labels": f"must be a list of 1 to {MAX_LABELS} labels",
-    "transaction_id": KEY_RULE,
-    "label": "must be 0 or 1",
-    "labelled_at": TIMESTAMP_RULE,
-}
 
 
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """Create `/labels`."""
     router = APIRouter()
+    decoder = LabelDecoder(scorer.contract)
 
     @router.post(
         "/labels",
@@ -46,9 +38,7 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         """Record labels; one that differs from an earlier label is stored as its correction."""
         caller = service.require(request, "label")
         body = await read_body(request.scope["length"], request.receive)
-        posted: LabelsIn = decode(LABELS_DECODER, body, RULES)
-        now = datetime.now(UTC)
-        new_labels = [_label(label, row, now) for row, label in enumerate(posted.labels)]
+        new_labels = decoder.decode(body)
         receipt = await run_sync(
             record,
             service,
@@ -69,15 +59,4 @@ def record(service: Service, use_case: str, labels: list[Label], caller: str) ->
         accepted=receipt.accepted,
         corrected=receipt.corrected,
         duplicate=receipt.duplicate,
-    )
-
-
-def _label(label: LabelIn, row: int, now: datetime) -> Label:
-    labelled_at = now
-    if label.labelled_at:
-        labelled_at = in_utc("labelled_at", label.labelled_at, row)
-    return Label(
-        transaction_id=label.transaction_id,
-        label=label.label,
-        labelled_at=labelled_at,
     )

@@ -8,7 +8,7 @@ from serving.hot_path import HotEndpoint
 from serving.openapi import batch_name, documented, row_name
 from serving.scoring import UseCaseScorer, encode
 from serving.service import Service
-from serving.wire.request_decoding import example
+from serving.wire.row_types import example
 from serving.wire.schemas import PredictionOut, PredictionsOut
 
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from pipelines.rules.explanation.reason_codes import reasons
 from pipelines.rules.model.risk_band import RiskBand
 from pipelines.rules.use_case.contract import Contract
-from serving.wire.request_decoding import TextId, Timestamp
+from serving.wire.row_types import TextId, Timestamp
 
 MAX_LABELS = 10_000
 
@@ -146,7 +146,10 @@ class ModelOut(msgspec.Struct):
 
 
 class ProblemOut(msgspec.Struct, omit_defaults=True):
-    """RFC 9457; `field`, `value`, `rule` and `row` are present when a value breaks a rule."""
+    """RFC 9457; `field`, `value`, `rule` and `row` are present when a value breaks a rule.
+
+    `hint` is the likely cause, where one is known.
+    """
 
     type: str
     title: str
@@ -156,6 +159,7 @@ class ProblemOut(msgspec.Struct, omit_defaults=True):
     value: Any = None
     rule: str | None = None
     row: int | None = None
+    hint: str | None = None
 
 
 class LiveHello(msgspec.Struct, tag="hello"):

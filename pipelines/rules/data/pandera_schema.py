@@ -84,7 +84,7 @@ def _checks(feature: Feature) -> list[pa.Check]:
         indexes = [float(index) for index in range(n)]
         return [pa.Check.isin(indexes)]
     checks = []
-    if feature.range:
+    if feature.range and feature.beyond != "accept":
         checks.append(pa.Check.in_range(*feature.range))
     if feature.type == "int":
         whole = pa.Check(lambda values: values == values.round(), name="whole_number")

@@ -5,30 +5,15 @@ columns and the order of the model's inputs.
 """
 
 import hashlib
-import math
-from collections.abc import Iterator, Mapping
-from keyword import iskeyword
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import msgspec
 
-from pipelines.errors import UseCaseError
-from pipelines.rules.use_case.expression import BadExpression, Formula, read_formula
-from pipelines.rules.use_case.schema_error import schema_fault
+from pipelines.rules.use_case.expression import Formula, read_formula
 
-T = TypeVar("T", bound=msgspec.Struct)
-TYPES = ("float", "int", "bool", "category")
-KEYS = {
-    "title",
-    "description",
-    "entity_key",
-    "event_time",
-    "transaction_id",
-    "label",
-    "features",
-    "derived",
-    "sources",
-}
+OTHER = "other"  # the category of values that the contract does not list
+Value = str | int | float | bool
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,8 +28,23 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The categories, in the order of their indexes."""
     nullable: bool = False
     """Whether the value may be missing. Otherwise a row without it is refused."""
+    missing: tuple[str | int | float, ...] | None = None
+    """Values that mean missing, such as `[NA, -7]`. Numbers are compared as numbers. Null and empty
+    text always mean missing. By default `NA`, `N/A`, `NaN`, `null` and `none` mean it too, except
+    for a category."""
+    unknown: Literal["refuse", "missing", "other"] = "refuse"
+    """What a category that is not listed becomes: the row is refused, the value is missing, or it
+    is the category `other`, which follows the listed ones."""
+    beyond: Literal["refuse", "clip", "accept"] = "refuse"
+    """What a number outside the range becomes: the row is refused, the value is the nearest limit,
+    or it is taken as it is."""
     description: str = ""
     """What the feature is. Explanations show it."""
+
+    @property
+    def missing_numbers(self) -> frozenset[float]:
+        """The numbers that mean missing."""
+        return frozenset(float(code) for code in self.missing or () if not isinstance(code, str))
 
     def as_number(self, value: Any) -> float:
         """Convert an accepted value to the logged number: missing is NaN, a category its index."""
@@ -70,8 +70,13 @@ class LabelColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     name: str
     """Column of the label in files of labelled history."""
-    positive: int | str | bool = 1
-    """Value of the positive class."""
+    positive: Value | tuple[Value, ...] = 1
+    """Value of the positive class, or a list of its values. Numbers are compared as numbers."""
+    negative: Value | tuple[Value, ...] = ()
+    """Values of the negative class. Without it, 0 is the opposite of 1, and false of true. Required
+    when `positive` is a word or another number."""
+    unlabelled: tuple[Value, ...] = ()
+    """Values of rows whose label is not known yet. Such rows are left out of a snapshot."""
     description: str = ""
     """What the label means."""
 
@@ -129,268 +134,23 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
         Titles, descriptions and the names of source columns are left out.
         """
-        essence = {
+        label = self.label
+        essence: dict[str, Any] = {
             "use_case": self.use_case,
-            "label": [self.label.name, self.label.positive],
+            "label": [label.name, label.positive, *([label.negative] if label.negative else [])],
             "features": [(f.name, f.type, f.range, f.values, f.nullable) for f in self.features],
             "derived": [(d.name, d.expression) for d in self.derived],
         }
+        # Only what differs from the defaults, so that contracts without these keys keep their hash.
+        if treatments := dict(_treatments(self.features)):
+            essence["treatments"] = treatments
         content = msgspec.json.encode(essence, order="deterministic")
         return hashlib.sha256(content).hexdigest()[:16]
 
 
-def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
-    """Check a contract's document and return the contract.
-
-    The first fault raises UseCaseError, which names file, key, value and remedy.
-    """
-    top = _mapping(document, file, "the file")
-    for key in top.keys() - KEYS:
-        raise _fault(
-            file,
-            key=key,
-            value=top[key],
-            remedy=f"is not a key of a contract; known are {', '.join(sorted(KEYS))}",
-        )
-    label = _convert(
-        top.get("label"),
-        LabelColumn,
-        file=file,
-        key="label",
-    )
-    features = _features(top, file)
-    derived = _derived(top, file)
-    contract = Contract(
-        use_case=use_case,
-        title=_text(top, "title", file),
-        description=str(top.get("description", "")),
-        entity_key=_text(top, "entity_key", file),
-        event_time=_text(top, "event_time", file),
-        transaction_id=_text(top, "transaction_id", file),
-        label=label,
-        features=features,
-        derived=derived,
-        sources=_sources(top, file),
-    )
-    _check_features(contract, file)
-    _check_sources(contract, file)
-    for feature in derived:
-        _check_expression(feature, contract, file)
-    return contract
-
-
-def _features(top: Mapping[str, Any], file: str) -> tuple[Feature, ...]:
-    documents = _mapping(top.get("features"), file, "features")
-    features = []
-    for name, value in documents.items():
-        feature = _feature(value, file, f"features.{name}")
-        features.append(msgspec.structs.replace(feature, name=name))
-    return tuple(features)
-
-
-def _derived(top: Mapping[str, Any], file: str) -> tuple[Derived, ...]:
-    documents = _mapping(top.get("derived") or {}, file, "derived")
-    features = []
-    for name, value in documents.items():
-        feature = _convert(
-            value,
-            Derived,
-            file=file,
-            key=f"derived.{name}",
-        )
-        features.append(msgspec.structs.replace(feature, name=name))
-    return tuple(features)
-
-
-def _sources(top: Mapping[str, Any], file: str) -> dict[str, str]:
-    sources = _mapping(top.get("sources") or {}, file, "sources")
-    return {str(source): str(target) for source, target in sources.items()}
-
-
-def _feature(value: Any, file: str, key: str) -> Feature:
-    settings = _mapping(value, file, key)
-    type_ = settings.get("type")
-    if type_ not in TYPES:
-        raise _fault(
-            file,
-            key=f"{key}.type",
-            value=type_,
-            remedy=f"is not a type; use one of {', '.join(TYPES)}",
-        )
-    feature = _convert(
-        settings,
-        Feature,
-        file=file,
-        key=key,
-    )
-    for setting, wrong, remedy in _feature_faults(feature):
-        raise _fault(
-            file,
-            key=f"{key}.{setting}",
-            value=wrong,
-            remedy=remedy,
-        )
-    return feature
-
-
-def _feature_faults(feature: Feature) -> Iterator[tuple[str, list[Any], str]]:
-    """Yield the setting, its value and the remedy of each fault."""
-    limits = list(feature.range or ())
-    if limits and not all(math.isfinite(limit) for limit in limits):
-        yield (
-            "range",
-            limits,
-            "is not finite; write two numbers, or leave the range out",
-        )
-    if limits and limits[0] >= limits[1]:
-        yield (
-            "range",
-            limits,
-            "is reversed; write [lowest, highest]",
-        )
-    values = list(feature.values)
-    is_category = feature.type == "category"
-    if is_category and (not values or len(set(values)) < len(values)):
-        yield (
-            "values",
-            values,
-            "must list each category once; add `values: [a, b]`",
-        )
-    if values and not is_category:
-        yield (
-            "values",
-            values,
-            "is only for categories; remove it or use `type: category`",
-        )
-    if limits and feature.type in ("bool", "category"):
-        yield (
-            "range",
-            limits,
-            f"does not apply to a {feature.type}; remove it",
-        )
-
-
-def _check_features(contract: Contract, file: str) -> None:
-    if not contract.features:
-        raise _fault(
-            file,
-            key="features",
-            value={},
-            remedy="is empty; a model needs at least one feature",
-        )
-    for name in contract.columns:
-        remedy = _name_fault(name, contract)
-        if remedy:
-            raise _fault(
-                file,
-                key=f"features.{name}",
-                value=name,
-                remedy=remedy,
-            )
-        if contract.columns.count(name) > 1:
-            raise _fault(
-                file,
-                key=f"derived.{name}",
-                value=name,
-                remedy="is already a raw feature; give the derived one another name",
-            )
-
-
-def _name_fault(name: str, contract: Contract) -> str | None:
-    if name == contract.label.name:
-        return "is the label; a model must not see it, remove it from the features"
-    if name in (contract.entity_key, contract.event_time, contract.transaction_id):
-        return "is the entity key, the event time or the id; rename the feature"
-    if iskeyword(name) or not name.isascii() or not name.isidentifier():
-        return "is not a valid name; use letters, digits and underscores, and no Python keyword"
-    return None
-
-
-def _check_sources(contract: Contract, file: str) -> None:
-    targets = {
-        *contract.raw,
-        contract.label.name,
-        contract.entity_key,
-        contract.event_time,
-        contract.transaction_id,
-    }
-    for source, target in contract.sources.items():
-        if target not in targets:
-            raise _fault(
-                file,
-                key=f"sources.{source}",
-                value=target,
-                remedy=f"is not a column of the contract; known are {', '.join(sorted(targets))}",
-            )
-
-
-def _check_expression(derived: Derived, contract: Contract, file: str) -> None:
-    try:
-        contract.formula(derived)
-    except BadExpression as error:
-        key = f"derived.{derived.name}.expression"
-        raise _fault(
-            file,
-            key=key,
-            value=error.part,
-            remedy=error.remedy,
-        ) from error
-
-
-def _mapping(value: Any, file: str, key: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _fault(
-            file,
-            key=key,
-            value=value,
-            remedy="must be a mapping of names to settings",
-        )
-    for name in value:
-        if not isinstance(name, str):
-            raise _fault(
-                file,
-                key=key,
-                value=name,
-                remedy="is not a name; put it in quotes, or start it with a letter",
-            )
-    return value
-
-
-def _text(top: Mapping[str, Any], key: str, file: str) -> str:
-    value = top.get(key)
-    if not isinstance(value, str) or not value:
-        raise _fault(
-            file,
-            key=key,
-            value=value,
-            remedy="must be a name; every contract needs it",
-        )
-    return value
-
-
-def _convert(value: Any, kind: type[T], *, file: str, key: str) -> T:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        fault = schema_fault(error)
-        # The name of a feature is its key in the document, and not one of its settings.
-        settings = list(kind.__struct_fields__)
-        if kind is not LabelColumn:
-            settings.remove("name")
-        remedies = {
-            "missing": "is missing; add it",
-            "unknown": f"is not a setting; known are {', '.join(settings)}",
-            "rule": fault.rule,
-        }
-        parts = [str(part) for part in fault.path]
-        path = ".".join([key, *parts])
-        raise _fault(
-            file,
-            key=path,
-            value=fault.value(value),
-            remedy=remedies[fault.fault],
-        ) from error
-
-
-def _fault(file: str, *, key: str, value: Any, remedy: str) -> UseCaseError:
-    return UseCaseError(f"{file}: {key}: {value!r} {remedy}")
+def _treatments(features: tuple[Feature, ...]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield what happens to special values of the features that have settings for it."""
+    for feature in features:
+        treatment = [feature.missing, feature.unknown, feature.beyond]
+        if treatment != [None, "refuse", "refuse"]:
+            yield feature.name, treatment

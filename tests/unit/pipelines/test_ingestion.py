@@ -14,7 +14,8 @@ from pipelines import ingestion
 from pipelines.errors import DataError
 from pipelines.ingestion import Ingested, ingest
 from pipelines.rules.data.row_checks import QUARANTINED
-from pipelines.rules.use_case.contract import Contract, parse_contract
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts
 from tests.unit.pipelines.rules.use_case.test_contract import GOOD
 

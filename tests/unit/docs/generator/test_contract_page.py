@@ -8,7 +8,7 @@ import yaml
 
 from docs.generator.contract_page import REQUIRED, contract_page
 from pipelines.errors import UseCaseError
-from pipelines.rules.use_case.contract import KEYS, parse_contract
+from pipelines.rules.use_case.contract_parser import KEYS, parse_contract
 from pipelines.settings import ROOT
 
 CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "reference/fraud/contract.yaml").read_text())

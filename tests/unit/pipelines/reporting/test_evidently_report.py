@@ -8,7 +8,8 @@ import warnings
 import numpy as np
 import pytest
 
-from pipelines.rules.use_case.contract import Contract, parse_contract
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.rules.use_case.policy_sections.monitoring import Drift
 
 with warnings.catch_warnings():

@@ -38,7 +38,7 @@ PROBLEMS = [
     pytest.param({"path": PREDICT, "json": made.row(amount="x")}, 422, id="a bad value"),
     pytest.param({"path": "/v1/fraud/predictions/x", "method": "GET"}, 422, id="an invalid id"),
     pytest.param(
-        {"path": LABELS, "json": {"labels": [{"transaction_id": "t", "label": True}]}},
+        {"path": LABELS, "json": {"labels": [{"transaction_id": "t", "label": "maybe"}]}},
         422,
         id="a bad label",
     ),

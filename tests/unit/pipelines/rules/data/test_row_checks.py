@@ -1,6 +1,7 @@
 """Ingested rows that keep the contract are kept; others go to quarantine with their first fault."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ import yaml
 
 from pipelines.ingestion import Ingested, ingest
 from pipelines.rules.data.row_checks import check_rows
-from pipelines.rules.use_case.contract import Contract, parse_contract
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts
 from tests.unit.pipelines.rules.use_case.test_contract import GOOD
 
@@ -157,6 +159,6 @@ def test_rows_without_an_id_are_named_by_their_place(contract: Contract) -> None
             "dependents": [1],
         }
     )
-    assert check_rows(table, contract, first_row=40).good["transaction_id"].to_pylist() == [
-        "row-40"
-    ]
+    assert check_rows(table, contract, now=datetime.now(UTC), first_row=40).good[
+        "transaction_id"
+    ].to_pylist() == ["row-40"]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipelines.rules.explanation.reason_codes import reasons
-from pipelines.rules.use_case.contract import parse_contract
+from pipelines.rules.use_case.contract_parser import parse_contract
 
 
 def test_reasons_name_what_was_sent_and_what_it_does_to_the_odds() -> None:

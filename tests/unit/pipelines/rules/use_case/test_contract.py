@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.use_case.contract import Contract, parse_contract
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.settings import ROOT
 
 FILE = "loan/contract.yaml"
