@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 from serving.live_feed import MAX_LISTENERS, Listener
 from serving.scoring import UseCaseScorer
 from serving.service import Service
-from serving.wire import request_decoding
+from serving.wire import refusals
 from serving.wire.api_keys import HEADER
 from serving.wire.problems import Problem, refusal
 from serving.wire.schemas import LiveHello
@@ -111,10 +111,10 @@ def sample_of(socket: WebSocket) -> float:
     parameters = socket.query_params
     for name in parameters.keys() - {"sample"}:
         rule = "is not a known parameter; known is sample"
-        raise request_decoding.refusal(name, parameters[name], rule)
+        raise refusals.refusal(name, parameters[name], rule)
     value = parameters.get("sample", str(SAMPLE))
     with contextlib.suppress(ValueError):
         share = float(value)
         if 0 <= share <= 1 and not math.isnan(share):
             return share
-    raise request_decoding.refusal("sample", value, "must be a share from 0 to 1")
+    raise refusals.refusal("sample", value, "must be a share from 0 to 1")

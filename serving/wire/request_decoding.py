@@ -83,7 +83,8 @@ class RequestDecoder:
     def decode_batch(self, body: bytes) -> list[Transaction]:
         """Decode a batch, or raise a 422 Problem that names the row at fault."""
         try:
-            rows = [msgspec.structs.astuple(row) for row in self._batch.decode(body).rows]
+            batch: Any = self._batch.decode(body)
+            rows = [msgspec.structs.astuple(row) for row in batch.rows]
             refuse_repeated(body, 1 + sum(len(row) - row.count(None) for row in rows))
             return [self._accept(row, index) for index, row in enumerate(rows)]
         except FAULTS as error:

@@ -26,7 +26,6 @@ TRUE = pa.array(spellings.TRUE)
 FALSE = pa.array(spellings.FALSE)
 MISSING = pa.array(spellings.MISSING)
 
-Column = pa.ChunkedArray
 Mask = NDArray[np.bool_]
 
 
@@ -56,7 +55,9 @@ class RowReasons:
         return np.asarray(self.texts == "")
 
 
-def read_feature(column: Column, feature: Feature, reasons: RowReasons) -> NDArray[np.float64]:
+def read_feature(
+    column: pa.ChunkedArray, feature: Feature, reasons: RowReasons
+) -> NDArray[np.float64]:
     """Return the logged numbers (n,) of a raw feature: missing is NaN, a category its index."""
     column, unreadable = plain(column)
     reasons.mark(feature.name, unreadable, _type_reason(feature))
@@ -71,7 +72,9 @@ def read_feature(column: Column, feature: Feature, reasons: RowReasons) -> NDArr
     return values
 
 
-def read_ids(column: Column, name: str, reasons: RowReasons, *, required: bool) -> pa.StringArray:
+def read_ids(
+    column: pa.ChunkedArray, name: str, reasons: RowReasons, *, required: bool
+) -> pa.StringArray:
     """Return ids exactly as they are; whole numbers are their digits."""
     column, unreadable = plain(column)
     type_ = column.type
@@ -100,7 +103,7 @@ def read_ids(column: Column, name: str, reasons: RowReasons, *, required: bool) 
 
 
 def read_labels(
-    column: Column, name: str, label: LabelValues, reasons: RowReasons
+    column: pa.ChunkedArray, name: str, label: LabelValues, reasons: RowReasons
 ) -> NDArray[np.int8]:
     """Return labels (n,): 1, 0, or −1 for a value of rows that are not labelled yet."""
     column, unreadable = plain(column)
@@ -119,10 +122,13 @@ def read_labels(
     for index, reason in faults.items():
         reasons.mark(name, (indexes == index) & ~unreadable, reason)
     reasons.mark(name, unreadable, NO_LABEL)
-    return np.array(classes or [UNLABELLED], np.int8)[indexes]
+    by_index = np.array(classes or [UNLABELLED], np.int8)
+    return np.asarray(by_index[indexes])
 
 
-def read_times(column: Column, name: str, reasons: RowReasons, *, now: datetime) -> pa.Array:
+def read_times(
+    column: pa.ChunkedArray, name: str, reasons: RowReasons, *, now: datetime
+) -> pa.Array:
     """Return microseconds in UTC; times without a zone are UTC, and null where refused."""
     column, unreadable = plain(column)
     type_ = column.type
@@ -146,7 +152,7 @@ def read_times(column: Column, name: str, reasons: RowReasons, *, now: datetime)
     return times
 
 
-def plain(column: Column) -> tuple[Column, Mask]:
+def plain(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Mask]:
     """Return a column as string, number, bool, date or timestamp, and which rows can't be.
 
     Dictionaries are decoded, and binary values are UTF-8 text. A value of any other type is null.
@@ -191,7 +197,7 @@ def _is_plain(type_: pa.DataType) -> bool:
     )
 
 
-def _decoded(column: Column) -> tuple[Column, Mask]:
+def _decoded(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Mask]:
     """Decode binary values as UTF-8; values that are not UTF-8 are null."""
     with contextlib.suppress(pa.ArrowInvalid):
         return pc.cast(column, pa.string()), np.zeros(len(column), bool)
@@ -211,7 +217,7 @@ def _type_reason(feature: Feature) -> str:
 
 
 def _numbers(
-    column: Column, feature: Feature, reasons: RowReasons
+    column: pa.ChunkedArray, feature: Feature, reasons: RowReasons
 ) -> tuple[NDArray[np.float64], Mask]:
     type_ = column.type
     if pa.types.is_string(type_):
@@ -230,7 +236,7 @@ def _numbers(
 
 
 def _unreadable(
-    column: Column, feature: Feature, reasons: RowReasons, reason: str
+    column: pa.ChunkedArray, feature: Feature, reasons: RowReasons, reason: str
 ) -> tuple[NDArray[np.float64], Mask]:
     """Refuse every value of a column whose type the feature can't have."""
     reasons.mark(feature.name, _mask(pc.is_valid(column)), reason)
@@ -266,7 +272,7 @@ def _ranged(
 
 
 def _parsed_numbers(
-    column: Column, feature: Feature, reasons: RowReasons
+    column: pa.ChunkedArray, feature: Feature, reasons: RowReasons
 ) -> tuple[NDArray[np.float64], Mask]:
     """Parse text; a column of plain numbers is parsed at once."""
     with contextlib.suppress(pa.ArrowInvalid):
@@ -283,7 +289,7 @@ def _parsed_numbers(
     return _as_numpy(digits), missing
 
 
-def _missing_text(text: Column, feature: Feature) -> Mask:
+def _missing_text(text: pa.ChunkedArray, feature: Feature) -> Mask:
     """Which trimmed texts mean missing."""
     if feature.missing is None:
         words = pc.is_in(pc.utf8_lower(text), value_set=MISSING)
@@ -295,7 +301,7 @@ def _missing_text(text: Column, feature: Feature) -> Mask:
 
 
 def _booleans(
-    column: Column, feature: Feature, reasons: RowReasons
+    column: pa.ChunkedArray, feature: Feature, reasons: RowReasons
 ) -> tuple[NDArray[np.float64], Mask]:
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return _unreadable(column, feature, reasons, spellings.NOT_BOOLEAN)
@@ -314,7 +320,7 @@ def _booleans(
     return np.where(true, 1.0, np.where(false, 0.0, np.nan)), missing
 
 
-def _coded_text(text: Column, feature: Feature) -> Mask:
+def _coded_text(text: pa.ChunkedArray, feature: Feature) -> Mask:
     """Which texts spell one of the feature's missing numbers."""
     codes = list(feature.missing_numbers)
     if not codes:
@@ -325,7 +331,7 @@ def _coded_text(text: Column, feature: Feature) -> Mask:
 
 
 def _categories(
-    column: Column, feature: Feature, reasons: RowReasons
+    column: pa.ChunkedArray, feature: Feature, reasons: RowReasons
 ) -> tuple[NDArray[np.float64], Mask]:
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return _unreadable(column, feature, reasons, spellings.not_one_of(feature))
@@ -353,7 +359,7 @@ def _categories(
     return values, missing
 
 
-def _category_text(column: Column) -> Column:
+def _category_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return values as text: true is `true`, 3.0 is `3`."""
     type_ = column.type
     if not (pa.types.is_floating(type_) or pa.types.is_decimal(type_)):
@@ -363,13 +369,13 @@ def _category_text(column: Column) -> Column:
     return pa.chunked_array([pa.array(texts, pa.string(), mask=np.isnan(numbers))])
 
 
-def _missing_category(text: Column, feature: Feature) -> Mask:
+def _missing_category(text: pa.ChunkedArray, feature: Feature) -> Mask:
     codes = [code for code in feature.missing or () if isinstance(code, str)]
     words = _mask(pc.is_in(text, value_set=pa.array(codes, pa.string())))
     return np.asarray(words | _mask(pc.equal(text, "")))
 
 
-def _timestamps(column: Column) -> Column:
+def _timestamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Convert dates and timestamps; a value out of range of microseconds is null."""
     if pa.types.is_date(column.type):
         column = pc.cast(column, pa.timestamp("s"))
@@ -379,7 +385,7 @@ def _timestamps(column: Column) -> Column:
     return pc.cast(micros, TIMESTAMP) if zone else pc.assume_timezone(micros, "UTC")
 
 
-def _parsed_times(text: Column) -> Column:
+def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
     parts = pc.extract_regex(pc.utf8_trim(text, spellings.BLANK), TIME)
     date = pc.struct_field(parts, ["date"])
     clock = _or_default(pc.struct_field(parts, ["clock"]), "00:00")
@@ -397,7 +403,7 @@ def _parsed_times(text: Column) -> Column:
     return pc.assume_timezone(pc.subtract(local, offsets), "UTC")
 
 
-def _exists(time: Column, written: Column) -> Column:
+def _exists(time: pa.ChunkedArray, written: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whether a parsed time has the day, hour and second that were written.
 
     strptime takes 30 February as 2 March.
@@ -409,7 +415,7 @@ def _exists(time: Column, written: Column) -> Column:
     return pc.and_(same, pc.equal(pc.second(time), second))
 
 
-def _offsets(zones: Column) -> pa.Array:
+def _offsets(zones: pa.ChunkedArray) -> pa.Array:
     """Return the offsets of zones from UTC; positive is east, null is no valid offset."""
     encoded = _one_array(pc.dictionary_encode(zones))
     micros: list[int | None] = []
@@ -423,7 +429,7 @@ def _offsets(zones: Column) -> pa.Array:
     return offsets.take(encoded.indices)
 
 
-def _or_default(text: Column, default: str) -> Column:
+def _or_default(text: pa.ChunkedArray, default: str) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(text, ""), default, text)
 
 

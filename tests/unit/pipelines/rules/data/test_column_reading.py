@@ -41,7 +41,7 @@ FEATURES = [
 SPELLINGS = st.sampled_from(
     """0 1 -1 1.0 0.0 01 +1 -0 1. .5 . 1e3 1e400 -1E-3 9007199254740991 9007199254740993 3.4e38 1e39
     true True T f NO yes y n on NA na N/A nan NaN null None ? -7 -7.0 -9999 9 a A b inf -inf 1,5
-    1_000 0x1 ١ other -7.000 10.5 1000.0001 infinity 1.5e""".split()
+    1_000 0x1 ١ other -7.000 10.5 1000.0001 infinity 1.5e""".split()  # noqa: SIM905
 )
 TEXTS = SPELLINGS | st.builds("{}{}{}".format, st.sampled_from(["", " ", "\t"]), SPELLINGS,
                               st.sampled_from(["", " ", "\n"])) | st.text(max_size=5)  # fmt: skip
@@ -60,9 +60,7 @@ def one_by_one(values: list[Any], read: Callable[[Any], Outcome]) -> list[Outcom
 
 
 def column_outcomes(values: Any, reasons: RowReasons) -> list[Outcome]:
-    return [
-        reason or value for value, reason in zip(values, reasons.texts.tolist(), strict=True)
-    ]
+    return [reason or value for value, reason in zip(values, reasons.texts.tolist(), strict=True)]
 
 
 def assert_same_feature(column: pa.Array, feature: Feature) -> None:
