@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
+from pipelines.rules.data.column_names import column_names
 from pipelines.rules.data.row_checks import (
     QUARANTINED,
     CheckedRows,
     check_rows,
-    required,
     snapshot_schema,
 )
 from pipelines.rules.use_case.contract import Contract
@@ -276,25 +276,11 @@ def _renamed(batch: pa.RecordBatch, names: dict[str, str]) -> pa.Table:
 
 
 def _names(columns: list[str], contract: Contract, file: Path) -> dict[str, str]:
-    """The contract's names of the file's columns; columns that it does not know are left out.
-
-    Raises DataError when a column is repeated or a required one is missing.
-    """
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
-    if repeated:
-        raise DataError(
-            f"{file}: the header has {', '.join(repeated)} twice: remove one of the columns"
-        )
-    known = {*required(contract), contract.transaction_id, contract.entity_key}
-    targets = {name: contract.sources.get(name, name) for name in columns}
-    names = {name: target for name, target in targets.items() if target in known}
-    missing = [name for name in required(contract) if name not in names.values()]
-    if missing:
-        raise DataError(
-            f"{file}: no column for {', '.join(missing)}: rename the file's columns, or add them "
-            f"to the contract's `sources:`; the file has {', '.join(columns)}"
-        )
-    return names
+    """The contract's names of the file's columns; DataError names the file."""
+    try:
+        return column_names(columns, contract)
+    except DataError as fault:
+        raise DataError(f"{file}: {fault}") from None
 
 
 def _without_repeats(good: pa.Table, ids: set[str]) -> tuple[pa.Table, NDArray[np.int64]]:

@@ -271,6 +271,13 @@ def _check_sources(contract: Contract, file: str) -> None:
                 value=target,
                 remedy=f"is not a column of the contract; known are {', '.join(sorted(targets))}",
             )
+        if source == contract.label.name and target != source:
+            raise _fault(
+                file,
+                key=f"sources.{source}",
+                value=target,
+                remedy="would take the label's column as another one; a model must not see it",
+            )
 
 
 def _check_expression(derived: Derived, contract: Contract, file: str) -> None:

@@ -120,6 +120,12 @@ def test_csv_compressed_csv_and_parquet_of_the_same_rows_give_the_same_snapshot(
         pytest.param(
             "history.csv", f"{HEADER},grade\n", "the header has grade twice", id="a column twice"
         ),
+        pytest.param(
+            "history.csv",
+            f"{HEADER},salary\n{ROW},1000\n",
+            r"history.csv: the columns 'Salary' and 'salary' are both 'salary' of the contract",
+            id="a feature's name and its source name",
+        ),
     ],
 )
 def test_a_file_that_can_not_be_taken_in_says_why(
@@ -181,3 +187,12 @@ def test_a_file_without_one_good_row_leaves_nothing_behind(
     with pytest.raises(DataError, match=r"2 × the row has 2 columns, the header 8"):
         take_in(["t1,c1", "t2,c1"])
     assert [file for file in artifacts.root.rglob("*") if file.is_file()] == []
+
+
+def test_a_file_with_blanks_in_its_header_and_columns_without_a_name_is_taken(
+    contract: Contract, artifacts: Artifacts, tmp_path: Path
+) -> None:
+    file = tmp_path / "history.csv"
+    header = HEADER.replace(",", " , ")
+    file.write_text(f"\ufeff{header},,\n{ROW},x,y\n")
+    assert ingest(file, contract, artifacts).rows == 1

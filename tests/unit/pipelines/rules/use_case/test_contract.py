@@ -160,6 +160,13 @@ def test_columns_are_raw_features_then_derived_ones_in_order() -> None:
             id="category",
         ),
         pytest.param(
+            {"sources": {"defaulted": "salary"}},
+            "sources.defaulted",
+            "'salary'",
+            "a model must not see it",
+            id="the label's column as a feature",
+        ),
+        pytest.param(
             {"sources": {"Wage": "wage"}},
             "sources.Wage",
             "'wage'",
