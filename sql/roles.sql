@@ -17,6 +17,7 @@ GRANT INSERT, UPDATE, DELETE ON serving_replicas TO :server;
 GRANT INSERT (use_case, cause, severity, message, check_id, model_version),
     UPDATE (severity, message, check_id, model_version, state, updated_at, resolved_at, resolution)
     ON monitoring_alerts TO :server;
+GRANT SELECT, INSERT, UPDATE (n) ON quality_counts TO :server;
 GRANT INSERT, UPDATE (share, status, attempts, error, requested_at) ON explanations TO :server;
 
 -- The lifecycle's steps, and the people who use its commands. Records grow, and nothing of them is changed: a run writes its
@@ -35,7 +36,7 @@ GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write
     what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date),
     delete_predictions(text, date, integer), thin_metrics(date) TO :steps;
 GRANT INSERT, UPDATE, DELETE ON monitoring_metrics, monitoring_alerts, feature_rollups, score_rollups, attribution_rollups,
-    rollup_watermarks, explanations, explanation_watermarks TO :steps;
+    quality_counts, rollup_watermarks, explanations, explanation_watermarks TO :steps;
 
 -- Pages in Airflow show everything, acknowledge alerts, and ask for explanations.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO :pages;

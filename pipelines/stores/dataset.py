@@ -14,6 +14,7 @@ from pipelines.errors import EvidenceError
 from pipelines.rules.data.column_reading import TIMESTAMP
 from pipelines.rules.data.dataset_checks import Common
 from pipelines.rules.data.frame import Frame, concatenate, numbers
+from pipelines.rules.data.repeated import first_predictions
 from pipelines.rules.data.row_checks import outdated
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.derived_features import Deriver
@@ -34,7 +35,11 @@ def logged(
     matured_before: datetime,
     as_of: datetime,
 ) -> Frame:
-    """Read the predictions of a window, labelled or not, with the labels received by `as_of`."""
+    """Read the predictions of a window, labelled or not, with the labels received by `as_of`.
+
+    A transaction is one row, whatever the number of its predictions: the first that was made
+    counts, because that one was acted on.
+    """
     length = matured_before - since
     edges = [since + part * length / PARTS for part in range(PARTS)]
     edges.append(matured_before)
@@ -42,8 +47,20 @@ def logged(
         (contract.use_case, begin, end, contract.hash, as_of)
         for begin, end in itertools.pairwise(edges)
     ]
-    tables = arrow_reads.fetch_tables(settings, "labelled_predictions", runs)
-    return concatenate([_logged_frame(table, contract) for table in tables])
+    frames = []
+    scored_at = []
+    for table in arrow_reads.fetch_tables(settings, "labelled_predictions", runs):
+        frames.append(_logged_frame(table, contract))
+        scored_at.append(_times(table["scored_at"]))
+    rows = concatenate(frames)
+    is_first = first_predictions(rows.transaction_ids, np.concatenate(scored_at))
+    repeated = len(rows) - int(is_first.sum())
+    if not repeated:
+        return rows
+    log.info(
+        "%s predictions are left out: their transactions were predicted before", f"{repeated:,}"
+    )
+    return rows.take(is_first)
 
 
 def _logged_frame(table: pa.Table, contract: Contract) -> Frame:

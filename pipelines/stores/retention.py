@@ -44,6 +44,7 @@ class RetentionStore:
             "delete_metrics",
             "delete_feature_counts",
             "delete_score_counts",
+            "delete_quality_counts",
             "delete_attributions",
         )
         return sum(self._value(query, use_case=use_case, before=before) for query in tables)

@@ -1,9 +1,8 @@
 -- Every prediction of a use case and contract in a window of event time, with the newest label that
--- was received by a time, NULL without one. One row per transaction: its first prediction, because
--- that one was acted on.
+-- was received by a time, NULL without one. The reader keeps the first prediction of a transaction,
+-- by scored_at, because that one was acted on.
 -- $1 use case · $2 window start · $3 matured before · $4 contract hash · $5 labels received before
-SELECT DISTINCT ON (p.event_time, p.transaction_id)
-       p.event_time, p.transaction_id, p.model_version, p.score, p.threshold, p.features, l.label
+SELECT p.event_time, p.transaction_id, p.scored_at, p.model_version, p.score, p.threshold, p.features, l.label
 FROM prediction_logs AS p
 LEFT JOIN LATERAL (
     SELECT label FROM label_store AS s
@@ -11,4 +10,4 @@ LEFT JOIN LATERAL (
     ORDER BY s.id DESC LIMIT 1
 ) AS l ON true
 WHERE p.use_case = $1 AND p.event_time >= $2 AND p.event_time < $3 AND p.contract_hash = $4 AND p.scored_at <= $5
-ORDER BY p.event_time, p.transaction_id, p.scored_at
+ORDER BY p.event_time, p.transaction_id, p.scored_at, p.prediction_id

@@ -44,39 +44,46 @@ SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.sco
     square = score_rollups.square + excluded.square;
 
 -- name: add_outcomes!
--- What new labels and new predictions change. A new or corrected label moves predictions that are
--- counted already. A new prediction is counted with the label that its transaction has by now.
--- Predictions made before `since` are not moved: each day is a partition, and a label would search
--- all of them.
-WITH turned AS (
+-- What new labels and new predictions change. A transaction counts once, with its first prediction
+-- and its newest label. A new or corrected label moves a prediction that is counted already. A new
+-- prediction is counted with the label that its transaction has by now; it replaces one that was
+-- made later and logged earlier.
+-- Predictions made before `since` are not looked at: each day is a partition, and a label would
+-- search all of them.
+WITH touched AS (
+    SELECT transaction_id FROM label_store
+    WHERE use_case = :use_case AND logged_xid >= :begin::text::xid8 AND logged_xid < :end::text::xid8
+    UNION
+    SELECT p.transaction_id FROM prediction_logs AS p JOIN label_store AS s USING (use_case, transaction_id)
+    WHERE p.use_case = :use_case AND p.logged_xid >= :begin::text::xid8 AND p.logged_xid < :end::text::xid8
+), turned AS (
     SELECT transaction_id,
            (SELECT s.label FROM label_store AS s
-            WHERE s.use_case = :use_case AND s.transaction_id = fresh.transaction_id AND s.logged_xid < :begin::text::xid8
+            WHERE s.use_case = :use_case AND s.transaction_id = t.transaction_id AND s.logged_xid < :begin::text::xid8
             ORDER BY s.id DESC LIMIT 1) AS before,
            (SELECT s.label FROM label_store AS s
-            WHERE s.use_case = :use_case AND s.transaction_id = fresh.transaction_id AND s.logged_xid < :end::text::xid8
+            WHERE s.use_case = :use_case AND s.transaction_id = t.transaction_id AND s.logged_xid < :end::text::xid8
             ORDER BY s.id DESC LIMIT 1) AS after
-    FROM (SELECT DISTINCT transaction_id FROM label_store
-          WHERE use_case = :use_case AND logged_xid >= :begin::text::xid8 AND logged_xid < :end::text::xid8) AS fresh
-), moved AS (
-    SELECT p.scored_at, p.model_version, p.predicted_label, p.score, m.label, m.times
-    FROM turned AS t
-         JOIN prediction_logs AS p
-             ON p.use_case = :use_case AND p.transaction_id = t.transaction_id AND p.logged_xid < :begin::text::xid8
-         CROSS JOIN LATERAL (VALUES (t.before, -1), (t.after, 1)) AS m (label, times)
-    WHERE t.before IS DISTINCT FROM t.after AND m.label IS NOT NULL AND p.scored_at >= :since
-), known AS (
-    SELECT DISTINCT ON (p.scored_at, p.prediction_id)
-           p.scored_at, p.model_version, p.predicted_label, p.score, s.label, 1 AS times
-    FROM prediction_logs AS p JOIN label_store AS s USING (use_case, transaction_id)
-    WHERE p.use_case = :use_case AND p.logged_xid >= :begin::text::xid8 AND p.logged_xid < :end::text::xid8
-      AND s.logged_xid < :end::text::xid8
-    ORDER BY p.scored_at, p.prediction_id, s.id DESC
+    FROM touched AS t
+), placed AS (
+    SELECT p.scored_at, p.model_version, p.predicted_label, p.score, t.before, t.after,
+           p.logged_xid < :begin::text::xid8
+               AND 1 = row_number() OVER (PARTITION BY p.transaction_id, p.logged_xid < :begin::text::xid8
+                                          ORDER BY p.scored_at, p.prediction_id) AS counted,
+           1 = row_number() OVER (PARTITION BY p.transaction_id ORDER BY p.scored_at, p.prediction_id) AS counts
+    FROM turned AS t JOIN prediction_logs AS p ON p.use_case = :use_case AND p.transaction_id = t.transaction_id
+    WHERE p.logged_xid < :end::text::xid8 AND p.scored_at >= :since
+), changes AS (
+    SELECT scored_at, model_version, predicted_label, score, before AS label, -1 AS times
+    FROM placed WHERE counted AND before IS NOT NULL AND NOT (counts AND before IS NOT DISTINCT FROM after)
+    UNION ALL
+    SELECT scored_at, model_version, predicted_label, score, after, 1
+    FROM placed WHERE counts AND after IS NOT NULL AND NOT (counted AND before IS NOT DISTINCT FROM after)
 )
 INSERT INTO score_rollups (use_case, bucket, model_version, label, predicted_label, bin, n, score, square)
 SELECT :use_case, date_bin(make_interval(secs => :step), scored_at, 'epoch'), model_version, label, predicted_label,
        width_bucket(score, :edges::double precision[]), sum(times), sum(times * score), sum(times * score * score)
-FROM (SELECT * FROM moved UNION ALL SELECT * FROM known) AS changes
+FROM changes
 GROUP BY 1, 2, 3, 4, 5, 6
 ON CONFLICT (use_case, bucket, model_version, label, predicted_label, bin) DO UPDATE
 SET n = score_rollups.n + excluded.n, score = score_rollups.score + excluded.score,

@@ -34,8 +34,9 @@ WHERE use_case = :use_case AND contract_hash = :contract_hash AND scored_at >= :
 ORDER BY random() LIMIT :limit;
 
 -- name: count_matured$
--- Labelled predictions of a window whose labels have matured; a retraining needs enough of them.
-SELECT count(*)
+-- Transactions of a window whose labels have matured; a retraining needs enough of them. One that was
+-- predicted several times counts once.
+SELECT count(DISTINCT p.transaction_id)
 FROM prediction_logs AS p JOIN current_labels AS l USING (use_case, transaction_id)
 WHERE p.use_case = :use_case AND p.event_time >= :window_start AND p.event_time < :matured_before;
 

@@ -50,6 +50,10 @@ DELETE FROM feature_rollups WHERE use_case = :use_case AND bucket < :before;
 -- Deletes the counts of one use case's predictions by score and label before a date.
 DELETE FROM score_rollups WHERE use_case = :use_case AND bucket < :before;
 
+-- name: delete_quality_counts!
+-- Deletes the counts of one use case's refused, treated and repeated values before a date.
+DELETE FROM quality_counts WHERE use_case = :use_case AND hour < :before;
+
 -- name: delete_attributions!
 -- Deletes the sums over one use case's explanations before a date.
 DELETE FROM attribution_rollups WHERE use_case = :use_case AND bucket < :before;

@@ -26,7 +26,7 @@ def wired(database: Database, database_url: str, tmp_path: Path) -> Iterator[Con
     """A context on a log that holds nothing, and with nothing counted or found."""
     rewrite(
         database,
-        "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, monitoring_metrics,"
+        "TRUNCATE prediction_logs, label_store, rollup_watermarks, feature_rollups, score_rollups, quality_counts, monitoring_metrics,"
         " explanations, explanation_watermarks, attribution_rollups,"
         " monitoring_alerts, decision_records CASCADE",
     )

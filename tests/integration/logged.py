@@ -40,9 +40,10 @@ class Log:
         version: int = 1,
         contract: str = CONTRACT.hash,
         width: int = 0,
+        names: Sequence[str] = (),
     ) -> list[str]:
-        """Log n answers of a moment; returns their transactions."""
-        names = [f"t-{len(self.names) + number}" for number in range(n)]
+        """Log n answers of a moment; returns their transactions, new ones unless they are named."""
+        names = list(names) or [f"t-{len(self.names) + number}" for number in range(n)]
         lines = []
         for name, ident in zip(names, uuid7(int(moment.timestamp() * 1000), n), strict=True):
             features = np.round(self.random.gamma(2, 20, width or len(CONTRACT.columns)), 3)

@@ -38,6 +38,7 @@ OTHERS: tuple[LiteralString, ...] = (
     " VALUES (%(time)s::text, %(use_case)s, %(time)s, %(time)s, 'psi', 1, %(time)s)",
     "INSERT INTO feature_rollups VALUES (%(use_case)s, 'b', 1, 'x', %(time)s, 1, 1)",
     "INSERT INTO score_rollups VALUES (%(use_case)s, %(time)s, 1, -1, 1, 1, 1, 1, 1)",
+    "INSERT INTO quality_counts VALUES (%(use_case)s, %(time)s, 'amount', 'refused', 1)",
     "INSERT INTO attribution_rollups VALUES (%(use_case)s, %(time)s, 1, 'x', 1, 1, 1, 1, 1, 1)",
 )
 COLUMNS = {
@@ -46,6 +47,7 @@ COLUMNS = {
     "monitoring_metrics": "at",
     "feature_rollups": "bucket",
     "score_rollups": "bucket",
+    "quality_counts": "hour",
     "attribution_rollups": "bucket",
 }
 
@@ -103,7 +105,7 @@ def test_rows_of_each_use_case_go_after_its_own_retention(database: Connection) 
     for use_case, (predictions, metrics) in kept.items():
         assert ages(database, "prediction_logs", use_case) == younger(predictions)
         assert ages(database, "explanations", use_case) == younger(predictions)
-        for table in ("monitoring_metrics", "feature_rollups", "score_rollups"):
+        for table in ("monitoring_metrics", "feature_rollups", "score_rollups", "quality_counts"):
             assert ages(database, table, use_case) == younger(metrics), table
         assert ages(database, "attribution_rollups", use_case) == younger(metrics)
     assert deleted.rows["fraud"].explanations == 5

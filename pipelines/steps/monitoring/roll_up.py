@@ -42,7 +42,7 @@ def run(context: Context) -> dict[str, Any]:
             context.name,
             begin,
             end,
-            since=_outcomes_since(context, now),
+            since=EPOCH if begin == "0" else _outcomes_since(context, now),
             step=step,
             edges=SCORE_EDGES.tolist(),
         )

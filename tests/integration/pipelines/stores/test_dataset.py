@@ -69,6 +69,19 @@ def test_a_label_counts_by_its_newest_value_that_was_received_in_time(wired: Con
     assert read(wired, as_of=between["now"]).labels.tolist() == [0]
 
 
+def test_a_transaction_that_is_predicted_twice_is_one_row_with_its_first_prediction(
+    wired: Context,
+) -> None:
+    log = Log(wired)
+    names = log.ship(3, NOW - timedelta(hours=20), version=1)
+    log.ship(3, NOW, names=names, version=2)  # another time of event, in another part of the read
+    log.label(names, 1)
+    rows = read(wired)
+    assert sorted(rows.transaction_ids.to_pylist()) == sorted(names)
+    assert rows.versions.tolist() == [1, 1, 1]
+    assert rows.labels.tolist() == [1, 1, 1]
+
+
 def test_rows_of_another_contract_or_window_are_left_out(wired: Context) -> None:
     log = Log(wired)
     kept = log.ship(2, NOW)

@@ -164,6 +164,46 @@ def test_a_corrected_label_moves_what_was_counted(wired: Context) -> None:
     assert float(day[0]["brier"]) == pytest.approx(((scores - labels) ** 2).mean())
 
 
+def test_a_transaction_that_is_predicted_again_counts_once_with_its_first_prediction(
+    wired: Context,
+) -> None:
+    log = Log(wired)
+    names = log.ship(20, NOW - 3 * HOUR)
+    log.label(names, 1)
+    rolled(wired)
+    log.ship(20, NOW - HOUR, names=names, version=2)
+    rolled(wired)
+    log.label(names[:5], 0)
+    rolled(wired)
+    labelled = labelled_by_version(wired)
+    assert labelled == {1: 20}
+    assert wired.predictions.matured("fraud", NOW - 9 * HOUR, NOW + HOUR) == 20
+
+
+def test_a_first_prediction_that_is_logged_late_replaces_the_second(wired: Context) -> None:
+    log = Log(wired)
+    names = log.ship(10, NOW - HOUR, version=2)
+    log.label(names, 1)
+    rolled(wired)
+    assert labelled_by_version(wired) == {2: 10}
+    log.ship(10, NOW - 3 * HOUR, names=names, version=1)
+    rolled(wired)
+    assert labelled_by_version(wired) == {1: 10}
+    kept = sums(wired)
+    wired.connection.execute("UPDATE rollup_watermarks SET baseline = 'another'")
+    rolled(wired)
+    again = sums(wired)
+    assert all(again[key] == pytest.approx(value) for key, value in kept.items() if value[0])
+
+
+def labelled_by_version(wired: Context) -> dict[int, int]:
+    rows = wired.connection.execute(
+        "SELECT model_version AS version, sum(n)::int AS n FROM score_rollups WHERE label >= 0"
+        " GROUP BY 1 HAVING sum(n) <> 0"
+    ).fetchall()
+    return {row["version"]: row["n"] for row in rows}
+
+
 def test_two_at_once_count_once(wired: Context, database_url: str, tmp_path: Path) -> None:
     log = Log(wired)
     log.ship(400, NOW)
