@@ -1,11 +1,15 @@
 """A model bundle: the files of a model version, and the digest that names those that serve.
 
-model.onnx: input `features` float32 (n, columns) with NaN for missing, output `score` float32 (n,),
-calibrated bundle.json: format, use case, contract hash, columns, kind, calibration, threshold,
-preparation known_answers.json: rows of features (null where missing) and their scores, checked
-whenever the model is loaded explain.*: what explains the version, written and read by its
-estimator; its sha256 is in bundle.json, so the digest covers it warm_up.json: rows and scores of
-the requests of the final validation; written later, and not part of the digest
+- model.onnx: input `features` float32 (n, columns) with NaN for missing, output `score` float32
+  (n,), calibrated
+- bundle.json: format, use case, contract and its hash, columns, kind, calibration, threshold,
+  preparation
+- known_answers.json: rows of features (null where missing) and their scores, checked whenever the
+  model is loaded
+- explain.*: what explains the version, written and read by its estimator; its sha256 is in
+  bundle.json, so the digest covers it
+- warm_up.json: rows and scores of the requests of the final validation; written later, and not
+  part of the digest
 """
 
 import hashlib
@@ -18,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ModelRejected
 from pipelines.rules.model.preparation import Preparation
+from pipelines.rules.use_case.contract import Contract
 
 FILES = ("model.onnx", "bundle.json", "known_answers.json")
 WARM_UP = "warm_up.json"
@@ -51,6 +56,24 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     explainer_sha256: str | None = None  # None in versions of before it was kept
     preparation: Preparation | None = None
+    contract: Contract | None = None  # None in versions of before it was kept
+
+    def trained_under(self, *candidates: Contract) -> Contract:
+        """Return the contract that the model was trained under.
+
+        For a version that does not hold it, it is the candidate with the model's contract hash.
+        Raises ModelRejected when no candidate has it.
+        """
+        if self.contract is not None:
+            return self.contract
+        for contract in candidates:
+            if contract.hash == self.contract_hash:
+                return contract
+        raise ModelRejected(
+            f"the model was trained under the contract {self.contract_hash}, which its files do "
+            "not hold and which is not recorded here: promote a version that a newer release of "
+            "Sixgate trained, or restore the database's table contracts from a backup"
+        )
 
 
 class KnownAnswers(msgspec.Struct, frozen=True):
@@ -108,21 +131,22 @@ def explainer_of(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
     return files[name]
 
 
-def read_bundle(files: Mapping[str, bytes], *, use_case: str, contract_hash: str) -> Bundle:
-    """Decode `bundle.json`; ModelRejected for another use case, contract or format."""
+def read_bundle(files: Mapping[str, bytes], *, use_case: str) -> Bundle:
+    """Decode `bundle.json`; ModelRejected for another use case or format."""
     try:
         bundle = msgspec.json.decode(files["bundle.json"], type=Bundle)
     except (KeyError, msgspec.DecodeError) as error:
         raise ModelRejected(f"bundle.json can't be read: {error}") from error
-    for name, value, served in (
-        ("format", bundle.format, FORMAT),
-        ("use case", bundle.use_case, use_case),
-        ("contract hash", bundle.contract_hash, contract_hash),
-    ):
-        if value != served:
-            raise ModelRejected(
-                f"the model's {name} is {value!r} and {served!r} is served here: train it again"
-            )
+    if bundle.format != FORMAT:
+        raise ModelRejected(
+            f"the model's format is {bundle.format!r} and this release of Sixgate reads format "
+            f"{FORMAT!r}: upgrade this server, or promote a version of format {FORMAT!r}"
+        )
+    if bundle.use_case != use_case:
+        raise ModelRejected(
+            f"the model's use case is {bundle.use_case!r}, not {use_case!r}: "
+            f"promote a version of {use_case}"
+        )
     return bundle
 
 

@@ -1,6 +1,6 @@
 """Verification of a model's files before it serves or is judged."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -11,23 +11,32 @@ from pipelines.rules.use_case.contract import Contract
 
 
 def prove(
-    files: Mapping[str, bytes], contract: Contract, *, version: int, named: str
+    files: Mapping[str, bytes],
+    contract: Contract,
+    *,
+    version: int,
+    named: str,
+    earlier: Iterable[Contract] = (),
 ) -> tuple[Bundle, OnnxScorer]:
-    """Load a model and check its digest, contract, columns and known answers.
+    """Load a model and check its digest, use case, columns and known answers.
 
-    `named` is the version's digest in the ledger or the registry. ModelRejected, with the remedy,
-    when a check fails.
+    `named` is the version's digest in the ledger or the registry. The columns are those of the
+    contract that the model was trained under. A version that does not hold it was trained under
+    `contract`, or under one of the `earlier` ones. ModelRejected, with the remedy, when a check
+    fails.
     """
     actual = digest(files)
     if actual != named:
         raise ModelRejected(
             f"{contract.use_case} version {version} has digest {actual[:12]}… and is known as "
-            f"{named[:12]}…: its files changed, promote a version that is whole or train again"
+            f"{named[:12]}…: its files changed, restore them or promote another version"
         )
-    bundle = read_bundle(files, use_case=contract.use_case, contract_hash=contract.hash)
-    if bundle.columns != contract.columns:
+    bundle = read_bundle(files, use_case=contract.use_case)
+    own = bundle.trained_under(contract, *earlier)
+    if bundle.columns != own.columns:
         raise ModelRejected(
-            f"the model's columns are {bundle.columns}, not the contract's: train it again"
+            f"the model's columns are {bundle.columns}, not those of its contract "
+            f"{bundle.contract_hash}: its files are damaged, promote another version"
         )
     try:
         scorer = OnnxScorer(files["model.onnx"])

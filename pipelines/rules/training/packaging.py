@@ -30,6 +30,7 @@ def pack(
     bundle = Bundle(
         use_case=contract.use_case,
         contract_hash=contract.hash,
+        contract=contract,
         columns=contract.columns,
         kind=candidate.kind,
         calibration=candidate.calibration,

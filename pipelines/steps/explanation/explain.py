@@ -91,7 +91,7 @@ def load(context: Context, version: int) -> Loaded:
             raise
         message = f"{name} of version {version} can't be fetched from MLflow: {error}"
         raise ModelRejected(message) from error
-    bundle = read_bundle(files, use_case=context.name, contract_hash=model.contract_hash)
+    bundle = read_bundle(files, use_case=context.name)
     content = explainer_of(bundle, files)
     try:
         explainer = read_explainer(

@@ -59,7 +59,11 @@ def test_a_complete_model_loads_and_scores_missing_features():
             id="unreadable answers",
         ),
         pytest.param(damaged("model.onnx", b"x"), "can't be tried", id="no graph"),
-        pytest.param(changed_bundle(contract_hash="x"), "contract hash", id="another contract"),
+        pytest.param(
+            changed_bundle(contract_hash="x"),
+            "trained under the contract x",
+            id="a contract that is lost",
+        ),
         pytest.param(changed_bundle(columns=["a"]), "columns", id="other columns"),
     ],
 )

@@ -36,7 +36,7 @@ def test_what_explains_a_model_is_named_by_its_digest_too(
     candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
 ) -> None:
     whole = pack(candidates["xgboost"], contract, features.astype(np.float64))
-    bundle = read_bundle(whole, use_case=contract.use_case, contract_hash=contract.hash)
+    bundle = read_bundle(whole, use_case=contract.use_case)
     assert explainer_of(bundle, whole) == whole["explain.ubj"]
     with pytest.raises(ModelRejected, match="is not what was registered"):
         explainer_of(bundle, whole | {"explain.ubj": whole["explain.ubj"] + b" "})
@@ -60,8 +60,11 @@ def test_the_file_that_explains_is_named_by_the_estimator(kind: str, name: str) 
     ("changes", "message"),
     [
         pytest.param({"use_case": "loans"}, "use case is 'loans'", id="another use case"),
-        pytest.param({"contract_hash": "other"}, "contract hash is 'other'", id="another contract"),
-        pytest.param({"format": 2}, "format is 2 and 1 is served here", id="a newer format"),
+        pytest.param(
+            {"format": 2},
+            "format is 2 and this release of Sixgate reads format 1",
+            id="a newer format",
+        ),
     ],
 )
 def test_a_bundle_for_something_else_is_refused(changes: dict[str, object], message: str) -> None:
@@ -75,13 +78,33 @@ def test_a_bundle_for_something_else_is_refused(changes: dict[str, object], mess
     )
     content = msgspec.json.encode(msgspec.structs.replace(bundle, **changes))
     with pytest.raises(ModelRejected, match=message):
-        read_bundle({"bundle.json": content}, use_case="fraud", contract_hash="h")
+        read_bundle({"bundle.json": content}, use_case="fraud")
+
+
+def test_a_version_holds_the_contract_that_it_was_trained_under(
+    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    files = pack(candidates["logistic"], contract, features.astype(np.float64))
+    bundle = read_bundle(files, use_case=contract.use_case)
+    assert bundle.trained_under() == contract
+    assert bundle.trained_under().hash == bundle.contract_hash == contract.hash
+
+
+def test_the_contract_of_an_older_version_is_found_by_its_hash(
+    candidates: dict[str, Candidate], features: NDArray[np.float32], contract: Contract
+) -> None:
+    files = pack(candidates["logistic"], contract, features.astype(np.float64))
+    bundle = msgspec.structs.replace(read_bundle(files, use_case=contract.use_case), contract=None)
+    another = msgspec.structs.replace(contract, features=contract.features[:1], derived=())
+    assert bundle.trained_under(another, contract) == contract
+    with pytest.raises(ModelRejected, match=f"trained under the contract {contract.hash}"):
+        bundle.trained_under(another)
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"kind": 1}'])
 def test_a_bundle_that_can_not_be_read_is_refused(content: bytes) -> None:
     with pytest.raises(ModelRejected, match=r"bundle\.json can't be read"):
-        read_bundle({"bundle.json": content}, use_case="fraud", contract_hash="h")
+        read_bundle({"bundle.json": content}, use_case="fraud")
 
 
 def test_known_answers_keep_missing_values() -> None:
