@@ -104,8 +104,9 @@ def _without_repeated_ids(
 ) -> tuple[pa.Table, NDArray[np.object_]]:
     """The rows to keep, and for each row of the file why it is not kept, or ""."""
     good, repeated = _without_repeats(checked.good, ids)
-    checked.reasons[checked.positions[repeated]] = REPEATED
-    return good, checked.reasons
+    reasons = checked.reasons
+    reasons[checked.positions[repeated]] = REPEATED
+    return good, reasons
 
 
 def _no_good_row(file: Path, reasons: Counter[str]) -> str:

@@ -30,29 +30,39 @@ Mask = NDArray[np.bool_]
 
 
 class RowReasons:
-    """Why each row (n,) is refused, '' for a row that is not; a row keeps its first reason.
+    """Why each row (n,) is refused; a row keeps its first reason.
 
-    `treated` counts the values that were taken as another one, by column and treatment.
+    `codes` is 0 for a row that is not refused, else one more than the place of its reason in
+    `pairs`, which hold the column and the reason. `treated` counts the values that were taken as
+    another one, by column and treatment.
     """
 
     def __init__(self, n: int) -> None:
-        self.texts = np.full(n, "", dtype=object)
+        self.codes = np.zeros(n, np.int32)
+        self.pairs: list[tuple[str, str]] = []
         self.treated: Counter[str] = Counter()
 
     def mark(self, name: str, rows: Mask, reason: str) -> None:
         """Set the reason of rows that have none yet."""
         if rows.any():
-            self.texts[rows & (self.texts == "")] = f"{name}: {reason}"
+            self.pairs.append((name, reason))
+            self.codes[rows & self.good] = len(self.pairs)
 
     def treat(self, name: str, rows: Mask, treatment: str) -> None:
         """Count values that are taken as another one, in rows that are not refused so far."""
-        if count := int((rows & self.good).sum()):
+        if rows.any() and (count := int((rows & self.good).sum())):
             self.treated[f"{name}: {treatment}"] += count
 
     @property
     def good(self) -> Mask:
         """Which rows are not refused."""
-        return np.asarray(self.texts == "")
+        return np.asarray(self.codes == 0)
+
+    @property
+    def texts(self) -> NDArray[np.object_]:
+        """The reason of each row (n,) as text, '' for a row that is not refused."""
+        texts = ["", *(f"{name}: {reason}" for name, reason in self.pairs)]
+        return np.array(texts, object)[self.codes]
 
 
 def read_feature(

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.rules.data.column_reading import (
@@ -27,18 +28,32 @@ RAW = b"sixgate.raw_features"  # what its numbers mean
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The rows that keep the contract, as a snapshot holds them, and a reason for every input row.
+    """The rows that keep the contract, as a snapshot holds them, and why the others do not.
 
-    The reason of a row that keeps the contract is ''. `positions` are the input rows of `good`.
-    `unlabelled` counts rows that keep the contract and have no label yet; they are not in `good`.
-    `treated` counts values that were taken as another one, by column and treatment.
+    `positions` are the input rows of `good`, and `refusals` has the reasons of the others. `labels`
+    (n,) are 1, 0, or −1 where the label is not known. Rows that keep the contract and have no label
+    yet are not in `good`.
     """
 
     good: pa.Table
     positions: NDArray[np.int64]
-    reasons: NDArray[np.object_]
-    unlabelled: int
-    treated: Counter[str]
+    refusals: RowReasons
+    labels: NDArray[np.int8]
+
+    @property
+    def unlabelled(self) -> int:
+        """How many rows keep the contract and have no label yet."""
+        return int((self.refusals.good & (self.labels == UNLABELLED)).sum())
+
+    @property
+    def reasons(self) -> NDArray[np.object_]:
+        """The reason of each input row (n,), '' for a row that keeps the contract."""
+        return self.refusals.texts
+
+    @property
+    def treated(self) -> Counter[str]:
+        """The number of values that were taken as another one, by column and treatment."""
+        return self.refusals.treated
 
 
 def snapshot_schema(contract: Contract) -> pa.Schema:
@@ -101,9 +116,8 @@ def check_rows(
     return CheckedRows(
         good=checked if kept.all() else checked.filter(pa.array(kept)),
         positions=np.flatnonzero(kept),
-        reasons=reasons.texts,
-        unlabelled=int((reasons.good & (labels == UNLABELLED)).sum()),
-        treated=reasons.treated,
+        refusals=reasons,
+        labels=labels,
     )
 
 
@@ -112,7 +126,13 @@ def _transaction_ids(
 ) -> pa.StringArray | pa.ChunkedArray:
     if name in table.column_names:
         return read_ids(table[name], name, reasons, required=True)
-    return pa.array([f"row-{first_row + row}" for row in range(len(table))])
+    return row_names(first_row, len(table))
+
+
+def row_names(first_row: int, n: int) -> pa.StringArray:
+    """Return the ids (n,) of rows without one: `row-0` is the first row of a file."""
+    digits = pc.cast(pa.array(np.arange(first_row, first_row + n)), pa.string())
+    return pc.binary_join_element_wise("row", digits, "-")
 
 
 def _entity_keys(
