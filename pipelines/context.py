@@ -18,6 +18,7 @@ from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.stores.metrics import MetricStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
+from pipelines.stores.quality import QualityStore
 from pipelines.stores.recorded import recorded_use_case
 from pipelines.stores.rollups import RollupStore
 from pipelines.use_case import UseCase, read_in_force
@@ -101,6 +102,10 @@ class Context:
     @cached_property
     def alerts(self) -> AlertStore:
         return AlertStore(self.connection)
+
+    @cached_property
+    def quality(self) -> QualityStore:
+        return QualityStore(self.connection)
 
     @cached_property
     def explanations(self) -> ExplanationStore:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -39,6 +40,7 @@ class UseCaseScorer:
         self.use_case = contract.use_case
         self.hash = contract.hash
         self.decoder = RequestDecoder(contract)
+        self.refused_labels: Counter[tuple[str, str]] = Counter()
         self.model: ServedModel | None = None
         self.error: str | None = None
         self.looked_up = False  # whether alias and ledger have been read since the start

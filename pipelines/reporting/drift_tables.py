@@ -6,8 +6,15 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.records import Metric
-from pipelines.reporting.drift_cells import cell, formatted, other_statistics
+from pipelines.reporting.drift_cells import (
+    QUALITY_TITLES,
+    cell,
+    formatted,
+    other_statistics,
+    quality_rows,
+)
 from pipelines.reporting.tables import as_text, new_table, number
+from pipelines.rules.monitoring.data_quality import FIELD_SHARES
 from pipelines.rules.monitoring.drift_check import DRIFTED, SHARE, WEIGHTED
 from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
@@ -21,6 +28,9 @@ PERFORMANCE_METRICS = (
     "label_coverage",
     "attribution_",
     "ahead",
+    "repeated_share",
+    "unmatched_share",
+    "future_times",
 )
 
 MetricsByFeature = dict[tuple[str, str, int], Metric]  # by feature, metric and model version
@@ -50,7 +60,7 @@ def drift_view(
         f"{window.n:,} predictions"
     )
     if window.value is None:
-        return [head, Text("too few predictions to compare")]
+        return [head, Text("too few predictions to compare"), *_quality_parts(metrics)]
     parts: list[Table | Text] = [head]
     parts.append(_feature_table(metrics, version, other_statistics(statistics)))
     weighted = _by_version(metrics, WEIGHTED)
@@ -60,7 +70,7 @@ def drift_view(
     performance = _performance_table(metrics)
     if performance.row_count:
         parts.append(performance)
-    return parts
+    return [*parts, *_quality_parts(metrics)]
 
 
 def _by_version(metrics: Sequence[Metric], name: str) -> dict[int, Metric]:
@@ -119,6 +129,17 @@ def _size_cells(
         metric = by_feature[name, SIZE.name, reference]
         yield formatted(SIZE, metric.value)
         yield formatted(SIZE, metric.expected)
+
+
+def _quality_parts(metrics: Sequence[Metric]) -> list[Table | Text]:
+    """A table of the values that were refused or taken as another one; nothing without any."""
+    rows = quality_rows(metrics)
+    if not rows:
+        return []
+    table = new_table("data quality", *(QUALITY_TITLES[name] for name in FIELD_SHARES), "values")
+    for row in rows:
+        table.add_row(row.field, *row.shares, row.n)
+    return [table]
 
 
 def _performance_table(metrics: Sequence[Metric]) -> Table:

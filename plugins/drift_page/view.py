@@ -5,7 +5,13 @@ from datetime import date, datetime
 from typing import Any
 
 from pipelines.records import Alert, Metric
-from pipelines.reporting.drift_cells import cell, formatted, other_statistics
+from pipelines.reporting.drift_cells import (
+    QUALITY_TITLES,
+    cell,
+    formatted,
+    other_statistics,
+    quality_rows,
+)
 from pipelines.rules.monitoring.drift_check import BASELINE, DRIFTED, SHARE
 from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
@@ -51,6 +57,8 @@ def view(
         "size": SIZE.title,
         "titles": [statistic.title for statistic in others],
         "features": _features(metrics, version, others),
+        "quality": quality_rows(metrics),
+        "quality_titles": list(QUALITY_TITLES.values()),
         "scores": scores,
         "heat": _heat_map(history),
         "chart": _chart(days),

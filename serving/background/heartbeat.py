@@ -1,6 +1,6 @@
 """The heartbeat reports what this replica serves, after every change and every 5 s.
 
-It also refreshes the drift metrics.
+It also refreshes the drift metrics, and stores the counts of refused and treated values.
 """
 
 import logging
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import ReplicaStore
+from serving.background.quality_counts import QualityReporter
 from serving.metrics.drift_metrics import DriftMetrics
 from serving.scoring import UseCaseScorer
 
@@ -34,6 +35,7 @@ class Heartbeat(threading.Thread):
         self._replica = replica
         self._scorers = scorers
         self._drift = drift
+        self._quality = QualityReporter(scorers)
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._fault = ""
@@ -71,7 +73,9 @@ class Heartbeat(threading.Thread):
             for scorer in self._scorers:
                 self._report(replicas, scorer)
             self._drift.refresh(connection, use_cases)
+            self._quality.send(connection)
             self._woken.wait(BEAT)
+        self._quality.send(connection)
         replicas.forget(self._replica)
 
     def _report(self, replicas: ReplicaStore, scorer: UseCaseScorer) -> None:

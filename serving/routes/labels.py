@@ -21,7 +21,7 @@ EXAMPLE = {"labels": [{"transaction_id": "t-1", "label": 1}]}
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """Create `/labels`."""
     router = APIRouter()
-    decoder = LabelDecoder(scorer.contract)
+    decoder = LabelDecoder(scorer.contract, scorer.refused_labels)
 
     @router.post(
         "/labels",

@@ -1,11 +1,13 @@
 """Decodes posted labels. Their values are those that the contract lists, or 0 and 1."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from pipelines.records import Label
+from pipelines.rules.monitoring.data_quality import OF_LABELS, REFUSED
 from pipelines.rules.use_case.contract import Contract, LabelColumn
 from pipelines.rules.use_case.label_values import UNLABELLED, LabelValues, label_key, listed
 from pipelines.rules.use_case.likely_causes import likely_cause
@@ -34,9 +36,10 @@ class PostedLabels(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LabelDecoder:
-    """Decodes the labels of one use case."""
+    """Decodes the labels of one use case; `refused` counts the refusals by field."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, refused: Counter[tuple[str, str]] | None = None) -> None:
+        self.refused = Counter() if refused is None else refused
         self._decoder = msgspec.json.Decoder(PostedLabels)
         self._classes = LabelValues(contract.label, classes=True)
         self._id_name = contract.transaction_id
@@ -93,7 +96,7 @@ class LabelDecoder:
         except Misread:
             label = UNLABELLED
         if label == UNLABELLED:
-            raise refusal("label", value, self._rules["label"], row)
+            raise self._refusal("label", value, row)
         return label
 
     def _id(self, value: Any, row: int) -> str:
@@ -111,6 +114,7 @@ class LabelDecoder:
             raise self._refusal("labelled_at", value, row) from None
 
     def _refusal(self, name: str, value: Any, row: int) -> Problem:
+        self.refused[f"{OF_LABELS}{name}", REFUSED] += 1
         cause = likely_cause(value) if name == "labelled_at" else None
         return refusal(name, value, self._rules[name], row, hint=cause.in_request if cause else "")
 

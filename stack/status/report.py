@@ -141,9 +141,23 @@ def _use_cases(
             "serving": _serving(state),
             "alerts": [_open_alert(alert) for alert in state.alerts],
             "waiting": [_waiting(each) for each in waiting(state, airflow)],
+            "labels": _labels(state),
+            "future_times": state.future_times,
         }
         for state in states
     ]
+
+
+def _labels(state: UseCaseState) -> Json:
+    """The newest labels, of a week until yesterday, and those of them without a prediction."""
+    return {
+        "labels": state.labels.labels,
+        "without_prediction": state.labels.unmatched,
+        "examples": [
+            {"transaction_id": id_, "similar_prediction": state.similar_ids.get(id_)}
+            for id_ in state.labels.examples
+        ],
+    }
 
 
 def _serving(state: UseCaseState) -> Json | None:

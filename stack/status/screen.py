@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.reporting.tables import plain
+from pipelines.rules.monitoring.data_quality import describe_examples
 from pipelines.rules.monitoring.notifications import SEVERITIES
 
 WIDTH = 100  # columns, where there is no terminal
@@ -79,7 +80,32 @@ def _use_cases(document: Json) -> Iterator[Table | Text]:
         _add_rows(table, "  replicas", [_replicas(serving)])
         _add_rows(table, "  open alerts", _alerts(use_case["alerts"]))
         _add_rows(table, "  waiting", [_waiting(each) for each in use_case["waiting"]])
+        if problems := _data_problems(use_case):
+            _add_rows(table, "  data", problems)
         yield table
+
+
+def _data_problems(use_case: Json) -> list[Text]:
+    """What is wrong with labels and event times; nothing when all is well."""
+    problems = []
+    labels = use_case["labels"]
+    if labels["without_prediction"]:
+        examples = [example["transaction_id"] for example in labels["examples"]]
+        similar = {
+            example["transaction_id"]: example["similar_prediction"]
+            for example in labels["examples"]
+            if example["similar_prediction"] is not None
+        }
+        problems.append(
+            f"{labels['without_prediction']:,} of the newest {labels['labels']:,} labels match no "
+            f"prediction after a day, such as {describe_examples(examples, similar)}"
+        )
+    if future := use_case["future_times"]:
+        problems.append(
+            f"{future:,} logged predictions have an event time in the future: "
+            "their labels do not mature"
+        )
+    return [Text(plain(problem)) for problem in problems]
 
 
 def _add_rows(table: Table, label: str, lines: Iterable[Text]) -> None:

@@ -1,12 +1,14 @@
 """What the database knows about each use case."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import psycopg
 
 from pipelines.errors import UseCaseError
 from pipelines.records import Alert, Decision, LedgerEntry, Replica
+from pipelines.rules.monitoring.data_quality import UnmatchedLabels
 from pipelines.rules.promotion.ledger import champion
 from pipelines.rules.training.retraining_conditions import (
     WEEK,
@@ -20,6 +22,7 @@ from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.ledger import Ledger, ReplicaStore
+from pipelines.stores.quality import QualityStore
 from pipelines.use_case import chosen, read_in_force
 
 CONNECT_SECONDS = 2
@@ -34,6 +37,8 @@ class UseCaseState:
     `candidate` is approved, and neither promoted nor refused; `promotion_runs` are about it.
     `blocked` is why no retraining may start now; the number of labels, which takes seconds to count
     on a large log, is left out. `policy` is None when neither file nor copy can be read.
+    `similar_ids` has, of the labels that match no prediction, the spelling that a prediction has.
+    `future_times` counts logged predictions with an event time in the future.
     """
 
     name: str
@@ -45,6 +50,9 @@ class UseCaseState:
     promotion_runs: list[str]
     blocked: str | None
     cooldown_until: datetime | None
+    labels: UnmatchedLabels = field(default_factory=UnmatchedLabels)
+    similar_ids: Mapping[str, str] = field(default_factory=dict)
+    future_times: int = 0
 
 
 def read_use_cases(settings: Settings) -> list[UseCaseState]:
@@ -65,6 +73,9 @@ def _read(connection: Connection, settings: Settings, name: str) -> UseCaseState
     decisions = DecisionStore(connection)
     entries = Ledger(connection).recent(name)
     waiting = decisions.waiting(name)
+    quality = QualityStore(connection)
+    now = datetime.now(UTC)
+    labels = quality.unmatched_labels(name, now)
     conditions = _conditions(decisions, name, entries, waiting)
     return UseCaseState(
         name=name,
@@ -76,6 +87,9 @@ def _read(connection: Connection, settings: Settings, name: str) -> UseCaseState
         promotion_runs=decisions.promotion_runs(name, waiting) if waiting else [],
         blocked=why_blocked(conditions, policy) if policy else None,
         cooldown_until=cooldown_end(conditions, policy) if policy else None,
+        labels=labels,
+        similar_ids=quality.similar_ids(name, labels.examples) if labels.examples else {},
+        future_times=quality.future_times(name, now),
     )
 
 

@@ -4,10 +4,17 @@ There is a rule for each cause. A rule without enough evidence gives no status, 
 alert of its cause is left as it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.records import Metric
+from pipelines.rules.monitoring.data_quality import (
+    UNMATCHED_SHARE,
+    exceeds,
+    input_problems,
+    listed,
+    unmatched_message,
+)
 from pipelines.rules.monitoring.drift_check import (
     BASELINE,
     CHAMPION_SHARE,
@@ -21,15 +28,14 @@ from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.rules.monitoring.drift_statistics.missing import MissingShare
 from pipelines.rules.monitoring.drift_statistics.outside import OutsideShare
 from pipelines.rules.monitoring.notifications import SEVERITIES
-from pipelines.rules.statistics.confidence_intervals import Z999, wilson
 from pipelines.rules.use_case.policy import Policy
 
 FEATURES = "feature_drift"
 SCORES = "prediction_drift"
 QUALITY = "data_quality"
+LABELS = "label_quality"
 PERFORMANCE = "performance"
 ATTRIBUTION = "attribution_drift"
-MAX_NAMES = 5  # features that a message names
 # The shares that data quality is judged by, as messages name them.
 QUALITY_NAMES = {
     MissingShare.name: "missing values",
@@ -52,12 +58,18 @@ class AlertStatus:
     model_version: int | None = None
 
 
-def evaluate_alerts(metrics: Sequence[Metric], policy: Policy) -> list[AlertStatus]:
-    """The status of each cause for which one check's metrics give enough evidence."""
+def evaluate_alerts(
+    metrics: Sequence[Metric], policy: Policy, *, unmatched: str = ""
+) -> list[AlertStatus]:
+    """The status of each cause for which one check's metrics give enough evidence.
+
+    `unmatched` describes examples of labels that match no prediction.
+    """
     statuses = (
         _features(metrics, policy),
         _scores(metrics),
         _quality(metrics, policy),
+        _labels(metrics, policy, unmatched),
         _performance(metrics, policy),
         _attribution(metrics),
     )
@@ -191,7 +203,7 @@ def _importance(metrics: Sequence[Metric], version: int) -> str:
 def _largest(drifted: Sequence[str], sizes: dict[str, float]) -> str:
     """The drifted features with the sizes of their drift, the largest first."""
     largest = sorted(drifted, key=lambda name: sizes[name], reverse=True)
-    return _list(f"{name} ({SIZE.title} {sizes[name]:.2f})" for name in largest)
+    return listed(f"{name} ({SIZE.title} {sizes[name]:.2f})" for name in largest)
 
 
 def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
@@ -215,6 +227,9 @@ def _scores(metrics: Sequence[Metric]) -> AlertStatus | None:
 def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     """Shares above the expected ones by more than the policy allows; times in the future.
 
+    Refused, unknown and repeated values are no evidence that an alert has ended: without them, the
+    shares of missing values decide.
+
     Expected are the shares of the baseline. A model that was judged on values outside the
     baseline's range knows them, so its evaluation data also say how many of those are expected.
     """
@@ -225,13 +240,13 @@ def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
     }
     shares = {name: _baseline_shares(metrics, name) for name in limits}
     ahead = _first(metrics, "ahead")
-    if not any(shares.values()) and ahead is None:
+    problems = input_problems(metrics, policy.validation)
+    if not any(shares.values()) and ahead is None and not problems:
         return None
-    problems = []
     for name, limit in limits.items():
         expected = _expected_shares(metrics, name, version)
         excessive = [
-            share for share in shares[name] if _exceeds(share, expected[share.feature] + limit)
+            share for share in shares[name] if exceeds(share, expected[share.feature] + limit)
         ]
         if excessive:
             problems.append(f"{QUALITY_NAMES[name]}: {_worst_shares(excessive)}")
@@ -241,6 +256,19 @@ def _quality(metrics: Sequence[Metric], policy: Policy) -> AlertStatus | None:
         cause=QUALITY,
         severity="WARNING" if problems else None,
         message="; ".join(problems) or "missing values, ranges and times are as expected",
+    )
+
+
+def _labels(metrics: Sequence[Metric], policy: Policy, examples: str) -> AlertStatus | None:
+    """Whether too many labels match no prediction."""
+    share = _first(metrics, UNMATCHED_SHARE)
+    if share is None:
+        return None
+    is_excessive = exceeds(share, policy.validation.unmatched_share)
+    return AlertStatus(
+        cause=LABELS,
+        severity="WARNING" if is_excessive else None,
+        message=unmatched_message(share, examples if share.value else ""),
     )
 
 
@@ -267,20 +295,13 @@ def _expected_shares(metrics: Sequence[Metric], name: str, version: int) -> dict
     return expected
 
 
-def _exceeds(share: Metric, limit: float) -> bool:
-    """Whether the lower 99.9 % bound of a share exceeds a limit."""
-    successes = (share.value or 0.0) * share.n
-    lower, _ = wilson(successes, share.n, Z999)
-    return lower > limit
-
-
 def _worst_shares(shares: Sequence[Metric]) -> str:
     worst = sorted(
         shares,
         key=lambda share: share.value or 0.0,
         reverse=True,
     )
-    names = _list(f"{share.feature} {share.value:.1%}" for share in worst)
+    names = listed(f"{share.feature} {share.value:.1%}" for share in worst)
     predictions = shares[0].n
     return f"{names} of {predictions:,} predictions"
 
@@ -336,7 +357,7 @@ def _attribution(metrics: Sequence[Metric]) -> AlertStatus | None:
     excess = distance.value - expected
     shares = [metric for metric in metrics if metric.metric == "attribution"]
     shares.sort(key=_attribution_change, reverse=True)
-    changes = _list(
+    changes = listed(
         f"{share.feature} {share.value or 0:.0%} ({share.expected or 0:.0%} in training)"
         for share in shares
     )
@@ -356,15 +377,6 @@ def _attribution_change(share: Metric) -> float:
     now = share.value or 0.0
     in_training = share.expected or 0.0
     return abs(now - in_training)
-
-
-def _list(names: Iterable[str]) -> str:
-    """The first names, and an ellipsis when there are more."""
-    items = list(names)
-    first = ", ".join(items[:MAX_NAMES])
-    if len(items) <= MAX_NAMES:
-        return first
-    return f"{first} …"
 
 
 def _first(metrics: Sequence[Metric], name: str, version: int | None = None) -> Metric | None:

@@ -15,6 +15,7 @@ from pipelines.records import Metric
 from pipelines.rules.explanation.attribution import Attribution, shift
 from pipelines.rules.monitoring import performance
 from pipelines.rules.monitoring.binning import Profile
+from pipelines.rules.monitoring.data_quality import NAMES, QualityCounts, quality_metrics
 from pipelines.rules.monitoring.drift_rule import DECIDING, thresholds
 from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
 from pipelines.rules.monitoring.feature_drift import (
@@ -41,7 +42,7 @@ WEIGHTED = "importance_drift_share"
 DRIFTED = "drifted"
 SCORE = "score_"  # precedes the name of a statistic of the champion's scores
 # No statistic may have these names: other metrics of features and, after SCORE, of scores do.
-RESERVED_NAMES = frozenset({DRIFTED, "attribution", "mean", "sd", "entropy"})
+RESERVED_NAMES = frozenset({DRIFTED, "attribution", "mean", "sd", "entropy"}) | NAMES
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +73,8 @@ class TrafficCounts:
     other versions than the champion predicted. `scores` are those of the window,
     `matured` those of the window whose labels have matured, both by model version. `ahead` is the
     number of predictions with a time in the future. `attributions` holds feature names and sums
-    over explained predictions, by model version.
+    over explained predictions, by model version. `quality` counts values, ids and labels that are
+    not as they should be.
     """
 
     buckets: Mapping[datetime, Counts]
@@ -81,6 +83,7 @@ class TrafficCounts:
     matured: Mapping[int, ScoreCounts] = field(default_factory=dict)
     ahead: int = 0
     attributions: Mapping[int, tuple[Sequence[str], Attribution]] = field(default_factory=dict)
+    quality: QualityCounts = field(default_factory=QualityCounts)
 
     def of_champion(self) -> dict[datetime, Counts]:
         """The buckets of the champion's predictions, without the empty ones."""
@@ -129,10 +132,16 @@ def check_drift(
         *_scores(write, traffic.scores, references, policy, statistics=statistics),
         *_realised(check_id, span, traffic, references, policy=policy),
         *_attributions(write, traffic, references, policy),
+        *quality_metrics(write, traffic.quality, _predictions(traffic)),
     ]
     if traffic.ahead:
         metrics.append(write("ahead", value=float(traffic.ahead), n=traffic.ahead))
     return metrics
+
+
+def _predictions(traffic: TrafficCounts) -> int:
+    """The number of predictions in the window, of all versions."""
+    return sum(counts.n for counts in traffic.scores.values())
 
 
 def _window(span: Span, buckets: Mapping[datetime, Counts]) -> Counts:

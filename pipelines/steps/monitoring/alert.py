@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.context import Context
 from pipelines.errors import EvidenceError
 from pipelines.rules.monitoring.alert_rules import AlertStatus, evaluate_alerts
+from pipelines.rules.monitoring.data_quality import describe_examples
 from pipelines.rules.monitoring.replaced_model import is_replaced
 from pipelines.steps.monitoring.newest_check import require_current
 from pipelines.steps.monitoring.replaced_model import production, resolve_replaced
@@ -25,7 +26,8 @@ def run(context: Context) -> dict[str, Any]:
         )
     require_current(context)
     resolve_replaced(context)
-    statuses = _of_champion(context, evaluate_alerts(metrics, context.use_case.policy))
+    evaluated = evaluate_alerts(metrics, context.use_case.policy, unmatched=_unmatched(context))
+    statuses = _of_champion(context, evaluated)
     severities = {}
     for status in statuses:
         _record(context, status)
@@ -34,6 +36,14 @@ def run(context: Context) -> dict[str, Any]:
     if not statuses:
         log.info("too few predictions to evaluate any alert")
     return {"alerts": severities}
+
+
+def _unmatched(context: Context) -> str:
+    """Describe examples of labels that match no prediction; empty when there are none."""
+    examples = context.quality.unmatched_labels(context.name, context.as_of).examples
+    if not examples:
+        return ""
+    return describe_examples(examples, context.quality.similar_ids(context.name, examples))
 
 
 def _of_champion(context: Context, statuses: list[AlertStatus]) -> list[AlertStatus]:

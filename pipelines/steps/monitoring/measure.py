@@ -103,6 +103,7 @@ def gather(context: Context, manifest: Manifest, span: Span, champion: int | Non
         matured=rollups.scores(name, matured_start, matured_end),
         ahead=rollups.ahead(name),
         attributions=context.explanations.attributions(name, span.start, span.end),
+        quality=context.quality.read(name, span.start, span.end, as_of=context.as_of),
     )
 
 

@@ -46,6 +46,9 @@ def run(context: Context) -> dict[str, Any]:
             step=step,
             edges=SCORE_EDGES.tolist(),
         )
+        context.quality.add_repeated(
+            context.name, begin, end, now=now, window=use_case.policy.drift.window
+        )
         ahead = rollup.ahead if rollup.rows else None
         rollups.move(context.name, manifest.name, step, end, ahead=ahead)
     log.info("%s new predictions were counted", f"{rollup.rows:,}")

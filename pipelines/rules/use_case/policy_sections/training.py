@@ -65,6 +65,14 @@ class Validation(PolicySection, frozen=True):
     outside_share: Share = 0.05
     """Share of rows in which a feature may be outside the range of the baseline. Above it, the run
     warns and continues."""
+    refused_share: Share = 0.05
+    """Share of a field's values in requests that may be refused, or be unknown and taken as missing
+    or as `other`. Above it, an alert opens."""
+    repeated_share: Share = 0.05
+    """Share of predictions that may repeat the transaction id of an earlier one. Above it, an alert
+    opens."""
+    unmatched_share: Share = 0.05
+    """Share of labels that may match no prediction after a day. Above it, an alert opens."""
     leak: Share = 0.99
     """ROC-AUC that a single feature may reach."""
     label_factor: Factor = 10.0

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from pipelines.stores.database import connect
 from pipelines.stores.ledger import ReplicaStore
 from serving.background import heartbeat
 from serving.background.heartbeat import Heartbeat
+from serving.background.quality_counts import QualityReporter
 from serving.model.served_model import load
+from serving.wire.request_decoding import RequestDecoder
 from tests.integration.server import until
 from tests.unit.serving import made
 
@@ -112,3 +115,55 @@ def test_without_a_database_the_fault_is_logged_once_and_the_thread_stops(
     assert not beat.is_alive()
     records = [record.getMessage() for record in caplog.records]
     assert sum("can't record the heartbeat" in message for message in records) == 1
+
+
+def stored_counts(settings):
+    with connect(settings, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT field, treatment, sum(n)::int AS n FROM quality_counts"
+            " WHERE field LIKE 'test.%' GROUP BY 1, 2"
+        ).fetchall()
+        return {(row["field"], row["treatment"]): row["n"] for row in rows}
+
+
+def forget_counts(settings):
+    with connect(settings, autocommit=True) as connection:
+        connection.execute("TRUNCATE quality_counts")
+
+
+def test_counts_of_values_are_stored_once_also_those_of_a_replaced_decoder(
+    service, settings, monkeypatch
+):
+    forget_counts(settings)
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    (scorer,) = service.scorers
+    beat = beat_of(service)
+    beat.start()
+    scorer.decoder.counts["test.amount", "refused"] += 3
+    until(lambda: stored_counts(settings) == {("test.amount", "refused"): 3}, "counts are stored")
+    scorer.decoder.counts["test.amount", "refused"] += 2
+    scorer.decoder = RequestDecoder(scorer.contract)
+    scorer.decoder.counts["test.amount", "refused"] += 1
+    scorer.refused_labels["test.label", "refused"] += 1
+    beat.stop()
+    assert stored_counts(settings) == {
+        ("test.amount", "refused"): 6,
+        ("test.label", "refused"): 1,
+    }
+
+
+def test_counts_are_kept_while_the_database_is_away(service, settings, monkeypatch):
+    forget_counts(settings)
+    monkeypatch.setattr(heartbeat, "RETRY", 0.05)
+    (scorer,) = service.scorers
+    reporter = QualityReporter(service.scorers)
+    scorer.decoder.counts["test.amount", "refused"] += 3
+    with connect(settings, autocommit=True) as connection:
+        connection.close()
+        with pytest.raises(psycopg.Error):
+            reporter.send(connection)
+    scorer.decoder.counts["test.amount", "refused"] += 1
+    with connect(settings, autocommit=True) as connection:
+        reporter.send(connection)
+        reporter.send(connection)
+    assert stored_counts(settings) == {("test.amount", "refused"): 4}

@@ -82,11 +82,11 @@ def test_a_label_has_the_time_that_was_sent_or_else_that_of_its_arrival(client, 
         pytest.param(
             [
                 {"transaction_id": "good", "label": 1},
-                {"transaction_id": "t", "label": 1, "labelled_at": "2026-01-05T08:00:00"},
+                {"transaction_id": "t", "label": 1, "labelled_at": "2026-02-30T08:00:00"},
             ],
             "labelled_at",
             1,
-            id="a time without a zone, in the second label",
+            id="a day that does not exist, in the second label",
         ),
         pytest.param(
             [{"transaction_id": "t", "label": 1}] * (MAX_LABELS + 1), "labels", None, id="too many"

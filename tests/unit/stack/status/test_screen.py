@@ -26,9 +26,19 @@ DAG = {
 }  # fmt: skip
 
 
+LABELS = {"labels": 40, "without_prediction": 0, "examples": []}
+
+
 def document(**changes: Any) -> dict[str, Any]:
     """A stack without problems, but for `changes`."""
-    use_case = {"use_case": "fraud", "serving": SERVING, "alerts": [ALERT], "waiting": [REVIEW]}
+    use_case = {
+        "use_case": "fraud",
+        "serving": SERVING,
+        "alerts": [ALERT],
+        "waiting": [REVIEW],
+        "labels": LABELS,
+        "future_times": 0,
+    }
     return {
         "ok": True,
         "problems": [],
@@ -51,7 +61,32 @@ def screen(**changes: Any) -> list[str]:
 
 
 def use_case(**changes: Any) -> list[dict[str, Any]]:
-    return [{"use_case": "fraud", "serving": SERVING, "alerts": [], "waiting": [], **changes}]
+    return [
+        {
+            "use_case": "fraud",
+            "serving": SERVING,
+            "alerts": [],
+            "waiting": [],
+            "labels": LABELS,
+            "future_times": 0,
+            **changes,
+        }
+    ]
+
+
+def test_labels_without_a_prediction_and_future_times_are_shown() -> None:
+    labels = {
+        "labels": 40,
+        "without_prediction": 10,
+        "examples": [
+            {"transaction_id": "T-1", "similar_prediction": "t-1"},
+            {"transaction_id": "zz", "similar_prediction": None},
+        ],
+    }
+    text = " ".join(" ".join(screen(use_cases=use_case(labels=labels, future_times=3))).split())
+    assert "10 of the newest 40 labels match no prediction after a day, such as 'T-1'" in text
+    assert "a prediction has 't-1': they differ in case" in text
+    assert "3 logged predictions have an event time in the future" in text
 
 
 def test_it_says_what_serves_what_is_open_what_waits_and_what_runs_next() -> None:

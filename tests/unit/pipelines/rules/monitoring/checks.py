@@ -10,6 +10,7 @@ from scipy.special import kolmogorov
 from pipelines.records import Metric
 from pipelines.rules.explanation.attribution import Attribution
 from pipelines.rules.monitoring.binning import count, profile
+from pipelines.rules.monitoring.data_quality import REFUSED, QualityCounts
 from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
 from pipelines.rules.monitoring.drift_statistics.interface import (
     ColumnCounts,
@@ -19,11 +20,18 @@ from pipelines.rules.monitoring.drift_statistics.interface import (
 )
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
+from pipelines.rules.use_case.spellings import CLIPPED, UNKNOWN
 from pipelines.settings import ROOT
 from pipelines.use_case import read_policy
 
 CHAMPION = 3
 FEATURES = ("moved", "same", "ignored")
+TREATED = (
+    ("same", REFUSED),
+    ("same", UNKNOWN["other"]),
+    ("same", CLIPPED),
+    ("labels.label", REFUSED),
+)
 _SHIPPED = read_policy(ROOT / "reference" / "fraud")
 POLICY = msgspec.structs.replace(
     _SHIPPED, drift=msgspec.structs.replace(_SHIPPED.drift, ignore=("ignored",))
@@ -80,6 +88,7 @@ def small_check(statistics: Sequence[DriftStatistic]) -> list[Metric]:
             scores={CHAMPION: score_counts},
             matured={CHAMPION: score_counts},
             ahead=1,
+            quality=QualityCounts(treated=dict.fromkeys(TREATED, 10)),
             attributions={CHAMPION: (list(FEATURES), attribution)},
         ),
         references=References(baseline=profiles, champion=CHAMPION, training=training),
