@@ -254,6 +254,7 @@ def _csv_batches(file: Path, contract: Contract, quarantine: "_Quarantine") -> I
             column_types={name: pa.string() for name in names},
             include_columns=list(names),
             strings_can_be_null=True,
+            null_values=[""],  # what else means missing is the contract's to say
         ),
     )
     with reader:

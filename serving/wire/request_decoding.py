@@ -16,7 +16,13 @@ import msgspec
 
 from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.rules.use_case.likely_causes import likely_cause
-from pipelines.rules.use_case.spellings import Misread, read_feature, read_id, read_time
+from pipelines.rules.use_case.spellings import (
+    Misread,
+    is_blank,
+    read_feature,
+    read_id,
+    read_time,
+)
 from serving.wire.problems import Problem
 from serving.wire.refusals import FAULTS, document_of, explained, refusal, refuse_repeated
 from serving.wire.row_types import (
@@ -149,12 +155,13 @@ class RequestDecoder:
                 self._count(feature.name, REFUSED)
                 raise refusal(feature.name, None, f"is missing; {rule(feature)}", index)
             raw.append(self._feature(feature, fields.get(feature.name), index))
-        entity_key = fields.get(self._contract.entity_key)
+        entity_key_name = self._contract.entity_key
+        entity_key = fields.get(entity_key_name)
         event_time = fields.get("event_time")
         return Transaction(
             self._pack(*raw),
             self._id("transaction_id", fields.get("transaction_id"), index),
-            self._id(self._contract.entity_key, entity_key or None, index),
+            self._id(entity_key_name, None if is_blank(entity_key) else entity_key, index),
             None if event_time is None else self._time(event_time, index),
         )
 
@@ -187,7 +194,7 @@ class RequestDecoder:
         self, name: str, value: Any, row: int | None, feature: Feature | None = None
     ) -> Problem:
         self._count(name, REFUSED)
-        cause = likely_cause(value, feature)
+        cause = likely_cause(value, feature) if feature or name == "event_time" else None
         return refusal(name, value, self._rules[name], row, hint=cause.in_request if cause else "")
 
     def _count(self, name: str, treatment: str) -> None:

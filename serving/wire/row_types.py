@@ -12,10 +12,13 @@ from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.rules.use_case.spellings import EXACT, LARGEST, LONGEST_ID, YEARS
 
 MAX_ROWS = 1000
-# PostgreSQL's type text can't hold NUL.
-TextId = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]+$")]
+# PostgreSQL's type text can't hold NUL. An id is not blank.
+ID_PATTERN = r"^(?![ \t\n\v\f\r]*$)[^\x00]+$"
+TextId = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID, pattern=ID_PATTERN)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
-KEY_RULE = f"must be text of 1 to {LONGEST_ID} characters without NUL, or a whole number"
+KEY_RULE = (
+    f"must be text of 1 to {LONGEST_ID} characters without NUL that is not blank, or a whole number"
+)
 TIMESTAMP_RULE = (
     f"must be an RFC 3339 time from {YEARS.start} to {YEARS.stop - 1} that is not in the future"
 )

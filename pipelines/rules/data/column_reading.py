@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.rules.use_case import spellings
 from pipelines.rules.use_case.contract import OTHER, Feature
-from pipelines.rules.use_case.label_values import NO_LABEL, UNLABELLED, LabelValues
+from pipelines.rules.use_case.label_values import NEITHER, UNLABELLED, LabelValues
 from pipelines.rules.use_case.spellings import Misread
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -99,13 +99,12 @@ def read_ids(
         text = pc.cast(column, pa.string())
     else:
         text = pa.nulls(len(column), pa.string())
-    length = pc.utf8_length(text)
-    valid = pc.and_(pc.greater(length, 0), pc.less_equal(length, spellings.LONGEST_ID))
-    valid = pc.and_(valid, pc.invert(pc.match_substring(text, "\0")))
+    blank = pc.equal(pc.utf8_trim(text, spellings.BLANK), "")
+    valid = pc.less_equal(pc.utf8_length(text), spellings.LONGEST_ID)
+    valid = pc.and_(valid, pc.invert(pc.or_(blank, pc.match_substring(text, "\0"))))
     refused = ~_mask(valid) & (_mask(pc.is_valid(column)) | unreadable)
     if not required:
-        blank = _mask(pc.equal(length, 0))
-        refused &= ~blank
+        refused &= ~_mask(blank)
     reasons.mark(name, refused, spellings.NOT_AN_ID)
     if required:
         reasons.mark(name, _mask(pc.is_null(text)) & ~unreadable, spellings.NOT_AN_ID)
@@ -128,10 +127,10 @@ def read_labels(
         except Misread as fault:
             classes.append(UNLABELLED)
             faults[index] = str(fault)
+    reasons.mark(name, unreadable, NEITHER)
     indexes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     for index, reason in faults.items():
-        reasons.mark(name, (indexes == index) & ~unreadable, reason)
-    reasons.mark(name, unreadable, NO_LABEL)
+        reasons.mark(name, indexes == index, reason)
     by_index = np.array(classes or [UNLABELLED], np.int8)
     return np.asarray(by_index[indexes])
 
@@ -390,9 +389,16 @@ def _timestamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_date(column.type):
         column = pc.cast(column, pa.timestamp("s"))
     zone = column.type.tz
+    if column.type.unit == "ns":
+        column = pc.cast(_to_micros(pc.cast(column, pa.int64())), pa.timestamp("us", zone))
     naive = pa.timestamp("us")
     micros = pc.cast(column, pa.timestamp("us", zone) if zone else naive, safe=False)
     return pc.cast(micros, TIMESTAMP) if zone else pc.assume_timezone(micros, "UTC")
+
+
+def _to_micros(nanos: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Round whole nanoseconds to the nearest microsecond."""
+    return pc.divide(pc.add(nanos, 500), 1000)
 
 
 def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -405,9 +411,9 @@ def _parsed_times(text: pa.ChunkedArray) -> pa.ChunkedArray:
     whole = pc.strptime(written, format="%Y-%m-%d %H:%M:%S", unit="us", error_is_null=True)
     whole = pc.if_else(_exists(whole, written), whole, None)
     point_and_digits = pc.struct_field(parts, ["fraction"])
-    digits = pc.utf8_slice_codeunits(point_and_digits, 1, 7)
-    micros = pc.cast(pc.utf8_rpad(digits, 6, "0"), pa.int64())
-    fraction = pc.cast(micros, pa.duration("us"))
+    digits = pc.utf8_slice_codeunits(point_and_digits, 1)
+    nanos = pc.cast(pc.utf8_rpad(digits, 9, "0"), pa.int64())
+    fraction = pc.cast(_to_micros(nanos), pa.duration("us"))
     local = pc.add(whole, fraction)
     offsets = _offsets(pc.struct_field(parts, ["zone"]))
     return pc.assume_timezone(pc.subtract(local, offsets), "UTC")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from pipelines.rules.use_case.contract import LabelColumn, Value
@@ -58,7 +59,7 @@ def label_key(value: Any) -> Key | None:
     True and false are 1 and 0. Returns None for NaN, for a number that loses digits as float64, and
     for what is no text, number or bool.
     """
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float | Decimal):
         return float(value) if abs(value) <= EXACT else None
     if not isinstance(value, str):
         return None

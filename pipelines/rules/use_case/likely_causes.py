@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.rules.use_case.contract import Feature
-from pipelines.rules.use_case.spellings import BLANK
+from pipelines.rules.use_case.spellings import BLANK, is_missing
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ THOUSANDS = Cause(
     "write the digits only, as in 1234.5",
     "set `csv.thousands: ','` in the contract",
 )
+OTHER_THOUSANDS = Cause(
+    THOUSANDS.question,
+    THOUSANDS.request,
+    "set `csv.thousands` in the contract to the character between the digits",
+)
 CURRENCY = Cause("a currency sign?", "write the number only", "remove the sign from the column")
 PERCENT = Cause("a percentage?", "write the number only", "remove the percent sign from the column")
 DAY_AND_MONTH = Cause(
@@ -50,10 +55,19 @@ MISSING_WORD = Cause(
     "send null, or list it under the feature's `missing:` in the contract",
     "list it under the feature's `missing:` in the contract",
 )
+NOT_NULLABLE = Cause(
+    "a word that means missing?",
+    "send a value, or set `nullable: true` in the contract",
+    "set `nullable: true` in the contract",
+)
 _NUMBER_CAUSES = (
     (re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"), THOUSANDS),
+    (
+        re.compile(r"[+-]?[0-9]{1,3}(?:[ '’_\u00a0\u2009\u202f][0-9]{3})+(?:[.,][0-9]*)?"),
+        OTHER_THOUSANDS,
+    ),
     (re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+),[0-9]*"), DECIMAL_COMMA),
-    (re.compile(r"[+-]?\s*[$€£¥₹].*|.*[$€£¥₹]|[A-Z]{3} ?[0-9.,]+"), CURRENCY),
+    (re.compile(r"[+-]?\s*[$€£¥₹].*|.*[$€£¥₹]|[A-Z]{3} ?[0-9.,]+|[0-9.,]+ ?[A-Z]{3}"), CURRENCY),
     (re.compile(r".*%"), PERCENT),
 )
 _DATE = re.compile(r"[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}.*")
@@ -70,6 +84,8 @@ def likely_cause(value: Any, feature: Feature | None = None) -> Cause | None:
     text = value.strip(BLANK)
     if feature is None:
         return _cause_of_time(text)
+    if text and not feature.nullable and is_missing(value, feature):
+        return NOT_NULLABLE
     if _MISSING.fullmatch(text):
         return MISSING_WORD
     if feature.type in ("category", "bool"):

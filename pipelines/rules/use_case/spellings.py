@@ -16,7 +16,7 @@ from pipelines.rules.use_case.contract import OTHER, Feature
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 TIME = (
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2})(?P<seconds>:[0-9]{2})?(?P<fraction>\.[0-9]{1,9})?)?"
+    r"(?:[Tt ](?P<clock>[0-9]{2}:[0-9]{2})(?P<seconds>:[0-9]{2})?(?P<fraction>\.[0-9]{1,9})?)?"
     r"(?P<zone>Z|z| ?UTC| ?[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
 # In lower case.
@@ -38,7 +38,10 @@ NOT_WHOLE = "not a whole number"
 NOT_EXACT = f"a whole number beyond {EXACT}, which loses digits"
 TOO_LARGE = f"beyond {LARGEST:g}, the largest number that a model can take"
 NOT_BOOLEAN = "neither true nor false"
-NOT_AN_ID = f"not an id: text of 1 to {LONGEST_ID} characters without NUL, or a whole number"
+NOT_AN_ID = (
+    f"not an id: text of 1 to {LONGEST_ID} characters without NUL that is not blank, "
+    "or a whole number"
+)
 NOT_A_TIME = "not a date and time"
 FAR_YEAR = f"not a time from {YEARS.start} to {YEARS.stop - 1}"
 IN_FUTURE = "in the future"
@@ -156,19 +159,24 @@ def in_range(value: float, feature: Feature) -> float:
 def read_id(value: Any) -> str:
     """Return an id exactly as it was sent; a whole number is its digits.
 
-    Raises Misread for text that is too long or empty, and for any other value.
+    Raises Misread for text that is too long or blank, and for any other value.
     """
     if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\0" not in value:
-        return value
-    raise Misread(NOT_AN_ID)
+    if not isinstance(value, str) or is_blank(value) or "\0" in value or len(value) > LONGEST_ID:
+        raise Misread(NOT_AN_ID)
+    return value
+
+
+def is_blank(value: Any) -> bool:
+    """Whether a value is text without a character, or with blanks only."""
+    return isinstance(value, str) and not value.strip(BLANK)
 
 
 def read_time(value: Any, *, now: datetime) -> datetime:
-    """Return a time in UTC, to the microsecond; a time without a zone is UTC.
+    """Return a time in UTC, to the nearest microsecond; a time without a zone is UTC.
 
     Takes ISO 8601 with a blank or a T between date and time. The time of day, the seconds, their
     fraction and the zone are optional. Raises Misread for any other value, for a year out of
@@ -240,9 +248,10 @@ def _parsed_time(value: Any) -> datetime:
         raise Misread(NOT_A_TIME)
     clock = match["clock"] or "00:00"
     seconds = match["seconds"] or ":00"
-    micros = (match["fraction"] or ".0")[1:7].ljust(6, "0")
+    nanos = int((match["fraction"] or ".0")[1:].ljust(9, "0"))
     try:
-        local = datetime.fromisoformat(f"{match['date']}T{clock}{seconds}.{micros}")
+        second = datetime.fromisoformat(f"{match['date']}T{clock}{seconds}")
+        local = second + timedelta(microseconds=(nanos + 500) // 1000)
         return local.replace(tzinfo=zone(match["zone"] or "Z"))
     except (ValueError, OverflowError):  # a day or an hour that does not exist
         raise Misread(NOT_A_TIME) from None

@@ -1,0 +1,1 @@
+"""The data benchmark: one meaning of each value, the speed of ingestion, changes of contracts."""

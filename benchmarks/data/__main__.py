@@ -1,0 +1,36 @@
+"""`make bench-data`: what values mean, at every door; prints the figures as JSON.
+
+Each part is a module with `figures()`, which returns figures by name.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from benchmarks.data import golden
+from pipelines.settings import Settings
+
+PARTS: Mapping[str, Callable[[], dict[str, float]]] = {"golden": golden.figures}
+
+
+def main() -> None:
+    """Run the parts, print their figures and write them; exit code 1 if a golden case failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=PARTS, help="run one part")
+    arguments = parser.parse_args()
+    names = [arguments.only] if arguments.only else list(PARTS)
+    figures: dict[str, float] = {}
+    for name in names:
+        figures |= PARTS[name]()
+    text = msgspec.json.format(msgspec.json.encode(figures))
+    print(text.decode())
+    out = Settings.load().home / "bench" / "data.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(text)
+    sys.exit(1 if figures.get("golden_failures") else 0)
+
+
+if __name__ == "__main__":
+    main()
