@@ -59,7 +59,9 @@ def label_key(value: Any) -> Key | None:
     True and false are 1 and 0. Returns None for NaN, for a number that loses digits as float64, and
     for what is no text, number or bool.
     """
-    if isinstance(value, bool | int | float | Decimal):
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, bool | int | float):
         return float(value) if abs(value) <= EXACT else None
     if not isinstance(value, str):
         return None
