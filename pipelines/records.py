@@ -8,7 +8,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """One logged prediction; `features` are in the contract's column order, NaN where missing."""
+    """One logged prediction; `features` are in the contract's column order, NaN where missing.
+
+    `contract_hash` names the contract of the features, `model_contract_hash` that of the model.
+    """
 
     prediction_id: UUID
     scored_at: datetime
@@ -23,6 +26,7 @@ class Prediction:
     predicted_label: int
     threshold: float
     replica: str
+    model_contract_hash: str | None = None  # None in predictions of before it was kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +106,21 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContractVersion:
+    """One application of a contract; rows of it are accepted until `ended_at`.
+
+    `models` are the versions that were trained under it, and `replicas` is the number of servers
+    that have it as the current one.
+    """
+
+    contract_hash: str
+    applied_at: datetime
+    ended_at: datetime | None
+    replicas: int
+    models: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
     """One state of one promotion or rollback."""
 
@@ -132,6 +151,7 @@ class Replica:
     error: str | None
     loaded_at: datetime | None
     seen_at: datetime
+    contract_hash: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

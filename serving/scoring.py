@@ -211,6 +211,7 @@ class UseCaseScorer:
                 threshold,
                 self._replica,
                 rows,
+                model.bundle.contract_hash,
             )
         )
         self._counts.count(scores, flagged)

@@ -1,10 +1,17 @@
 -- What each table, view and column holds, stated anew after every migration. `make docs` writes docs/reference/tables.md from it.
 
-COMMENT ON TABLE contracts IS 'The contracts on which models were trained.';
+COMMENT ON TABLE contracts IS 'The contracts that were applied or on which models were trained.';
 COMMENT ON COLUMN contracts.contract_hash IS 'Hash of everything in the contract that a model depends on.';
 COMMENT ON COLUMN contracts.use_case IS 'Name of the use case.';
 COMMENT ON COLUMN contracts.body IS 'The contract as JSON.';
-COMMENT ON COLUMN contracts.first_seen IS 'When a model was first trained on it.';
+COMMENT ON COLUMN contracts.first_seen IS 'When it was first applied, or a model first trained on it.';
+
+COMMENT ON TABLE contract_versions IS
+    'Which contracts were applied. The newest that has not ended is the current one; rows of the others are accepted too.';
+COMMENT ON COLUMN contract_versions.use_case IS 'Name of the use case.';
+COMMENT ON COLUMN contract_versions.contract_hash IS 'The contract.';
+COMMENT ON COLUMN contract_versions.applied_at IS 'When it became the current one.';
+COMMENT ON COLUMN contract_versions.ended_at IS 'From when on its rows are refused; NULL while they are accepted.';
 
 COMMENT ON TABLE prediction_logs IS
     'Every prediction that was returned. Partitioned by day of scored_at. Rows arrive late and out of order, so readers follow logged_xid and not the time.';
@@ -16,6 +23,7 @@ COMMENT ON COLUMN prediction_logs.entity_key IS 'Entity of the transaction, such
 COMMENT ON COLUMN prediction_logs.event_time IS 'When the transaction happened; scored_at if the request has no time.';
 COMMENT ON COLUMN prediction_logs.model_version IS 'Version of the model that scored it.';
 COMMENT ON COLUMN prediction_logs.contract_hash IS 'Contract that names the features.';
+COMMENT ON COLUMN prediction_logs.model_contract_hash IS 'Contract that the model was trained under; NULL in rows of before it was kept.';
 COMMENT ON COLUMN prediction_logs.features IS 'Raw and derived features in the order of the contract; a missing value is NULL.';
 COMMENT ON COLUMN prediction_logs.score IS 'Calibrated probability of the positive class.';
 COMMENT ON COLUMN prediction_logs.predicted_label IS '1 if the score reached the threshold, else 0.';
@@ -109,6 +117,7 @@ COMMENT ON COLUMN serving_replicas.replica IS 'Host, port and process id.';
 COMMENT ON COLUMN serving_replicas.use_case IS 'Name of the use case.';
 COMMENT ON COLUMN serving_replicas.version IS 'Version that it serves.';
 COMMENT ON COLUMN serving_replicas.digest IS 'Digest of that version.';
+COMMENT ON COLUMN serving_replicas.contract_hash IS 'Its current contract.';
 COMMENT ON COLUMN serving_replicas.error IS 'Why it could not load the version of the ledger.';
 COMMENT ON COLUMN serving_replicas.loaded_at IS 'When it loaded the version.';
 COMMENT ON COLUMN serving_replicas.seen_at IS 'Its last heartbeat.';

@@ -8,12 +8,16 @@ GRANT USAGE ON SCHEMA public TO :server, :steps, :pages;
 GRANT CONNECT ON DATABASE :database TO :server, :steps, :pages;
 GRANT TEMPORARY ON DATABASE :database TO :server, :steps; -- batches are staged in temporary tables
 
--- The scoring server logs predictions and labels, says what it serves, raises alerts, and takes requests for explanations.
-GRANT SELECT ON prediction_logs, label_store, current_labels, contracts, promotions, monitoring_metrics, monitoring_alerts,
-    explanations, explanation_watermarks, rollup_watermarks, serving_replicas TO :server;
+-- The scoring server logs predictions and labels, says what it serves, raises alerts, takes requests for explanations, and applies
+-- a contract that changed.
+GRANT SELECT ON prediction_logs, label_store, current_labels, contracts, contract_versions, model_metadata, promotions,
+    monitoring_metrics, monitoring_alerts, explanations, explanation_watermarks, rollup_watermarks, serving_replicas TO :server;
 GRANT INSERT ON prediction_logs TO :server;
 GRANT INSERT (use_case, transaction_id, label, labelled_at, source) ON label_store TO :server;
 GRANT INSERT, UPDATE, DELETE ON serving_replicas TO :server;
+GRANT INSERT (contract_hash, use_case, body) ON contracts TO :server;
+GRANT INSERT (use_case, contract_hash), UPDATE (ended_at) ON contract_versions TO :server;
+GRANT EXECUTE ON FUNCTION show_predictions(text) TO :server;
 GRANT INSERT (use_case, cause, severity, message, check_id, model_version),
     UPDATE (severity, message, check_id, model_version, state, updated_at, resolved_at, resolution)
     ON monitoring_alerts TO :server;
@@ -31,10 +35,11 @@ GRANT INSERT (use_case, run_id, decision_id) ON promotion_runs TO :steps;
 GRANT INSERT (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state, actor, reason, decision_id,
     evidence_hash) ON promotions TO :steps;
 GRANT INSERT ON contracts, model_metadata TO :steps;
+GRANT INSERT (use_case, contract_hash), UPDATE (ended_at) ON contract_versions TO :steps;
 GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write_challenger(text, text, integer),
     write_verdict(text, text, text, text, jsonb, text), write_failure(text, text, text),
     what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date),
-    delete_predictions(text, date, integer), thin_metrics(date) TO :steps;
+    delete_predictions(text, date, integer), thin_metrics(date), show_predictions(text) TO :steps;
 GRANT INSERT, UPDATE, DELETE ON monitoring_metrics, monitoring_alerts, feature_rollups, score_rollups, attribution_rollups,
     quality_counts, rollup_watermarks, explanations, explanation_watermarks TO :steps;
 

@@ -85,6 +85,7 @@ class ReplicaStore:
         digest: str | None,
         error: str | None,
         loaded_at: datetime | None,
+        contract_hash: str | None = None,
     ) -> None:
         """Store what a replica serves now, and the time of the report."""
         queries("ledger").report_replica(
@@ -95,6 +96,7 @@ class ReplicaStore:
             digest=digest,
             error=error,
             loaded_at=loaded_at,
+            contract_hash=contract_hash,
         )
 
     def live(self, use_case: str) -> list[Replica]:

@@ -11,12 +11,11 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
-from psycopg import sql
 
 from pipelines.errors import SixgateError
-from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import ROOT, Settings
-from pipelines.stores.database import Connection, connect
+from pipelines.stores.contracts import ContractStore
+from pipelines.stores.database import Connection, connect, queries
 from pipelines.stores.roles import grant
 from pipelines.use_case import keep_valid, read_contract, read_each
 
@@ -24,11 +23,6 @@ DAYS_BEHIND = 2
 DAYS_AHEAD = 10
 COMMENTS = ROOT / "sql" / "comments.sql"
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('sixgate.migrate'))"
-VIEW = (
-    "CREATE VIEW {view} AS SELECT scored_at, prediction_id, transaction_id, entity_key, event_time,"
-    " model_version, score, predicted_label, threshold, {features} FROM prediction_logs"
-    " WHERE use_case = {use_case} AND contract_hash = {contract_hash}"
-)
 
 
 def migrate(settings: Settings) -> None:
@@ -43,7 +37,8 @@ def migrate(settings: Settings) -> None:
         connection.execute(COMMENTS.read_bytes())
         contracts, faults = read_each(settings.reference, read_contract)
         for contract in contracts:
-            create_view(connection, contract)
+            ContractStore(connection).apply(contract)
+            queries("contracts").show_predictions(connection, use_case=contract.use_case)
         for fault in faults.values():
             print(f"no view of predictions: {fault}", file=sys.stderr)
         if not grant(connection):
@@ -52,23 +47,6 @@ def migrate(settings: Settings) -> None:
                 "every process signs in as the schema's owner",
                 file=sys.stderr,
             )
-
-
-def create_view(connection: Connection, contract: Contract) -> None:
-    """Create `<use_case>_predictions`: the prediction log with a named column for each feature."""
-    features = [
-        sql.SQL("features[{}] AS {}").format(sql.Literal(index), sql.Identifier(name))
-        for index, name in enumerate(contract.columns, start=1)
-    ]
-    view = sql.Identifier(f"{contract.use_case}_predictions")
-    connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
-    statement = sql.SQL(VIEW).format(
-        view=view,
-        features=sql.SQL(", ").join(features),
-        use_case=sql.Literal(contract.use_case),
-        contract_hash=sql.Literal(contract.hash),
-    )
-    connection.execute(statement)
 
 
 def _upgrade(settings: Settings) -> None:

@@ -62,6 +62,7 @@ class JournalLine(msgspec.Struct, frozen=True, gc=False):
     threshold: float
     replica: str
     rows: list[JournalRow]
+    model_contract_hash: str | None = None  # None in lines of before it was kept
 
     def predictions(self) -> list[Prediction]:
         """Return one prediction per row, with the values that all rows share."""
@@ -80,6 +81,7 @@ class JournalLine(msgspec.Struct, frozen=True, gc=False):
                 predicted_label=row.predicted_label,
                 threshold=self.threshold,
                 replica=self.replica,
+                model_contract_hash=self.model_contract_hash,
             )
             for row in self.rows
         ]

@@ -41,10 +41,10 @@ SELECT pg_advisory_unlock(hashtext('sixgate.promotion.' || :use_case));
 
 -- name: report_replica!
 -- What a replica serves, and when it reported.
-INSERT INTO serving_replicas (replica, use_case, version, digest, error, loaded_at, seen_at)
-VALUES (:replica, :use_case, :version, :digest, :error, :loaded_at, now())
-ON CONFLICT (replica, use_case) DO UPDATE SET version = excluded.version, digest = excluded.digest, error = excluded.error,
-    loaded_at = excluded.loaded_at, seen_at = now();
+INSERT INTO serving_replicas (replica, use_case, version, digest, contract_hash, error, loaded_at, seen_at)
+VALUES (:replica, :use_case, :version, :digest, :contract_hash, :error, :loaded_at, now())
+ON CONFLICT (replica, use_case) DO UPDATE SET version = excluded.version, digest = excluded.digest,
+    contract_hash = excluded.contract_hash, error = excluded.error, loaded_at = excluded.loaded_at, seen_at = now();
 
 -- name: live_replicas
 -- Replicas that reported within the last 15 s.

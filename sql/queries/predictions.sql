@@ -1,7 +1,7 @@
 -- name: get_prediction^
 -- The time in a UUIDv7 id lets the planner read one partition only.
-SELECT prediction_id, scored_at, use_case, transaction_id, entity_key, event_time, model_version, contract_hash, features,
-       score, predicted_label, threshold, replica
+SELECT prediction_id, scored_at, use_case, transaction_id, entity_key, event_time, model_version, contract_hash,
+       model_contract_hash, features, score, predicted_label, threshold, replica
 FROM prediction_logs
 WHERE use_case = :use_case AND prediction_id = :prediction_id AND scored_at = :scored_at;
 
@@ -13,9 +13,9 @@ ON COMMIT DELETE ROWS;
 -- name: move_staged!
 -- A batch that is shipped twice is logged once.
 INSERT INTO prediction_logs (scored_at, prediction_id, use_case, transaction_id, entity_key, event_time, model_version,
-                             contract_hash, features, score, predicted_label, threshold, replica)
+                             contract_hash, model_contract_hash, features, score, predicted_label, threshold, replica)
 SELECT l.scored_at, r.prediction_id, l.use_case, r.transaction_id, r.entity_key, coalesce(r.event_time, l.scored_at),
-       l.model_version, l.contract_hash, r.features, r.score, r.predicted_label, l.threshold, l.replica
+       l.model_version, l.contract_hash, l.model_contract_hash, r.features, r.score, r.predicted_label, l.threshold, l.replica
 FROM staged_lines,
      json_populate_record(NULL::prediction_logs, line) AS l,
      json_populate_recordset(NULL::prediction_logs, line -> 'rows') AS r

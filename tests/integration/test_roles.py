@@ -19,6 +19,7 @@ from pipelines.errors import EvidenceError
 from pipelines.records import Label
 from pipelines.settings import ROOT, Settings
 from pipelines.stores.alerts import AlertStore
+from pipelines.stores.contracts import ContractStore
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.labels import LabelStore
@@ -28,7 +29,7 @@ from pipelines.stores.migrations import migrate
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
 from pipelines.stores.roles import PAGES, SERVER, STEPS
-from pipelines.use_case import read_policy
+from pipelines.use_case import read_contract, read_policy
 from serving.metrics.drift_metrics import DriftMetrics
 from stack import temporary_services
 from stack.processes.postgres import CONNECTIONS, Postgres
@@ -451,6 +452,25 @@ def test_the_server_reads_and_writes_all_that_it_serves_by(signed_in: Any) -> No
         explanations.request(prediction, select="flagged", sample=0.1)
         assert explanations.get("fraud", prediction_id)
         connection.execute("LISTEN sixgate_promotions")
+
+
+@pytest.mark.parametrize("role", [SERVER, STEPS])
+def test_a_contract_is_applied_and_everybody_reads_the_predictions_as_before(
+    signed_in: Any, role: str
+) -> None:
+    former = read_contract(ROOT / "reference" / "fraud")
+    fewer = msgspec.structs.replace(former, features=former.features[1:], derived=())
+    with signed_in(role) as connection:
+        contracts = ContractStore(connection)
+        assert contracts.apply(fewer)
+        assert contracts.accepted("fraud") == [fewer, former]
+        contracts.announce("fraud")
+        for reader in (STEPS, PAGES):
+            right = "SELECT has_table_privilege(%s, 'fraud_predictions', 'SELECT') AS held"
+            assert connection.execute(right, (reader,)).fetchone() == {"held": True}
+        assert contracts.apply(former)
+        contracts.end("fraud", fewer.hash)
+        assert contracts.accepted("fraud") == [former]
 
 
 def test_pages_read_all_that_they_show_and_write_what_their_forms_send(signed_in: Any) -> None:

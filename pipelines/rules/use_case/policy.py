@@ -13,6 +13,7 @@ import msgspec
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.policy_checks import contradictions
 from pipelines.rules.use_case.policy_keys import fault_of
+from pipelines.rules.use_case.policy_sections.contract import ContractPolicy
 from pipelines.rules.use_case.policy_sections.explanation import ExplanationPolicy
 from pipelines.rules.use_case.policy_sections.gates import Evaluation, Gates
 from pipelines.rules.use_case.policy_sections.monitoring import Alerts, Drift, Performance, Report
@@ -46,6 +47,7 @@ class Policy(PolicySection, frozen=True):
     promotion: Promotion = Promotion()
     guard: Guard = Guard()
     explanation: ExplanationPolicy = ExplanationPolicy()
+    contract: ContractPolicy = ContractPolicy()
     retention: Retention = Retention()
     use_case: str = ""
 

@@ -1,0 +1,77 @@
+"""The contracts that rows are accepted under, in `contract_versions`; bodies are in `contracts`."""
+
+from datetime import datetime
+
+import msgspec
+
+from pipelines.records import ContractVersion
+from pipelines.rules.use_case.contract import Contract
+from pipelines.stores.database import Connection, queries
+from pipelines.stores.models import ModelStore
+
+
+class ContractStore:
+    """Contracts as they were applied: by a server, by `sixgate contract apply`, by a migration."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def current(self, use_case: str) -> Contract | None:
+        """Return the contract that was applied last; None before the first one."""
+        body = queries("contracts").current_contract(self._connection, use_case=use_case)
+        return msgspec.convert(body, Contract) if body else None
+
+    def accepted(self, use_case: str) -> list[Contract]:
+        """Return the contracts that have not ended: the current one, then earlier ones."""
+        rows = queries("contracts").accepted_contracts(self._connection, use_case=use_case)
+        return [msgspec.convert(row["body"], Contract) for row in rows]
+
+    def body(self, contract_hash: str) -> Contract | None:
+        """Return a contract by its hash; None when it was neither applied nor trained on."""
+        return ModelStore(self._connection).recorded_contract(contract_hash)
+
+    def versions(self, use_case: str) -> list[ContractVersion]:
+        """List every application of a contract, the newest first."""
+        rows = queries("contracts").contract_versions(self._connection, use_case=use_case)
+        return [ContractVersion(**row) for row in rows]
+
+    def apply(self, contract: Contract) -> bool:
+        """Make a contract the current one, in one transaction; False when it is that already.
+
+        The view of the predictions gets its columns.
+        """
+        use_case = contract.use_case
+        with self._connection.transaction():
+            queries("contracts").lock_contracts(self._connection, use_case=use_case)
+            current = self.current(use_case)
+            if current is not None and current.hash == contract.hash:
+                return False
+            ModelStore(self._connection).record_contract(contract)
+            queries("contracts").add_contract_version(
+                self._connection, use_case=use_case, contract_hash=contract.hash
+            )
+            queries("contracts").show_predictions(self._connection, use_case=use_case)
+        return True
+
+    def announce(self, use_case: str) -> None:
+        """Tell every replica to read the file of the contract now."""
+        queries("contracts").announce_contract(self._connection, use_case=use_case)
+
+    def end(self, use_case: str, contract_hash: str) -> None:
+        """Stop accepting rows of a contract."""
+        queries("contracts").end_contract(
+            self._connection, use_case=use_case, contract_hash=contract_hash
+        )
+
+    def end_outlived(self, use_case: str, *, replaced_before: datetime) -> list[str]:
+        """End the contracts that were replaced before a time; return their hashes.
+
+        One under which a serving model was trained does not end.
+        """
+        rows = queries("contracts").outlived_contracts(
+            self._connection, use_case=use_case, replaced_before=replaced_before
+        )
+        hashes = [row["contract_hash"] for row in rows]
+        for contract_hash in hashes:
+            self.end(use_case, contract_hash)
+        return hashes
