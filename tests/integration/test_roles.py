@@ -471,6 +471,7 @@ def test_a_contract_is_applied_and_everybody_reads_the_predictions_as_before(
         assert contracts.apply(former)
         contracts.end("fraud", fewer.hash)
         assert contracts.accepted("fraud") == [former]
+        connection.commit()
 
 
 def test_pages_read_all_that_they_show_and_write_what_their_forms_send(signed_in: Any) -> None:
