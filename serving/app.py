@@ -34,8 +34,8 @@ REGISTRY_TIMEOUT = 5.0
 FIRST_MODELS = 10.0
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
-    "allow_headers": ["X-API-Key", "X-Request-ID", "Content-Type"],
-    "expose_headers": ["X-Request-ID", "Retry-After"],
+    "allow_headers": ["X-API-Key", "X-Request-ID", "Content-Type", "Idempotency-Key"],
+    "expose_headers": ["X-Request-ID", "Retry-After", "Idempotency-Replayed"],
 }
 DESCRIPTION = (
     "Scores rows with the model that is Production in MLflow. A promotion replaces the model "

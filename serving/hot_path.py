@@ -7,6 +7,7 @@ these routes like all others. It is plain ASGI, and does as little as possible p
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import BaseRoute
@@ -15,6 +16,7 @@ from starlette.websockets import WebSocket
 
 from serving.service import Service, read_body
 from serving.wire.api_keys import KeyScope
+from serving.wire.idempotency import HEADER, REPLAYED
 from serving.wire.json_logs import REQUEST_ID
 from serving.wire.problems import Problem, refusal
 
@@ -27,11 +29,17 @@ _VALID_ID = re.compile(rb"[!-~]{1,128}")
 
 
 class HotEndpoint:
-    """An endpoint that FastAPI documents and `HotPath` calls; its key needs `key_scope`."""
+    """An endpoint that FastAPI documents and `HotPath` calls; its key needs `key_scope`.
 
-    def __init__(self, handler: Handler, key_scope: KeyScope, doc: str) -> None:
+    If `once`, requests with the same `Idempotency-Key` get the first answer.
+    """
+
+    def __init__(
+        self, handler: Handler, key_scope: KeyScope, doc: str, *, once: bool = False
+    ) -> None:
         self.handler = handler
         self.key_scope = key_scope
+        self.once = once
         self.__doc__ = doc
 
     async def __call__(self) -> None:
@@ -49,6 +57,8 @@ class HotPath:
         self._app = app
         self._keys = service.keys
         self._requests = service.requests
+        self._replayed = service.metrics.replayed
+        self._first_answers = service.first_answers
         self._hot: Mapping[str, HotEndpoint] = {
             route.path: route.endpoint
             for route in routes
@@ -64,7 +74,7 @@ class HotPath:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id, key, length = self._read(scope["headers"])
+        request_id, key, length, once = self._read(scope["headers"])
         path = scope["path"]
         hot = self._hot.get(path) if scope.get("method") == "POST" else None
         if hot is None:
@@ -76,7 +86,11 @@ class HotPath:
         caller = None
         try:
             caller = self._keys.require(key, hot.key_scope)
-            body = await hot.handler(caller, await read_body(length, receive))
+            body = await read_body(length, receive)
+            if once is None or not hot.once:
+                body = await hot.handler(caller, body)
+            else:
+                body = await self._answer_once(caller, path, once, body, headers=headers, hot=hot)
             status = 200
         except Exception as error:
             REQUEST_ID.set(request_id)
@@ -90,6 +104,26 @@ class HotPath:
         await send({"type": "http.response.body", "body": body})
         ended = time.perf_counter()
         self._requests.record((path, status, began, ended, request_id, "POST", path, caller))
+
+    async def _answer_once(
+        self,
+        caller: str,
+        path: str,
+        key: bytes,
+        body: bytes,
+        *,
+        headers: list[tuple[bytes, bytes]],
+        hot: HotEndpoint,
+    ) -> bytes:
+        """Return the first answer to requests with a key; mark it when it is sent again."""
+        request = b"\0".join((path.encode(), body))
+        answer, is_replayed = await self._first_answers.answer(
+            caller, key, request, partial(hot.handler, caller, body)
+        )
+        if is_replayed:
+            headers.append(REPLAYED)
+            self._replayed.labels(caller).inc()
+        return answer
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, began: float) -> None:
         status = 500
@@ -120,11 +154,15 @@ class HotPath:
 
     def _read(
         self, headers: Iterable[tuple[bytes, bytes]]
-    ) -> tuple[bytes, bytes | None, bytes | None]:
-        """Return the request id, the API key and the body's length; the id may be a new one."""
+    ) -> tuple[bytes, bytes | None, bytes | None, bytes | None]:
+        """Return the request id, the API key, the body's length and the idempotency key.
+
+        The request id may be a new one.
+        """
         request_id: bytes | None = None
         key: bytes | None = None
         length: bytes | None = None
+        once: bytes | None = None
         for name, value in headers:
             if name == b"x-api-key":
                 key = value
@@ -132,7 +170,9 @@ class HotPath:
                 request_id = value
             elif name == b"content-length":
                 length = value
+            elif name == HEADER:
+                once = value
         if request_id is None or not _VALID_ID.fullmatch(request_id):
             self._id_count += 1
             request_id = f"{self._id_prefix}{self._id_count:x}".encode()
-        return request_id, key, length
+        return request_id, key, length, once

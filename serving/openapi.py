@@ -51,6 +51,13 @@ PROBLEMS = {
     501: "this server lacks an optional dependency that the request needs",
     503: "not available now; Retry-After gives the seconds to wait",
 }
+IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Requests of an API key with the same value within an hour get the first answer",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
 REF_TEMPLATE = "#/components/schemas/{name}"
 
 
@@ -71,11 +78,13 @@ def documented(
     problems: Sequence[int],
     body: str | None = None,
     example: Any = None,
+    parameters: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the arguments that document a route.
 
     `answers` maps each status to its description and schema. `problems` are the statuses of
     problem documents besides 401 and 403. `body` names the schema of the request body.
+    `parameters` are OpenAPI objects, such as that of a header.
     """
     responses: dict[int | str, dict[str, Any]] = {}
     for status, (description, kind) in answers.items():
@@ -85,6 +94,8 @@ def documented(
         content = _content("ProblemOut", MEDIA_TYPE)
         responses[status] = {"description": PROBLEMS[status], "content": content}
     extra: dict[str, Any] = {"security": [{HEADER: []}]}
+    if parameters:
+        extra["parameters"] = list(parameters)
     if body:
         extra["requestBody"] = {"required": True, "content": _content(body, example=example)}
     return {"responses": responses, "openapi_extra": extra, "response_model": None}

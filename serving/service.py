@@ -25,6 +25,7 @@ from serving.model.explainer_client import ExplainerProcess
 from serving.model.registry import RegistryReader
 from serving.scoring import UseCaseScorer
 from serving.wire.api_keys import ApiKeys, KeyScope
+from serving.wire.idempotency import FirstAnswers
 from serving.wire.problems import Problem
 from serving.wire.rate_limit import RateLimit
 
@@ -49,6 +50,7 @@ class Service:
             workers=settings.api_workers,
             refused=lambda caller: self.metrics.limited.labels(caller).inc(),
         )
+        self.first_answers = FirstAnswers()
         self.journal = Journal(
             settings.home / "journal",
             self.replica,

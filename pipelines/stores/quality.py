@@ -16,10 +16,10 @@ from pipelines.stores.database import Connection, queries
 
 Counts = Mapping[tuple[str, str], int]  # by field and treatment
 MOST_REPEATED = 20_000  # new predictions of a roll-up that are compared with former ones
-MOST_LABELS = 1_000  # labels that are compared with the log at each drift check
+MOST_LABELS = 500  # labels that are compared with the log at each drift check
 SETTLED = timedelta(days=1)  # a prediction may be logged this long after its label
 LABEL_WINDOW = timedelta(days=7)
-RECENT = timedelta(days=14)  # predictions that are searched first
+RECENT = timedelta(days=30)  # predictions that are searched first: fewer partitions
 
 
 class QualityStore:

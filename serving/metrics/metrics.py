@@ -52,6 +52,11 @@ class Metrics(Collector):
         self.limited = self._counter(
             "sixgate_rate_limited", "Requests that exceeded the limit of their key", "caller"
         )
+        self.replayed = self._counter(
+            "sixgate_replayed_answers",
+            "Requests whose Idempotency-Key was used before, with the first answer sent again",
+            "caller",
+        )
         self.invalid = self._gauge(
             "sixgate_use_case_invalid",
             "1 when the folder of a use case was invalid at the start: "

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from fastapi import APIRouter
 
 from serving.hot_path import HotEndpoint
-from serving.openapi import batch_name, documented, row_name
+from serving.openapi import IDEMPOTENCY, batch_name, documented, row_name
 from serving.scoring import UseCaseScorer, encode
 from serving.service import Service
 from serving.wire.row_types import example
@@ -29,7 +29,7 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
 
     router.add_api_route(
         "/predict",
-        HotEndpoint(predict, "predict", "Score one row."),
+        HotEndpoint(predict, "predict", "Score one row.", once=True),
         methods=["POST"],
         operation_id=f"{use_case}_predict",
         summary="Score one row",
@@ -37,6 +37,7 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
             {200: ("the prediction", PredictionOut)},
             problems=(413, 422, 429, 503),
             body=row_name(use_case),
+            parameters=[IDEMPOTENCY],
             example=row,
         ),
     )
@@ -46,6 +47,7 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
             predict_batch,
             "predict",
             "Score up to 1,000 rows in one request; one invalid row refuses all of them.",
+            once=True,
         ),
         methods=["POST"],
         operation_id=f"{use_case}_predict_batch",
@@ -54,6 +56,7 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
             {200: ("the predictions, in the order of the rows", PredictionsOut)},
             problems=(413, 422, 429, 503),
             body=batch_name(use_case),
+            parameters=[IDEMPOTENCY],
             example={"rows": [row]},
         ),
     )

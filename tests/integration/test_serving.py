@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -46,6 +48,26 @@ def test_a_logged_prediction_is_what_was_answered(server, database):
     assert row[4:7] == (made.FRAUD.hash, 70.0, 0.0)
     assert row[7].isoformat() == "2026-01-05T08:00:00+00:00" and row[8] == "c-1"
     assert row[9].timestamp() * 1000 == pytest.approx(UUID(answer["prediction_id"]).int >> 80)
+
+
+def test_equal_idempotency_keys_at_the_same_time_make_one_prediction(server, database):
+    row = made.row(transaction_id="retried")
+
+    def send(_: int) -> httpx.Response:
+        headers = {"X-API-Key": "k", "Idempotency-Key": "order-7"}
+        with httpx.Client(base_url=str(server.client.base_url), headers=headers) as client:
+            return client.post(made.PREDICT, json=row)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(16)))
+    assert {answer.status_code for answer in answers} == {200}
+    ids = {answer.json()["prediction_id"] for answer in answers}
+    assert len(ids) == 1
+    replayed = [answer.headers.get("idempotency-replayed") for answer in answers]
+    assert replayed.count("true") == 15
+    until(lambda: logged(database, list(ids)), "it is logged")
+    count = "SELECT count(*) FROM prediction_logs WHERE transaction_id = 'retried'"
+    assert one(database, count) == 1
 
 
 def test_a_promotion_is_followed_under_traffic_without_a_failed_request(server, database):

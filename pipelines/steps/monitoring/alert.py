@@ -1,12 +1,14 @@
 """Open, escalate or resolve an alert for each cause, by the metrics of a drift check."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.context import Context
 from pipelines.errors import EvidenceError
+from pipelines.records import Metric
 from pipelines.rules.monitoring.alert_rules import AlertStatus, evaluate_alerts
-from pipelines.rules.monitoring.data_quality import describe_examples
+from pipelines.rules.monitoring.data_quality import UNMATCHED_SHARE, describe_examples
 from pipelines.rules.monitoring.replaced_model import is_replaced
 from pipelines.steps.monitoring.newest_check import require_current
 from pipelines.steps.monitoring.replaced_model import production, resolve_replaced
@@ -26,7 +28,9 @@ def run(context: Context) -> dict[str, Any]:
         )
     require_current(context)
     resolve_replaced(context)
-    evaluated = evaluate_alerts(metrics, context.use_case.policy, unmatched=_unmatched(context))
+    evaluated = evaluate_alerts(
+        metrics, context.use_case.policy, unmatched=_unmatched(context, metrics)
+    )
     statuses = _of_champion(context, evaluated)
     severities = {}
     for status in statuses:
@@ -38,8 +42,10 @@ def run(context: Context) -> dict[str, Any]:
     return {"alerts": severities}
 
 
-def _unmatched(context: Context) -> str:
-    """Describe examples of labels that match no prediction; empty when there are none."""
+def _unmatched(context: Context, metrics: Sequence[Metric]) -> str:
+    """Describe examples of labels that match no prediction; empty when the check found none."""
+    if not any(metric.metric == UNMATCHED_SHARE and metric.value for metric in metrics):
+        return ""
     examples = context.quality.unmatched_labels(context.name, context.as_of).examples
     if not examples:
         return ""
