@@ -41,6 +41,8 @@ class UseCaseScorer:
         self.hash = contract.hash
         self.decoder = RequestDecoder(contract)
         self.refused_labels: Counter[tuple[str, str]] = Counter()
+        metrics.values.watch(self.use_case, self.decoder.counts)
+        metrics.values.watch(self.use_case, self.refused_labels)
         self.model: ServedModel | None = None
         self.error: str | None = None
         self.looked_up = False  # whether alias and ledger have been read since the start

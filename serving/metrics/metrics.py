@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 
 from serving.journal.journal import Journal
+from serving.metrics.value_metrics import ValueMetrics
 
 BINS = 20  # of the histogram of scores, from 0 to 1
 
@@ -37,6 +38,8 @@ class Metrics(Collector):
         self._predictions: dict[str, PredictionCounts] = {}
         ProcessCollector(registry=self._registry)
         self._registry.register(self)
+        self.values = ValueMetrics()
+        self._registry.register(self.values)
         self.shipped = Counter(
             "sixgate_shipped_rows",
             "Predictions inserted into prediction_logs",

@@ -13,7 +13,7 @@ from pipelines.rules.use_case.label_values import UNLABELLED, LabelValues, label
 from pipelines.rules.use_case.likely_causes import likely_cause
 from pipelines.rules.use_case.spellings import Misread, read_id, read_time
 from serving.wire.problems import Problem
-from serving.wire.refusals import FAULTS, document_of, explained, refusal
+from serving.wire.refusals import FAULTS, document_of, explained, refusal, refuse_repeated
 from serving.wire.row_types import KEY_RULE, TIMESTAMP_RULE
 from serving.wire.schemas import MAX_LABELS
 
@@ -56,6 +56,8 @@ class LabelDecoder:
         now = datetime.now(UTC)
         try:
             posted = self._decoder.decode(body).labels
+            times = sum(label.labelled_at is not None for label in posted)
+            refuse_repeated(body, 1 + 2 * len(posted) + times)
         except FAULTS as error:
             document = document_of(body, error)
             labels = _labels(document)
@@ -87,6 +89,7 @@ class LabelDecoder:
                 raise refusal(name, fields[name], f"is not a known field; known are {known}", row)
         for name in ("transaction_id", "label"):
             if name not in fields:
+                self._count(name)
                 raise refusal(name, None, f"is missing; {self._rules[name]}", row)
         return PostedLabel(**fields)
 
@@ -114,9 +117,12 @@ class LabelDecoder:
             raise self._refusal("labelled_at", value, row) from None
 
     def _refusal(self, name: str, value: Any, row: int) -> Problem:
-        self.refused[f"{OF_LABELS}{name}", REFUSED] += 1
+        self._count(name)
         cause = likely_cause(value) if name == "labelled_at" else None
         return refusal(name, value, self._rules[name], row, hint=cause.in_request if cause else "")
+
+    def _count(self, name: str) -> None:
+        self.refused[f"{OF_LABELS}{name}", REFUSED] += 1
 
 
 def label_rule(label: LabelColumn) -> str:

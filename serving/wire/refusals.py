@@ -48,10 +48,18 @@ def refuse_repeated(body: bytes, fields: int) -> None:
     """Raise the 422 Problem of a name that an object has twice.
 
     `fields` is the number of values that were decoded, without nulls. The body is only read again
-    when it has more names than that.
+    when it has more names than that. The refusal of a large body does not say which name it is.
     """
-    if body.count(b'":') > fields + body.count(b"null") and len(body) <= SMALL:
+    names = body.count(b'":')
+    if names <= fields:
+        return
+    values = fields + body.count(b"null")
+    if names <= values:
+        return
+    if len(body) <= SMALL:
         _document(body)
+    elif names - body.count(b'\\":') > values:
+        raise refusal("body", None, "has a name twice in one object; send it once")
 
 
 def document_of(body: bytes, error: Exception) -> Any:

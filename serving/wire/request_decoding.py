@@ -56,10 +56,10 @@ class RequestDecoder:
     `counts` has how many values of a field were refused, or taken as another value.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, counts: Counter[tuple[str, str]] | None = None) -> None:
         self.row_type = row_type(contract)
         self.batch_type = batch_type(contract, self.row_type)
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts = Counter() if counts is None else counts
         self._contract = contract
         self._row = msgspec.json.Decoder(self.row_type)
         self._batch = msgspec.json.Decoder(self.batch_type)

@@ -461,3 +461,19 @@ def test_a_time_is_kept_in_utc_because_postgresql_limits_offsets():
     row = DECODER.decode_row(body(event_time="2026-01-05T08:00:00+23:59"))
     assert row.event_time
     assert row.event_time.isoformat() == "2026-01-04T08:01:00+00:00"
+
+
+def test_a_name_that_a_label_has_twice_is_refused():
+    content = b'{"labels":[{"transaction_id":"a","transaction_id":"b","label":1}]}'
+    problem = refused_labels(content)
+    assert problem.members["field"] == "transaction_id"
+    assert problem.members["rule"] == "is given twice; send it once"
+
+
+def test_a_name_that_is_repeated_in_a_large_body_is_refused_without_its_name():
+    rows = [GOOD | {"transaction_id": f'"{number}":' + "x" * 60} for number in range(500)]
+    content = batch(*rows).replace(b'": ', b'":')
+    assert len(content) > 2**16
+    assert len(DECODER.decode_batch(content)) == 500
+    problem = refused_batch(content.replace(b'"age":', b'"age":18,"age":', 1))
+    assert problem.members["rule"] == "has a name twice in one object; send it once"
