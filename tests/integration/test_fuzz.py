@@ -1,6 +1,6 @@
 """Whatever is sent, in the words of the server's own OpenAPI page or beside them: no 5xx but the documented 503.
 
-The same few cases every time; `SIXGATE_FUZZ=1000` tries that many others for each operation. Then 100,000 requests that are
+The same few cases every time; `SIXGATE_FUZZ=1000` tries that many others for each operation. Then 30,000 requests that are
 built from the contracts, good ones and wrong ones, as in `make bench-fuzz`, which replays any of them by seed and number.
 """
 
@@ -33,7 +33,8 @@ from tests.unit.serving import made
 
 WANTED = os.environ.get("SIXGATE_FUZZ")
 EXAMPLES = int(WANTED or 40)
-REQUESTS, SEED = 100_000, 20_261
+REQUESTS = 30_000  # `make bench-fuzz` sends a million
+SEED = 20_261
 QUICK = 0.05  # seconds, for the median of good requests on a busy machine
 CHECKS = [content_type_conformance, response_schema_conformance, status_code_conformance]
 OPERATIONS = [
@@ -106,7 +107,7 @@ def test_nothing_that_is_sent_makes_the_server_fail(
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_100_000_requests_that_are_built_from_the_contracts_are_answered_as_they_should_be(
+def test_30_000_requests_that_are_built_from_the_contracts_are_answered_as_they_should_be(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     url = new_database()

@@ -201,8 +201,12 @@ class Client:
         self, method: str, path: str, *, key: str | None = "secret", **options: Any
     ) -> httpx.Response:
         async def send() -> httpx.Response:
-            async with self._connect(key) as client:
-                return await client.request(method, path, **options)
+            try:
+                async with self._connect(key) as client:
+                    return await client.request(method, path, **options)
+            finally:
+                # A process that explains belongs to this event loop, which ends here.
+                await self._service.explainer.stop()
 
         return asyncio.run(send())
 
