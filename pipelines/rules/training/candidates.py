@@ -15,11 +15,12 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from pipelines.errors import DataError, ModelRejected
 from pipelines.rules.model.bundle import Calibration
 from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
 from pipelines.rules.training.fitting import FittedModel, Trainer
 from pipelines.rules.training.hyperparameter_search import SearchTrial, best, search
-from pipelines.rules.training.operating_threshold import operating_threshold
+from pipelines.rules.training.operating_threshold import operating_threshold, why_inconsistent
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,10 @@ def fit_all(
     These newest rows are scored by models that saw all older rows and the other half of the newest.
     When the world has just changed, only the newest rows show it, and a model that is judged on
     some of them must have been able to learn from the others. `over` says that the time for the
-    search has passed.
+    search has passed. Raises DataError where one of the classes is missing, and ModelRejected where
+    a model does not flag as its metrics say.
     """
+    _require_both_classes(rows, tune)
     return [
         _candidate(estimator, rows, tune, trainer, search(estimator, rows, trainer, over))
         for estimator in estimators
@@ -89,17 +92,20 @@ def _candidate(
     trials: list[SearchTrial],
 ) -> Candidate:
     params = best(trials).params
-    margins = np.empty(len(rows))
-    for half in (0, 1):
-        seen, judged = _halves(len(rows), tune, half)
-        fitted = trainer.fit(estimator, rows.take(seen), params)
-        margins[judged] = fitted.margin(rows.features[judged])
+    margins = _cross_fitted(estimator, rows, tune, trainer, params)
     labels = rows.labels[tune:]
-    calibration = calibrate(margins[tune:], labels)
-    scores = calibration.score(margins[tune:])
-    threshold = operating_threshold(labels, scores, trainer.training.threshold)
+    calibration = calibrate(margins, labels)
+    scores = calibration.score(margins)
+    fitted = trainer.fit(estimator, rows, params)
+    final = calibration.score(fitted.margin(rows.features[tune:]))
+    threshold = operating_threshold(labels, scores, final, trainer.training.threshold)
+    if reason := why_inconsistent(labels, scores, final, threshold):
+        raise ModelRejected(
+            f"estimator {estimator.name!r}: {reason}: train on more labelled rows, or remove it "
+            "from `training.estimators`"
+        )
     return Candidate(
-        fitted=trainer.fit(estimator, rows, params),
+        fitted=fitted,
         calibration=calibration,
         threshold=threshold,
         params=params,
@@ -107,6 +113,33 @@ def _candidate(
         trials=tuple(trials),
         judged=Judged(labels, scores),
     )
+
+
+def _cross_fitted(
+    estimator: Estimator, rows: Rows, tune: int, trainer: Trainer, params: Params
+) -> NDArray[np.float64]:
+    """Margins (m,) of the rows from `tune` on, each by a model that did not see the row."""
+    margins = np.empty(len(rows))
+    for half in (0, 1):
+        seen, judged = _halves(len(rows), tune, half)
+        fitted = trainer.fit(estimator, rows.take(seen), params)
+        margins[judged] = fitted.margin(rows.features[judged])
+    return margins[tune:]
+
+
+def _require_both_classes(rows: Rows, tune: int) -> None:
+    """Raise DataError unless the newest rows, and what each half's model sees, have both classes."""
+    newest = rows.labels[tune:]
+    seen = [rows.labels[_halves(len(rows), tune, half)[0]] for half in (0, 1)]
+    for labels in (newest, *seen):
+        positives = int(labels.sum())
+        if 0 < positives < len(labels):
+            continue
+        raise DataError(
+            f"{int(newest.sum()):,} of the newest {len(newest):,} training rows are positive, and "
+            f"{int(rows.labels.sum()):,} of all {len(rows):,}: the newest ones calibrate the model "
+            "and set its threshold, so both classes must occur in them: wait for more labels"
+        )
 
 
 def _halves(n: int, tune: int, half: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
