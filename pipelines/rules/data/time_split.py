@@ -7,12 +7,39 @@ from numpy.typing import NDArray
 
 
 def holdout_cut(event_times: NDArray[np.datetime64], share: float) -> np.datetime64:
-    """Return the event time from which the newest `share` of the rows is held out."""
+    """Return the event time from which about the newest `share` of the rows is held out.
+
+    Rows of one moment stay together: the cut is at the moment that comes nearest to the share. The
+    first moment is the cut only where there is no other, because no row would be left to train on.
+    """
     ordered = np.sort(event_times)
     newest = len(ordered) - 1
-    index = int(len(ordered) * (1 - share))
-    cut: np.datetime64 = ordered[min(index, newest)]
+    index = min(int(len(ordered) * (1 - share)), newest)
+    moment = ordered[index]
+    begin = int(np.searchsorted(ordered, moment))
+    end = int(np.searchsorted(ordered, moment, side="right"))
+    use_next = end <= newest and (begin == 0 or end - index < index - begin)
+    cut: np.datetime64 = ordered[end] if use_next else moment
     return cut
+
+
+def why_uneven(event_times: NDArray[np.datetime64], cut: np.datetime64, share: float) -> str | None:
+    """Say why a cut holds out far more or less than `share` of the rows; None if it does not.
+
+    Far is beyond half of what is to be held out, or of what is to train.
+    """
+    held_out = float((event_times >= cut).mean())
+    if share / 2 <= held_out <= 1 - (1 - share) / 2:
+        return None
+    moments, counts = np.unique(event_times, return_counts=True)
+    largest = int(counts.argmax())
+    rows = len(event_times)
+    return (
+        f"{counts[largest]:,} of {rows:,} labelled rows have the event time "
+        f"{moments[largest].astype('datetime64[s]')} UTC ({len(moments):,} distinct times), so a "
+        f"split by time holds out {held_out:.0%} of the rows instead of {share:.0%}: correct the "
+        "event times, or set `evaluation.split: id` to split by transaction id"
+    )
 
 
 def tune_cut(n: int, share: float = 0.25) -> int:

@@ -128,7 +128,7 @@ def _cross_fitted(
 
 
 def _require_both_classes(rows: Rows, tune: int) -> None:
-    """Raise DataError unless the newest rows, and what each half's model sees, have both classes."""
+    """Raise DataError unless the newest rows, and what each half's model sees, have 2 classes."""
     newest = rows.labels[tune:]
     seen = [rows.labels[_halves(len(rows), tune, half)[0]] for half in (0, 1)]
     for labels in (newest, *seen):

@@ -43,12 +43,11 @@ def levels(scores: Scores) -> Scores:
     """The distinct scores in ascending order; scores that differ by rounding only are one level."""
     distinct = np.unique(scores)
     is_new = np.diff(distinct) > SAME_LEVEL * distinct[1:]
-    return distinct[np.concatenate([[True], is_new])]
+    first: Scores = distinct[np.concatenate([[True], is_new])]
+    return first
 
 
-def why_inconsistent(
-    labels: Labels, scores: Scores, final: Scores, threshold: float
-) -> str | None:
+def why_inconsistent(labels: Labels, scores: Scores, final: Scores, threshold: float) -> str | None:
     """Why the model that will serve does not flag as the unseen rows (n,) say; None if it does.
 
     It may flag fewer positives, or more negatives, only as far as chance explains it (99.9 %

@@ -12,14 +12,16 @@ import pyarrow as pa
 from pipelines.context import Context
 from pipelines.errors import DataError
 from pipelines.records import Decision
-from pipelines.rules.data import dataset_checks
+from pipelines.rules.data import dataset_checks, id_split
 from pipelines.rules.data.dataset_checks import Common, Finding
 from pipelines.rules.data.frame import Frame, concatenate
 from pipelines.rules.data.pandera_schema import failures, positions, reasons, summary
 from pipelines.rules.data.row_checks import QUARANTINED
-from pipelines.rules.data.time_split import holdout_cut, tune_cut
+from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_uneven
+from pipelines.rules.data.window_checks import window_warnings
 from pipelines.rules.gates.score_bands import coverage
 from pipelines.rules.promotion.ledger import Served, champion
+from pipelines.rules.use_case.policy_sections.gates import Evaluation
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
 
@@ -45,12 +47,22 @@ class Gathered:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Rows before the cut and from it on; `after_cut` also holds rows without a label."""
+    """Rows that train and rows that are held out; `after_cut` also holds those without a label.
+
+    `cut` is the first event time of the held-out rows.
+    """
 
     cut: np.datetime64
     train: Frame
     holdout: Frame
     after_cut: Frame
+
+    @property
+    def tune_from(self) -> np.datetime64:
+        """The first event time of the training rows that tune the model."""
+        times = self.train.event_times[tune_cut(len(self.train)) :]
+        first: np.datetime64 = times.min()
+        return first
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -65,6 +77,7 @@ def run(context: Context) -> dict[str, Any]:
     rows = _gather(context, decision, has_champion=served is not None)
     frame, warnings = _check(context, rows, decision)
     split = _split(context, rows, frame)
+    warnings += _split_warnings(context, frame, split)
     warnings += _overlap(context, served, split.holdout)
     window = [str(frame.event_times.min()), str(frame.event_times.max())]
     record = _store(context, rows, split) | {"window": window, "warnings": warnings}
@@ -180,21 +193,90 @@ def _history(context: Context) -> str:
 
 
 def _split(context: Context, rows: Gathered, frame: Frame) -> Split:
-    """Split the rows by time; ends the run when labels or one of the classes are missing."""
+    """Split the rows as the policy says; ends the run when rows or a class are missing."""
     labelled = frame.take(frame.labels >= 0)
     if not len(labelled):
         _stop(context, "INSUFFICIENT", _no_label(context, len(frame)))
-    share = context.use_case.policy.evaluation.holdout
+    evaluation = context.use_case.policy.evaluation
+    only_older = rows.older.without(labelled.transaction_ids)
+    if evaluation.split == "id":
+        split = _split_by_id(labelled, only_older, frame, evaluation.holdout)
+    else:
+        split = _split_by_time(labelled, only_older, frame, evaluation.holdout)
+    if not len(split.train) or not len(split.holdout):
+        reason = _no_row(labelled, split, evaluation)
+        _stop(context, "INSUFFICIENT", reason)
+    if len(np.unique(split.train.labels)) < 2:
+        reason = f"the {len(split.train)} training rows hold one class only: wait for more labels"
+        _stop(context, "INSUFFICIENT", reason)
+    tuning = split.train.labels[tune_cut(len(split.train)) :]
+    if len(np.unique(tuning)) < 2:
+        reason = (
+            f"the {len(tuning):,} training rows that set the threshold, from "
+            f"{split.tune_from} on, hold one class only: wait for more labels"
+        )
+        _stop(context, "INSUFFICIENT", reason)
+    return split
+
+
+def _split_by_time(labelled: Frame, only_older: Frame, frame: Frame, share: float) -> Split:
     cut = holdout_cut(labelled.event_times, share)
     before, holdout = labelled.split(cut)
-    only_older = rows.older.without(labelled.transaction_ids)
     older, _ = only_older.split(cut)
     _, after_cut = frame.split(cut)
     train = concatenate([before, older])
-    if len(np.unique(train.labels)) < 2:
-        reason = f"the {len(train)} training rows hold one class only: wait for more labels"
-        _stop(context, "INSUFFICIENT", reason)
     return Split(cut=cut, train=train, holdout=holdout, after_cut=after_cut)
+
+
+def _split_by_id(labelled: Frame, only_older: Frame, frame: Frame, share: float) -> Split:
+    """Training rows come in the order of their hash, so folds and tuning rows are by id too."""
+    held_out = id_split.is_held_out(labelled.transaction_ids, share)
+    train = concatenate(
+        [
+            labelled.take(~held_out),
+            only_older.take(~id_split.is_held_out(only_older.transaction_ids, share)),
+        ]
+    )
+    holdout = labelled.take(held_out)
+    first = (holdout if len(holdout) else labelled).event_times[0]
+    return Split(
+        cut=first,
+        train=train.take(id_split.order(train.transaction_ids)),
+        holdout=holdout,
+        after_cut=frame.take(id_split.is_held_out(frame.transaction_ids, share)),
+    )
+
+
+def _no_row(labelled: Frame, split: Split, evaluation: Evaluation) -> str:
+    """Return why no row trains or no row is held out."""
+    share = evaluation.holdout
+    uneven = why_uneven(labelled.event_times, split.cut, share)
+    if evaluation.split == "time" and uneven:
+        return f"no row is left to train on: {uneven}"
+    return (
+        f"{len(labelled):,} labelled rows are too few to hold out {share:.0%}: wait for more labels"
+    )
+
+
+def _split_warnings(context: Context, frame: Frame, split: Split) -> list[str]:
+    """Warn of columns that a window says nothing about, and of a split that is not as asked."""
+    evaluation = context.use_case.policy.evaluation
+    labelled = frame.take(frame.labels >= 0)
+    warnings = list(
+        window_warnings(
+            split.train.features,
+            tune_cut(len(split.train)),
+            split.holdout.features,
+            context.use_case.contract,
+        )
+    )
+    if evaluation.split == "id":
+        warnings.append(id_split.COST)
+    elif uneven := why_uneven(labelled.event_times, split.cut, evaluation.holdout):
+        warnings.append(uneven)
+    for warning in warnings:
+        log.warning("%s", warning)
+    return warnings
 
 
 def _no_label(context: Context, predictions: int) -> str:
@@ -250,8 +332,9 @@ def _store(context: Context, rows: Gathered, split: Split) -> dict[str, Any]:
         "history": rows.history,
         "source": rows.source,
         "train_rows": len(train),
-        "train_from": str(train.event_times[0]),
-        "tune_from": str(train.event_times[tune_cut(len(train))]),
+        "split": context.use_case.policy.evaluation.split,
+        "train_from": str(train.event_times.min()),
+        "tune_from": str(split.tune_from),
         "holdout_rows": len(split.holdout),
         "holdout_positives": int(split.holdout.labels.sum()),
         "predictions": len(after_cut),

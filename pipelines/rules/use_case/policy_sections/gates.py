@@ -1,6 +1,7 @@
 """How a candidate is judged: the thresholds of the six gates, and the rows of their evidence."""
 
 from datetime import timedelta
+from typing import Literal
 
 import msgspec
 
@@ -46,12 +47,16 @@ class Gates(PolicySection, frozen=True):
 
 
 class Evaluation(PolicySection, frozen=True):
-    """Which rows are training data and which are held out, both by event time."""
+    """Which rows are training data and which are held out."""
 
     window: PositiveDuration = timedelta(days=60)
     """How far back labelled predictions are used."""
+    split: Literal["time", "id"] = "time"
+    """`time` holds out the newest rows, and tunes on the newest that train. `id` draws both by a
+    hash of the transaction id, for rows whose event time says nothing. Then no gate shows how the
+    model does on newer rows."""
     holdout: Inside = 0.3
-    """Share of the rows, the newest ones, that no training uses."""
+    """Share of the rows that no training uses: the newest ones, unless `split` is `id`."""
     slices: dict[str, str] = msgspec.field(default_factory=dict)
     """Parts of the data in which a model may be worse than overall: a name and a condition on
     features for each."""

@@ -23,6 +23,7 @@ from stack.demo.simulator import World, simulate
 from tests.integration.lifecycle import (
     TODAY,
     Run,
+    runner,
     traffic_world,
 )
 
@@ -158,3 +159,40 @@ def test_what_was_served_is_compared_with_whatever_was_ingested_of_the_same_time
         match=r"terminal_risk_7d: in .* the served value differs from the ingested value",
     ):
         run("skewed", "check_conditions", "validate_data")
+
+
+def at_one_moment(trained: Context) -> pa.Table:
+    table = as_snapshot(simulate(traffic_world()), trained.use_case.contract)
+    moment = pa.repeat(table["event_time"][0], len(table))
+    return table.set_column(table.schema.get_field_index("event_time"), "event_time", moment)
+
+
+def test_rows_of_one_moment_end_the_run_with_the_remedy(
+    trained: Context, run: Run, ingested: Callable[[pa.Table], str]
+) -> None:
+    snapshot = ingested(at_one_moment(trained))
+    with pytest.raises(
+        DataError, match=r"no row is left to train on: .* set `evaluation.split: id"
+    ):
+        run("one moment", "check_conditions", "validate_data", snapshot=snapshot)
+    assert trained.decisions.of_run("fraud", "one moment").verdict == "INSUFFICIENT"
+
+
+def test_rows_of_one_moment_are_split_by_id(
+    trained: Context, ingested: Callable[[pa.Table], str], tmp_path: Path
+) -> None:
+    snapshot = ingested(at_one_moment(trained))
+    overlay = tmp_path / "by id.yaml"
+    overlay.write_text("evaluation: {split: id}\nretraining: {cooldown: PT0S, per_week: 1000}\n")
+    settings = trained.settings.model_copy(update={"policy_overlay": overlay})
+    by_id = runner(settings)
+    by_id("by id", "check_conditions", "validate_data", snapshot=snapshot)
+    dataset = trained.decisions.of_run("fraud", "by id").dataset or {}
+    held_out = dataset["holdout_rows"]
+    assert held_out == pytest.approx(0.3 * (held_out + dataset["train_rows"]), rel=0.05)
+    assert any("split by transaction id" in warning for warning in dataset["warnings"])
+    ids = [
+        set(trained.artifacts.load("datasets", dataset[name])["transaction_id"].to_pylist())
+        for name in ("train", "holdout")
+    ]
+    assert not ids[0] & ids[1]

@@ -37,9 +37,9 @@ def test_no_threshold_has_a_better_f1(seed: int) -> None:
 def test_the_threshold_of_least_cost(false_alarm: float, miss: float, expected: float) -> None:
     policy = Threshold(metric="cost", false_alarm=false_alarm, miss=miss)
     scores = np.array([0.1, 0.9])
-    assert operating_threshold(
-        np.array([0, 1], np.int8), scores, scores, policy
-    ) == pytest.approx(expected)
+    assert operating_threshold(np.array([0, 1], np.int8), scores, scores, policy) == pytest.approx(
+        expected
+    )
 
 
 HALVES = np.array([0.0501, 0.0499, 0.901, 0.903] * 50)  # two models, one boolean feature
@@ -49,12 +49,14 @@ LABELS = np.array([0, 0, 1, 1] * 50, np.int8)
 
 @pytest.mark.parametrize("miss", [None, 1 / 9.2, 9.0, 1000.0])
 def test_a_level_of_the_final_model_is_flagged_as_those_of_the_halves(miss: float | None) -> None:
+    of_halves = HALVES
+    final = FINAL
     policy = Threshold()
     if miss is not None:
         policy = Threshold(metric="cost", miss=miss)
-    chosen = operating_threshold(LABELS, HALVES, FINAL, policy)
-    assert ((HALVES >= chosen) == (FINAL >= chosen)).all()
-    assert why_inconsistent(LABELS, HALVES, FINAL, chosen) is None
+    chosen = operating_threshold(LABELS, of_halves, final, policy)
+    assert ((of_halves >= chosen) == (final >= chosen)).all()
+    assert why_inconsistent(LABELS, of_halves, final, chosen) is None
 
 
 def test_a_threshold_at_a_level_is_found_inconsistent() -> None:
