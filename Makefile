@@ -87,7 +87,7 @@ lock: .venv/uv ## Resolve requirements/*.in into pinned versions with hashes.
 	@touch $@
 
 .venv/stack: .venv/uv requirements/stack.txt pyproject.toml
-	@echo "installing the stack's packages …"
+	@echo "installing the stack's packages, which takes a few minutes …"
 	@$(UV) --no-deps --require-hashes --requirement requirements/stack.txt
 	@$(UV) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -48,6 +48,7 @@ def down(
     from stack import lifecycle
 
     settings = Settings.load()
+    typer.echo("stopping, which takes up to a minute …", err=True)
     ended = lifecycle.down(settings)
     typer.echo(f"stopped {ended} processes" if ended else "nothing was running", err=True)
     if delete:
