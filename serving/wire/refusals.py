@@ -16,6 +16,10 @@ NOT_SHOWN = "(too deeply nested or too large to be shown)"
 FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of a decoder
 
 
+class NumberText(str):
+    """A number that no type can hold, as its text."""
+
+
 def refusal(
     field: str, value: Any, rule: str, row: int | None = None, *, hint: str = ""
 ) -> Problem:
@@ -26,6 +30,7 @@ def refusal(
     """
     field = _cut(field)
     try:
+        value = msgspec.to_builtins(value, enc_hook=str)
         encoded = msgspec.json.encode(value)
     except RecursionError:
         value = NOT_SHOWN
@@ -53,12 +58,10 @@ def refuse_repeated(body: bytes, fields: int) -> None:
     names = body.count(b'":')
     if names <= fields:
         return
-    values = fields + body.count(b"null")
-    if names <= values:
-        return
     if len(body) <= SMALL:
-        _document(body)
-    elif names - body.count(b'\\":') > values:
+        if names > fields + body.count(b":null") + body.count(b": null"):
+            _document(body)
+    elif names - body.count(b'\\":') > fields + body.count(b"null"):
         raise refusal("body", None, "has a name twice in one object; send it once")
 
 
@@ -121,7 +124,7 @@ def _document(body: bytes) -> Any:
             object_pairs_hook=_unique,
         )
         if b"\\u" in body:
-            msgspec.json.encode(document)  # half of a surrogate pair is no text
+            msgspec.json.encode(document, enc_hook=str)  # half of a surrogate pair is no text
     except (RecursionError, msgspec.ValidationError):
         return UNREAD
     return document
@@ -141,12 +144,12 @@ def _not_json(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _number(text: str) -> int | float | str:
+def _number(text: str) -> int | float | NumberText:
     """Decode a number; one that no type can hold is returned as text."""
     try:
         number = msgspec.json.decode(text)
     except msgspec.ValidationError:
-        return text
+        return NumberText(text)
     assert isinstance(number, int | float)
     return number
 

@@ -70,9 +70,7 @@ class Case:
     def __str__(self) -> str:
         kind = f" as {self.type}" if self.type else ""
         contract = "" if self.contract == "default" else f" ({self.contract})"
-        return (
-            f"{self.column}{contract}: {str(self.value)[:140]!r} {type(self.value).__name__}{kind}"
-        )
+        return f"{self.column}{contract}: {str(self.value)[:140]!r} ({len(str(self.value))}) {type(self.value).__name__}{kind}"
 
 
 LABEL_COLUMNS: Mapping[str, LabelColumn] = {

@@ -1,9 +1,11 @@
 """Bodies with one row or with several, and the responses that are right for them."""
 
+import json
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.fuzz.requests.json_text import deep, listed, nested, text, wide, written
+from benchmarks.fuzz.requests.extremes import extreme
+from benchmarks.fuzz.requests.json_text import Field, deep, listed, nested, text, wide, written
 from benchmarks.fuzz.requests.rows import bad_row, good_row
 from benchmarks.fuzz.requests.strings import NAMES, named
 from pipelines.rules.use_case.contract import Contract
@@ -19,10 +21,12 @@ ROW_BODIES = (
     *("good",) * 6,
     *("bad row",) * 8,
     "doubled",
+    *("extreme",) * 2,
     "no row",
     "encoding",
     "cut",
     "white space",
+    "spelled",
 )
 BATCH_BODIES = (
     *("good",) * 4,
@@ -31,6 +35,7 @@ BATCH_BODIES = (
     "no rows",
     "unknown",
     "twice",
+    *("extreme",) * 2,
     "no row",
     "encoding",
     "cut",
@@ -60,15 +65,27 @@ def row_body(random: Random, contract: Contract) -> Body:
     content = written(row)
     if kind == "good":
         return Body(kind, content, OK)
+    if kind == "spelled":
+        return Body("values as text", written([spelled(field) for field in row]), OK)
     if kind == "white space":
         space = random.choice((b" ", b"\n\t\r ", b" " * 3000))
         return Body(kind, space + content.replace(b'":', b'"' + space + b":" + space) + space, OK)
     if kind == "bad row":
         fault_kind, fields, fault = bad_row(random, contract)
         return Body(fault_kind, written(fields), REFUSED, fault)
-    if kind == "doubled":  # the last one counts, by definition
-        return Body("a field twice", written([random.choice(row), *row]), OK)
+    if kind == "doubled":
+        doubled = random.choice([field for field in row if field[1] != b"null"])
+        return Body("a field twice", written([doubled, *row]), REFUSED, json.loads(doubled[0]))
+    if kind == "extreme":
+        extreme_kind, content, may_be_valid = extreme(random, content, contract.features[0].name)
+        return Body(f"{kind} {extreme_kind}", content, ANY if may_be_valid else REFUSED)
     return invalid_body(random, kind, content, contract.features[0].name)
+
+
+def spelled(field: Field) -> Field:
+    """Return a field whose number or bool is text."""
+    key, value = field
+    return field if value[:1] in (b'"', b"n") else (key, text(value.decode()))
 
 
 NO_ROWS = (b"", b"null", b"1", b"true", b'"x"', b"[]", b"9" * 5000, b"1e999")
@@ -122,7 +139,13 @@ def batch_body(random: Random, contract: Contract) -> Body:
         content = b'{"rows":[' + rows[0] + b"]," + text(unknown) + b":" + value + b"}"
         return Body(kind, content, REFUSED, named(unknown))
     if kind == "twice":
-        return Body(kind, b'{"rows":[' + rows[0] + b'],"rows":[' + rows[-1] + b"]}", OK)
+        return Body(
+            kind, b'{"rows":[' + rows[0] + b'],"rows":[' + rows[-1] + b"]}", REFUSED, "rows"
+        )
+    if kind == "extreme":
+        extreme_kind, content, may_be_valid = extreme(random, rows[0], contract.features[0].name)
+        statuses = ANY if may_be_valid else REFUSED
+        return Body(f"{kind} {extreme_kind}", listed(b"rows", [content]), statuses)
     if kind in ("most", "too many"):
         return large_batch(kind, rows[0])
     if kind == "wide inside":

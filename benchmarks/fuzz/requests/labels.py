@@ -3,11 +3,13 @@
 from functools import cache
 from random import Random
 
-from benchmarks.fuzz.requests.bodies import OK, RARELY, REFUSED, Body, invalid_body
+from benchmarks.fuzz.requests.bodies import ANY, OK, RARELY, REFUSED, Body, invalid_body
+from benchmarks.fuzz.requests.extremes import extreme
 from benchmarks.fuzz.requests.json_text import Field, deep, listed, nested, text, wide, written
 from benchmarks.fuzz.requests.strings import (
     BAD_KEYS,
     BAD_TIMES,
+    BLANK_KEYS,
     GOOD_TIMES,
     KEYS,
     NAMES,
@@ -20,6 +22,7 @@ MAX_LABELS = 10_000
 LABEL_BODIES = (
     *("good",) * 2,
     *("bad label",) * 8,
+    *("extreme",) * 2,
     "none",
     "no labels",
     "unknown",
@@ -51,6 +54,10 @@ def labels_body(random: Random, contract: Contract) -> Body:
             fault=fault,
             row=row,
         )
+    if kind == "extreme":
+        extreme_kind, content, may_be_valid = extreme(random, labels[0], "label")
+        statuses = ANY if may_be_valid else REFUSED
+        return Body(f"{kind} {extreme_kind}", listed(b"labels", [content]), statuses)
     if kind == "none":
         return Body(kind, b'{"labels":[]}', REFUSED, "labels")
     if kind == "no labels":
@@ -104,8 +111,8 @@ def bad_label(random: Random) -> tuple[str, list[Field], str | None]:
     if name == "no text":
         return name, [(b'"transaction_id"', random.choice(RAW_STRINGS)), (b'"label"', b"1")], None
     values: dict[str, tuple[bytes, ...]] = {
-        "transaction_id": (*map(text, BAD_KEYS), b"1", b"null", b"[]"),
-        "label": (b"2", b"-1", b"true", b'"1"', b"null", b"0.5", b"9" * 400, b"1e999", b"[1]"),
+        "transaction_id": (*map(text, (*BAD_KEYS, *BLANK_KEYS)), b"0.5", b"null", b"[]"),
+        "label": (b"2", b"-1", b'"x"', b'""', b"null", b"0.5", b"9" * 400, b"1e999", b"[1]"),
         "labelled_at": (*map(text, BAD_TIMES), b"1e20", b"[]", b"true"),
     }
     fields[text(name)] = random.choice((*values[name], deep(1000, random)))

@@ -6,6 +6,7 @@ from benchmarks.fuzz.requests.json_text import Field, deep, inserted, text, with
 from benchmarks.fuzz.requests.strings import (
     BAD_KEYS,
     BAD_TIMES,
+    BLANK_KEYS,
     GOOD_TIMES,
     KEYS,
     NAMES,
@@ -69,8 +70,9 @@ def bad_row(random: Random, contract: Contract) -> tuple[str, list[Field], str |
         return kind, inserted(random, row, (text(unknown), value)), named(unknown)
     if kind == "key":
         key = random.choice(("transaction_id", contract.entity_key))
-        bad_key = text(random.choice(BAD_KEYS))
-        value = random.choice((bad_key, b"1", b"[]", b"true", deep(1500, random)))
+        bad_keys = (*BAD_KEYS, *BLANK_KEYS) if key == "transaction_id" else BAD_KEYS
+        bad_key = text(random.choice(bad_keys))
+        value = random.choice((bad_key, b"0.5", b"[]", b"true", deep(1500, random)))
         return kind, inserted(random, without(row, text(key)), (text(key), value)), key
     if kind == "time":
         bad_time = text(random.choice(BAD_TIMES))

@@ -40,7 +40,7 @@ def good_value(random: Random, feature: Feature) -> bytes:
     if feature.type == "bool":
         return random.choice((b"true", b"false"))
     if feature.type == "int":
-        low, high = feature.range or (-(2**53), 2**53)
+        low, high = feature.range or (-(2**53 - 1), 2**53 - 1)
         least = math.ceil(low)
         greatest = math.floor(high)
         value = random.choice((least, greatest, random.randint(least, greatest)))
@@ -48,7 +48,8 @@ def good_value(random: Random, feature: Feature) -> bytes:
     return number(random, *(feature.range or (-3.4e38, 3.4e38)))
 
 
-BAD_TEXTS = ("", "1", "true", "null", "NaN", "\0", "x" * 300, "\U0010ffff")
+BAD_TEXTS = ("x", "1 2", "1,5", "0x1", "inf", "?", "\0", "x" * 300, "\U0010ffff")
+MISSING_TEXTS = ("", " ", "null", "NaN")
 CONTAINERS = (b"[]", b"{}", b"[1]", b'{"a":1}', b"[null]")
 LARGE_NUMBERS = (
     b"1e999", b"-1e999", b"9" * 400, b"-" + b"9" * 400, b"9" * 5000, b"1e308", b"-1e308",
@@ -71,7 +72,8 @@ def bad_value(random: Random, feature: Feature) -> bytes:
 
 def _bad_value(random: Random, kind: str, feature: Feature) -> bytes:
     if kind == "text":
-        return text(random.choice(BAD_TEXTS))
+        texts = BAD_TEXTS if feature.nullable else (*BAD_TEXTS, *MISSING_TEXTS)
+        return text(random.choice(texts))
     if kind == "container":
         return random.choice(CONTAINERS)
     if kind == "deep":
@@ -89,5 +91,5 @@ def _bad_value(random: Random, kind: str, feature: Feature) -> bytes:
         low, high = feature.range
         return repr(random.choice((low - 1, high + 1, -1e300, 1e300))).encode()
     if kind == "number":
-        return random.choice((b"0", b"1", b"-1", b"0.5"))
+        return random.choice((b"2", b"-1", b"0.5"))
     return b"null"

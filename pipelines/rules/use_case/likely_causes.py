@@ -72,13 +72,14 @@ _NUMBER_CAUSES = (
 )
 _DATE = re.compile(r"[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}.*")
 _UNIX = re.compile(r"[0-9]{9,19}(?:\.[0-9]+)?")
+_TOO_LARGE_FOR_A_TIME = 1e19
 _MISSING = re.compile(r"n/?a|nan|null|none|unknown|missing|\?+|-+|\.+", re.IGNORECASE)
 
 
 def likely_cause(value: Any, feature: Feature | None = None) -> Cause | None:
     """Return the likely cause of the refusal of a value; `feature` is None for a time or an id."""
     if isinstance(value, int | float) and not isinstance(value, bool) and feature is None:
-        value = f"{value:.0f}"
+        value = f"{value:.0f}" if abs(value) < _TOO_LARGE_FOR_A_TIME else ""
     if not isinstance(value, str):
         return None
     text = value.strip(BLANK)

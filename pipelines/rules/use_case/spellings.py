@@ -163,9 +163,11 @@ def read_id(value: Any) -> str:
     """
     if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if is_whole and abs(value) < 10**LONGEST_ID:
         return str(value)
-    if not isinstance(value, str) or is_blank(value) or "\0" in value or len(value) > LONGEST_ID:
+    # A number that no type can hold is a kind of text.
+    if type(value) is not str or is_blank(value) or "\0" in value or len(value) > LONGEST_ID:
         raise Misread(NOT_AN_ID)
     return value
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipelines.rules.use_case.likely_causes import MISSING_WORD
 from pipelines.rules.use_case.spellings import ABSENT, UNKNOWN
-from tests.golden.table import Case, refused, taken
+from tests.golden.table import REQUESTS, Case, Json, refused, taken
 
 WORD = MISSING_WORD.in_request
 COUNTRY = "not one of DE, NA, US"
@@ -38,6 +38,7 @@ CASES: list[Case] = [
     refused("grade", "3", GRADE),
     refused("grade", 3, GRADE),
     refused("grade", 1.5, GRADE),
+    *[refused("grade", Json(number), GRADE, doors=REQUESTS) for number in ("9" * 400, "1e400", "-0.0")],
     refused("grade", "", ABSENT),
     refused("grade", None, ABSENT),
     refused("grade", float("nan"), ABSENT),

@@ -42,6 +42,10 @@ IDS: list[Case] = [
     refused("loan_id", b"\xff", NOT_AN_ID),
     refused("loan_id", [1], NOT_AN_ID),
     refused("loan_id", dt.date(2026, 1, 31), NOT_AN_ID, doors=("parquet typed",)),
+    *[refused("loan_id", Json(number), NOT_AN_ID, doors=REQUESTS) for number in (
+        "1e400", "9" * 129, "9" * 400, "9" * 5000, "-" + "9" * 400,
+    )],
+    taken("loan_id", Json("9" * 127), "9" * 127, doors=REQUESTS),
     refused("loan_id", None, NOT_AN_ID, doors=FILES),
     taken("loan_id", None, None, doors=ROWS),
     refused("loan_id", float("nan"), NOT_AN_ID, doors=("parquet typed",)),
@@ -89,7 +93,9 @@ TIMES: list[Case] = [
     refused("issued", 1767225600.0, NOT_A_TIME, UNIX, doors=TYPED),
     refused("issued", True, NOT_A_TIME),
     refused("issued", [2026], NOT_A_TIME),
-    refused("issued", Json("1e400"), NOT_A_TIME, doors=ROWS),
+    *[refused("issued", Json(number), NOT_A_TIME, doors=ROWS) for number in (
+        "1e400", "9" * 400, "9" * 5000, "-1e300",
+    )],
     *[refused("issued", text, FAR_YEAR) for text in (
         "9999-12-31", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z", "0001-01-01",
         "0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00+14:00", "2262-01-01T00:00:00Z",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pipelines.rules.use_case.label_values import NEITHER, NO_LABEL
 from pipelines.rules.use_case.likely_causes import UNIX_TIME
 from pipelines.rules.use_case.spellings import FAR_YEAR, IN_FUTURE, NOT_A_TIME
-from tests.golden.table import FILES, LABELS, UNLABELLED, Case, refused, taken
+from tests.golden.table import FILES, LABELS, UNLABELLED, Case, Json, refused, taken
 
 WORDS = "words"
 SIGNS = "signs"
@@ -22,6 +22,7 @@ CASES: list[Case] = [
     *[refused("bad", value, NEITHER) for value in (
         "2", "-1", 2, -1, 0.5, "nan", "NA", "?", "maybe", "Charged Off", "1e400", [1],
     )],
+    *[refused("bad", Json(number), NEITHER, doors=LABELS) for number in ("9" * 400, "1e400", "9" * 5000)],
     refused("bad", "", NO_LABEL),
     refused("bad", "  ", NO_LABEL),
     refused("bad", None, NO_LABEL),

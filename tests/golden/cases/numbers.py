@@ -86,7 +86,13 @@ FLOATS: list[Case] = [
     refused("amount", "1e39", TOO_LARGE),
     refused("amount", "1e400", TOO_LARGE),
     refused("amount", Json("1e400"), TOO_LARGE, doors=REQUESTS),
-    refused("amount", Json("9" * 400), TOO_LARGE, doors=REQUESTS),
+    *[refused("amount", Json(number), TOO_LARGE, doors=REQUESTS) for number in (
+        "9" * 400, "9" * 5000, "-1e999",
+    )],
+    *[refused("accounts", Json(number), NOT_EXACT, doors=REQUESTS) for number in (
+        "9" * 400, "9" * 5000, "1e400",
+    )],
+    *[refused("owner", Json(number), NOT_BOOLEAN, doors=REQUESTS) for number in ("9" * 400, "1e400")],
     refused("balance", "3.5e38", TOO_LARGE),
     refused("amount", None, ABSENT),
     refused("amount", "", ABSENT),
