@@ -10,6 +10,7 @@ from docs.generator.markdown import code, page, table
 from pipelines.reporting.policy_yaml import value_text
 from pipelines.rules.use_case.contract import Contract, Derived, Feature, LabelColumn
 from pipelines.rules.use_case.contract_parser import KEYS
+from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.rules.use_case.expression import FUNCTIONS
 
 INTRODUCTION = """\
@@ -20,6 +21,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "label": LabelColumn,
     "features.<name>": Feature,
     "derived.<name>": Derived,
+    "csv": CsvFormat,
 }
 NAMES = """\
 Names of features are ASCII letters, digits and underscores, and no Python keywords. An expression
@@ -27,8 +29,8 @@ has numbers, raw features that are no categories, arithmetic, comparisons, `&`, 
 functions {functions}.
 
 The hash of the contract covers the label, the features and the expressions. A model is served only
-under a contract with the hash of the one that it was trained on. `title`, `description` and
-`sources` may change at any time."""
+under a contract with the hash of the one that it was trained on. `title`, `description`, `sources`
+and `csv` may change at any time."""
 HEADER = ("key", "type", "default", "meaning")
 NOT_STATED = {"use_case", "name"}  # the folder's name and, of a feature, its key
 REQUIRED = {"title", "entity_key", "event_time", "transaction_id", "label", "features"}
@@ -45,7 +47,13 @@ def contract_page() -> str:
 
 def _top() -> Iterator[tuple[str, str, str, str]]:
     texts = attribute_docs(Contract)
-    types = {"label": "section", "features": "sections", "derived": "sections", "sources": "names"}
+    types = {
+        "label": "section",
+        "features": "sections",
+        "derived": "sections",
+        "sources": "names",
+        "csv": "section",
+    }
     for name in Contract.__struct_fields__:
         if name in KEYS:
             default = "required" if name in REQUIRED else "none"
@@ -69,7 +77,12 @@ def _type(annotation: Any) -> str:
     """Describe a type in plain words."""
     if get_origin(annotation) is Literal:
         return " or ".join(code(choice) for choice in get_args(annotation))
-    names = {str: "text", bool: "`true` or `false`", tuple[str, ...]: "list of texts"}
+    names = {
+        str: "text",
+        str | None: "text",
+        bool: "`true` or `false`",
+        tuple[str, ...]: "list of texts",
+    }
     if annotation == tuple[float, float] | None:
         return "two numbers"
     return names.get(annotation, "number, text, `true` or `false`")

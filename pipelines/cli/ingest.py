@@ -3,19 +3,60 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines.cli.options import JsonOption, UseCaseOption
+from pipelines.exit_codes import TOO_MANY_REFUSED
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly
     from pipelines.ingestion import Ingested
+    from pipelines.rules.use_case.contract import Contract
+    from pipelines.rules.use_case.csv_format import CsvFormat
+
+CSV = "CSV files (override the contract's section csv)"
+SQL = "Databases"
+MOST_REASONS = 20
 
 
 def ingest(
-    file: Annotated[Path, typer.Argument(help="Labelled history: .csv, .csv.gz or .parquet.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Labelled history: .csv, .tsv, .parquet, .feather, .xlsx, …"),
+    ] = None,
     use_case: UseCaseOption = "fraud",
+    query: Annotated[
+        str, typer.Option(help="Import the rows of this query.", rich_help_panel=SQL)
+    ] = "",
+    connection: Annotated[
+        str,
+        typer.Option(
+            help="URL of the database, or the id of an Airflow connection.",
+            envvar="SIXGATE_INGEST_CONNECTION",
+            rich_help_panel=SQL,
+        ),
+    ] = "",
+    delimiter: Annotated[
+        str | None, typer.Option(help="Character between columns.", rich_help_panel=CSV)
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="Decimal mark of numbers.", rich_help_panel=CSV)
+    ] = None,
+    thousands: Annotated[
+        str | None, typer.Option(help="Character between groups of digits.", rich_help_panel=CSV)
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding, such as cp1252.", rich_help_panel=CSV)
+    ] = None,
+    date_format: Annotated[
+        str | None,
+        typer.Option(help="Format of event times: '%d/%m/%Y %H:%M'.", rich_help_panel=CSV),
+    ] = None,
+    header: Annotated[
+        str | None,
+        typer.Option(help="Names of columns, for a file without: 'id,time'.", rich_help_panel=CSV),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import labelled history as a snapshot to train on.
@@ -24,37 +65,131 @@ def ingest(
     Prints the id of the snapshot. To train on it, trigger the DAG
     `<use case>_retraining` with the id as the parameter `snapshot`.
 
-    Example:
+    If more rows are refused than the policy's `validation.quarantine_share`,
+    no snapshot is stored, and the exit code is 4.
+
+    Examples:
       sixgate ingest history.csv --use-case loans
+      sixgate ingest history.csv.gz --decimal , --date-format '%d.%m.%Y'
+      sixgate ingest --query 'SELECT * FROM loans' --connection warehouse
     """
     from rich.console import Console
 
     from pipelines import ingestion
     from pipelines.settings import Settings
     from pipelines.stores.artifacts import Artifacts
-    from pipelines.use_case import read_contract, require_name
+    from pipelines.use_case import read_contract, read_policy, require_name
 
     settings = Settings.load()
     require_name(settings.reference, use_case)
+    folder = settings.reference / use_case
+    contract = read_contract(folder)
+    policy = read_policy(folder, settings.policy_overlay)
+    changes = {
+        "delimiter": delimiter,
+        "decimal": decimal,
+        "thousands": thousands,
+        "encoding": encoding,
+        "date_format": date_format,
+        "header": header.split(",") if header else None,
+    }
+    source = _source(file, query, connection, contract, _csv_format(contract, changes))
     with Console(stderr=True).status("reading …") as status:
-        ingested = ingestion.ingest(
-            file,
-            read_contract(settings.reference / use_case),
-            Artifacts.of(settings, use_case),
-            progress=lambda rows: status.update(f"{rows:,} rows"),
-        )
+        try:
+            ingested = ingestion.ingest_from(
+                source,
+                contract,
+                Artifacts.of(settings, use_case),
+                quarantine_share=policy.validation.quarantine_share,
+                progress=lambda rows: status.update(f"{rows:,} rows"),
+            )
+        except ingestion.TooManyRefused as refused:
+            ingested = refused.ingested
     if as_json:
-        typer.echo(json.dumps(asdict(ingested), default=str))
+        typer.echo(json.dumps(_document(ingested), default=str))
     else:
         _print(ingested, use_case)
+    if not ingested.snapshot:
+        limit = f"{policy.validation.quarantine_share:.1%}"
+        typer.echo(f"sixgate: {_no_snapshot(ingested, limit)}", err=True)
+        raise typer.Exit(TOO_MANY_REFUSED)
+
+
+def _source(
+    file: Path | None, query: str, connection: str, contract: "Contract", csv: "CsvFormat"
+) -> Any:
+    """Return the source that the arguments name; ParameterError when they name none or two."""
+    from pipelines.errors import ParameterError
+    from pipelines.ingestion.formats import open_file
+
+    if query and file is not None:
+        raise ParameterError(f"{file} and --query are two sources: name one of them")
+    if query:
+        from pipelines.ingestion.query_source import open_query
+
+        return open_query(query, connection, contract)
+    if file is None:
+        raise ParameterError("nothing to import: name a file, or --query and --connection")
+    return open_file(file, contract, csv)
+
+
+def _csv_format(contract: "Contract", changes: dict[str, Any]) -> "CsvFormat":
+    """Lay the flags over the contract's section `csv`; ParameterError names a wrong one."""
+    import msgspec
+
+    from pipelines.errors import ParameterError
+    from pipelines.rules.use_case.csv_format import CsvFormat, csv_faults
+
+    changed = {name: value for name, value in changes.items() if value is not None}
+    document = msgspec.to_builtins(contract.csv) | changed
+    try:
+        csv = msgspec.convert(document, CsvFormat)
+    except msgspec.ValidationError as error:
+        raise ParameterError(f"--decimal {changes['decimal']!r} is not . or ,: {error}") from error
+    for setting, value, remedy in csv_faults(csv):
+        raise ParameterError(f"--{setting.replace('_', '-')} {value!r} {remedy}")
+    return csv
+
+
+def _document(ingested: "Ingested") -> dict[str, Any]:
+    document = asdict(ingested)
+    for entry, refusal in zip(document["refusals"], ingested.refusals, strict=True):
+        entry["message"] = refusal.message
+    return document
 
 
 def _print(ingested: "Ingested", use_case: str) -> None:
-    typer.echo(f"snapshot {ingested.snapshot}: {ingested.rows:,} rows")
+    if ingested.snapshot:
+        typer.echo(f"snapshot {ingested.snapshot}: {ingested.rows:,} rows")
+    if ingested.unlabelled:
+        typer.echo(f"{ingested.unlabelled:,} rows are not labelled yet and were left out")
+    for treatment, values in ingested.treated.items():
+        typer.echo(f"  {values:>9,}  {treatment}")
     if ingested.quarantined:
         count = f"{ingested.quarantined:,}"
         typer.echo(f"{count} rows are in quarantine, with reasons: {ingested.quarantine}")
-        for reason, rows in ingested.reasons.items():
-            typer.echo(f"  {rows:>9,}  {reason}")
-    params = json.dumps({"snapshot": ingested.snapshot})
-    typer.echo(f"train on it: run {use_case}_retraining with {params}")
+        _print_refusals(ingested)
+    for warning in ingested.warnings:
+        typer.echo(f"warning: {warning}")
+    if ingested.snapshot:
+        params = json.dumps({"snapshot": ingested.snapshot})
+        typer.echo(f"train on it: run {use_case}_retraining with {params}")
+
+
+def _print_refusals(ingested: "Ingested") -> None:
+    for refusal in ingested.refusals[:MOST_REASONS]:
+        typer.echo(f"  {refusal.message}")
+        for sample in refusal.samples:
+            typer.echo(f"      {ingested.unit} {sample.number:,}: {sample.value[:80]!r}")
+    others = len(ingested.refusals) - MOST_REASONS
+    if others > 0:
+        typer.echo(f"  and {others:,} other reasons: see the quarantine or --json")
+
+
+def _no_snapshot(ingested: "Ingested", limit: str) -> str:
+    rows = ingested.rows + ingested.quarantined
+    return (
+        f"{ingested.quarantined:,} of {rows:,} rows were refused, and the policy's "
+        f"`validation.quarantine_share` allows {limit}: no snapshot was stored; correct the data "
+        "or the contract as shown, or raise the limit, and ingest again"
+    )

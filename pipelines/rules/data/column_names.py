@@ -19,7 +19,7 @@ def column_names(columns: Sequence[str], contract: Contract) -> dict[str, str]:
     """
     targets = {name: _target(name, contract) for name in columns}
     required_names = required(contract)
-    wanted = {*required_names, contract.transaction_id, contract.entity_key}
+    wanted = _wanted(contract)
     names = {name: target for name, target in targets.items() if target in wanted}
     _refuse_repeated([name for name in columns if name in names])
     _refuse_two_names(names)
@@ -31,6 +31,15 @@ def column_names(columns: Sequence[str], contract: Contract) -> dict[str, str]:
             f"contract's `sources:`; the file has {listing}"
         )
     return names
+
+
+def known_columns(contract: Contract) -> set[str]:
+    """Return every name that a column of a file may have, apart from blanks around it."""
+    return _wanted(contract) | contract.sources.keys()
+
+
+def _wanted(contract: Contract) -> set[str]:
+    return {*required(contract), contract.transaction_id, contract.entity_key}
 
 
 def _target(name: str, contract: Contract) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.rules.use_case.expression import Formula, read_formula
 
 OTHER = "other"  # the category of values that the contract does not list
@@ -101,6 +102,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """The derived features by name. They follow the raw ones."""
     sources: dict[str, str]
     """Names of columns in your files, each with the column of the contract that it is."""
+    csv: CsvFormat = CsvFormat()
+    """How your CSV files are written. The flags of `sixgate ingest` override it."""
     description: str = ""
     """What the model answers."""
 
@@ -132,7 +135,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     def hash(self) -> str:
         """The identity of what a model depends on.
 
-        Titles, descriptions and the names of source columns are left out.
+        Titles, descriptions, the names of source columns and the format of files are left out.
         """
         label = self.label
         essence: dict[str, Any] = {

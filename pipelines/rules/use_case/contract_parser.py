@@ -9,6 +9,7 @@ import msgspec
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.contract import OTHER, Contract, Derived, Feature, LabelColumn
+from pipelines.rules.use_case.csv_format import CsvFormat, csv_faults
 from pipelines.rules.use_case.expression import BadExpression
 from pipelines.rules.use_case.label_values import label_fault
 from pipelines.rules.use_case.schema_error import schema_fault
@@ -25,6 +26,7 @@ KEYS = {
     "features",
     "derived",
     "sources",
+    "csv",
 }
 
 
@@ -62,6 +64,7 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
         features=features,
         derived=derived,
         sources=_sources(top, file),
+        csv=_csv_format(top, file),
     )
     _check_features(contract, file)
     _check_sources(contract, file)
@@ -96,6 +99,18 @@ def _derived(top: Mapping[str, Any], file: str) -> tuple[Derived, ...]:
 def _sources(top: Mapping[str, Any], file: str) -> dict[str, str]:
     sources = _mapping(top.get("sources") or {}, file, "sources")
     return {str(source): str(target) for source, target in sources.items()}
+
+
+def _csv_format(top: Mapping[str, Any], file: str) -> CsvFormat:
+    csv = _convert(
+        top.get("csv") or {},
+        CsvFormat,
+        file=file,
+        key="csv",
+    )
+    for setting, wrong, remedy in csv_faults(csv):
+        raise _fault(file, key=f"csv.{setting}", value=wrong, remedy=remedy)
+    return csv
 
 
 def _feature(value: Any, file: str, key: str) -> Feature:
@@ -331,7 +346,7 @@ def _convert(value: Any, kind: type[T], *, file: str, key: str) -> T:
         fault = schema_fault(error)
         # The name of a feature is its key in the document, and not one of its settings.
         settings = list(kind.__struct_fields__)
-        if kind is not LabelColumn:
+        if kind in (Feature, Derived):
             settings.remove("name")
         remedies = {
             "missing": "is missing; add it",

@@ -5,7 +5,14 @@ import re
 from pipelines import exit_codes
 from pipelines.settings import ROOT
 
-CODES = {"OK": 0, "FAILED": 1, "REFUSED": 2, "SKIPPED": 99, "TRIAL_REJECTED": 3}
+CODES = {
+    "OK": 0,
+    "FAILED": 1,
+    "REFUSED": 2,
+    "SKIPPED": 99,
+    "TOO_MANY_REFUSED": 4,
+    "TRIAL_REJECTED": 3,
+}
 
 
 def test_the_codes_never_change() -> None:

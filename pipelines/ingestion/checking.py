@@ -1,0 +1,76 @@
+"""Checks the parts of a source in several threads."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import pyarrow as pa
+
+from pipelines.ingestion.source import Part, Rows, SetAside, Source
+from pipelines.rules.data.row_checks import CheckedRows, check_rows
+from pipelines.rules.use_case.contract import Contract
+
+THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class CheckedPart:
+    """A part of a source and the result of its check; `has_ids` is false without an id column."""
+
+    part: Part
+    checked: CheckedRows
+    has_ids: bool
+    read: Rows | None = None
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows as they are in the source."""
+        return self.read or self.part.read()
+
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """The lines that are no rows; when there are some, the part was read as it is."""
+        return self.read.set_aside if self.read else ()
+
+
+def checked_parts(source: Source, contract: Contract, *, now: datetime) -> Iterator[CheckedPart]:
+    """Yield the checked parts of a source in order; a few of them are held in memory."""
+
+    def check(part: Part) -> CheckedPart:
+        return _check(part, contract, now)
+
+    yield from _mapped(check, source.parts())
+
+
+def _check(part: Part, contract: Contract, now: datetime) -> CheckedPart:
+    """Check the typed values; if one is refused, check all as they are, for its exact reason."""
+    typed = part.typed()
+    if typed is not None:
+        checked = check_rows(typed, contract, now=now)
+        if checked.refusals.good.all():
+            return CheckedPart(part, checked, contract.transaction_id in typed.column_names)
+    rows = part.read()
+    checked = check_rows(rows.values, contract, now=now)
+    has_ids = contract.transaction_id in rows.values.column_names
+    return CheckedPart(part, checked, has_ids, rows)
+
+
+def _mapped(check: Callable[[Part], CheckedPart], parts: Iterator[Part]) -> Iterator[CheckedPart]:
+    pending: deque[Future[CheckedPart]] = deque()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for part in parts:
+            pending.append(pool.submit(check, part))
+            if len(pending) > THREADS:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def text(column: pa.ChunkedArray, row: int) -> str:
+    """Return a value as a message shows it."""
+    value = column[row].as_py()
+    return "" if value is None else str(value)

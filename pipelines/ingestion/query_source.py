@@ -1,0 +1,136 @@
+"""Reads the rows of a SQL query in batches.
+
+The query is that of the person who has the credentials: it runs as it is written.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipelines.errors import DataError, ParameterError
+from pipelines.ingestion.airflow_connection import connection_url
+from pipelines.ingestion.arrow_sources import BATCH_ROWS, batch_parts
+from pipelines.ingestion.source import TablePart
+from pipelines.rules.use_case.contract import Contract
+
+BATCH_BYTES = 2**24
+POSTGRESQL = ("postgresql", "postgres")
+
+
+class QuerySource:
+    """The rows of a query; PostgreSQL sends them as Arrow columns."""
+
+    kind = "query"
+    unit = "row"
+
+    def __init__(self, query: str, url: URL, contract: Contract) -> None:
+        self.name = f"the query on {url.render_as_string(hide_password=True)}"
+        self._query = query
+        self._url = url
+        self._contract = contract
+
+    def parts(self) -> Iterator[TablePart]:
+        """Yield batches of rows. Raises DataError, without the password, when the query fails."""
+        is_postgresql = self._url.get_backend_name() in POSTGRESQL
+        read = _read_postgresql if is_postgresql else _read_other
+        try:
+            yield from read(self._query, self._url, self._contract)
+        except DataError:
+            raise
+        except Exception as error:
+            if not _is_of_database(error):
+                raise
+            message = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise DataError(
+                f"{self.name} failed: {_without_password(message, self._url)}"
+            ) from None
+
+
+def open_query(query: str, connection: str, contract: Contract) -> QuerySource:
+    """Return the source of a query on a URL or an Airflow connection.
+
+    Raises ParameterError when the connection is missing or not usable.
+    """
+    if not connection:
+        raise ParameterError(
+            "--query needs a database: name a URL or an Airflow connection with --connection, or "
+            "set SIXGATE_INGEST_CONNECTION"
+        )
+    text = connection if "://" in connection else connection_url(connection)
+    try:
+        url = make_url(text)
+    except SQLAlchemyError:
+        raise ParameterError(
+            "--connection is not a URL: write it as postgresql://user:password@host:5432/database"
+        ) from None
+    if url.drivername == "postgres":
+        url = url.set(drivername="postgresql")
+    return QuerySource(query.strip().rstrip(";"), url, contract)
+
+
+def _read_postgresql(query: str, url: URL, contract: Contract) -> Iterator[TablePart]:
+    """Stream through the driver's low-level interface, which does not import pandas."""
+    import adbc_driver_manager
+    import adbc_driver_postgresql
+
+    size = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with (
+        adbc_driver_postgresql.connect(address) as database,
+        adbc_driver_manager.AdbcConnection(database) as connection,
+        adbc_driver_manager.AdbcStatement(connection) as statement,
+    ):
+        statement.set_options(**{size: str(BATCH_BYTES)})
+        statement.set_sql_query(query)
+        handle, _ = statement.execute_query()
+        reader = pa.RecordBatchReader._import_from_c(handle.address)
+        batches = (_without_extensions(batch) for batch in reader)
+        yield from batch_parts(reader.schema.names, batches, contract)
+
+
+def _without_extensions(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return columns of types that Arrow does not have, such as numeric, as the text they are."""
+    columns = []
+    for column in batch.columns:
+        is_extension = isinstance(column, pa.ExtensionArray)
+        columns.append(column.storage if is_extension else column)
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _read_other(query: str, url: URL, contract: Contract) -> Iterator[TablePart]:
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect().execution_options(stream_results=True) as connection:
+            result = connection.execute(sqlalchemy.text(query.replace(":", "\\:")))
+            names = list(result.keys())
+            batches = (_batch(rows, names) for rows in result.partitions(BATCH_ROWS))
+            yield from batch_parts(names, batches, contract)
+    finally:
+        engine.dispose()
+
+
+def _batch(rows: Sequence[Sequence[Any]], names: list[str]) -> pa.RecordBatch:
+    columns = [_column([row[place] for row in rows]) for place in range(len(names))]
+    return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Return values as Arrow takes them; a column that mixes types is text."""
+    try:
+        return pa.array(values)
+    except pa.ArrowException:
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Whether a driver raised it; the driver of PostgreSQL is imported only when it is used."""
+    return isinstance(error, SQLAlchemyError) or type(error).__module__.startswith("adbc_driver")
+
+
+def _without_password(message: str, url: URL) -> str:
+    password = str(url.password or "")
+    return message.replace(password, "***") if password else message

@@ -1,0 +1,83 @@
+"""What the readers of formats have in common: a source has parts, and a part has rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A line of a file that can't be read as a row; `number` is its line number."""
+
+    number: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a part, with the contract's names of columns.
+
+    `original` has the values as they are in the source, `values` as they are checked.
+    """
+
+    original: pa.Table
+    values: pa.Table
+    set_aside: tuple[SetAside, ...] = ()
+
+
+class Part(Protocol):
+    """A part of a source; its methods may run in any thread."""
+
+    def typed(self) -> pa.Table | None:
+        """Return the values with numbers parsed already; None when that is not possible.
+
+        Whatever is accepted in this table must be accepted by `read().values`, as the same value.
+        """
+
+    def read(self) -> Rows:
+        """Return the rows of the part."""
+
+    def number(self, row: int) -> int:
+        """Return the number by which a person finds a row of this part in the source."""
+
+
+class Source(Protocol):
+    """Labelled history in some format."""
+
+    @property
+    def name(self) -> str:
+        """What messages call the source, such as the path of a file."""
+
+    @property
+    def kind(self) -> str:
+        """What messages call its format, such as `Parquet file`."""
+
+    @property
+    def unit(self) -> str:
+        """What the numbers of rows count: `line` or `row`."""
+
+    def parts(self) -> Iterator[Part]:
+        """Yield the parts in order. Raises DataError when the source is not readable."""
+
+
+@dataclass(frozen=True)
+class TablePart:
+    """Rows that are a table already; `first` is the number of its first row."""
+
+    table: pa.Table
+    first: int
+
+    def typed(self) -> pa.Table | None:
+        """Return None: the values have their types."""
+        return None
+
+    def read(self) -> Rows:
+        """Return the table."""
+        return Rows(original=self.table, values=self.table)
+
+    def number(self, row: int) -> int:
+        """Return the number of a row."""
+        return self.first + row
