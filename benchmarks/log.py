@@ -14,6 +14,7 @@ import psycopg
 
 from pipelines.settings import Settings
 from pipelines.stores import dataset
+from pipelines.stores.row_conversion import RowConverter
 from pipelines.use_case import read_contract
 
 ROWS = 1_000_000
@@ -67,7 +68,7 @@ def main() -> None:
     start = time.monotonic()
     rows = dataset.logged(
         settings,
-        contract,
+        RowConverter(contract, {contract.hash: contract}.get),
         since=now - timedelta(days=DAYS + 1),
         matured_before=now,
         as_of=now,

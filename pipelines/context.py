@@ -26,6 +26,7 @@ from pipelines.use_case import UseCase, read_in_force
 if TYPE_CHECKING:
     from pipelines.stores.artifacts import Artifacts
     from pipelines.stores.model_registry import ModelRegistry
+    from pipelines.stores.row_conversion import RowConverter
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,13 @@ class Context:
     @cached_property
     def replicas(self) -> ReplicaStore:
         return ReplicaStore(self.connection)
+
+    @cached_property
+    def converter(self) -> "RowConverter":
+        """Converts logged rows of every recorded contract to the current one."""
+        from pipelines.stores.row_conversion import RowConverter
+
+        return RowConverter(self.use_case.contract, self.models.recorded_contract)
 
     @cached_property
     def predictions(self) -> PredictionLog:

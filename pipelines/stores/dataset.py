@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,17 +11,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.errors import EvidenceError
 from pipelines.rules.data.column_reading import TIMESTAMP
 from pipelines.rules.data.dataset_checks import Common
 from pipelines.rules.data.frame import Frame, concatenate, numbers
 from pipelines.rules.data.repeated import first_predictions
-from pipelines.rules.data.row_checks import outdated
+from pipelines.rules.data.row_checks import written_under
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import Settings
 from pipelines.stores import arrow_reads
 from pipelines.stores.artifacts import Artifacts
+from pipelines.stores.row_conversion import RowConverter
 
 log = logging.getLogger(__name__)
 # The log is read in this many parts, so that memory holds one part and the result, not twice all.
@@ -29,7 +31,7 @@ PARTS = 12
 
 def logged(
     settings: Settings,
-    contract: Contract,
+    converter: RowConverter,
     *,
     since: datetime,
     matured_before: datetime,
@@ -38,20 +40,26 @@ def logged(
     """Read the predictions of a window, labelled or not, with the labels received by `as_of`.
 
     A transaction is one row, whatever the number of its predictions: the first that was made
-    counts, because that one was acted on.
+    counts, because that one was acted on. Rows of every contract are converted. Scores stay as they
+    were logged.
     """
+    use_case = converter.target.use_case
     length = matured_before - since
     edges = [since + part * length / PARTS for part in range(PARTS)]
     edges.append(matured_before)
-    runs = [
-        (contract.use_case, begin, end, contract.hash, as_of)
-        for begin, end in itertools.pairwise(edges)
-    ]
+    runs = [(use_case, begin, end, as_of) for begin, end in itertools.pairwise(edges)]
     frames = []
     scored_at = []
     for table in arrow_reads.fetch_tables(settings, "labelled_predictions", runs):
-        frames.append(_logged_frame(table, contract))
-        scored_at.append(_times(table["scored_at"]))
+        readable, features = converter.arrow(
+            table["contract_hash"].combine_chunks(), table["features"].combine_chunks()
+        )
+        others = table.drop_columns(["contract_hash", "features"])
+        if not readable.all():
+            others = others.filter(pa.array(readable))
+        frames.append(_logged_frame(others, features))
+        scored_at.append(_times(others["scored_at"]))
+    converter.warn_of_unreadable()
     rows = concatenate(frames)
     is_first = first_predictions(rows.transaction_ids, np.concatenate(scored_at))
     repeated = len(rows) - int(is_first.sum())
@@ -63,10 +71,9 @@ def logged(
     return rows.take(is_first)
 
 
-def _logged_frame(table: pa.Table, contract: Contract) -> Frame:
+def _logged_frame(table: pa.Table, features: NDArray[np.float64]) -> Frame:
     """Copy logged rows to a Frame; a view of one column would keep the whole table in memory."""
     all_rows = pa.array(np.arange(len(table)))
-    features = arrow_reads.matrix(table["features"], len(contract.columns))
     return Frame(
         event_times=_times(table["event_time"]),
         transaction_ids=table["transaction_id"].take(all_rows).combine_chunks(),
@@ -81,21 +88,15 @@ def _logged_frame(table: pa.Table, contract: Contract) -> Frame:
 def historical(table: pa.Table, contract: Contract) -> Frame:
     """Convert a snapshot or a baseline to a Frame of labelled rows without predictions.
 
-    Raises EvidenceError when the table was written under a former contract.
+    Rows that were written under another contract are converted to this one.
     """
-    if reason := outdated(table.schema, contract):
-        raise EvidenceError(
-            f"the snapshot was ingested under a former contract of {contract.use_case}: "
-            f"{reason}: ingest it again"
-        )
     times = _times(table["event_time"])
     if (times[1:] < times[:-1]).any():
         return historical(table.sort_by("event_time"), contract)
-    features = numbers(table, contract.raw, len(contract.columns))
     return Frame(
         event_times=times,
         transaction_ids=table["transaction_id"].combine_chunks(),
-        features=Deriver(contract).fill(features),
+        features=columns_of(table, contract),
         labels=table["label"].to_numpy(),
         scores=np.full(len(table), np.nan),
         thresholds=np.full(len(table), np.nan),
@@ -104,41 +105,79 @@ def historical(table: pa.Table, contract: Contract) -> Frame:
 
 
 def also_logged(
-    settings: Settings, contract: Contract, rows: Frame, as_of: datetime, window: timedelta
+    settings: Settings,
+    converter: RowConverter,
+    rows: Frame,
+    *,
+    as_of: datetime,
+    window: timedelta,
+    absent: Collection[str] = (),
 ) -> Common:
-    """Find the rows of a snapshot, within its newest `window`, that were logged as well."""
+    """Find the rows of a snapshot, within its newest `window`, that were logged as well.
+
+    `absent` names the columns that the snapshot does not have.
+    """
     first, last = (time.astype(datetime).replace(tzinfo=UTC) for time in rows.event_times[[0, -1]])
     end = last + timedelta(microseconds=1)
     since = max(first, end - window)
-    log_rows = logged(settings, contract, since=since, matured_before=end, as_of=as_of)
+    log_rows = logged(settings, converter, since=since, matured_before=end, as_of=as_of)
     positions, log_positions = _shared(rows.transaction_ids, log_rows.transaction_ids)
-    width = len(contract.raw)
-    return Common(
+    width = len(converter.target.raw)
+    return _common(
+        converter,
+        absent,
         positions=positions,
         logged=log_rows.features[log_positions, :width],
         ingested=rows.features[positions, :width],
     )
 
 
-def also_ingested(artifacts: Artifacts, contract: Contract, rows: Frame) -> Common:
+def _common(
+    converter: RowConverter,
+    absent: Collection[str],
+    *,
+    positions: NDArray[np.int64],
+    logged: NDArray[np.float64],
+    ingested: NDArray[np.float64],
+) -> Common:
+    """Make a Common; a value is not compared with that of rows that do not have the column.
+
+    `absent` names the columns that some ingested rows do not have.
+    """
+    both_logged = logged.copy()
+    both_ingested = ingested.copy()
+    for column, name in enumerate(converter.target.raw):
+        if name in converter.absent:
+            both_ingested[np.isnan(logged[:, column]), column] = np.nan
+        if name in absent:
+            both_logged[np.isnan(ingested[:, column]), column] = np.nan
+    return Common(positions=positions, logged=both_logged, ingested=both_ingested)
+
+
+def also_ingested(artifacts: Artifacts, converter: RowConverter, rows: Frame) -> Common:
     """Find the logged rows that were ingested as well; the newest snapshot of a row counts."""
+    contract = converter.target
     if not len(rows):
         return no_common_rows(contract)
     width = len(contract.raw)
     is_ingested = np.zeros(len(rows), bool)
     ingested = np.full((len(rows), width), np.nan)
     wanted = _filter(rows)
+    absent: set[str] = set()
     for id_ in reversed(artifacts.ids("snapshots")):
         table = _read_snapshot(artifacts, id_, contract, wanted)
         if table is None:
             continue
+        absent |= absent_from(table.schema, contract)
         ids = table["transaction_id"].combine_chunks()
         positions, table_positions = _shared(rows.transaction_ids, ids)
         is_new = ~is_ingested[positions]
         new_positions = positions[is_new]
         ingested[new_positions] = features_of(table, contract)[table_positions[is_new]]
         is_ingested[new_positions] = True
-    return Common(
+    return _common(
+        converter,
+        absent,
         positions=np.flatnonzero(is_ingested),
         logged=rows.features[is_ingested, :width],
         ingested=ingested[is_ingested],
@@ -159,13 +198,11 @@ def _filter(rows: Frame) -> pc.Expression:
 def _read_snapshot(
     artifacts: Artifacts, id_: str, contract: Contract, wanted: pc.Expression
 ) -> pa.Table | None:
-    """Read the wanted rows of a snapshot; None, with a log line, when it can't be compared."""
+    """Read the wanted rows of a snapshot; None, with a log line, when it can't be read."""
     path = artifacts.path("snapshots", id_)
     try:
-        if reason := outdated(pq.read_schema(path), contract):
-            log.info("snapshot %s is not compared with the log: %s", id_, reason)
-            return None
-        return pq.read_table(path, columns=["transaction_id", *contract.raw], filters=wanted)
+        written = written_under(pq.read_schema(path), contract)
+        return pq.read_table(path, columns=["transaction_id", *written.raw], filters=wanted)
     except (pa.ArrowException, OSError) as error:
         log.warning("snapshot %s can't be read, and is not compared with the log: %s", id_, error)
         return None
@@ -187,9 +224,26 @@ def _shared(
     return positions, other_positions.drop_null().to_numpy().astype(np.int64)
 
 
+def absent_from(schema: pa.Schema, contract: Contract) -> set[str]:
+    """Return the contract's columns that a snapshot or a baseline does not have."""
+    return set(Projection(written_under(schema, contract), contract).absent)
+
+
+def columns_of(table: pa.Table, contract: Contract) -> NDArray[np.float64]:
+    """Return the features of a snapshot (n, columns), missing values as NaN.
+
+    Rows that were written under another contract are converted to this one.
+    """
+    written = written_under(table.schema, contract)
+    projection = Projection(written, contract)
+    if projection.is_identity:
+        return Deriver(contract).fill(numbers(table, contract.raw, len(contract.columns)))
+    return projection(numbers(table, written.raw))
+
+
 def features_of(table: pa.Table, contract: Contract) -> NDArray[np.float64]:
     """Return the raw features of a snapshot (n, raw), missing values as NaN."""
-    return numbers(table, contract.raw)
+    return columns_of(table, contract)[:, : len(contract.raw)]
 
 
 def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:

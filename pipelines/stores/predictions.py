@@ -5,9 +5,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipelines.errors import UnknownPrediction
 from pipelines.records import Prediction
 from pipelines.stores.database import Connection, queries
@@ -15,6 +12,7 @@ from pipelines.stores.database import Connection, queries
 # A CSV of one column. JSON escapes control characters, so delimiter and quote never occur in a line
 # and no line needs quoting.
 COPY = r"COPY staged_lines FROM STDIN WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02')"
+LoggedRow = tuple[str, list[float | None]]  # contract hash, and features in that contract's order
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,27 +51,17 @@ class PredictionLog:
         row["features"] = [math.nan if value is None else value for value in row["features"]]
         return Prediction(**row)
 
-    def newest(self, use_case: str, contract_hash: str, *, limit: int) -> NDArray[np.float64]:
-        """Return features (n, columns) of the newest predictions under a contract.
-
-        Missing values are NaN.
-        """
+    def newest(self, use_case: str, *, limit: int) -> list[LoggedRow]:
+        """Return the features of the newest predictions, each with the hash of its contract."""
         rows = queries("predictions").newest_features(
-            self._connection, use_case=use_case, contract_hash=contract_hash, limit=limit
+            self._connection, use_case=use_case, limit=limit
         )
-        return np.array([row["features"] for row in rows], dtype=np.float64)
+        return [(row["contract_hash"], row["features"]) for row in rows]
 
     def sample(
-        self,
-        use_case: str,
-        contract_hash: str,
-        start: datetime,
-        end: datetime,
-        *,
-        limit: int,
-        of: int,
-    ) -> NDArray[np.float64]:
-        """Return features (n, columns) of a random sample of a window; missing values are NaN.
+        self, use_case: str, start: datetime, end: datetime, *, limit: int, of: int
+    ) -> list[LoggedRow]:
+        """Return the features of a random sample of a window, each with the hash of its contract.
 
         At most `limit` rows; `of` is about how many the window holds. Reads only a random part of
         the table's pages, enough for ten times `limit` rows.
@@ -81,13 +69,12 @@ class PredictionLog:
         rows = queries("predictions").sample_features(
             self._connection,
             use_case=use_case,
-            contract_hash=contract_hash,
             window_start=start,
             window_end=end,
             percent=min(100.0, 1000.0 * limit / max(of, 1)),
             limit=limit,
         )
-        return np.array([row["features"] for row in rows], dtype=np.float64)
+        return [(row["contract_hash"], row["features"]) for row in rows]
 
     def matured(self, use_case: str, window_start: datetime, matured_before: datetime) -> int:
         """Count labelled predictions with an event time in [window_start, matured_before)."""

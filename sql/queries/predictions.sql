@@ -22,15 +22,15 @@ FROM staged_lines,
 ON CONFLICT DO NOTHING;
 
 -- name: newest_features
--- The features of the newest predictions under a contract.
-SELECT features FROM prediction_logs
-WHERE use_case = :use_case AND contract_hash = :contract_hash
+-- The features of the newest predictions, with the contract that names them.
+SELECT contract_hash, features FROM prediction_logs
+WHERE use_case = :use_case
 ORDER BY scored_at DESC LIMIT :limit;
 
 -- name: sample_features
 -- Random rows of a window: a random part of the table's pages, and random rows of those.
-SELECT features FROM prediction_logs TABLESAMPLE SYSTEM (:percent)
-WHERE use_case = :use_case AND contract_hash = :contract_hash AND scored_at >= :window_start AND scored_at < :window_end
+SELECT contract_hash, features FROM prediction_logs TABLESAMPLE SYSTEM (:percent)
+WHERE use_case = :use_case AND scored_at >= :window_start AND scored_at < :window_end
 ORDER BY random() LIMIT :limit;
 
 -- name: count_matured$

@@ -31,6 +31,7 @@ class Log:
         self.features: list[np.ndarray] = []
         self.names: list[str] = []
         self.scores: list[float] = []
+        self.shipped: list[np.ndarray] = []  # features under whatever contract
 
     def ship(
         self,
@@ -72,6 +73,7 @@ class Log:
             self.names.append(name)
             self.at.append(time_of(UUID(ident)))
             self.scores.append(score)
+            self.shipped.append(features)
             self.features.append(
                 features if contract == CONTRACT.hash else np.full(len(CONTRACT.columns), np.inf)
             )

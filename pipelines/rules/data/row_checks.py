@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,12 +19,13 @@ from pipelines.rules.data.column_reading import (
     read_labels,
     read_times,
 )
-from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.rules.use_case.label_values import UNLABELLED, LabelValues
 
 # Keys of a snapshot's metadata.
 QUARANTINED = "sixgate.quarantined"  # how many rows of its file were refused
 RAW = b"sixgate.raw_features"  # what its numbers mean
+CONTRACT = b"sixgate.contract"  # the whole contract that its rows kept, without texts
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,48 @@ def snapshot_schema(contract: Contract) -> pa.Schema:
         ("label", pa.int8()),
     ]
     columns += [(name, pa.float64()) for name in contract.raw]
-    return pa.schema(columns, metadata={RAW: _raw(contract)})
+    return pa.schema(columns, metadata={RAW: _raw(contract), CONTRACT: _essential(contract)})
 
 
-def outdated(schema: pa.Schema, contract: Contract) -> str | None:
-    """Return why rows of an earlier contract can't be read under this one; None when they can."""
-    missing = [name for name in contract.raw if name not in schema.names]
-    if missing:
-        return f"it has no {', '.join(missing)}"
-    written = (schema.metadata or {}).get(RAW)
-    if written not in (None, _raw(contract)):
-        return "the types or categories of its features differ"
-    return None
+def written_under(schema: pa.Schema, contract: Contract) -> Contract:
+    """Return the contract under which a snapshot or a baseline was written.
+
+    Files of earlier releases hold only the names, types and categories of the features, or nothing
+    of the contract: then the features are those of `contract` that have a column. Features without
+    a column are left out.
+    """
+    metadata = schema.metadata or {}
+    if CONTRACT in metadata:
+        written = msgspec.json.decode(metadata[CONTRACT], type=Contract)
+    elif metadata.get(RAW) in (None, _raw(contract)):
+        written = contract
+    else:
+        fields = [
+            Feature(name=name, type=kind, values=tuple(values), nullable=True)
+            for name, kind, values in json.loads(metadata[RAW])
+        ]
+        written = msgspec.structs.replace(contract, features=tuple(fields), derived=())
+    kept = tuple(feature for feature in written.features if feature.name in schema.names)
+    if len(kept) == len(written.features):
+        return written
+    return msgspec.structs.replace(written, features=kept, derived=())
+
+
+def _essential(contract: Contract) -> bytes:
+    """Return the contract without its texts, which change no row."""
+    features = tuple(msgspec.structs.replace(each, description="") for each in contract.features)
+    derived = tuple(msgspec.structs.replace(each, description="") for each in contract.derived)
+    label = msgspec.structs.replace(contract.label, description="")
+    essential = msgspec.structs.replace(
+        contract,
+        title="",
+        description="",
+        sources={},
+        features=features,
+        derived=derived,
+        label=label,
+    )
+    return msgspec.json.encode(essential)
 
 
 def _raw(contract: Contract) -> bytes:

@@ -29,6 +29,31 @@ class Projection:
             if position is not None and target.features[index].type == "category"
         }
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The target's columns that are missing in every row.
+
+        These are raw features that the source does not have, and what is derived from them.
+        """
+        raw = [
+            name
+            for name, position in zip(self.target.raw, self._positions, strict=True)
+            if position is None
+        ]
+        derived = [
+            derived.name
+            for derived in self.target.derived
+            if not set(raw).isdisjoint(self.target.formula(derived).inputs)
+        ]
+        return (*raw, *derived)
+
+    def complete(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """All features (n, source.columns) → features (n, target.columns).
+
+        Between contracts of the same shape they stay as they are, also the derived ones.
+        """
+        return columns if self.is_identity else self(columns)
+
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw features (n, source.raw) → features (n, target.columns), NaN where missing.
 
@@ -45,19 +70,26 @@ class Projection:
         return self._derive.fill(columns)
 
 
+def convert_categories(
+    values: NDArray[np.float64], source: Feature, target: Feature
+) -> NDArray[np.float64]:
+    """Category indexes (n,) of the source → indexes of the target, NaN where it has none."""
+    return _mapped(values, _indexes(source, target))
+
+
 def _positions(source: Contract, target: Contract) -> list[int | None]:
     """Return the position in the source of each raw feature of the target; None when absent."""
     by_name = {feature.name: index for index, feature in enumerate(source.features)}
     positions: list[int | None] = []
     for feature in target.features:
         position = by_name.get(feature.name)
-        if position is not None and not _same_type(source.features[position], feature):
+        if position is not None and not same_type(source.features[position], feature):
             position = None
         positions.append(position)
     return positions
 
 
-def _same_type(source: Feature, target: Feature) -> bool:
+def same_type(source: Feature, target: Feature) -> bool:
     """Whether values keep their meaning; a whole number is also a number."""
     return source.type == target.type or {source.type, target.type} == {"int", "float"}
 

@@ -18,6 +18,7 @@ from pipelines.records import Metric
 from pipelines.rules.data.frame import Frame
 from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.rules.monitoring.drift_check import BASELINE, SHARE
+from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.steps.monitoring.newest_check import require_current
 from pipelines.stores.baseline import read_baseline
 from pipelines.stores.dataset import historical
@@ -92,9 +93,8 @@ def _html(context: Context, window: Metric) -> str:
 
     use_case = context.use_case
     limit = use_case.policy.report.rows
-    current = context.predictions.sample(
+    sample = context.predictions.sample(
         context.name,
-        use_case.contract.hash,
         window.window_start,
         window.window_end,
         limit=limit,
@@ -103,7 +103,7 @@ def _html(context: Context, window: Metric) -> str:
     return drift_page(
         use_case.contract,
         reference=_reference(context, window.model_version, limit),
-        current=current,
+        current=context.converter.rows(sample),
         drift=use_case.policy.drift,
     )
 
@@ -119,8 +119,9 @@ def _reference(context: Context, version: int, limit: int) -> NDArray[np.float64
         decision = context.decisions.of_run(context.name, model.run_id)
         holdout = (decision.dataset or {}).get("holdout")
         if holdout in context.artifacts.ids("datasets"):
-            dataset = context.artifacts.load("datasets", holdout)
-            return _evenly_drawn(Frame.of(dataset, contract), limit)
+            own = context.models.contract(model.contract_hash, contract)
+            rows = Frame.of(context.artifacts.load("datasets", holdout), own)
+            return Projection(own, contract).complete(_evenly_drawn(rows, limit))
         log.warning(
             "the evaluation data of version %s are no longer stored: "
             "the report compares with the baseline",

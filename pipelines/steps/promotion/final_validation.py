@@ -14,7 +14,7 @@ from pipelines.records import Decision
 from pipelines.rules.model.bundle import FILES, WARM_UP, KnownAnswers, explainer_file, explainer_of
 from pipelines.rules.model.verification import prove
 from pipelines.rules.promotion.serving_trial import requests, why_unfit
-from pipelines.rules.use_case.derived_features import Deriver
+from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.steps.promotion.model_swap import refuse
 from pipelines.steps.promotion.promote import of_decision
 from pipelines.steps.retraining.shadow_evaluate import gather
@@ -81,10 +81,11 @@ def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     name = explainer_file(model.kind)
     with RegistryClient.of(context.settings) as registry:
         files = registry.fetch(context.name, version, (*FILES, name))
-    bundle, _ = prove(files, contract, version=version, named=model.digest)
-    features = _requests(context, limits.requests)
+    own = context.models.contract(model.contract_hash, contract)
+    bundle, _ = prove(files, own, version=version, named=model.digest)
+    features = Projection(contract, own).complete(_requests(context, limits.requests))
     serving_files = {each: files[each] for each in FILES}
-    trial = run_trial(contract, serving_files, requests(features, contract))
+    trial = run_trial(own, serving_files, requests(features, own))
     expected = np.empty(0)
     try:
         explainer = read_explainer(
@@ -121,21 +122,21 @@ def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
 
 
 def _requests(context: Context, count: int) -> NDArray[np.float64]:
-    """Features (n, columns) of the newest logged requests.
+    """Features (n, columns) of the newest logged requests, as the current contract has them.
 
     Before the first one they are of the baseline's newest rows. A rollback continues without rows
     when the baseline can't be read, because it must not depend on the use case's files.
     """
     contract = context.use_case.contract
-    logged = context.predictions.newest(context.name, contract.hash, limit=count)
-    if not len(logged):
-        try:
-            baseline = read_baseline(context.use_case.folder, contract)
-            logged = dataset.historical(baseline, contract).features[-count:]
-        except (UseCaseError, OSError) as error:
-            if context.params.get("version") is None:
-                raise
-            log.warning("no request was logged and the baseline can't be read: %s", error)
-            return np.empty((0, len(contract.columns)))
-    raw = np.ascontiguousarray(logged[:, : len(contract.raw)])
-    return Deriver(contract)(raw)
+    newest = context.predictions.newest(context.name, limit=count)
+    logged = context.converter.rows(newest)
+    if len(logged):
+        return logged
+    try:
+        baseline = read_baseline(context.use_case.folder, contract)
+    except (UseCaseError, OSError) as error:
+        if context.params.get("version") is None:
+            raise
+        log.warning("no request was logged and the baseline can't be read: %s", error)
+        return np.empty((0, len(contract.columns)))
+    return dataset.historical(baseline, contract).features[-count:]

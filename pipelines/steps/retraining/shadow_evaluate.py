@@ -18,6 +18,7 @@ from pipelines.rules.gates.gates import judge
 from pipelines.rules.gates.slices import masks
 from pipelines.rules.gates.verdict import GateResult, verdict
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.rules.use_case.policy_sections.gates import Gates
 from pipelines.stores.registered_model import RegisteredModel
 
@@ -113,14 +114,19 @@ def gather(context: Context, decision: Decision) -> Evidence:
 def _with_champion(
     context: Context, version: int, rows: Frame, evidence: Evidence, *, contract: Contract
 ) -> Evidence:
-    """Add the champion's logged scores; it scores the rows that another version had scored."""
+    """Add the champion's logged scores; it scores the rows that another version had scored.
+
+    `contract` names the columns of the rows. They are converted to the champion's own contract.
+    """
     scores = rows.scores.copy()
     cutoffs = rows.thresholds.copy()
     by_others = rows.versions != version
     if by_others.any():
         model = context.models.get(context.name, version)
-        champion = RegisteredModel(context.settings, model, contract)
-        scores[by_others] = champion.scores(rows.features[by_others])
+        own = context.models.contract(model.contract_hash, contract)
+        champion = RegisteredModel(context.settings, model, own)
+        converted = Projection(contract, own).complete(rows.features[by_others])
+        scores[by_others] = champion.scores(converted)
         cutoffs[by_others] = champion.bundle.threshold
     count = len(rows) - int(by_others.sum())
     log.info("%s of %s rows have logged scores of the champion", count, len(rows))

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipelines.rules.data.time_split import tune_cut
 from pipelines.rules.explanation.shap_explainer import add_up
 from pipelines.rules.model.bundle import digest
 from pipelines.rules.model.model_input import narrow
+from pipelines.rules.monitoring.converted_profiles import newer_profiles
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate, choose, fit_all
 from pipelines.rules.training.estimators.interface import Rows
@@ -43,6 +44,7 @@ def run(context: Context) -> dict[str, Any]:
                 "trigger a new run"
             )
         data = decision.dataset or {}
+        _use_contract_of(context, data)
         table = context.artifacts.load("datasets", data["train"])
         frame = Frame.of(table, context.use_case.contract)
         _record(context, frame, _fit(context, frame), data)
@@ -56,6 +58,15 @@ def run(context: Context) -> dict[str, Any]:
         "mlflow_run_id": model.mlflow_run_id,
         "page": context.settings.model_page(context.name, model.version),
     }
+
+
+def _use_contract_of(context: Context, data: dict[str, Any]) -> None:
+    """Train under the contract that the data were stored under; it may have changed since."""
+    use_case = context.use_case
+    contract = context.models.contract(
+        data.get("contract_hash", use_case.contract.hash), use_case.contract
+    )
+    context.use_case = replace(use_case, contract=contract)
 
 
 @dataclass(frozen=True)
@@ -224,13 +235,22 @@ def _profile(
     These are the newest rows, on which the gates judge the model and which no training sees.
     Training rows are older, so after a change no training could catch up with it for months.
     """
+    contract = context.use_case.contract
     table = context.artifacts.load("datasets", data["holdout"])
-    features = Frame.of(table, context.use_case.contract).features
-    manifest = read_manifest(context.use_case.folder, context.use_case.contract)
+    features = Frame.of(table, contract).features
+    manifest = read_manifest(context.use_case.folder, contract)
+    newer = newer_profiles(
+        features,
+        manifest.profiles,
+        contract,
+        min_rows=context.use_case.policy.drift.rows,
+    )
     return Reference.of(
         manifest.name,
         manifest.profiles,
         features,
+        columns=contract.columns,
+        newer=newer,
         contributions=contributions,
         scores=candidate.score(narrow(features)),
     )

@@ -1,10 +1,11 @@
 """Gather the rows of a run, check each row and the whole, and store them as the run's datasets."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,11 +17,13 @@ from pipelines.rules.data import dataset_checks, id_split
 from pipelines.rules.data.dataset_checks import Common, Finding
 from pipelines.rules.data.frame import Frame, concatenate
 from pipelines.rules.data.pandera_schema import failures, positions, reasons, summary
-from pipelines.rules.data.row_checks import QUARANTINED
+from pipelines.rules.data.row_checks import QUARANTINED, written_under
 from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_uneven
 from pipelines.rules.data.window_checks import window_warnings
 from pipelines.rules.gates.score_bands import coverage
 from pipelines.rules.promotion.ledger import Served, champion
+from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.converted_contract import accepting
 from pipelines.rules.use_case.policy_sections.gates import Evaluation
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
@@ -34,7 +37,9 @@ class Gathered:
 
     `frame` holds the rows to evaluate on; those before the cut also train. `older` holds rows that
     only train. `source` and `history` say where both come from. `quarantined` counts the rows of a
-    snapshot's file that were quarantined when it was ingested.
+    snapshot's file that were quarantined when it was ingested. `accepted_by` holds the contract's
+    rules, and those of earlier contracts that some rows were accepted under. `absent` names the
+    columns that some of these do not have.
     """
 
     source: str
@@ -42,6 +47,8 @@ class Gathered:
     frame: Frame
     older: Frame
     common: Common
+    accepted_by: Contract
+    absent: Collection[str]
     quarantined: int = 0
 
 
@@ -140,33 +147,49 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         frame=rows,
         older=rows.none(),
         common=dataset.no_common_rows(contract),
+        accepted_by=_accepted_by(table, contract),
+        absent=dataset.absent_from(table.schema, contract),
     )
+
+
+def _accepted_by(table: pa.Table, contract: Contract) -> Contract:
+    """The rules that the rows of a snapshot or a baseline were accepted by."""
+    written = written_under(table.schema, contract)
+    return accepting(contract, [written]) if written != contract else contract
 
 
 def _gather_snapshot(context: Context, decision: Decision, snapshot: str) -> Gathered:
     contract = context.use_case.contract
     window = context.use_case.policy.evaluation.window
-    rows = dataset.historical(context.artifacts.load("snapshots", snapshot), contract)
+    table = context.artifacts.load("snapshots", snapshot)
+    rows = dataset.historical(table, contract)
     notes = context.artifacts.notes("snapshots", snapshot)
+    absent = dataset.absent_from(table.schema, contract)
     return Gathered(
         source="INGESTED",
         history=snapshot,
         frame=rows,
         older=rows.none(),
         common=dataset.also_logged(
-            context.settings, contract, rows, as_of=decision.as_of, window=window
+            context.settings,
+            context.converter,
+            rows,
+            as_of=decision.as_of,
+            window=window,
+            absent=absent,
         ),
+        accepted_by=_accepted_by(table, contract),
+        absent=absent,
         quarantined=int(notes.get(QUARANTINED, 0)),
     )
 
 
 def _gather_logged(context: Context, decision: Decision, history: str, *, older: Frame) -> Gathered:
-    contract = context.use_case.contract
     policy = context.use_case.policy
     matured_before = decision.as_of - policy.label_maturity
     rows = dataset.logged(
         context.settings,
-        contract,
+        context.converter,
         since=matured_before - policy.evaluation.window,
         matured_before=matured_before,
         as_of=decision.as_of,
@@ -176,7 +199,9 @@ def _gather_logged(context: Context, decision: Decision, history: str, *, older:
         history=history,
         frame=rows,
         older=older,
-        common=dataset.also_ingested(context.artifacts, contract, rows),
+        common=dataset.also_ingested(context.artifacts, context.converter, rows),
+        accepted_by=context.converter.accepting,
+        absent=context.converter.absent,
     )
 
 
@@ -288,7 +313,7 @@ def _no_label(context: Context, predictions: int) -> str:
         )
     days = context.use_case.policy.evaluation.window.days
     return (
-        f"no prediction that matured within {days} days was logged under this contract: "
+        f"no prediction that matured within {days} days was logged: "
         "check that predictions are still logged"
     )
 
@@ -329,6 +354,7 @@ def _store(context: Context, rows: Gathered, split: Split) -> dict[str, Any]:
     return {
         "train": context.artifacts.save("datasets", train.table(contract)),
         "holdout": context.artifacts.save("datasets", split.holdout.table(contract)),
+        "contract_hash": contract.hash,
         "history": rows.history,
         "source": rows.source,
         "train_rows": len(train),
@@ -351,7 +377,7 @@ def _check(context: Context, rows: Gathered, decision: Decision) -> tuple[Frame,
     """
     frame = rows.frame
     contract = context.use_case.contract
-    invalid = _failures(context, frame)
+    invalid = _failures(rows.accepted_by, frame)
     is_bad = np.zeros(len(frame), bool)
     is_bad[positions(invalid)] = True
     bad_rows = int(is_bad.sum())
@@ -376,9 +402,8 @@ def _check(context: Context, rows: Gathered, decision: Decision) -> tuple[Frame,
     return frame.take(~is_bad), [finding.reason for finding in findings]
 
 
-def _failures(context: Context, frame: Frame) -> pd.DataFrame:
+def _failures(contract: Contract, frame: Frame) -> pd.DataFrame:
     """Check each row against the contract; an unlabelled row is checked as a negative."""
-    contract = context.use_case.contract
     names = list(contract.raw)
     features = frame.features[:, : len(names)]
     raw = pd.DataFrame(features, columns=names)
@@ -433,7 +458,8 @@ def _dataset_findings(context: Context, rows: Gathered, decision: Decision) -> I
     usual_missing = np.isnan(baseline_raw).mean(axis=0)
     usual_share = float(baseline.labels.mean())
     labels = frame.labels[frame.labels >= 0]
-    yield from dataset_checks.missing(raw, usual_missing, names, share=limits.missing_share)
+    for finding in dataset_checks.missing(raw, usual_missing, names, share=limits.missing_share):
+        yield _excused(finding) if finding.columns[0] in rows.absent else finding
     yield from dataset_checks.skew(rows.common, names, share=limits.skew_share)
     yield from dataset_checks.leaks(raw, frame.labels, names, auc=limits.leak)
     yield from dataset_checks.label_share(
@@ -444,6 +470,12 @@ def _dataset_findings(context: Context, rows: Gathered, decision: Decision) -> I
         yield from dataset_checks.stale(frame.event_times[-1], due, limit=limits.freshness)
     yield from dataset_checks.copies(raw, names)
     yield from dataset_checks.outside(raw, baseline_raw, names, share=limits.outside_share)
+
+
+def _excused(finding: Finding) -> Finding:
+    """A warning of missing values that rows of an earlier contract can't have."""
+    reason = f"{finding.reason}; rows of an earlier contract do not have this feature"
+    return msgspec.structs.replace(finding, verdict="", reason=reason)
 
 
 def _failure_entry(failure: dict[str, Any], frame: Frame, context: Context) -> dict[str, Any]:

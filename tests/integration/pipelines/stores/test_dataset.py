@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from pipelines.context import Context
-from pipelines.errors import EvidenceError
 from pipelines.records import Label
 from pipelines.rules.data.frame import Frame
 from pipelines.rules.data.row_checks import snapshot_schema
@@ -23,7 +22,7 @@ LATER = datetime.now(UTC) + DAY
 
 def read(wired: Context, *, as_of: datetime = LATER) -> Frame:
     return dataset.logged(
-        wired.settings, CONTRACT, since=NOW - DAY, matured_before=NOW + DAY, as_of=as_of
+        wired.settings, wired.converter, since=NOW - DAY, matured_before=NOW + DAY, as_of=as_of
     )
 
 
@@ -82,12 +81,30 @@ def test_a_transaction_that_is_predicted_twice_is_one_row_with_its_first_predict
     assert rows.labels.tolist() == [1, 1, 1]
 
 
-def test_rows_of_another_contract_or_window_are_left_out(wired: Context) -> None:
+def test_rows_of_an_unknown_contract_or_another_window_are_left_out(wired: Context) -> None:
     log = Log(wired)
     kept = log.ship(2, NOW)
     log.ship(3, NOW, contract="another", width=2)
     log.ship(4, NOW - 2 * DAY)
     assert sorted(read(wired).transaction_ids.to_pylist()) == sorted(kept)
+    assert wired.converter.unreadable == {"another": 3}
+
+
+def test_rows_of_an_earlier_contract_are_converted_by_name(wired: Context) -> None:
+    former = msgspec.structs.replace(CONTRACT, features=CONTRACT.features[:0:-1], derived=())
+    wired.models.record_contract(former)
+    log = Log(wired)
+    log.ship(2, NOW)
+    log.ship(3, NOW, contract=former.hash, width=len(former.columns), version=7)
+    rows = read(wired)
+    converted = rows.features[rows.versions == 7]
+    assert len(rows) == 5
+    assert np.isnan(converted[:, 0]).all(), "the feature did not exist"
+    by_name = dict(zip(log.names, log.shipped, strict=True))
+    for name, features in zip(rows.transaction_ids.to_pylist()[2:], converted, strict=True):
+        np.testing.assert_array_equal(features[1 : len(CONTRACT.raw)], by_name[name][::-1])
+    assert wired.converter.earlier == [former]
+    assert CONTRACT.raw[0] in wired.converter.absent
 
 
 def test_missing_features_are_nan_again(wired: Context) -> None:
@@ -112,12 +129,28 @@ def test_a_snapshot_is_put_in_order_of_time_and_has_no_scores(wired: Context) ->
     assert rows.features.shape == (4, len(CONTRACT.columns))
 
 
-def test_a_snapshot_of_a_former_contract_is_refused(wired: Context) -> None:
+def test_a_snapshot_of_a_former_contract_is_converted(wired: Context) -> None:
     log = Log(wired)
-    table = snapshot(log, log.ship(2, NOW)).drop_columns([CONTRACT.raw[0]])
-    message = f"under a former contract of fraud: it has no {CONTRACT.raw[0]}: ingest it again"
-    with pytest.raises(EvidenceError, match=message):
-        dataset.historical(table, CONTRACT)
+    table = snapshot(log, log.ship(2, NOW))
+    former = table.drop_columns([CONTRACT.raw[0]])
+    rows = dataset.historical(former, CONTRACT)
+    assert np.isnan(rows.features[:, 0]).all()
+    width = len(CONTRACT.raw)
+    same = dataset.historical(table, CONTRACT).features[:, 1:width]
+    np.testing.assert_array_equal(rows.features[:, 1:width], same)
+
+
+def test_a_feature_that_the_log_did_not_have_is_not_compared_with_a_file(wired: Context) -> None:
+    former = msgspec.structs.replace(CONTRACT, features=CONTRACT.features[1:], derived=())
+    wired.models.record_contract(former)
+    log = Log(wired)
+    names = log.ship(3, NOW, contract=former.hash, width=len(former.columns))
+    log.features = [np.ones(len(CONTRACT.columns)) for _ in names]
+    wired.artifacts.save("snapshots", snapshot(log, names))
+    common = dataset.also_ingested(wired.artifacts, wired.converter, read(wired))
+    assert len(common.positions) == 3
+    assert np.isnan(common.ingested[:, 0]).all()
+    assert (common.ingested[:, 1:] == 1).all()
 
 
 def test_rows_of_a_snapshot_that_were_logged_too_are_paired_by_transaction(wired: Context) -> None:
@@ -125,7 +158,7 @@ def test_rows_of_a_snapshot_that_were_logged_too_are_paired_by_transaction(wired
     both = log.ship(3, NOW)
     table = snapshot(log, both, **{CONTRACT.raw[0]: 7.0})
     rows = dataset.historical(table, CONTRACT)
-    common = dataset.also_logged(wired.settings, CONTRACT, rows, as_of=LATER, window=DAY)
+    common = dataset.also_logged(wired.settings, wired.converter, rows, as_of=LATER, window=DAY)
     assert sorted(common.positions.tolist()) == [0, 1, 2]
     assert common.ingested[:, 0].tolist() == [7.0] * 3
     first = log.features[log.names.index(rows.transaction_ids[int(common.positions[0])].as_py())]
@@ -142,13 +175,13 @@ def test_of_two_snapshots_of_a_row_the_newest_counts_and_a_damaged_one_is_passed
     wired.artifacts.path("snapshots", "damaged").write_bytes(b"PAR1 and no more")
     assert set(wired.artifacts.ids("snapshots")) == {older, newer, "damaged"}
     rows = read(wired)
-    common = dataset.also_ingested(wired.artifacts, CONTRACT, rows)
+    common = dataset.also_ingested(wired.artifacts, wired.converter, rows)
     names = rows.transaction_ids.take(pa.array(common.positions)).to_pylist()
     values = dict(zip(names, common.ingested[:, 0].tolist(), strict=True))
     assert values == {log.names[0]: 2.0, log.names[1]: 1.0, log.names[2]: 1.0}
 
 
 def test_without_rows_nothing_is_common(wired: Context) -> None:
-    common = dataset.also_ingested(wired.artifacts, CONTRACT, read(wired))
+    common = dataset.also_ingested(wired.artifacts, wired.converter, read(wired))
     assert len(common.positions) == 0
     assert common.logged.shape == common.ingested.shape == (0, len(CONTRACT.raw))

@@ -13,7 +13,6 @@ from pipelines.cli import app
 from pipelines.context import Context
 from pipelines.errors import (
     EvidenceError,
-    SixgateError,
 )
 from pipelines.records import Label, Prediction
 from pipelines.rules.promotion.eligibility import promotion_id
@@ -119,8 +118,8 @@ def test_a_decision_is_judged_again_after_a_column_was_added(
     changed = replace(trained, use_case=wider)
     try:
         assert replay(changed, trained.decisions.get("fraud", first_id)).differences == []
-        with pytest.raises(SixgateError):
-            perform("final_validation", replace(changed, params={"decision_id": first_id}))
+        tried = perform("final_validation", replace(changed, params={"decision_id": first_id}))
+        assert tried["requests"] > 0
     finally:
         changed.close()
 

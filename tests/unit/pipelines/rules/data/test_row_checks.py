@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from pipelines.ingestion import Ingested, ingest
-from pipelines.rules.data.row_checks import check_rows
+from pipelines.rules.data.row_checks import RAW, check_rows, snapshot_schema, written_under
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts
@@ -162,3 +163,26 @@ def test_rows_without_an_id_are_named_by_their_place(contract: Contract) -> None
     assert check_rows(table, contract, now=datetime.now(UTC), first_row=40).good[
         "transaction_id"
     ].to_pylist() == ["row-40"]
+
+
+def test_a_snapshot_holds_the_contract_that_its_rows_kept(contract: Contract) -> None:
+    another = msgspec.structs.replace(contract, features=contract.features[1:], derived=())
+    written = written_under(snapshot_schema(contract), another)
+    assert written.hash == contract.hash
+    assert not written.description
+
+
+def test_a_snapshot_of_an_earlier_release_names_its_features(contract: Contract) -> None:
+    schema = snapshot_schema(contract)
+    raw = schema.with_metadata({RAW: schema.metadata[RAW]})
+    assert written_under(raw, contract) is contract
+    another = msgspec.structs.replace(contract, features=contract.features[1:], derived=())
+    written = written_under(raw, another)
+    assert written.raw == contract.raw
+    assert [each.values for each in written.features] == [each.values for each in contract.features]
+
+
+def test_a_feature_without_a_column_was_not_written(contract: Contract) -> None:
+    schema = snapshot_schema(contract).remove_metadata()
+    without = schema.remove(schema.get_field_index(contract.raw[0]))
+    assert written_under(without, contract).raw == contract.raw[1:]

@@ -65,3 +65,16 @@ def test_a_feature_of_another_type_is_missing_but_a_whole_number_is_a_number() -
     assert np.isnan(Projection(contract(), text)(ROWS)[:, 2]).all()
     number = contract(dependents={"type": "float", "nullable": True})
     np.testing.assert_array_equal(Projection(contract(), number)(ROWS)[:, 3], [2, math.nan])
+
+
+def test_what_the_source_cannot_fill_is_named() -> None:
+    new = contract(age={"type": "int", "nullable": True})
+    assert Projection(contract(), new).absent == ("age",)
+    assert Projection(contract(salary=None), contract()).absent == ("salary", "per_head")
+
+
+def test_derived_features_of_the_same_shape_stay_as_they_were() -> None:
+    columns = np.array([[1000.0, 1.0, 0.0, 2.0, 77.0]])
+    assert Projection(contract(), contract()).complete(columns) is columns
+    new = contract(age={"type": "int", "nullable": True})
+    assert Projection(new, contract()).complete(np.append(columns, [[3.0]], axis=1))[0, -1] != 77
