@@ -66,17 +66,17 @@ def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Me
     from pipelines.rules.monitoring.drift_check import Span, check_drift
     from pipelines.settings import Settings
     from pipelines.steps.monitoring.measure import gather, references
-    from pipelines.stores.baseline import read_manifest
+    from pipelines.steps.monitoring.reference_bins import reference_bins
     from pipelines.stores.drift_statistics import installed_statistics
 
     with closing(context(Settings.load(), use_case, "drift", end)) as step_context:
         policy = step_context.use_case.policy
-        manifest = read_manifest(step_context.use_case.folder, step_context.use_case.contract)
+        baseline, counted = reference_bins(step_context)
         bucket = policy.drift.step
         length = _window_length(window, bucket) if window else policy.drift.window
         span = Span.at(end, length, bucket)
-        compared = references(step_context, manifest)
-        traffic = gather(step_context, manifest, span, compared.champion)
+        compared = references(step_context, baseline, counted)
+        traffic = gather(step_context, counted, span, compared.champion)
         metrics = check_drift(
             check_id="drift",
             span=span,

@@ -14,6 +14,7 @@ from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
 
 UNKNOWN = "-"
+NOT_YET = "no reference yet"  # of a feature that is newer than what traffic is compared with
 QUALITY_TITLES = {
     REFUSED_SHARE: "refused",
     UNKNOWN_SHARE: "unknown",

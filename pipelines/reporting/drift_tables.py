@@ -7,7 +7,9 @@ from rich.text import Text
 
 from pipelines.records import Metric
 from pipelines.reporting.drift_cells import (
+    NOT_YET,
     QUALITY_TITLES,
+    UNKNOWN,
     cell,
     formatted,
     other_statistics,
@@ -15,7 +17,7 @@ from pipelines.reporting.drift_cells import (
 )
 from pipelines.reporting.tables import as_text, new_table, number
 from pipelines.rules.monitoring.data_quality import FIELD_SHARES
-from pipelines.rules.monitoring.drift_check import DRIFTED, SHARE, WEIGHTED
+from pipelines.rules.monitoring.drift_check import DRIFTED, NO_REFERENCE, SHARE, WEIGHTED
 from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
 
@@ -101,7 +103,9 @@ def _feature_table(
         for (name, statistic, reference), metric in by_feature.items()
         if statistic == SIZE.name and reference == version
     }
-    references = sorted({reference for _, _, reference in by_feature})
+    references = sorted(
+        {reference for _, statistic, reference in by_feature if statistic != NO_REFERENCE}
+    )
     columns = ["feature"]
     for reference in references:
         name = f"version {reference}" if reference else "baseline"
@@ -118,6 +122,9 @@ def _feature_table(
             *(cell(each, by_feature.get((name, each.name, version))) for each in statistics),
             Text(mark, style="red"),
         )
+    for name, metric, _ in by_feature:
+        if metric == NO_REFERENCE:
+            table.add_row(name, *[UNKNOWN] * (2 * len(references) + len(titles)), NOT_YET)
     return table
 
 
@@ -126,9 +133,9 @@ def _size_cells(
 ) -> Iterator[str]:
     """The size of a feature's drift and its expected value, by reference."""
     for reference in references:
-        metric = by_feature[name, SIZE.name, reference]
-        yield formatted(SIZE, metric.value)
-        yield formatted(SIZE, metric.expected)
+        metric = by_feature.get((name, SIZE.name, reference))
+        yield formatted(SIZE, metric.value if metric else None)
+        yield formatted(SIZE, metric.expected if metric else None)
 
 
 def _quality_parts(metrics: Sequence[Metric]) -> list[Table | Text]:

@@ -6,13 +6,14 @@ from typing import Any
 
 from pipelines.records import Alert, Metric
 from pipelines.reporting.drift_cells import (
+    NOT_YET,
     QUALITY_TITLES,
     cell,
     formatted,
     other_statistics,
     quality_rows,
 )
-from pipelines.rules.monitoring.drift_check import BASELINE, DRIFTED, SHARE
+from pipelines.rules.monitoring.drift_check import BASELINE, DRIFTED, NO_REFERENCE, SHARE
 from pipelines.rules.monitoring.drift_rule import SIZE
 from pipelines.rules.monitoring.drift_statistics.interface import DriftStatistic
 
@@ -59,6 +60,8 @@ def view(
         "features": _features(metrics, version, others),
         "quality": quality_rows(metrics),
         "quality_titles": list(QUALITY_TITLES.values()),
+        "unmatched": [metric.feature for metric in metrics if metric.metric == NO_REFERENCE],
+        "not_yet": NOT_YET,
         "scores": scores,
         "heat": _heat_map(history),
         "chart": _chart(days),

@@ -40,9 +40,10 @@ CHAMPION_SHARE = "champion_drift_share"
 STEP_SHARE = "step_drift_share"
 WEIGHTED = "importance_drift_share"
 DRIFTED = "drifted"
+NO_REFERENCE = "no_reference"  # of a feature that neither reference has
 SCORE = "score_"  # precedes the name of a statistic of the champion's scores
 # No statistic may have these names: other metrics of features and, after SCORE, of scores do.
-RESERVED_NAMES = frozenset({DRIFTED, "attribution", "mean", "sd", "entropy"}) | NAMES
+RESERVED_NAMES = frozenset({DRIFTED, NO_REFERENCE, "attribution", "mean", "sd", "entropy"}) | NAMES
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -96,11 +97,21 @@ class TrafficCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class References:
-    """What traffic is compared with: the frozen baseline, and the champion's evaluation data."""
+    """What traffic is compared with: the frozen baseline, and the champion's evaluation data.
+
+    `columns` are those of the contract, by default those of the baseline.
+    """
 
     baseline: Mapping[str, Profile]
     champion: int | None = None
     training: Reference | None = None
+    columns: Sequence[str] = ()
+
+    @property
+    def unmatched(self) -> list[str]:
+        """The columns that neither reference has, because they are newer."""
+        trained = self.training.features if self.training else {}
+        return [name for name in self.columns if name not in self.baseline and name not in trained]
 
     def for_alerts(self, choice: str) -> tuple[int, Mapping[str, Profile]]:
         """The reference that alerts use by the policy's `choice`, preceded by its model version."""
@@ -134,6 +145,9 @@ def check_drift(
         *_attributions(write, traffic, references, policy),
         *quality_metrics(write, traffic.quality, _predictions(traffic)),
     ]
+    predictions = rows(window)
+    for name in references.unmatched:
+        metrics.append(write(NO_REFERENCE, value=math.nan, n=predictions, feature=name))
     if traffic.ahead:
         metrics.append(write("ahead", value=float(traffic.ahead), n=traffic.ahead))
     return metrics

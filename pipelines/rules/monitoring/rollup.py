@@ -22,7 +22,8 @@ class PredictionBatch:
     """A batch of n predictions: times, model versions, scores and flags, each (n,).
 
     `scored_at` is in microseconds since 1970. `known` (n,) tells which predictions were made under
-    the current contract; `features` (m, columns) are those of the m known ones.
+    a recorded contract; `features` (m, profiles) are those of the m known ones, converted to the
+    current contract.
     """
 
     scored_at: NDArray[np.int64]
@@ -45,7 +46,7 @@ class Rollup:
     time: int
     rows: int = 0
     ahead: int = 0  # scored later than `time`: a clock is wrong
-    # Made under another contract: their scores are counted, their features are other columns.
+    # Made under a contract that is not recorded: their scores are counted, their features are not.
     foreign: int = 0
     _features: dict[Cell, list[NDArray[np.int64]]] = field(default_factory=dict)
     _scores: dict[Cell, NDArray[np.float64]] = field(default_factory=dict)

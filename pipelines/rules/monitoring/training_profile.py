@@ -3,7 +3,7 @@
 Because the bins are the same, traffic is counted once for both comparisons.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -44,24 +44,34 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         *,
         contributions: NDArray[np.float64],
         scores: NDArray[np.float64],
+        columns: Sequence[str] = (),
+        newer: Mapping[str, Profile] | None = None,
     ) -> "Reference":
-        """Profile evaluation data (n, columns).
+        """Profile evaluation data (n, columns); `columns` are by default those of `profiles`.
 
         `contributions` (m, columns) are of some rows, `scores` (k,) of rows the model did not see.
+        `newer` are profiles of columns that the baseline does not have.
         """
+        names = columns or tuple(profiles)
         sample = _evenly_drawn(features, MAX_ROWS)
         means = np.abs(contributions).mean(axis=0)
         score_counts = np.bincount(score_bins(scores), minlength=SCORE_BINS)
         return cls(
             bins=bins,
             features={
-                name: profile_like(sample[:, index], profile)
-                for index, (name, profile) in enumerate(profiles.items())
-            },
-            importance=dict(zip(profiles, means.tolist(), strict=True)),
+                name: profile_like(sample[:, index], profiles[name])
+                for index, name in enumerate(names)
+                if name in profiles
+            }
+            | dict(newer or {}),
+            importance=dict(zip(names, means.tolist(), strict=True)),
             scores=score_counts.tolist(),
             explained=len(contributions),
         )
+
+    def with_features(self, features: dict[str, Profile]) -> "Reference":
+        """Return the profile with other features."""
+        return msgspec.structs.replace(self, features=features)
 
 
 def score_profile(

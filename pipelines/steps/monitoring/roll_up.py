@@ -9,9 +9,10 @@ import pyarrow as pa
 from pipelines.context import Context
 from pipelines.rules.monitoring.binning import SCORE_EDGES
 from pipelines.rules.monitoring.rollup import PredictionBatch, Rollup
+from pipelines.steps.monitoring.reference_bins import reference_bins
 from pipelines.stores import arrow_reads
-from pipelines.stores.baseline import read_manifest
 from pipelines.stores.rollups import EPOCH
+from pipelines.stores.row_conversion import RowConverter
 
 log = logging.getLogger(__name__)
 LOG_INTERVAL = 1_000_000  # rows between two lines of progress
@@ -22,19 +23,19 @@ def run(context: Context) -> dict[str, Any]:
     """Add the counts of new rows and move the watermark, in one transaction."""
     use_case = context.use_case
     step = use_case.policy.drift.step
-    manifest = read_manifest(use_case.folder, use_case.contract)
+    _, counted = reference_bins(context)
     rollups = context.rollups
     with context.connection.transaction():
-        begin, end, now = rollups.span(context.name, manifest.name, step)
+        begin, end, now = rollups.span(context.name, counted.bins, step)
         rollup = Rollup(
-            manifest.profiles,
+            counted.profiles,
             step=_micros(step),
             time=_micros(now - EPOCH),
         )
         _count_predictions(
             context,
             rollup,
-            baseline=manifest.name,
+            baseline=counted.bins,
             begin=begin,
             end=end,
         )
@@ -50,11 +51,12 @@ def run(context: Context) -> dict[str, Any]:
             context.name, begin, end, now=now, window=use_case.policy.drift.window
         )
         ahead = rollup.ahead if rollup.rows else None
-        rollups.move(context.name, manifest.name, step, end, ahead=ahead)
+        rollups.move(context.name, counted.bins, step, end, ahead=ahead)
     log.info("%s new predictions were counted", f"{rollup.rows:,}")
     if rollup.foreign:
         log.warning(
-            "%s of them were made under another contract: their features are not compared",
+            "%s of them were made under a contract that is not recorded: "
+            "their features are not compared",
             f"{rollup.foreign:,}",
         )
     return {"rows": rollup.rows, "foreign": rollup.foreign}
@@ -64,19 +66,18 @@ def _count_predictions(
     context: Context, rollup: Rollup, *, baseline: str, begin: str, end: str
 ) -> None:
     """Store the counts of the predictions that were written in the transactions [begin, end)."""
-    contract = context.use_case.contract
+    columns = context.use_case.contract.columns
+    positions = [columns.index(name) for name in rollup.profiles]
     batches = arrow_reads.stream(
         context.settings,
         "rollup",
         use_case=context.name,
-        contract_hash=contract.hash,
         begin=begin,
         end=end,
     )
-    width = len(contract.columns)
     for batch in batches:
         before = rollup.rows
-        rollup.add(_predictions(batch, width))
+        rollup.add(_predictions(batch, context.converter, positions))
         if rollup.cells > MAX_CELLS:
             context.rollups.add(context.name, baseline, rollup)
             rollup.clear()
@@ -91,16 +92,18 @@ def _outcomes_since(context: Context, now: datetime) -> datetime:
     return now - policy.label_maturity - policy.evaluation.window
 
 
-def _predictions(batch: pa.RecordBatch, width: int) -> PredictionBatch:
-    features = batch["features"]
-    known = features.is_valid().cast(pa.int8())
+def _predictions(
+    batch: pa.RecordBatch, converter: RowConverter, positions: list[int]
+) -> PredictionBatch:
+    """A batch with the features at some positions of the current contract's columns."""
+    known, features = converter.arrow(batch["contract_hash"], batch["features"])
     return PredictionBatch(
         scored_at=arrow_reads.vector(batch["scored_at"].view(pa.int64())),
         version=arrow_reads.vector(batch["model_version"].cast(pa.int64())),
         score=arrow_reads.vector(batch["score"]),
         flag=arrow_reads.vector(batch["predicted_label"].cast(pa.int64())),
-        known=arrow_reads.vector(known).astype(bool),
-        features=arrow_reads.matrix(features, width),
+        known=known,
+        features=features[:, positions],
     )
 
 

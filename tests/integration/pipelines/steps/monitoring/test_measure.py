@@ -67,9 +67,9 @@ def test_an_old_window_is_compared_with_the_champion_of_its_time(
     promoted = datetime.now(UTC)
     enter(database, uuid4(), "DONE", Served(7, "d" * 64))
     wired.as_of = promoted - FIVE_MINUTES
-    assert references(wired, manifest).champion is None
+    assert references(wired, manifest, manifest).champion is None
     wired.as_of = promoted + FIVE_MINUTES
-    assert references(wired, manifest).champion == 7
+    assert references(wired, manifest, manifest).champion == 7
 
 
 @pytest.fixture(scope="module")

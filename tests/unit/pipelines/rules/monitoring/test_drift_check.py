@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.records import Metric
-from pipelines.rules.monitoring.drift_check import RESERVED_NAMES, SCORE
+from pipelines.rules.monitoring.drift_check import NO_REFERENCE, RESERVED_NAMES, SCORE
 from pipelines.rules.statistics.multiple_testing import benjamini_hochberg
 from pipelines.stores.drift_statistics import installed_statistics
 from tests.unit.pipelines.rules.monitoring.checks import CHAMPION, KolmogorovSmirnov, small_check
@@ -61,4 +61,4 @@ def test_names_of_other_metrics_are_reserved(metrics: list[Metric]) -> None:
     statistics = {*(each.name for each in INSTALLED), KolmogorovSmirnov.name}
     of_features = {m.metric for m in metrics if m.feature}
     of_scores = {m.metric.removeprefix(SCORE) for m in metrics if m.metric.startswith(SCORE)}
-    assert (of_features | of_scores) - statistics == RESERVED_NAMES
+    assert (of_features | of_scores) - statistics == RESERVED_NAMES - {NO_REFERENCE}
