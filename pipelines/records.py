@@ -230,9 +230,13 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """One prediction to explain now; features and score are None if it is no longer logged."""
+    """One prediction to explain now; features and score are None if it is no longer logged.
+
+    The contract hash names the features.
+    """
 
     prediction_id: UUID
     scored_at: datetime
+    contract_hash: str | None
     features: list[float] | None
     score: float | None

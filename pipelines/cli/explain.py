@@ -47,20 +47,24 @@ def explain(
     from pipelines.reporting.tables import console, explanation_view
     from pipelines.rules.explanation.reason_codes import reasons
     from pipelines.settings import Settings
+    from pipelines.stores.row_conversion import RowConverter
 
     with closing(context(Settings.load(), use_case, "explain", datetime.now(UTC))) as step_context:
         prediction = step_context.predictions.get(use_case, prediction_id)
         explanation = step_context.explanations.get(use_case, prediction_id)
         if explanation is None or explanation.status != "COMPLETED":
             explanation = _compute(step_context, prediction)
-        current = step_context.use_case.contract
-        contract = step_context.models.contract(prediction.contract_hash, current)
+        contract = step_context.models.of_version(
+            use_case, prediction.model_version, step_context.use_case.contract
+        )
+        converter = RowConverter(contract, step_context.models.recorded_contract)
+        features = converter.row(prediction.contract_hash, prediction.features)
     base_value = explanation.base_value
     assert base_value is not None
     feature_reasons = reasons(
         contract,
-        prediction.contract_hash,
-        prediction.features,
+        contract.hash,
+        features,
         explanation.contributions or [],
     )
     if as_json:
@@ -89,6 +93,7 @@ def _compute(context: "Context", prediction: "Prediction") -> "Explanation":
     row = Claimed(
         prediction_id=prediction.prediction_id,
         scored_at=prediction.scored_at,
+        contract_hash=prediction.contract_hash,
         features=prediction.features,
         score=prediction.score,
     )

@@ -14,6 +14,7 @@ from pipelines.records import Claimed, Explanation, Prediction
 from pipelines.rules.explanation.attribution import Attribution
 from pipelines.rules.explanation.selection import BUCKETS, selection
 from pipelines.stores.database import Connection, queries
+from pipelines.stores.predictions import LoggedRow
 
 COPY = "COPY explained FROM STDIN (FORMAT binary)"
 GAVE_UP = (
@@ -257,17 +258,17 @@ class ExplanationStore:
 
     def newest(
         self, use_case: str, version: int, *, since: datetime, limit: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[list[LoggedRow], NDArray[np.float64], NDArray[np.float64]]:
         """Return the newest explained predictions that the policy selected.
 
-        Features (n, columns), contributions (n, columns) and weights (n,).
+        Logged rows (n), contributions (n, columns of the version's contract) and weights (n,).
         """
         rows = list(
             queries("explanations").newest_explained(
                 self._connection, use_case=use_case, version=version, since=since, limit=limit
             )
         )
-        features = np.array([row["features"] for row in rows], dtype=np.float64)
+        features = [(row["contract_hash"], row["features"]) for row in rows]
         contributions = np.array([row["contributions"] for row in rows])
         weights = np.array([row["weight"] for row in rows])
         return features, contributions, weights

@@ -34,6 +34,14 @@ class ModelStore:
             return current
         return self.recorded_contract(contract_hash) or current
 
+    def of_version(self, use_case: str, version: int, current: Contract) -> Contract:
+        """Return the contract that a version was trained under; it names its contributions.
+
+        Returns `current` for a version that is not recorded.
+        """
+        row = queries("models").get_model(self._connection, use_case=use_case, version=version)
+        return self.contract(row["contract_hash"], current) if row else current
+
     def recorded_contract(self, contract_hash: str) -> Contract | None:
         """Return a contract that a model was trained on; None when there is none."""
         body = queries("models").get_contract(self._connection, contract_hash=contract_hash)

@@ -22,6 +22,7 @@ from pipelines.stores.database import Connection
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
+from pipelines.stores.row_conversion import RowConverter
 
 LIST_LENGTH = 20
 PICTURE_HEADERS = HEADERS | {"X-Content-Type-Options": "nosniff"}
@@ -53,13 +54,16 @@ def explain(visit: Visit, prediction_id: UUID, connection: Database) -> HTMLResp
     prediction = _prediction(connection, visit.use_case, prediction_id)
     explanation = ExplanationStore(connection).get(visit.use_case, prediction_id)
     current = visit.in_force().contract
-    contract = ModelStore(connection).contract(prediction.contract_hash, current)
+    models = ModelStore(connection)
+    contract = models.of_version(visit.use_case, prediction.model_version, current)
+    converter = RowConverter(contract, models.recorded_contract)
+    features = converter.row(prediction.contract_hash, prediction.features)
     return visit.render(
         "prediction.html",
         prediction=prediction,
         explanation=explanation,
         may=visit.may_act,
-        **prediction_view(contract, prediction, explanation),
+        **prediction_view(contract, features, explanation),
     )
 
 

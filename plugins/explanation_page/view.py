@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.records import Explanation, Prediction
+from pipelines.records import Explanation
 from pipelines.rules.explanation.attribution import Attribution, shift
 from pipelines.rules.explanation.reason_codes import Reason, reasons
 from pipelines.rules.monitoring.training_profile import Reference
@@ -38,9 +38,12 @@ def overview(
 
 
 def prediction_view(
-    contract: Contract, prediction: Prediction, explanation: Explanation | None
+    contract: Contract, features: Sequence[float], explanation: Explanation | None
 ) -> dict[str, Any]:
-    """Return a bar per feature, largest contribution first; none without an explanation."""
+    """Return a bar per feature, largest contribution first; none without an explanation.
+
+    `features` are those that the model scored, in the order of its contract.
+    """
     parts: list[Reason] = []
     total = 0.0
     if explanation:
@@ -48,8 +51,8 @@ def prediction_view(
         if explanation.status == "COMPLETED":
             parts = reasons(
                 contract,
-                prediction.contract_hash,
-                prediction.features,
+                contract.hash,
+                features,
                 explanation.contributions or [],
             )
     total += sum(reason.contribution for reason in parts)

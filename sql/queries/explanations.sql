@@ -113,7 +113,7 @@ WITH least AS (
     FROM taken AS t WHERE e.use_case = :use_case AND e.prediction_id = t.prediction_id
     RETURNING e.prediction_id, e.scored_at
 )
-SELECT c.prediction_id, c.scored_at, p.features, p.score
+SELECT c.prediction_id, c.scored_at, p.contract_hash, p.features, p.score
 FROM claimed AS c LEFT JOIN prediction_logs AS p ON p.scored_at = c.scored_at AND p.prediction_id = c.prediction_id;
 
 -- name: make_explained!
@@ -183,7 +183,7 @@ WHERE e.use_case = :use_case AND e.status = 'COMPLETED' ORDER BY e.prediction_id
 -- name: newest_explained
 -- The newest explained predictions of a version that the policy selected, with their weights. Ids
 -- are in order of time.
-SELECT p.features, e.contributions, 1 / e.share AS weight
+SELECT p.contract_hash, p.features, e.contributions, 1 / e.share AS weight
 FROM explanations AS e JOIN prediction_logs AS p ON p.scored_at = e.scored_at AND p.prediction_id = e.prediction_id
 WHERE e.use_case = :use_case AND e.model_version = :version AND e.status = 'COMPLETED' AND e.share IS NOT NULL
   AND e.scored_at >= :since

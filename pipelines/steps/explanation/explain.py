@@ -25,6 +25,7 @@ from pipelines.rules.model.bundle import (
 )
 from pipelines.stores.estimators import read_explainer
 from pipelines.stores.registry_client import RegistryClient
+from pipelines.stores.row_conversion import RowConverter
 
 MISSING = (400, 404)  # MLflow's status for an artifact or version that does not exist
 BATCH = (
@@ -68,11 +69,15 @@ def run(context: Context) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model version that explains."""
+    """A model version that explains.
+
+    Logged rows are converted to the contract that it was trained under.
+    """
 
     version: int
     bundle: Bundle
     explain: Explainer
+    converter: RowConverter
 
 
 def load(context: Context, version: int) -> Loaded:
@@ -102,22 +107,21 @@ def load(context: Context, version: int) -> Loaded:
         )
     except Exception as error:  # libraries have their own exceptions for files that they can't read
         raise ModelRejected(f"{name} of version {version} can't be read: {error}") from error
-    return Loaded(version, bundle, explainer)
+    recorded = context.models.contract(model.contract_hash, context.use_case.contract)
+    converter = RowConverter(bundle.trained_under(recorded), context.models.recorded_contract)
+    return Loaded(version, bundle, explainer, converter)
 
 
 def write(context: Context, model: Loaded, rows: list[Claimed]) -> tuple[int, dict[UUID, str]]:
     """Explain and write claimed rows; returns the number COMPLETED, and why others failed."""
     attempts = context.use_case.policy.explanation.attempts
-    width = len(model.bundle.columns)
     failures = {
-        row.prediction_id: _unfit(row, model)
-        for row in rows
-        if row.features is None or len(row.features) != width
+        row.prediction_id: reason for row in rows if (reason := _unfit(row, model)) is not None
     }
     fit = [row for row in rows if row.prediction_id not in failures]
     if fit:
         try:
-            values, base = model.explain(_features(fit))
+            values, base = model.explain(_features(fit, model))
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             reasons = dict.fromkeys((row.prediction_id for row in fit), reason)
@@ -138,15 +142,22 @@ def write(context: Context, model: Loaded, rows: list[Claimed]) -> tuple[int, di
     return len(rows) - len(failures), failures
 
 
-def _features(rows: list[Claimed]) -> NDArray[np.float64]:
-    return np.array([row.features for row in rows], dtype=np.float64)
+def _features(rows: list[Claimed], model: Loaded) -> NDArray[np.float64]:
+    """The rows as the model takes them (n, columns)."""
+    logged = [(row.contract_hash or "", row.features or []) for row in rows]
+    return model.converter.rows(logged)
 
 
-def _unfit(row: Claimed, model: Loaded) -> str:
+def _unfit(row: Claimed, model: Loaded) -> str | None:
+    """Why a row can't be explained, or None."""
     if row.features is None:
         return "its prediction is no longer logged: see the policy's retention"
-    expected = len(model.bundle.columns)
-    return f"it has {len(row.features)} features, and version {model.version} takes {expected}"
+    expected = model.converter.width(row.contract_hash)
+    if expected is None:
+        return f"it was logged under the contract {row.contract_hash}, which is not recorded"
+    if len(row.features) != expected:
+        return f"it has {len(row.features)} features, and its contract has {expected}"
+    return None
 
 
 def _complete(

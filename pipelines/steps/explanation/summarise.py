@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.context import Context
 from pipelines.rules.explanation.attribution import PERIOD, Attribution, thinned
+from pipelines.stores.row_conversion import RowConverter
 
 log = logging.getLogger(__name__)
 PLOTTED_ROWS = 20_000  # at most: the newest explained predictions
@@ -48,15 +49,17 @@ def _draw(context: Context, version: int, since: datetime) -> bool:
     """
     if not context.params.get("select") and _are_new(context, version):
         return False
-    features, contributions, weights = context.explanations.newest(
+    model = context.models.get(context.name, version)
+    contract = context.models.contract(model.contract_hash, context.use_case.contract)
+    logged, contributions, weights = context.explanations.newest(
         context.name, version, since=since, limit=PLOTTED_ROWS
     )
     if len(weights) < FEWEST_ROWS:
         return False
     kept = thinned(weights)
-    model = context.models.get(context.name, version)
-    contract = context.models.contract(model.contract_hash, context.use_case.contract)
-    plots = _plots(features[kept], contributions[kept], contract.columns)
+    converter = RowConverter(contract, context.models.recorded_contract)
+    features = converter.rows([logged[position] for position in kept])
+    plots = _plots(features, contributions[kept], contract.columns)
     for former in context.artifacts.reports(picture(version, "*.png")):
         context.artifacts.forget_report(former)
     folder = f"explanations/{context.as_of:%Y-%m-%d}"

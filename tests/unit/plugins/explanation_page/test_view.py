@@ -68,7 +68,7 @@ def page(attributions, training=None, pictures=()):
 
 def test_bars_are_in_proportion_to_the_largest_contribution() -> None:
     parts = contributions(amount=-2.0, during_night=1.0)
-    view = prediction_view(CONTRACT, prediction(), explanation("COMPLETED", parts))
+    view = prediction_view(CONTRACT, prediction().features, explanation("COMPLETED", parts))
     first, second, third, *_ = view["bars"]
     assert (first["reason"].feature, first["width"]) == ("amount", WIDTH)
     assert (second["reason"].feature, second["width"]) == ("during_night", WIDTH / 2)
@@ -78,7 +78,9 @@ def test_bars_are_in_proportion_to_the_largest_contribution() -> None:
 
 
 def test_contributions_of_0_have_bars_without_a_width() -> None:
-    view = prediction_view(CONTRACT, prediction(), explanation("COMPLETED", contributions()))
+    view = prediction_view(
+        CONTRACT, prediction().features, explanation("COMPLETED", contributions())
+    )
     assert {bar["width"] for bar in view["bars"]} == {0}
 
 
@@ -88,7 +90,7 @@ def test_contributions_of_0_have_bars_without_a_width() -> None:
     ids=["none", "pending", "failed"],
 )
 def test_without_a_completed_explanation_there_are_no_bars(unknown) -> None:
-    view = prediction_view(CONTRACT, prediction(), unknown)
+    view = prediction_view(CONTRACT, prediction().features, unknown)
     assert (view["bars"], view["total"]) == ([], 0.0)
 
 

@@ -199,7 +199,7 @@ def test_poisoned_rows_fail_by_themselves_and_say_why(
         states = {row["status"] for row in kept(wired, [short, wrong, gone]).values()}
         assert states == {"PENDING" if attempt < 3 else "FAILED"}
     found = kept(wired)
-    assert found[short]["error"] == "it has 2 features, and version 1 takes 18"
+    assert found[short]["error"] == "it has 2 features, and its contract has 18"
     assert (
         "the logged score is 0.123456: version 1 did not score these features"
         in found[wrong]["error"]
@@ -333,8 +333,9 @@ def test_the_command_explains_a_prediction_and_keeps_what_it_found(
     wired.connection.execute(
         "UPDATE prediction_logs SET contract_hash = %s WHERE prediction_id = %s", [former, one]
     )
-    assert "what was spent, " in CliRunner().invoke(app.app, ["explain", str(one)]).output, (
-        "in the words of its own contract"
+    converted = CliRunner().invoke(app.app, ["explain", str(one)]).output
+    assert "amount of the transaction, missing" in " ".join(converted.split()), (
+        "in the words of the contract that the model was trained under, which has another feature"
     )
     assert "no prediction has the id" in str(
         CliRunner().invoke(app.app, ["explain", str(UUID(int=2**128 - 1))]).exception

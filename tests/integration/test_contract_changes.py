@@ -1,0 +1,143 @@
+"""After any change of a contract every step runs, and all logged history stays usable."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipelines.steps.retraining.shadow_evaluate import replay
+from pipelines.stores.baseline import read_baseline
+from stack.demo.shipped_baselines import freeze_snapshot
+from tests.integration.changing_use_case import SHOP, Change, Shop
+from tests.integration.lifecycle import PROMOTE, RETRAIN
+from tests.services import name_of
+
+AGE = {"type": "int", "range": [0, 120]}
+
+
+def feature(name: str, **setting: Any) -> Change:
+    """Add a feature, or change settings of one."""
+
+    def change(document: dict[str, Any]) -> None:
+        features = document["features"]
+        features[name] = {**features.get(name, {}), **setting}
+
+    return change
+
+
+def removed(document: dict[str, Any]) -> None:
+    del document["features"]["items"]
+    document["derived"] = {}
+
+
+def expression(document: dict[str, Any]) -> None:
+    document["derived"]["per_item"]["expression"] = "amount * items"
+
+
+CHANGES = {
+    "a nullable feature is added": feature("age", **AGE, nullable=True),
+    "a required feature is added": feature("age", **AGE),
+    "a range is widened": feature("amount", range=[0, 5000]),
+    "a range is narrowed": feature("amount", range=[0, 100], beyond="clip"),
+    "a feature becomes nullable": feature("items", nullable=True),
+    "a feature is removed": removed,
+    "a category is added": feature("channel", values=["phone", "web", "app", "store"]),
+    "a category is removed": feature("channel", values=["web", "store"]),
+    "an expression changes": expression,
+}
+SENT = {
+    "a range is widened": {"amount": [2000, 40, 90]},
+    "a range is narrowed": {"amount": [20, 40, 90]},
+}
+
+
+@pytest.fixture(scope="module")
+def first(
+    mlflow_uri: str,
+    migrated: str,
+    copy_database: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Shop:
+    """The first model was trained on the baseline and answered traffic under the first contract."""
+    shop = Shop.new(
+        tmp_path_factory.mktemp("shop"),
+        database_url=copy_database(migrated),
+        mlflow_tracking_uri=mlflow_uri,
+    )
+    approved = shop.run("first", *RETRAIN)
+    version = shop.run("first-promotion", *PROMOTE, decision_id=approved["decision_id"])["version"]
+    for part in range(4):
+        shop.answer(500, hours_ago=10 - part, version=version, seed=part)
+    return shop
+
+
+@pytest.fixture
+def shop(
+    first: Shop,
+    copy_database: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Shop:
+    """A copy of the first state, whose contract a test may change."""
+    root = tmp_path_factory.mktemp("copy") / "root"
+    shutil.copytree(first.settings.root, root, symlinks=True)
+    settings = first.settings.model_copy(
+        update={
+            "root": root,
+            "home": root / "home",
+            "database_url": copy_database(name_of(first.settings.database_url)),
+        }
+    )
+    return Shop(settings)
+
+
+def drift_check(shop: Shop, run_id: str) -> dict[str, Any]:
+    shop.run(run_id, "roll_up")
+    shop.run(run_id, "measure")
+    return dict(shop.run(run_id, "alert")["alerts"])
+
+
+def explain(shop: Shop, run_id: str) -> int:
+    chunks = shop.run(run_id, "plan")
+    results = [shop.run(run_id, "explain", **chunk) for chunk in chunks]
+    shop.run(run_id, "summarise", select="all")
+    assert [result["failed"] for result in results] == [0] * len(results)
+    return sum(result["completed"] for result in results)
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_every_step_runs_after_a_change(shop: Shop, kind: str) -> None:
+    drift_check(shop, "before")
+    baseline = (shop.folder / "manifest.json").read_bytes()
+    shop.change(CHANGES[kind])
+    for part in range(3):
+        shop.answer(300, hours_ago=3 - part, version=1, seed=9 + part, **SENT.get(kind, {}))
+    drift_check(shop, "after")
+    explained = explain(shop, "after")
+    assert explained == 2900, "rows of both contracts are explained"
+
+    approved = shop.run(kind, *RETRAIN)
+    looking = shop.context("looking")
+    decision = looking.decisions.of_run(SHOP, kind)
+    dataset = decision.dataset or {}
+    assert decision.verdict == "APPROVED"
+    assert decision.evidence_source == "LOGGED"
+    assert dataset["predictions"] + dataset["train_rows"] >= 2900, "all history is used"
+    done = shop.run(f"{kind}-promotion", *PROMOTE, decision_id=approved["decision_id"])
+    assert done["state"] == "DONE"
+
+    version = done["version"]
+    shop.answer(300, hours_ago=0.1, version=version, seed=20, **SENT.get(kind, {}))
+    drift_check(shop, "promoted")
+    assert explain(shop, "promoted") == 300
+    for run_id in ("first", kind):
+        recorded = looking.decisions.of_run(SHOP, run_id)
+        assert replay(looking, recorded).differences == []
+    assert (shop.folder / "manifest.json").read_bytes() == baseline
+    table = read_baseline(shop.folder, shop.contract)
+    other = shop.folder / "other"
+    other.mkdir()
+    freeze_snapshot(other, shop.contract, table, "0" * 16)
+    looking.close()
