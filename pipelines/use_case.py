@@ -20,6 +20,7 @@ import yaml
 from pipelines.errors import UseCaseError
 from pipelines.rules.gates.slices import conditions
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_changes import require_applicable
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.rules.use_case.policy import Policy, overlay, parse_policy
 
@@ -79,10 +80,13 @@ def read_use_case(reference: Path, name: str, overlay_file: Path | None = None) 
 def read_in_force(reference: Path, name: str, overlay_file: Path | None, copies: Path) -> UseCase:
     """Read one use case; while one of its files is invalid, read the file's copy in `copies`.
 
-    Raises UseCaseError when the copy is missing or invalid too.
+    A contract with a change that is refused counts as invalid. Raises UseCaseError when the copy is
+    missing or invalid too.
     """
     try:
-        return read_use_case(reference, name, overlay_file)
+        use_case = read_use_case(reference, name, overlay_file)
+        _require_applicable(use_case.contract, copies)
+        return use_case
     except UseCaseError as error:
         if Path(name).name != name:  # a path, such as ../fraud, must not lead out of `copies`
             raise
@@ -103,6 +107,7 @@ def _read_with_copies(
     for contract_folder, policy_folder in ((folder, copy), (copy, folder), (copy, copy)):
         with contextlib.suppress(UseCaseError):
             contract = read_contract(contract_folder)
+            _require_applicable(contract, copy.parent)
             policy = read_policy(policy_folder, overlay_file if policy_folder == folder else None)
             _require_columns(policy, contract)
             sources = (contract_folder / CONTRACT, policy_folder / POLICY)
@@ -125,6 +130,7 @@ def read_contract_in_force(folder: Path, copies: Path) -> Contract:
     """
     try:
         contract, text = _read_contract(folder)
+        _require_applicable(contract, copies)
     except UseCaseError:
         with contextlib.suppress(UseCaseError):
             return read_contract(copies / folder.name)
@@ -152,11 +158,20 @@ def keep_valid(reference: Path, overlay_file: Path | None, copies: Path, only: s
     """Copy the files of every valid use case to `copies`."""
 
     def read(folder: Path) -> UseCase:
-        return read_use_case(reference, folder.name, overlay_file)
+        use_case = read_use_case(reference, folder.name, overlay_file)
+        _require_applicable(use_case.contract, copies)
+        return use_case
 
     valid, _ = read_each(reference, read, only)
     for use_case in valid:
         keep(copies, use_case.name, use_case.texts)
+
+
+def read_new_contract(folder: Path, copies: Path) -> Contract:
+    """Read `contract.yaml`; UseCaseError when it is invalid or has a change that is refused."""
+    contract = read_contract(folder)
+    _require_applicable(contract, copies)
+    return contract
 
 
 def read_contract(folder: Path) -> Contract:
@@ -233,6 +248,15 @@ def _read_policy(folder: Path, overlay_file: Path | None) -> tuple[Policy, str]:
     merged = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     text = f"# {POLICY} with {overlay_file.name} laid over it\n{merged}"
     return parse_policy(document, use_case=folder.name, file=source), text
+
+
+def _require_applicable(contract: Contract, copies: Path) -> None:
+    """Raise UseCaseError when the contract in force can't be replaced by this one."""
+    try:
+        in_force = read_contract(copies / contract.use_case)
+    except UseCaseError:  # nothing was in force, or nobody can read what was
+        return
+    require_applicable(in_force, contract, file=f"{contract.use_case}/{CONTRACT}")
 
 
 def _require_columns(policy: Policy, contract: Contract) -> None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from pipelines.settings import Settings
 from pipelines.stores.registry_client import RegistryClient
 from serving import openapi
+from serving.background.contract_watcher import ContractWatcher
 from serving.background.heartbeat import Heartbeat
 from serving.background.model_watcher import ModelWatcher
 from serving.background.reloader import Reloader
@@ -147,8 +148,9 @@ def _start(service: Service, registry: RegistryReader) -> list[BackgroundThread]
         )
         for scorer in service.scorers
     ]
+    contracts = [ContractWatcher(scorer, service, heartbeat.now) for scorer in service.scorers]
     threads: list[BackgroundThread] = [
-        Reloader(service.settings, watchers),
+        Reloader(service.settings, watchers, contracts),
         heartbeat,
         Syncer(service.journal),
         Shipper(service.settings, service.journal, service.metrics),

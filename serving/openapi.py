@@ -7,16 +7,18 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from pipelines.rules.use_case.contract import Contract
 from serving.scoring import UseCaseScorer
 from serving.wire.api_keys import HEADER
 from serving.wire.problems import MEDIA_TYPE
-from serving.wire.row_types import class_name
+from serving.wire.row_types import class_name, example
 from serving.wire.schemas import (
     ExplainedOut,
     ExplanationOut,
     LabelReceiptOut,
     LabelsIn,
     LiveAlert,
+    LiveContract,
     LiveHello,
     LiveMissed,
     LivePrediction,
@@ -28,7 +30,7 @@ from serving.wire.schemas import (
     ProblemOut,
 )
 
-LIVE = (LiveHello, LivePrediction, LiveReload, LiveAlert, LiveMissed)
+LIVE = (LiveHello, LivePrediction, LiveReload, LiveContract, LiveAlert, LiveMissed)
 MESSAGES = (
     PredictionOut,
     PredictionsOut,
@@ -64,9 +66,13 @@ REF_TEMPLATE = "#/components/schemas/{name}"
 def install(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> None:
     """Add the schemas that the routes refer to, and the API key scheme, to `/openapi.json`."""
 
+    written_for: list[Contract] = []
+
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
+        contracts = [scorer.contract for scorer in scorers]
+        if app.openapi_schema is None or contracts != written_for:
             app.openapi_schema = _schema(app, scorers)
+            written_for[:] = contracts
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -124,7 +130,7 @@ def _schema(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    batch_types = [scorer.decoder.batch_type for scorer in scorers]
+    batch_types = [scorer.state.contracts.decoder.batch_type for scorer in scorers]
     types = [*MESSAGES, *batch_types]
     _, schemas = msgspec.json.schema_components(types, ref_template=REF_TEMPLATE)
     components = page.setdefault("components", {})
@@ -132,5 +138,22 @@ def _schema(app: FastAPI, scorers: Sequence[UseCaseScorer]) -> dict[str, Any]:
     for fastapi_default in ("HTTPValidationError", "ValidationError"):
         schemas.pop(fastapi_default, None)
     components["schemas"] = dict(sorted(schemas.items()))
+    for scorer in scorers:
+        _follow_contract(page["paths"], scorer.contract)
     components["securitySchemes"] = {HEADER: {"type": "apiKey", "in": "header", "name": HEADER}}
     return page
+
+
+def _follow_contract(paths: dict[str, Any], contract: Contract) -> None:
+    """Write the title and the examples of the current contract: routes keep those of the start."""
+    root = f"/v1/{contract.use_case}/"
+    row = example(contract)
+    examples = {"predict": row, "explain": row, "predict/batch": {"rows": [row]}}
+    for path, operations in paths.items():
+        if not path.startswith(root):
+            continue
+        for operation in operations.values():
+            operation["tags"] = [contract.title]
+            if path.removeprefix(root) in examples:
+                content = operation["requestBody"]["content"]["application/json"]
+                content["example"] = examples[path.removeprefix(root)]

@@ -7,22 +7,20 @@ from collections.abc import Sequence
 from functools import partial
 
 import msgspec
-import numpy as np
 from anyio.to_thread import run_sync
-from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.rules.model.risk_band import risk_band
 from pipelines.rules.use_case.contract import Contract
-from pipelines.rules.use_case.derived_features import Deriver
 from serving.journal.group_commit import GroupCommit
 from serving.journal.journal import Journal, JournalLine, JournalRow
 from serving.journal.prediction_ids import datetime_of, now_ms, uuid7
 from serving.live_feed import LiveFeed
 from serving.metrics.metrics import Metrics
+from serving.model.scoring_state import AcceptedContracts, ScoringState
 from serving.model.served_model import ServedModel
 from serving.wire.problems import Problem
-from serving.wire.request_decoding import RequestDecoder, Transaction
+from serving.wire.request_decoding import Transaction
 from serving.wire.schemas import PredictionOut
 
 Waiting = Sequence[asyncio.Future[bytes]]
@@ -31,36 +29,67 @@ LARGE = 64  # rows from which a batch is scored in a thread, so that it does not
 
 
 class UseCaseScorer:
-    """Scores the rows of one use case; the reloader replaces `model` with one assignment."""
+    """Scores the rows of one use case by its `state`: the contracts, and the model in service.
+
+    The reloader's thread replaces the state with one assignment. Whoever scores rows reads it once.
+    """
 
     def __init__(
-        self, contract: Contract, journal: Journal, replica: str, metrics: Metrics
+        self,
+        contract: Contract,
+        journal: Journal,
+        replica: str,
+        metrics: Metrics,
+        earlier: Sequence[Contract] = (),
     ) -> None:
-        self.contract = contract
         self.use_case = contract.use_case
-        self.hash = contract.hash
-        self.decoder = RequestDecoder(contract)
+        self.refused_rows: Counter[tuple[str, str]] = Counter()
         self.refused_labels: Counter[tuple[str, str]] = Counter()
-        metrics.values.watch(self.use_case, self.decoder.counts)
+        metrics.values.watch(self.use_case, self.refused_rows)
         metrics.values.watch(self.use_case, self.refused_labels)
-        self.model: ServedModel | None = None
+        self._earlier_rows = metrics.earlier_rows(self.use_case)
+        self.state = ScoringState(self._accepted(contract, earlier), None)
         self.error: str | None = None
         self.looked_up = False  # whether alias and ledger have been read since the start
         self._journal = journal
         self._replica = replica
-        self._derive = Deriver(contract)
         self.live = LiveFeed()
+        metrics.contracts.labels(self.use_case).set_function(lambda: 1 + len(self.earlier))
         metrics.listeners.labels(self.use_case).set_function(lambda: len(self.live.listeners))
         self._counts = metrics.prediction_counts(self.use_case)
         self._pending: list[tuple[bytes, asyncio.Future[bytes]]] = []
         self._commit = GroupCommit(journal.sync)
         self._settling: set[asyncio.Task[None]] = set()
 
-    def serving(self) -> ServedModel:
+    @property
+    def contract(self) -> Contract:
+        """The current contract."""
+        return self.state.contracts.contract
+
+    @property
+    def earlier(self) -> tuple[Contract, ...]:
+        """The earlier contracts that are still accepted, the newest first."""
+        return self.state.contracts.earlier
+
+    @property
+    def model(self) -> ServedModel | None:
+        """The model in service."""
+        return self.state.model
+
+    @model.setter
+    def model(self, model: ServedModel | None) -> None:
+        self.state = ScoringState(self.state.contracts, model)
+
+    def accept(self, contract: Contract, earlier: Sequence[Contract] = ()) -> None:
+        """Make a contract the current one; rows of the earlier ones are accepted too."""
+        self.state = ScoringState(self._accepted(contract, earlier), self.state.model)
+
+    def serving(self, state: ScoringState | None = None) -> ServedModel:
         """Return the model in service, or raise a 503 Problem with the reason why there is none."""
-        if self.model is None:
-            raise Problem(503, f"{self.use_case} has no model to serve: {self._why_no_model()}")
-        return self.model
+        model = (state or self.state).model
+        if model is None:
+            raise Problem(503, f"{self.use_case} has no model to serve: {self.why_no_model()}")
+        return model
 
     def score_row(self, body: bytes) -> asyncio.Future[bytes]:
         """Score the row of a request together with rows that arrive at the same time.
@@ -76,22 +105,38 @@ class UseCaseScorer:
         self._pending.append((body, answer))
         return answer
 
-    async def score_batch(self, transactions: list[Transaction]) -> list[PredictionOut]:
-        """Score the rows of one request, journal the predictions, and return them in order."""
-        model = self.serving()
-        features = self.features(transactions)
+    async def score_batch(
+        self, state: ScoringState, transactions: list[Transaction]
+    ) -> list[PredictionOut]:
+        """Score the rows of one request, journal the predictions, and return them in order.
+
+        `state` is the one by which the rows were decoded.
+        """
+        model = self.serving(state)
+        features = state.contracts.features(transactions)
+        inputs = state.inputs(features)
         if len(transactions) < LARGE:
-            scores = model.score(features)
+            scores = model.score(inputs)
         else:
-            scores = await run_sync(partial(model.score, features))
+            scores = await run_sync(partial(model.score, inputs))
         if not all(map(math.isfinite, scores)):
             raise no_score_error()
-        predictions = self._record(model, transactions, features.tolist(), scores)
+        predictions = self._record(state, transactions, features.tolist(), scores)
         if self._journal.sync_mode == "always":
             await self._commit.wait()
         return predictions
 
-    def _why_no_model(self) -> str:
+    def _accepted(self, contract: Contract, earlier: Sequence[Contract]) -> AcceptedContracts:
+        return AcceptedContracts(
+            contract,
+            earlier,
+            refused_rows=self.refused_rows,
+            refused_labels=self.refused_labels,
+            taken=self._earlier_rows,
+        )
+
+    def why_no_model(self) -> str:
+        """Say why there is no model in service."""
         if self.error:
             return self.error
         if self.looked_up:
@@ -101,11 +146,13 @@ class UseCaseScorer:
     def _score_pending(self) -> None:
         pending = self._pending
         self._pending = []
+        state = self.state
+        decode = state.contracts.decoder.decode_row
         transactions = []
         waiting = []
         for body, answer in pending:
             try:
-                transactions.append(self.decoder.decode_row(body))
+                transactions.append(decode(body))
             except Exception as error:
                 settle([answer], error)
             else:
@@ -113,7 +160,7 @@ class UseCaseScorer:
         if not waiting:
             return
         try:
-            predictions = self._score(transactions)
+            predictions = self._score(state, transactions)
         except Exception as error:
             settle(waiting, error)
             return
@@ -134,16 +181,18 @@ class UseCaseScorer:
         else:
             settle(waiting, predictions)
 
-    def _score(self, transactions: list[Transaction]) -> Sequence[PredictionOut | None]:
+    def _score(
+        self, state: ScoringState, transactions: list[Transaction]
+    ) -> Sequence[PredictionOut | None]:
         """Return predictions in order; None for a row that has no finite score."""
-        model = self.serving()
-        features = self.features(transactions)
-        scores = model.score(features)
+        model = self.serving(state)
+        features = state.contracts.features(transactions)
+        scores = model.score(state.inputs(features))
         if all(map(math.isfinite, scores)):
-            return self._record(model, transactions, features.tolist(), scores)
+            return self._record(state, transactions, features.tolist(), scores)
         finite = [index for index, score in enumerate(scores) if math.isfinite(score)]
         predictions = self._record(
-            model,
+            state,
             [transactions[index] for index in finite],
             [features[index].tolist() for index in finite],
             [scores[index] for index in finite],
@@ -151,14 +200,9 @@ class UseCaseScorer:
         remaining = iter(predictions)
         return [next(remaining) if math.isfinite(score) else None for score in scores]
 
-    def features(self, transactions: list[Transaction]) -> NDArray[np.float64]:
-        """Return features (n, columns) of rows, raw then derived, NaN where missing."""
-        raw = np.frombuffer(b"".join([transaction.raw for transaction in transactions]))
-        return self._derive(raw.reshape(len(transactions), -1))
-
     def _record(
         self,
-        model: ServedModel,
+        state: ScoringState,
         transactions: list[Transaction],
         features: list[list[float | None]],
         scores: list[float],
@@ -168,6 +212,7 @@ class UseCaseScorer:
         Structs are built with positional arguments: keywords cost time, and this runs for every
         row.
         """
+        model = self.serving(state)
         ms = now_ms()
         scored_at = datetime_of(ms)
         threshold = model.bundle.threshold
@@ -209,7 +254,7 @@ class UseCaseScorer:
                 scored_at,
                 self.use_case,
                 version,
-                self.hash,
+                state.contracts.hash,
                 threshold,
                 self._replica,
                 rows,

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from starlette.types import Receive
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.policy_sections.contract import ContractPolicy
 from pipelines.settings import Settings
 from pipelines.use_case import chosen, keep, read_contract_in_force, read_in_force
 from serving.journal.journal import Journal
@@ -21,6 +23,7 @@ from serving.metrics.access_log import AccessLog, RequestMetrics
 from serving.metrics.drift_metrics import DriftMetrics
 from serving.metrics.metrics import Metrics
 from serving.metrics.worker_metrics import MetricSnapshots
+from serving.model.contract_cache import ContractCache
 from serving.model.explainer_client import ExplainerProcess
 from serving.model.registry import RegistryReader
 from serving.scoring import UseCaseScorer
@@ -66,6 +69,8 @@ class Service:
         self.snapshots = MetricSnapshots(shared, self.metrics) if shared else None
         self.use_cases = chosen(settings.reference, settings.use_cases)
         self.faults: dict[str, UseCaseError] = {}
+        self.contracts = ContractCache(settings.home / "contracts")
+        self._graces: dict[str, timedelta] = {}
         self.scorers = self._scorers()
 
     def require(self, request: Request, scope: KeyScope) -> str:
@@ -75,27 +80,41 @@ class Service:
         return caller
 
     def _scorers(self) -> Sequence[UseCaseScorer]:
-        contracts = [self._contract(name) for name in self.use_cases]
-        for name in self.use_cases:
-            self.metrics.invalid.labels(name).set(name in self.faults)
+        contracts = [self.reread(name) for name in self.use_cases]
         return [
             UseCaseScorer(
                 contract=contract,
                 journal=self.journal,
                 replica=self.replica,
                 metrics=self.metrics,
+                earlier=self._earlier(contract),
             )
             for contract in contracts
             if contract
         ]
 
-    def _contract(self, name: str) -> Contract | None:
-        """Return the contract of a use case; a fault in its folder is stored in `faults`.
+    def _earlier(self, contract: Contract) -> list[Contract]:
+        """Return the contracts that were accepted before this start, without the current one."""
+        accepted = self.contracts.get(contract.use_case)
+        return [earlier for earlier in accepted if earlier.hash != contract.hash]
 
-        Valid files are copied to this server's home, so that a later start works even if the folder
-        has become invalid.
+    def grace(self, use_case: str) -> timedelta:
+        """Return how long rows of an earlier contract are accepted, as the policy says."""
+        return self._graces.get(use_case, ContractPolicy().grace)
+
+    def reread(self, name: str) -> Contract | None:
+        """Read the contract of a use case; a fault in its folder is stored in `faults`.
+
+        None when there is no valid one. Valid files are copied to this server's home, so that a
+        later start works even if the folder has become invalid.
         """
+        contract = self._read(name)
+        self.metrics.invalid.labels(name).set(name in self.faults)
+        return contract
+
+    def _read(self, name: str) -> Contract | None:
         settings = self.settings
+        self.faults.pop(name, None)
         try:
             use_case = read_in_force(
                 settings.reference, name, settings.policy_overlay, settings.last_valid
@@ -109,6 +128,7 @@ class Service:
         if use_case.warning:
             self.faults[name] = use_case.warning
         keep(settings.last_valid, name, use_case.texts)
+        self._graces[name] = use_case.policy.contract.grace
         return use_case.contract
 
 

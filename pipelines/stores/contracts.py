@@ -6,6 +6,7 @@ import msgspec
 
 from pipelines.records import ContractVersion
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_changes import require_applicable
 from pipelines.stores.database import Connection, queries
 from pipelines.stores.models import ModelStore
 
@@ -38,7 +39,8 @@ class ContractStore:
     def apply(self, contract: Contract) -> bool:
         """Make a contract the current one, in one transaction; False when it is that already.
 
-        The view of the predictions gets its columns.
+        The view of the predictions gets its columns. Raises UseCaseError when it has a change of
+        the current one that is refused.
         """
         use_case = contract.use_case
         with self._connection.transaction():
@@ -46,6 +48,8 @@ class ContractStore:
             current = self.current(use_case)
             if current is not None and current.hash == contract.hash:
                 return False
+            if current is not None:
+                require_applicable(current, contract, file=f"{use_case}/contract.yaml")
             ModelStore(self._connection).record_contract(contract)
             queries("contracts").add_contract_version(
                 self._connection, use_case=use_case, contract_hash=contract.hash

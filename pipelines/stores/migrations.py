@@ -12,7 +12,7 @@ import sqlalchemy
 from alembic import command
 from alembic.config import Config
 
-from pipelines.errors import SixgateError
+from pipelines.errors import SixgateError, UseCaseError
 from pipelines.settings import ROOT, Settings
 from pipelines.stores.contracts import ContractStore
 from pipelines.stores.database import Connection, connect, queries
@@ -37,10 +37,13 @@ def migrate(settings: Settings) -> None:
         connection.execute(COMMENTS.read_bytes())
         contracts, faults = read_each(settings.reference, read_contract)
         for contract in contracts:
-            ContractStore(connection).apply(contract)
+            try:
+                ContractStore(connection).apply(contract)
+            except UseCaseError as refusal:
+                faults[contract.use_case] = refusal
             queries("contracts").show_predictions(connection, use_case=contract.use_case)
         for fault in faults.values():
-            print(f"no view of predictions: {fault}", file=sys.stderr)
+            print(f"a contract is not applied: {fault}", file=sys.stderr)
         if not grant(connection):
             print(
                 "the roles of sql/roles.sql do not exist: "

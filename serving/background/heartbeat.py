@@ -87,4 +87,5 @@ class Heartbeat(threading.Thread):
             digest=model.served.digest if model else None,
             error=scorer.error,
             loaded_at=model.loaded_at if model else None,
+            contract_hash=scorer.contract.hash,
         )

@@ -179,7 +179,7 @@ class ModelWatcher:
         return files if warm_up is None else files | {WARM_UP: warm_up}
 
     def _replace(self, served: Served, files: Mapping[str, bytes]) -> None:
-        model = load(files, served, self._scorer.contract)
+        model = load(files, served, self._scorer.contract, self._scorer.earlier)
         former = self._scorer.model
         self._scorer.model = model
         self._publish_reload(former)

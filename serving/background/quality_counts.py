@@ -37,9 +37,9 @@ class QualityReporter:
                 report.confirm()
 
     def _current(self, scorer: UseCaseScorer) -> Sequence["_Report"]:
-        """Return a report for each counter of a scorer, which may have a new decoder by now."""
+        """Return a report for each counter of a scorer, of rows and of labels."""
         reports = self._reports[scorer.use_case]
-        for counts in (scorer.decoder.counts, scorer.refused_labels):
+        for counts in (scorer.refused_rows, scorer.refused_labels):
             if not any(report.counts is counts for report in reports):
                 reports.append(_Report(counts))
         return reports

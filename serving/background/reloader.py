@@ -1,4 +1,7 @@
-"""The reloader makes every use case follow promotions: it is notified of them, and also polls."""
+"""The reloader makes every use case follow promotions and its contract's file.
+
+It is notified of changes, and also polls.
+"""
 
 import logging
 import threading
@@ -13,11 +16,13 @@ from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import Ledger
+from serving.background.contract_watcher import ContractWatcher
 from serving.background.model_watcher import ModelWatcher
 from serving.wire.schemas import LiveAlert
 
 PROMOTIONS = "sixgate_promotions"
 ALERTS = "sixgate_alerts"
+CONTRACTS = "sixgate_contracts"
 POLL = 2.0
 FAST_POLL = 0.2
 SLICE = 0.5  # a stop is noticed within this time
@@ -28,10 +33,16 @@ log = logging.getLogger(__name__)
 class Reloader(threading.Thread):
     """LISTENs for promotions, and reads ledger and alias every 2 s, or 0.2 s during a promotion."""
 
-    def __init__(self, settings: Settings, watchers: Sequence[ModelWatcher]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        watchers: Sequence[ModelWatcher],
+        contracts: Sequence[ContractWatcher] = (),
+    ) -> None:
         super().__init__(name="reloader", daemon=True)
         self._settings = settings
         self._watchers = watchers
+        self._contracts = contracts
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -39,12 +50,13 @@ class Reloader(threading.Thread):
         while not self._ended.is_set():
             try:
                 with connect(self._settings, autocommit=True) as connection:
-                    for channel in (PROMOTIONS, ALERTS):
+                    for channel in (PROMOTIONS, ALERTS, CONTRACTS):
                         listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
                         connection.execute(listen)
                     self._follow(connection)
             except psycopg.Error as error:
                 log.warning("can't follow promotions: %s", " ".join(str(error).split()))
+                self._check_contracts(None)
                 for watcher in self._watchers:
                     watcher.without_database()
             except Exception:
@@ -58,12 +70,22 @@ class Reloader(threading.Thread):
 
     def _follow(self, connection: Connection) -> None:
         while not self._ended.is_set():
+            self._check_contracts(connection)
             for watcher in self._watchers:
                 self._check(watcher, connection)
             settling = any(watcher.settling for watcher in self._watchers)
             if self._await_promotion(connection, FAST_POLL if settling else POLL):
                 for watcher in self._watchers:
                     watcher.hurry()
+
+    def _check_contracts(self, connection: Connection | None) -> None:
+        for watcher in self._contracts:
+            try:
+                watcher.check(connection)
+            except psycopg.Error:
+                raise
+            except Exception:  # a fault of one use case must not stop the others
+                log.exception("%s: can't follow the contract", watcher.use_case)
 
     def _check(self, watcher: ModelWatcher, connection: Connection) -> None:
         try:
@@ -88,7 +110,17 @@ class Reloader(threading.Thread):
             self._publish_alerts(connection, notifications)
             if any(notification.channel == PROMOTIONS for notification in notifications):
                 return True
+            if self._contract_announced(notifications):
+                return False
         return False
+
+    def _contract_announced(self, notifications: list[Notify]) -> bool:
+        """Whether a changed contract was announced; its file is read at the next check."""
+        announced = {each.payload for each in notifications if each.channel == CONTRACTS}
+        for watcher in self._contracts:
+            if watcher.use_case in announced:
+                watcher.hurry()
+        return bool(announced)
 
     def _publish_alerts(self, connection: Connection, notifications: list[Notify]) -> None:
         for notification in notifications:

@@ -1,5 +1,6 @@
 """The metrics that Prometheus reads at /metrics."""
 
+import collections
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
@@ -10,6 +11,7 @@ from prometheus_client.registry import Collector
 from serving.journal.journal import Journal
 from serving.metrics.value_metrics import ValueMetrics
 
+RowCounts = collections.Counter[str]
 BINS = 20  # of the histogram of scores, from 0 to 1
 
 
@@ -36,6 +38,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._predictions: dict[str, PredictionCounts] = {}
+        self._earlier_rows: dict[str, RowCounts] = {}
         ProcessCollector(registry=self._registry)
         self._registry.register(self)
         self.values = ValueMetrics()
@@ -62,9 +65,15 @@ class Metrics(Collector):
         )
         self.invalid = self._gauge(
             "sixgate_use_case_invalid",
-            "1 when the folder of a use case was invalid at the start: "
+            "1 while the folder of a use case is invalid: "
             "the use case is served by its last valid contract, or not at all",
             "use_case",
+        )
+        self.contract_changes = self._counter(
+            "sixgate_contract_changes", "Contracts that were put into force", "use_case"
+        )
+        self.contracts = self._gauge(
+            "sixgate_contracts_accepted", "Contracts whose rows are accepted", "use_case"
         )
         self.listeners = self._gauge(
             "sixgate_live_listeners", "Open connections to /live", "use_case"
@@ -73,6 +82,10 @@ class Metrics(Collector):
     def prediction_counts(self, use_case: str) -> PredictionCounts:
         """Return the counts of a use case."""
         return self._predictions.setdefault(use_case, PredictionCounts())
+
+    def earlier_rows(self, use_case: str) -> RowCounts:
+        """Return the counts of rows that came under an earlier contract, by its hash."""
+        return self._earlier_rows.setdefault(use_case, RowCounts())
 
     def watch(self, journal: Journal) -> None:
         """Add metrics of a journal; they are computed when they are collected."""
@@ -111,7 +124,7 @@ class Metrics(Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the predictions by label, and a histogram of their scores."""
+        """Yield the predictions by label, their scores, and rows of earlier contracts."""
         labels = CounterMetricFamily(
             "sixgate_predictions", "Predictions by label", labels=["use_case", "predicted_label"]
         )
@@ -127,6 +140,19 @@ class Metrics(Collector):
             scores.add_metric([use_case], buckets, sum_value=counts.sum)
         yield labels
         yield scores
+        yield self._earlier()
+
+    def _earlier(self) -> CounterMetricFamily:
+        """Return the rows that came under an earlier contract."""
+        family = CounterMetricFamily(
+            "sixgate_earlier_contract_rows",
+            "Rows that came under an earlier contract",
+            labels=["use_case", "contract_hash"],
+        )
+        for use_case, counts in self._earlier_rows.items():
+            for contract_hash, count in dict(counts).items():
+                family.add_metric([use_case, contract_hash], count)
+        return family
 
     def _counter(self, name: str, description: str, label: str) -> Counter:
         return Counter(

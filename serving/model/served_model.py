@@ -1,7 +1,7 @@
 """A loaded model that was verified on its known answers."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -23,14 +23,18 @@ log = logging.getLogger(__name__)
 class ServedModel:
     """One loaded version; scoring is a pure function of the features."""
 
-    def __init__(self, served: Served, bundle: Bundle, scorer: OnnxScorer) -> None:
+    def __init__(
+        self, served: Served, bundle: Bundle, scorer: OnnxScorer, contract: Contract
+    ) -> None:
+        """`contract` is the one that the model was trained under."""
         self.served = served
         self.bundle = bundle
+        self.contract = contract
         self.loaded_at = datetime.now(UTC)
         self._scorer = scorer
 
     def score(self, features: NDArray[np.float64]) -> list[float]:
-        """Score features (n, columns), NaN where missing."""
+        """Score features (n, columns of its contract), NaN where missing."""
         scores: list[float] = self._scorer(features).tolist()
         return scores
 
@@ -48,9 +52,15 @@ class ServedModel:
             log.warning("version %d starts without a warm-up: %s", self.served.version, error)
 
 
-def load(files: Mapping[str, bytes], served: Served, contract: Contract) -> ServedModel:
+def load(
+    files: Mapping[str, bytes],
+    served: Served,
+    contract: Contract,
+    earlier: Sequence[Contract] = (),
+) -> ServedModel:
     """Verify the files, load the model and warm it up.
 
+    A version that does not hold its contract was trained under `contract` or an `earlier` one.
     Raises ModelRejected unless the files are those that the ledger names and the model gives its
     known answers.
     """
@@ -59,8 +69,10 @@ def load(files: Mapping[str, bytes], served: Served, contract: Contract) -> Serv
         contract,
         version=served.version,
         named=served.digest,
+        earlier=earlier,
     )
-    model = ServedModel(served, bundle, scorer)
+    own = bundle.trained_under(contract, *earlier)
+    model = ServedModel(served, bundle, scorer, own)
     if WARM_UP in files:
         model.warm_up(files[WARM_UP])
     return model

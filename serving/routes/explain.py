@@ -32,9 +32,10 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
 
     async def explain(caller: str, body: bytes) -> bytes:
         service.rate_limit.take(caller)
-        transaction = scorer.decoder.decode_row(body)
-        model = scorer.serving()
-        features = scorer.features([transaction])
+        state = scorer.state
+        transaction = state.contracts.decoder.decode_row(body)
+        model = scorer.serving(state)
+        features = state.inputs(state.contracts.features([transaction]))
         (score,) = model.score(features)
         if not math.isfinite(score):
             raise no_score_error()
@@ -67,7 +68,7 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
 async def explain_score(
     service: Service, scorer: UseCaseScorer, model: ServedModel, row: list[float], score: float
 ) -> ExplainedOut:
-    """Explain the score of a row (columns,).
+    """Explain the score of a row (columns of the model's contract,).
 
     Raises a 503 Problem when base value and contributions do not add up to the score.
     """
@@ -82,8 +83,8 @@ async def explain_score(
         raise Problem(503, message)
     threshold = model.bundle.threshold
     joined = contributions(
-        contract=scorer.contract,
-        contract_hash=scorer.hash,
+        contract=model.contract,
+        contract_hash=model.contract.hash,
         features=row,
         values=explanation.contributions,
     )

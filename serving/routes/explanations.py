@@ -2,12 +2,14 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+import numpy as np
 from croniter import croniter
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,6 +18,7 @@ from starlette.responses import Response
 from pipelines.errors import UnknownPrediction, UseCaseError
 from pipelines.records import Explanation, Prediction
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.explanations import ExplanationStore
@@ -95,7 +98,7 @@ class Explanations:
         self._settings = service.settings
         self._journal = service.journal
         self._use_case = scorer.use_case
-        self._contract = scorer.contract
+        self._scorer = scorer
         self._selection = _selection(service.settings, scorer.use_case)
 
     def get(self, prediction_id: UUID) -> Response:
@@ -145,8 +148,13 @@ class Explanations:
     def _completed(
         self, connection: Connection, prediction: Prediction, explanation: Explanation
     ) -> Response:
-        contract = ModelStore(connection).contract(prediction.contract_hash, self._contract)
-        return _answer(explained(contract, prediction, explanation), self._next_run())
+        contracts = ModelStore(connection)
+        current = self._scorer.contract
+        logged = contracts.contract(prediction.contract_hash, current)
+        of_model = prediction.model_contract_hash or prediction.contract_hash
+        trained = contracts.contract(of_model, current)
+        answer = explained(logged, trained, prediction, explanation)
+        return _answer(answer, self._next_run())
 
     def _next_run(self) -> timedelta:
         """Time until the next scheduled run of the DAG has had time to compute."""
@@ -159,15 +167,19 @@ class Explanations:
 
 
 def explained(
-    contract: Contract, prediction: Prediction, explanation: Explanation
+    logged: Contract, trained: Contract, prediction: Prediction, explanation: Explanation
 ) -> ExplanationOut:
-    """Convert an explanation; its contributions get their features, the largest first."""
+    """Convert an explanation; its contributions get their features, the largest first.
+
+    The features were `logged` under one contract. The contributions are those of the columns of the
+    contract under which the model was `trained`.
+    """
     joined = None
     if explanation.status == "COMPLETED" and explanation.contributions is not None:
         joined = contributions(
-            contract=contract,
-            contract_hash=prediction.contract_hash,
-            features=prediction.features,
+            contract=trained,
+            contract_hash=prediction.model_contract_hash or prediction.contract_hash,
+            features=_features_of_model(logged, trained, prediction),
             values=explanation.contributions,
         )
     return ExplanationOut(
@@ -178,6 +190,17 @@ def explained(
         contributions=joined,
         error=explanation.error,
     )
+
+
+def _features_of_model(
+    logged: Contract, trained: Contract, prediction: Prediction
+) -> Sequence[float]:
+    """Return the features of a prediction as its model had them."""
+    if prediction.model_contract_hash in (None, prediction.contract_hash):
+        return prediction.features
+    row = np.array([prediction.features], dtype=np.float64)
+    features: list[float] = Projection(logged, trained)(row)[0].tolist()
+    return features
 
 
 def _selection(settings: Settings, use_case: str) -> ExplanationSelection:

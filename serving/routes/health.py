@@ -28,8 +28,8 @@ def routes(service: Service) -> APIRouter:
     async def readyz() -> Response:
         """200 once every use case has a model and the journal accepts predictions.
 
-        `faults` lists what is wrong with the folders of use cases, whether the server is ready or
-        not.
+        `contracts` has the hash of each contract in force. `faults` lists what is wrong with the
+        folders of use cases, whether the server is ready or not.
         """
         return readiness(service)
 
@@ -55,6 +55,7 @@ def readiness(service: Service) -> Response:
     members = {
         "models": models,
         "without_model": missing,
+        "contracts": {scorer.use_case: scorer.state.contracts.hash for scorer in service.scorers},
         "faults": {name: str(fault) for name, fault in service.faults.items()},
     }
     if service.journal.full:
@@ -63,7 +64,9 @@ def readiness(service: Service) -> Response:
         )
     if missing or not models:
         names = ", ".join(missing) or "any use case"
-        return document(503, f"no model is loaded for {names}: train and promote one", members)
+        reasons = {scorer.why_no_model() for scorer in service.scorers if not scorer.model}
+        why = "; ".join(sorted(reasons)) or "see faults"
+        return document(503, f"no model is loaded for {names}: {why}", members)
     return JSONResponse({"status": "ready", **members})
 
 

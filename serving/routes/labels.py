@@ -12,7 +12,6 @@ from pipelines.stores.labels import LabelStore
 from serving.openapi import documented
 from serving.scoring import UseCaseScorer
 from serving.service import Service, read_body
-from serving.wire.label_decoding import LabelDecoder
 from serving.wire.schemas import LabelReceiptOut
 
 EXAMPLE = {"labels": [{"transaction_id": "t-1", "label": 1}]}
@@ -21,7 +20,6 @@ EXAMPLE = {"labels": [{"transaction_id": "t-1", "label": 1}]}
 def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
     """Create `/labels`."""
     router = APIRouter()
-    decoder = LabelDecoder(scorer.contract, scorer.refused_labels)
 
     @router.post(
         "/labels",
@@ -38,7 +36,7 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         """Record labels; one that differs from an earlier label is stored as its correction."""
         caller = service.require(request, "label")
         body = await read_body(request.scope["length"], request.receive)
-        new_labels = decoder.decode(body)
+        new_labels = scorer.state.contracts.labels.decode(body)
         receipt = await run_sync(
             record,
             service,

@@ -23,9 +23,10 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
         return scorer.score_row(body)
 
     async def predict_batch(caller: str, body: bytes) -> bytes:
-        transactions = scorer.decoder.decode_batch(body)
+        state = scorer.state
+        transactions = state.contracts.decoder.decode_batch(body)
         service.rate_limit.take(caller, len(transactions))
-        return encode(PredictionsOut(await scorer.score_batch(transactions)))
+        return encode(PredictionsOut(await scorer.score_batch(state, transactions)))
 
     router.add_api_route(
         "/predict",

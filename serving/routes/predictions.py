@@ -11,6 +11,7 @@ from pipelines.records import Prediction
 from pipelines.rules.explanation.reason_codes import named
 from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.database import connect
+from pipelines.stores.models import ModelStore
 from serving.journal.lookup import find
 from serving.openapi import documented
 from serving.scoring import UseCaseScorer
@@ -38,7 +39,9 @@ def routes(service: Service, scorer: UseCaseScorer) -> APIRouter:
                 use_case=scorer.use_case,
                 prediction_id=prediction_id,
             )
-        answer = logged_prediction(scorer.contract, prediction, logged=logged)
+            models = ModelStore(connection)
+            contract = models.contract(prediction.contract_hash, scorer.contract)
+        answer = logged_prediction(contract, prediction, logged=logged)
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     return router

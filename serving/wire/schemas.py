@@ -196,6 +196,14 @@ class LiveReload(msgspec.Struct, tag="reload"):
     at: datetime
 
 
+class LiveContract(msgspec.Struct, tag="contract"):
+    """Another contract is in force; rows of the former one are still accepted."""
+
+    contract_hash: str
+    former_hash: str
+    at: datetime
+
+
 class LiveAlert(msgspec.Struct, tag="alert"):
     """An alert was opened or resolved, or its severity changed."""
 

@@ -66,11 +66,11 @@ def graph(weights: NDArray[np.float32], bias: float) -> bytes:
 
 
 def files(
-    contract: Contract = FRAUD, *, bias: float = 0.0, wrong_by: float = 0.0
+    contract: Contract = FRAUD, *, bias: float = 0.0, wrong_by: float = 0.0, old: bool = False
 ) -> dict[str, bytes]:
     """Return a bundle whose score depends on the first feature.
 
-    `wrong_by` is added to its known answers.
+    `wrong_by` is added to its known answers. An `old` one does not hold its contract.
     """
     weights = weights_of(contract)
     rows = np.zeros((3, len(weights)))
@@ -84,6 +84,7 @@ def files(
         kind="logistic",
         calibration=Calibration(),
         threshold=THRESHOLD,
+        contract=None if old else contract,
     )
     return {
         "model.onnx": graph(weights, bias),
@@ -120,7 +121,7 @@ def serve(service: Service) -> None:
     """Load version 1 into the first use case of a service."""
     scorer = service.scorers[0]
     bundle_files = files()
-    scorer.model = load(bundle_files, served(bundle_files), scorer.contract)
+    scorer.model = load(bundle_files, served(bundle_files), scorer.contract, scorer.earlier)
 
 
 def copy_fraud(root: Path, name: str = "fraud") -> Path:

@@ -11,7 +11,6 @@ from serving.background import heartbeat
 from serving.background.heartbeat import Heartbeat
 from serving.background.quality_counts import QualityReporter
 from serving.model.served_model import load
-from serving.wire.request_decoding import RequestDecoder
 from tests.integration.server import until
 from tests.unit.serving import made
 
@@ -139,11 +138,11 @@ def test_counts_of_values_are_stored_once_also_those_of_a_replaced_decoder(
     (scorer,) = service.scorers
     beat = beat_of(service)
     beat.start()
-    scorer.decoder.counts["test.amount", "refused"] += 3
+    scorer.refused_rows["test.amount", "refused"] += 3
     until(lambda: stored_counts(settings) == {("test.amount", "refused"): 3}, "counts are stored")
-    scorer.decoder.counts["test.amount", "refused"] += 2
-    scorer.decoder = RequestDecoder(scorer.contract)
-    scorer.decoder.counts["test.amount", "refused"] += 1
+    scorer.refused_rows["test.amount", "refused"] += 2
+    scorer.accept(scorer.contract)
+    scorer.refused_rows["test.amount", "refused"] += 1
     scorer.refused_labels["test.label", "refused"] += 1
     beat.stop()
     assert stored_counts(settings) == {
@@ -157,12 +156,12 @@ def test_counts_are_kept_while_the_database_is_away(service, settings, monkeypat
     monkeypatch.setattr(heartbeat, "RETRY", 0.05)
     (scorer,) = service.scorers
     reporter = QualityReporter(service.scorers)
-    scorer.decoder.counts["test.amount", "refused"] += 3
+    scorer.refused_rows["test.amount", "refused"] += 3
     with connect(settings, autocommit=True) as connection:
         connection.close()
         with pytest.raises(psycopg.Error):
             reporter.send(connection)
-    scorer.decoder.counts["test.amount", "refused"] += 1
+    scorer.refused_rows["test.amount", "refused"] += 1
     with connect(settings, autocommit=True) as connection:
         reporter.send(connection)
         reporter.send(connection)

@@ -25,7 +25,7 @@ def damaged(name: str, content: bytes) -> dict[str, bytes]:
 
 def changed_bundle(**changes: object) -> dict[str, bytes]:
     """A bundle with some values of bundle.json replaced."""
-    bundle = json.loads(made.files()["bundle.json"])
+    bundle = json.loads(made.files(old=True)["bundle.json"])
     content = json.dumps(bundle | changes)
     return damaged("bundle.json", content.encode())
 

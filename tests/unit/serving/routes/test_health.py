@@ -93,6 +93,7 @@ def test_with_a_model_the_server_is_ready_and_names_its_version(client):
         "status": "ready",
         "models": {"fraud": 1},
         "without_model": [],
+        "contracts": {"fraud": made.FRAUD.hash},
         "faults": {},
     }
 
