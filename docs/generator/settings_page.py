@@ -33,8 +33,7 @@ OTHERS = {
         "For special cases of `make up`.",
         {
             "SIXGATE_PG_USER": "User of PostgreSQL when root starts it; by default `postgres`.",
-            "SIXGATE_INGEST_CONNECTION": "Database of `sixgate ingest --query`: a URL or an Airflow "
-            "connection.",
+            "SIXGATE_INGEST_CONNECTION": "Database of `sixgate ingest --query`.",
             "SIXGATE_WRITABLE": "More folders that steps may write to, separated by `:`.",
         },
     ),
