@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.ingestion.csv_blocks import Block, blocks
@@ -88,12 +90,13 @@ class _Reading:
         )
 
 
-@dataclass(frozen=True)
 class CsvPart:
     """Some lines of a file."""
 
-    block: Block
-    reading: _Reading
+    def __init__(self, block: Block, reading: _Reading) -> None:
+        self.block = block
+        self.reading = reading
+        self._lines = -1  # when every line is a row, their number
 
     def typed(self) -> pa.Table | None:
         """Return the lines with numbers as float64; None when that is not possible."""
@@ -116,9 +119,16 @@ class CsvPart:
         values = convert(table, self.reading.contract, self.reading.settings)
         return Rows(original=table, values=values, set_aside=tuple(self._set_aside(refused)))
 
-    def number(self, row: int) -> int:
-        """Return the line on which a row begins."""
-        return self._line_numbers[0][row]
+    def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
+        """Return some rows and the lines on which they begin."""
+        starts = self._line_starts
+        if starts is None:
+            numbers = self._line_numbers[0]
+            return self._text[0].take(pa.array(rows)), [numbers[row] for row in rows.tolist()]
+        content = self.block.content
+        lines = [content[starts[row] : starts[row + 1]] for row in rows.tolist()]
+        part = CsvPart(Block(b"".join(lines), 0), self.reading)
+        return part.read().original, (rows + self.block.first_line).tolist()
 
     @cached_property
     def _text(self) -> tuple[pa.Table, list[pyarrow.csv.InvalidRow]]:
@@ -160,6 +170,7 @@ class CsvPart:
                 strings_can_be_null=False,
             ),
         )
+        self._lines = -1 if refused else len(table)
         return table.rename_columns(list(layout.names.values())), refused
 
     def _not_numbers(self, numbers: frozenset[str]) -> Iterator[str]:
@@ -178,6 +189,17 @@ class CsvPart:
         for number, row in zip(numbers, refused, strict=True):
             reason = f"the row has {row.actual_columns} columns, the header {row.expected_columns}"
             yield SetAside(number, row.text, reason)
+
+    @cached_property
+    def _line_starts(self) -> list[int] | None:
+        """Where each line begins, and the end; None if there are more lines than rows."""
+        content = self.block.content
+        newline = self.reading.layout.newline[0]
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == newline) + 1
+        starts = [0, *ends.tolist()]
+        if starts[-1] < len(content):
+            starts.append(len(content))
+        return starts if len(starts) == self._lines + 1 else None
 
     @cached_property
     def _line_numbers(self) -> tuple[list[int], list[int]]:

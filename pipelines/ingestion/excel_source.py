@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from pipelines.errors import DataError
@@ -84,9 +86,10 @@ class ExcelPart:
             values[name] = _column(cells)
         return Rows(original=pa.table(original), values=pa.table(values))
 
-    def number(self, row: int) -> int:
-        """Return the number of a row in the sheet."""
-        return self._numbers[row]
+    def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
+        """Return some rows and their numbers in the sheet."""
+        numbers = [self._numbers[row] for row in rows.tolist()]
+        return self.read().original.take(pa.array(rows)), numbers
 
 
 def _column(cells: list[Any]) -> pa.Array:

@@ -69,8 +69,7 @@ class Repeats:
 
     def _keep(self, part: CheckedPart, suspects: NDArray[np.int64]) -> None:
         rows = part.checked.positions[suspects]
-        table = part.rows.original.take(pa.array(rows))
-        numbers = [part.part.number(row) for row in rows.tolist()]
+        table, numbers = part.part.take(rows)
         table = table.append_column(POSITION, pa.array(suspects + self._kept))
         table = table.append_column(NUMBER, pa.array(numbers, pa.int64()))
         if self._writer is None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,11 @@ class Part(Protocol):
     def read(self) -> Rows:
         """Return the rows of the part."""
 
-    def number(self, row: int) -> int:
-        """Return the number by which a person finds a row of this part in the source."""
+    def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
+        """Return some rows (n,) as they are in the source, and their numbers.
+
+        By its number, a person finds a row in the source.
+        """
 
 
 class Source(Protocol):
@@ -78,6 +83,6 @@ class TablePart:
         """Return the table."""
         return Rows(original=self.table, values=self.table)
 
-    def number(self, row: int) -> int:
-        """Return the number of a row."""
-        return self.first + row
+    def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
+        """Return some rows and their numbers."""
+        return self.table.take(pa.array(rows)), (rows + self.first).tolist()

@@ -89,6 +89,7 @@ class Tally:
             refusal.rows += int(counts[code])
             missing = SAMPLES - len(refusal.samples)
             if missing:
-                for row in np.flatnonzero(refusals.codes == code)[:missing].tolist():
-                    value = text(part.rows.original[column], row)
-                    refusal.samples.append(Sample(part.part.number(row), value))
+                rows = np.flatnonzero(refusals.codes == code)[:missing]
+                table, numbers = part.part.take(rows)
+                for row, number in enumerate(numbers):
+                    refusal.samples.append(Sample(number, text(table[column], row)))

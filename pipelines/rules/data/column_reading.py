@@ -6,6 +6,7 @@ values that are refused.
 
 import contextlib
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.rules.data.plain_times import parse_plain_times
 from pipelines.rules.use_case import spellings
 from pipelines.rules.use_case.contract import OTHER, Feature
 from pipelines.rules.use_case.label_values import NEITHER, UNLABELLED, LabelValues
@@ -25,6 +27,8 @@ WHOLE = r"^([+-]?[0-9]+)\.0+$"
 TRUE = pa.array(spellings.TRUE)
 FALSE = pa.array(spellings.FALSE)
 MISSING = pa.array(spellings.MISSING)
+
+MANY_ROWS = 1000  # from here on, distinct values are read instead of all
 
 Mask = NDArray[np.bool_]
 
@@ -65,16 +69,18 @@ class RowReasons:
         return np.array(texts, object)[self.codes]
 
 
+Read = Callable[[pa.ChunkedArray, Feature, RowReasons], tuple[NDArray[np.float64], Mask]]
+
+
 def read_feature(
     column: pa.ChunkedArray, feature: Feature, reasons: RowReasons
 ) -> NDArray[np.float64]:
     """Return the logged numbers (n,) of a raw feature: missing is NaN, a category its index."""
     column, unreadable = plain(column)
     reasons.mark(feature.name, unreadable, _type_reason(feature))
-    if feature.type == "category":
-        values, missing = _categories(column, feature, reasons)
-    elif feature.type == "bool":
-        values, missing = _booleans(column, feature, reasons)
+    if feature.type in ("category", "bool"):
+        read = _categories if feature.type == "category" else _booleans
+        values, missing = _by_distinct(column, feature, reasons, read)
     else:
         values, missing = _numbers(column, feature, reasons)
     if not feature.nullable:
@@ -145,7 +151,9 @@ def read_times(
     if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
         times = _timestamps(column)
     elif pa.types.is_string(type_):
-        times = _parsed_times(column)
+        text = _one_array(column)
+        plain_times = parse_plain_times(text) if isinstance(text, pa.StringArray) else None
+        times = _parsed_times(column) if plain_times is None else plain_times
     times = _one_array(times)
     reasons.mark(name, _mask(pc.is_null(times)) | unreadable, spellings.NOT_A_TIME)
     micros = pc.fill_null(pc.cast(times, pa.int64()), 0).to_numpy(zero_copy_only=False)
@@ -307,6 +315,22 @@ def _missing_text(text: pa.ChunkedArray, feature: Feature) -> Mask:
         words = pc.is_in(text, value_set=pa.array(codes, pa.string()))
     blank = pc.equal(text, "")
     return np.asarray(_mask(words) | _mask(blank) | _mask(pc.is_null(text)))
+
+
+def _by_distinct(
+    column: pa.ChunkedArray, feature: Feature, reasons: RowReasons, read: Read
+) -> tuple[NDArray[np.float64], Mask]:
+    """Read each distinct text once, unless one of them is refused or taken as another value."""
+    if not pa.types.is_string(column.type) or len(column) < MANY_ROWS:
+        return read(column, feature, reasons)
+    encoded = _one_array(pc.dictionary_encode(column, null_encoding="encode"))
+    distinct = pa.chunked_array([encoded.dictionary])
+    of_distinct = RowReasons(len(distinct))
+    values, missing = read(distinct, feature, of_distinct)
+    if of_distinct.pairs or of_distinct.treated:
+        return read(column, feature, reasons)
+    index = encoded.indices.to_numpy()
+    return values[index], missing[index]
 
 
 def _booleans(
