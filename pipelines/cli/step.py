@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.options import UseCaseOption, parse_time
-from pipelines.errors import SixgateError, StepSkipped
+from pipelines.errors import SixgateError, StepSkipped, UseCaseError
 from pipelines.exit_codes import OK, SKIPPED
-from pipelines.steps import FOLDERS, STEPS, is_rollback_step, perform
+from pipelines.steps import FOLDERS, STEPS, is_rollback_step, perform, report_invalid
 
 NAMES = "\n".join(f"- {folder}: {', '.join(names)}" for folder, names in FOLDERS.items())
 HELP = f"""Run one step of a DAG, as its task in Airflow does.
@@ -96,15 +96,20 @@ def run_step(
     from pipelines.settings import Settings
 
     make_context = rollback_context if is_rollback_step(name, params) else context
-    step_context = make_context(
-        Settings.load(),
-        use_case,
-        run_id,
-        as_of,
-        trigger=trigger,
-        requested_by=requested_by or None,
-        params=params,
-    )
+    settings = Settings.load()
+    try:
+        step_context = make_context(
+            settings,
+            use_case,
+            run_id,
+            as_of,
+            trigger=trigger,
+            requested_by=requested_by or None,
+            params=params,
+        )
+    except UseCaseError as error:
+        report_invalid(settings, use_case, error)
+        raise
     try:
         return OK, perform(name, step_context)
     except StepSkipped as reason:

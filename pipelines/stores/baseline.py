@@ -117,20 +117,28 @@ def _counts(profiles: dict[str, Profile]) -> dict[str, list[int]]:
 def write_baseline(
     folder: Path, contract: Contract, table: pa.Table, source: dict[str, str | int | float]
 ) -> Manifest:
-    """Write a snapshot table and its profile as a baseline; `source` says where it came from."""
-    from pipelines.rules.monitoring.binning import profiles
-    from pipelines.rules.use_case.derived_features import Deriver
-    from pipelines.stores.dataset import features_of
+    """Write a snapshot table and its profile as a baseline; `source` says where it came from.
 
+    Rows of an earlier contract are converted. A feature that is missing in every row has no
+    profile: traffic is not compared with it.
+    """
+    from pipelines.rules.monitoring.binning import profiles
+    from pipelines.stores.dataset import columns_of, converted_snapshot
+
+    table = converted_snapshot(table, contract)
     parquet = folder / "baseline.parquet"
     pq.write_table(table, parquet, compression="zstd", use_dictionary=True)
-    features = Deriver(contract)(features_of(table, contract))
+    features = columns_of(table, contract)
     manifest = Manifest(
         sha256=hashlib.sha256(parquet.read_bytes()).hexdigest(),
         rows=len(table),
         contract_hash=contract.hash,
         source=source,
-        profiles=profiles(features, contract),
+        profiles={
+            name: profile
+            for name, profile in profiles(features, contract).items()
+            if profile.counts[0] < len(table)
+        },
     )
     document = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / "manifest.json").write_bytes(document + b"\n")

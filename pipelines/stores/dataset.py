@@ -4,6 +4,7 @@ import itertools
 import logging
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from pipelines.rules.data.column_reading import TIMESTAMP
 from pipelines.rules.data.dataset_checks import Common
 from pipelines.rules.data.frame import Frame, concatenate, numbers
 from pipelines.rules.data.repeated import first_predictions
-from pipelines.rules.data.row_checks import written_under
+from pipelines.rules.data.row_checks import snapshot_schema, written_under
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.rules.use_case.derived_features import Deriver
@@ -227,6 +228,20 @@ def _shared(
 def absent_from(schema: pa.Schema, contract: Contract) -> set[str]:
     """Return the contract's columns that a snapshot or a baseline does not have."""
     return set(Projection(written_under(schema, contract), contract).absent)
+
+
+def converted_snapshot(table: pa.Table, contract: Contract) -> pa.Table:
+    """Convert a snapshot to this contract; it stays as it is if it was written under it."""
+    schema = snapshot_schema(contract)
+    if table.schema.equals(schema, check_metadata=True):
+        return table
+    features = features_of(table, contract)
+    columns: dict[str, Any] = {
+        name: table[name] for name in schema.names if name not in contract.raw
+    }
+    for index, name in enumerate(contract.raw):
+        columns[name] = pa.array(features[:, index], from_pandas=True)
+    return pa.table(columns, schema=schema)
 
 
 def columns_of(table: pa.Table, contract: Contract) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.rules.data.row_checks import snapshot_schema
-from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.stores.baseline import Manifest, write_baseline
 from stack.demo.simulator import Transactions, World, simulate
 
@@ -36,7 +36,8 @@ def _sample(n: int, size: int) -> NDArray[np.int64]:
 def as_snapshot(transactions: Transactions, contract: Contract) -> pa.Table:
     """Return simulated transactions as rows of a snapshot.
 
-    Features are rounded to 6 decimals, so that the file is the same on every machine.
+    Features are rounded to 6 decimals, so that the file is the same on every machine. A feature
+    that the simulator does not have, or that is a category, is missing.
     """
     event_time = pa.array(transactions.event_time)
     columns = {
@@ -45,9 +46,16 @@ def as_snapshot(transactions: Transactions, contract: Contract) -> pa.Table:
         "event_time": event_time.cast(pa.timestamp("us", tz="UTC")),
         "label": transactions.label,
     }
-    for name in contract.raw:
-        columns[name] = np.round(transactions.features[name], 6)
+    for feature in contract.features:
+        columns[feature.name] = _simulated(transactions, feature)
     return pa.table(columns, schema=snapshot_schema(contract))
+
+
+def _simulated(transactions: Transactions, feature: Feature) -> pa.Array:
+    values = transactions.features.get(feature.name)
+    if values is None or feature.type == "category":
+        return pa.nulls(len(transactions), pa.float64())
+    return pa.array(np.round(values, 6))
 
 
 def freeze(folder: Path, contract: Contract) -> Manifest:

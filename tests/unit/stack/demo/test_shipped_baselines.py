@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,3 +55,40 @@ def test_a_baseline_is_drawn_from_ingested_history(tmp_path: Path) -> None:
     assert read_baseline(tmp_path, contract).schema == history.schema
     few = freeze_snapshot(tmp_path, contract, history.slice(0, 500), "fedcba9876543210")
     assert few.rows == 500
+
+
+def test_a_baseline_of_an_earlier_contract_has_the_profiles_of_what_it_knows() -> None:
+    contract = read_contract(FOLDER)
+    added = msgspec.structs.replace(contract.features[0], name="brand_new")
+    wider = msgspec.structs.replace(contract, features=(*contract.features, added))
+    manifest = read_manifest(FOLDER, contract)
+    converted = read_manifest(FOLDER, wider)
+    assert converted.profiles == manifest.profiles
+    assert (converted.name, converted.bins) == (manifest.name, manifest.bins)
+    fewer = msgspec.structs.replace(contract, features=contract.features[1:], derived=())
+    narrow = read_manifest(FOLDER, fewer)
+    assert list(narrow.profiles) == list(fewer.columns)
+    assert narrow.bins == manifest.bins, "what was counted is still right"
+    first = msgspec.structs.replace(contract.derived[0], expression=contract.raw[0])
+    other = msgspec.structs.replace(contract, derived=(first, *contract.derived[1:]))
+    changed = read_manifest(FOLDER, other)
+    assert changed.name == manifest.name
+    assert changed.bins != manifest.bins, "a column that means something else is counted again"
+
+
+def test_the_simulator_freezes_a_contract_with_a_feature_that_it_lacks(tmp_path: Path) -> None:
+    contract = read_contract(FOLDER)
+    added = msgspec.structs.replace(contract.features[0], name="brand_new")
+    wider = msgspec.structs.replace(contract, features=(*contract.features, added))
+    manifest = freeze(tmp_path, wider)
+    assert "brand_new" not in manifest.profiles
+    assert read_manifest(tmp_path, wider) == manifest
+
+
+def test_a_snapshot_of_an_earlier_contract_becomes_a_baseline(tmp_path: Path) -> None:
+    contract = read_contract(FOLDER)
+    fewer = msgspec.structs.replace(contract, features=contract.features[1:], derived=())
+    manifest = freeze_snapshot(tmp_path, contract, draw(fewer), "0123456789abcdef")
+    assert contract.raw[0] not in manifest.profiles
+    assert set(contract.raw[1:]) <= set(manifest.profiles)
+    assert read_baseline(tmp_path, contract).schema == draw(contract).schema
