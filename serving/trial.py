@@ -1,7 +1,8 @@
 """`python -m serving.trial MODEL`: scores requests with a model in this server's own code.
 
 It runs before the model serves any caller. MODEL is a folder with the model's files,
-`contract.json` and `requests.jsonl`. The result is printed as one line of JSON.
+`contract.json`, by which the requests are decoded, `model_contract.json`, under which the model was
+trained, and `requests.jsonl`. The result is printed as one line of JSON.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ def run(folder: Path) -> ServingTrial:
     files = {name: (folder / name).read_bytes() for name in FILES}
     bodies = (folder / "requests.jsonl").read_bytes().splitlines()
     contract = msgspec.json.decode((folder / "contract.json").read_bytes(), type=Contract)
+    own = msgspec.json.decode((folder / "model_contract.json").read_bytes(), type=Contract)
     with tempfile.TemporaryDirectory() as journal_folder:
         journal = Journal(Path(journal_folder), "trial")
         scorer = UseCaseScorer(
@@ -49,7 +51,7 @@ def run(folder: Path) -> ServingTrial:
             replica="trial",
             metrics=Metrics(),
         )
-        scorer.model = load(files, Served(0, digest(files)), contract)
+        scorer.model = load(files, Served(0, digest(files)), contract, [own])
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             scores, seconds = runner.run(_score(scorer, bodies))
     return ServingTrial(

@@ -19,6 +19,7 @@ from pipelines.rules.data.repeated import first_predictions
 from pipelines.rules.data.row_checks import snapshot_schema, written_under
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_projection import Projection
+from pipelines.rules.use_case.converted_contract import accepting
 from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import Settings
 from pipelines.stores import arrow_reads
@@ -223,6 +224,12 @@ def _shared(
     is_shared = pc.is_valid(other_positions).to_numpy(zero_copy_only=False)
     positions = np.flatnonzero(is_shared)
     return positions, other_positions.drop_null().to_numpy().astype(np.int64)
+
+
+def accepted_by(schema: pa.Schema, contract: Contract) -> Contract:
+    """Return the contract with the rules that the rows of a snapshot or a baseline were kept by."""
+    written = written_under(schema, contract)
+    return contract if written == contract else accepting(contract, [written])
 
 
 def absent_from(schema: pa.Schema, contract: Contract) -> set[str]:

@@ -20,9 +20,15 @@ TIMEOUT = 120  # seconds
 
 
 def run_trial(
-    contract: Contract, files: Mapping[str, bytes], requests: list[dict[str, object]]
+    contract: Contract,
+    files: Mapping[str, bytes],
+    requests: list[dict[str, object]],
+    *,
+    own: Contract,
 ) -> ServingTrial:
     """Let the server's code verify the files and answer the requests; return what it measured.
+
+    `contract` decodes the requests; `own` is the one that the model was trained under.
 
     Raises ModelRejected, with the server's reason, when it rejects the model. Raises another error
     when the process is killed or exceeds 120 s: a retry may succeed.
@@ -34,6 +40,7 @@ def run_trial(
         lines = msgspec.json.Encoder().encode_lines(requests)
         (folder / "requests.jsonl").write_bytes(lines)
         (folder / "contract.json").write_bytes(msgspec.json.encode(contract))
+        (folder / "model_contract.json").write_bytes(msgspec.json.encode(own))
         command = [sys.executable, "-m", "serving.trial", name]
         completed = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
     if completed.returncode == TRIAL_REJECTED:

@@ -20,6 +20,7 @@ from pipelines.rules.data.column_reading import (
     read_times,
 )
 from pipelines.rules.use_case.contract import Contract, Feature
+from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.rules.use_case.label_values import UNLABELLED, LabelValues
 
 # Keys of a snapshot's metadata.
@@ -95,7 +96,7 @@ def written_under(schema: pa.Schema, contract: Contract) -> Contract:
 
 
 def _essential(contract: Contract) -> bytes:
-    """Return the contract without its texts, which change no row."""
+    """Return the contract without its texts and the format of files, which change no row."""
     features = tuple(msgspec.structs.replace(each, description="") for each in contract.features)
     derived = tuple(msgspec.structs.replace(each, description="") for each in contract.derived)
     label = msgspec.structs.replace(contract.label, description="")
@@ -104,6 +105,7 @@ def _essential(contract: Contract) -> bytes:
         title="",
         description="",
         sources={},
+        csv=CsvFormat(),
         features=features,
         derived=derived,
         label=label,

@@ -14,6 +14,7 @@ from pipelines.records import Decision
 from pipelines.rules.model.bundle import FILES, WARM_UP, KnownAnswers, explainer_file, explainer_of
 from pipelines.rules.model.verification import prove
 from pipelines.rules.promotion.serving_trial import requests, why_unfit
+from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.steps.promotion.model_swap import refuse
 from pipelines.steps.promotion.promote import of_decision
@@ -83,9 +84,10 @@ def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
         files = registry.fetch(context.name, version, (*FILES, name))
     own = context.models.contract(model.contract_hash, contract)
     bundle, _ = prove(files, own, version=version, named=model.digest)
-    features = Projection(contract, own).complete(_requests(context, limits.requests))
+    rows, accepted_by = _requests(context, limits.requests)
+    features = Projection(contract, own).complete(rows)
     serving_files = {each: files[each] for each in FILES}
-    trial = run_trial(own, serving_files, requests(features, own))
+    trial = run_trial(accepted_by, serving_files, requests(rows, accepted_by), own=own)
     expected = np.empty(0)
     try:
         explainer = read_explainer(
@@ -121,22 +123,26 @@ def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     return metrics, reasons
 
 
-def _requests(context: Context, count: int) -> NDArray[np.float64]:
-    """Features (n, columns) of the newest logged requests, as the current contract has them.
+def _requests(context: Context, count: int) -> tuple[NDArray[np.float64], Contract]:
+    """Features (n, columns) of the newest logged requests, and the contract that accepts them.
 
-    Before the first one they are of the baseline's newest rows. A rollback continues without rows
-    when the baseline can't be read, because it must not depend on the use case's files.
+    Rows of earlier contracts are converted to the current one. They may lack what it requires, so
+    the contract that is returned also has the rules that they were accepted by.
+
+    Before the first request the rows are the baseline's newest ones. A rollback continues without
+    rows when the baseline can't be read, because it must not depend on the use case's files.
     """
     contract = context.use_case.contract
     newest = context.predictions.newest(context.name, limit=count)
     logged = context.converter.rows(newest)
     if len(logged):
-        return logged
+        return logged, context.converter.accepting
     try:
         baseline = read_baseline(context.use_case.folder, contract)
     except (UseCaseError, OSError) as error:
         if context.params.get("version") is None:
             raise
         log.warning("no request was logged and the baseline can't be read: %s", error)
-        return np.empty((0, len(contract.columns)))
-    return dataset.historical(baseline, contract).features[-count:]
+        return np.empty((0, len(contract.columns))), contract
+    rows = dataset.historical(baseline, contract).features[-count:]
+    return rows, dataset.accepted_by(baseline.schema, contract)

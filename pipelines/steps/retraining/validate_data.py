@@ -17,13 +17,12 @@ from pipelines.rules.data import dataset_checks, id_split
 from pipelines.rules.data.dataset_checks import Common, Finding
 from pipelines.rules.data.frame import Frame, concatenate
 from pipelines.rules.data.pandera_schema import failures, positions, reasons, summary
-from pipelines.rules.data.row_checks import QUARANTINED, written_under
+from pipelines.rules.data.row_checks import QUARANTINED
 from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_uneven
 from pipelines.rules.data.window_checks import window_warnings
 from pipelines.rules.gates.score_bands import coverage
 from pipelines.rules.promotion.ledger import Served, champion
 from pipelines.rules.use_case.contract import Contract
-from pipelines.rules.use_case.converted_contract import accepting
 from pipelines.rules.use_case.policy_sections.gates import Evaluation
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
@@ -147,15 +146,9 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         frame=rows,
         older=rows.none(),
         common=dataset.no_common_rows(contract),
-        accepted_by=_accepted_by(table, contract),
+        accepted_by=dataset.accepted_by(table.schema, contract),
         absent=dataset.absent_from(table.schema, contract),
     )
-
-
-def _accepted_by(table: pa.Table, contract: Contract) -> Contract:
-    """The rules that the rows of a snapshot or a baseline were accepted by."""
-    written = written_under(table.schema, contract)
-    return accepting(contract, [written]) if written != contract else contract
 
 
 def _gather_snapshot(context: Context, decision: Decision, snapshot: str) -> Gathered:
@@ -178,7 +171,7 @@ def _gather_snapshot(context: Context, decision: Decision, snapshot: str) -> Gat
             window=window,
             absent=absent,
         ),
-        accepted_by=_accepted_by(table, contract),
+        accepted_by=dataset.accepted_by(table.schema, contract),
         absent=absent,
         quarantined=int(notes.get(QUARANTINED, 0)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,13 +15,21 @@ def test_requests_are_scored_as_the_model_does_and_time_and_memory_are_measured(
     amounts = [0.0, 10.0, 5000.0]
     requests = [made.row(amount=amount) for amount in amounts]
     files = made.files(bias=-1)
-    trial = run_trial(made.FRAUD, files, requests)
+    trial = run_trial(made.FRAUD, files, requests, own=made.FRAUD)
     log_odds = 0.001 * np.array(amounts) - 1
     expected = 1 / (1 + np.exp(-log_odds))
     np.testing.assert_allclose(trial.scores, expected, atol=1e-6)
     assert 0 < trial.p50 <= trial.p99 < 1
     megabytes = trial.memory / 2**20
     assert 40 < megabytes < 400  # not the memory of this process, which has more
+
+
+def test_a_model_of_an_earlier_contract_is_tried_with_requests_of_the_current_one() -> None:
+    added = msgspec.structs.replace(made.FRAUD.features[0], name="brand_new", nullable=True)
+    wider = msgspec.structs.replace(made.FRAUD, features=(added, *made.FRAUD.features))
+    requests = [made.row(amount=5000.0) | {"brand_new": 1.0}]
+    trial = run_trial(wider, made.files(bias=-1, old=True), requests, own=made.FRAUD)
+    np.testing.assert_allclose(trial.scores, 1 / (1 + np.exp(-4)), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +60,4 @@ def test_a_model_or_request_that_the_server_refuses_is_rejected_with_its_message
 ) -> None:
     requests = [made.row(), request_]
     with pytest.raises(ModelRejected, match=message):
-        run_trial(made.FRAUD, files, requests)
+        run_trial(made.FRAUD, files, requests, own=made.FRAUD)
