@@ -77,6 +77,13 @@ def read_use_case(reference: Path, name: str, overlay_file: Path | None = None) 
     )
 
 
+def read_applicable(reference: Path, name: str, overlay_file: Path | None, copies: Path) -> UseCase:
+    """Read one use case; UseCaseError also when its contract has a change that is refused."""
+    use_case = read_use_case(reference, name, overlay_file)
+    _require_applicable(use_case.contract, copies)
+    return use_case
+
+
 def read_in_force(reference: Path, name: str, overlay_file: Path | None, copies: Path) -> UseCase:
     """Read one use case; while one of its files is invalid, read the file's copy in `copies`.
 
@@ -84,9 +91,7 @@ def read_in_force(reference: Path, name: str, overlay_file: Path | None, copies:
     missing or invalid too.
     """
     try:
-        use_case = read_use_case(reference, name, overlay_file)
-        _require_applicable(use_case.contract, copies)
-        return use_case
+        return read_applicable(reference, name, overlay_file, copies)
     except UseCaseError as error:
         if Path(name).name != name:  # a path, such as ../fraud, must not lead out of `copies`
             raise
@@ -158,9 +163,7 @@ def keep_valid(reference: Path, overlay_file: Path | None, copies: Path, only: s
     """Copy the files of every valid use case to `copies`."""
 
     def read(folder: Path) -> UseCase:
-        use_case = read_use_case(reference, folder.name, overlay_file)
-        _require_applicable(use_case.contract, copies)
-        return use_case
+        return read_applicable(reference, folder.name, overlay_file, copies)
 
     valid, _ = read_each(reference, read, only)
     for use_case in valid:
@@ -178,6 +181,12 @@ def read_contract(folder: Path) -> Contract:
     """Read `contract.yaml`."""
     contract, _ = _read_contract(folder)
     return contract
+
+
+def read_contract_file(file: Path, use_case: str) -> Contract:
+    """Read a contract of a use case from any file."""
+    _, document = _yaml(file)
+    return parse_contract(document, use_case=use_case, file=str(file))
 
 
 def read_policy(folder: Path, overlay_file: Path | None = None) -> Policy:

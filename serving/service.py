@@ -6,7 +6,6 @@ Creating them reads and writes the local disk, and opens no connection.
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.policy_sections.contract import ContractPolicy
 from pipelines.settings import Settings
-from pipelines.use_case import chosen, keep, read_contract_in_force, read_in_force
+from pipelines.use_case import chosen, keep, read_contract, read_contract_in_force, read_in_force
 from serving.journal.journal import Journal
 from serving.metrics.access_log import AccessLog, RequestMetrics
 from serving.metrics.drift_metrics import DriftMetrics
@@ -79,24 +78,33 @@ class Service:
         request.scope["caller"] = caller
         return caller
 
-    def _scorers(self) -> Sequence[UseCaseScorer]:
-        contracts = [self.reread(name) for name in self.use_cases]
-        return [
-            UseCaseScorer(
-                contract=contract,
-                journal=self.journal,
-                replica=self.replica,
-                metrics=self.metrics,
-                earlier=self._earlier(contract),
-            )
-            for contract in contracts
-            if contract
-        ]
+    def _scorers(self) -> list[UseCaseScorer]:
+        return [scorer for name in self.use_cases if (scorer := self._scorer(name))]
 
-    def _earlier(self, contract: Contract) -> list[Contract]:
-        """Return the contracts that were accepted before this start, without the current one."""
-        accepted = self.contracts.get(contract.use_case)
-        return [earlier for earlier in accepted if earlier.hash != contract.hash]
+    def _scorer(self, name: str) -> UseCaseScorer | None:
+        """Return the scorer of a use case, None without a valid contract.
+
+        It accepts rows of the contracts that were accepted before this start.
+        """
+        accepted = self.contracts.get(name) or self._copied(name)
+        contract = self.reread(name)
+        if contract is None:
+            return None
+        earlier = [former for former in accepted if former.hash != contract.hash]
+        self.contracts.put([contract, *earlier])
+        return UseCaseScorer(
+            contract=contract,
+            journal=self.journal,
+            replica=self.replica,
+            metrics=self.metrics,
+            earlier=earlier,
+        )
+
+    def _copied(self, name: str) -> list[Contract]:
+        """Return the contract that was in force at the last start of an older release."""
+        with contextlib.suppress(UseCaseError):
+            return [read_contract(self.settings.last_valid / name)]
+        return []
 
     def grace(self, use_case: str) -> timedelta:
         """Return how long rows of an earlier contract are accepted, as the policy says."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from pipelines import library_settings
-from pipelines.cli import alerts, decisions, housekeeping, policy
+from pipelines.cli import alerts, contract, decisions, housekeeping, policy
 from pipelines.cli.drift import drift
 from pipelines.cli.explain import explain
 from pipelines.cli.groups import DATA, MODELS, MONITORING, STEPS, PanelGroup
@@ -38,6 +38,7 @@ ENVIRONMENT_ERRORS = (
 
 app = typer.Typer(cls=PanelGroup, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
 app.add_typer(decisions.app, name="decisions", rich_help_panel=MODELS)
+app.add_typer(contract.app, name="contract", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(ledger)
 app.command(rich_help_panel=MODELS)(rollback)
 app.add_typer(policy.app, name="policy", rich_help_panel=MODELS)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from pipelines.errors import UseCaseError
 from pipelines.records import ContractVersion
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_changes import require_applicable
@@ -56,6 +57,33 @@ class ContractStore:
             )
             queries("contracts").show_predictions(self._connection, use_case=use_case)
         return True
+
+    def replace(self, contract: Contract) -> bool:
+        """Make a contract the only one, whatever changed; False when it is the current one already.
+
+        Raises UseCaseError when a model was trained or a row was scored under an earlier one.
+        """
+        use_case = contract.use_case
+        with self._connection.transaction():
+            queries("contracts").lock_contracts(self._connection, use_case=use_case)
+            if queries("contracts").is_used(self._connection, use_case=use_case):
+                raise UseCaseError(
+                    f"{use_case} has models or scored rows, which a changed meaning would spoil: "
+                    "give the feature another name, and apply the contract without --replace"
+                )
+            current = self.current(use_case)
+            if current is not None and current.hash == contract.hash:
+                return False
+            for earlier in self.accepted(use_case):
+                self.end(use_case, earlier.hash)
+            return self.apply(contract)
+
+    def replicas_behind(self, use_case: str, contract_hash: str) -> list[str]:
+        """Return the names of the live replicas that have another contract."""
+        rows = queries("contracts").replicas_behind(
+            self._connection, use_case=use_case, contract_hash=contract_hash
+        )
+        return [row["replica"] for row in rows]
 
     def announce(self, use_case: str) -> None:
         """Tell every replica to read the file of the contract now."""

@@ -48,6 +48,7 @@ class ContractWatcher:
         self._seen = self._signature()
         self._recorded = False  # whether the contract in force is the current one of the database
         self._due = 0.0
+        self._fault: str | None = None
         self._alerted: str | None = ""  # empty at start: an earlier process may have left an alert
 
     def hurry(self) -> None:
@@ -65,6 +66,7 @@ class ContractWatcher:
         if settled and signature != self._read:
             self._apply(self._service.reread(self.use_case), connection)
             self._read = signature
+            self._fault = self._fault_of_contract()
         if connection is not None:
             self._record(ContractStore(connection))
             self._update_alert(AlertStore(connection))
@@ -128,11 +130,12 @@ class ContractWatcher:
         current, *earlier = contracts.accepted(self.use_case)
         log.error("%s: %s", self.use_case, fault)
         self._service.faults[self.use_case] = fault
+        self._fault = str(fault)
         self._recorded = True
         self._accept(current, earlier)
 
     def _update_alert(self, alerts: AlertStore) -> None:
-        message = self._fault()
+        message = self._fault
         if message == self._alerted:
             return
         if message is None:
@@ -141,7 +144,7 @@ class ContractWatcher:
             alerts.raise_(self.use_case, cause=REFUSED, severity="ALERT", message=message)
         self._alerted = message
 
-    def _fault(self) -> str | None:
+    def _fault_of_contract(self) -> str | None:
         """Say why the file's contract is not in force; None when it is."""
         fault = self._service.faults.get(self.use_case)
         if fault is None:

@@ -1,5 +1,6 @@
 """The accepted contracts on the local disk, so that a replica can start without the database."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import msgspec
 
 from pipelines.rules.use_case.contract import Contract
+
+log = logging.getLogger(__name__)
 
 
 class ContractCache:
@@ -24,12 +27,18 @@ class ContractCache:
             return []
 
     def put(self, contracts: Sequence[Contract]) -> None:
-        """Store the accepted contracts of a use case, the current one first."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Store the accepted contracts of a use case, the current one first.
+
+        When that is not possible, a warning is logged and nothing else changes.
+        """
         file = self._file(contracts[0].use_case)
         new = file.with_suffix(f".{os.getpid()}")
-        new.write_bytes(msgspec.json.encode(contracts))
-        new.replace(file)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new.write_bytes(msgspec.json.encode(contracts))
+            new.replace(file)
+        except OSError as error:
+            log.warning("the accepted contracts can't be stored in %s: %s", file, error.strerror)
 
     def _file(self, use_case: str) -> Path:
         return self._folder / f"{use_case}.json"

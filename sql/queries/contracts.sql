@@ -56,3 +56,14 @@ SELECT show_predictions(:use_case);
 -- name: announce_contract!
 -- Replicas read the file of the contract at once.
 SELECT pg_notify('sixgate_contracts', :use_case);
+
+-- name: is_used$
+-- Whether a model was trained or a row was scored under any contract of a use case.
+SELECT EXISTS (SELECT FROM model_metadata WHERE use_case = :use_case)
+    OR EXISTS (SELECT FROM prediction_logs WHERE use_case = :use_case);
+
+-- name: replicas_behind
+-- Live replicas that have another contract.
+SELECT replica FROM serving_replicas
+WHERE use_case = :use_case AND contract_hash IS DISTINCT FROM :contract_hash AND seen_at > now() - interval '15 seconds'
+ORDER BY replica;
