@@ -1,6 +1,7 @@
 """`make bench-data`: what values mean, at every door; prints the figures as JSON.
 
-Each part is a module with `figures()`, which returns figures by name.
+Each part is a module with `figures()`, which returns figures by name. The import of files is
+compared with DuckDB.
 """
 
 import argparse
@@ -9,21 +10,27 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from benchmarks.data import golden
+from benchmarks.data import golden, ingestion
 from pipelines.settings import Settings
 
-PARTS: Mapping[str, Callable[[], dict[str, float]]] = {"golden": golden.figures}
+ROWS = 20_000_000
+Part = Callable[[argparse.Namespace], dict[str, float]]
+PARTS: Mapping[str, Part] = {
+    "golden": lambda _: golden.figures(),
+    "ingestion": lambda arguments: ingestion.figures(arguments.rows),
+}
 
 
 def main() -> None:
     """Run the parts, print their figures and write them; exit code 1 if a golden case failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=PARTS, help="run one part")
+    parser.add_argument("--rows", type=int, default=ROWS, help="rows of the CSV file to import")
     arguments = parser.parse_args()
     names = [arguments.only] if arguments.only else list(PARTS)
     figures: dict[str, float] = {}
     for name in names:
-        figures |= PARTS[name]()
+        figures |= PARTS[name](arguments)
     text = msgspec.json.format(msgspec.json.encode(figures))
     print(text.decode())
     out = Settings.load().home / "bench" / "data.json"

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.errors import DataError
+from pipelines.ingestion.background import Background
 from pipelines.ingestion.checking import CheckedPart, checked_parts
 from pipelines.ingestion.formats import open_file
 from pipelines.ingestion.quarantine import Quarantine
@@ -68,14 +69,18 @@ def ingest_from(
         Quarantine(artifacts) as quarantine,
         artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot,
         Repeats(artifacts.root / "snapshots") as repeats,
+        Background() as writing,
+        Background() as comparing,
     ):
         for part in checked_parts(source, contract, now=datetime.now(UTC)):
             good = _good_rows(part, first_row=tally.read)
-            snapshot.writer.write_table(good)
-            repeats.add(part, good["transaction_id"])
+            writing.run(snapshot.writer.write_table, good)
+            comparing.run(repeats.add, part, good["transaction_id"])
             _put_aside(part, quarantine)
             tally.add(part)
             progress(tally.read)
+        writing.wait()
+        comparing.wait()
         for again in repeats.find():
             quarantine.add(again.rows, [again.reason(contract)] * len(again.rows))
             tally.add_repeated(again.rows, again.numbers)
