@@ -1,4 +1,6 @@
-"""Maintain the databases: create partitions, delete rows past their retention and old Airflow runs.
+"""Export the audit trail, and delete rows, files and Airflow runs past their retention.
+
+Creates the partitions of the next days.
 
 Triggered once a day. Triggers no other DAG.
 """
@@ -31,9 +33,17 @@ with DAG(
         parameters={"days": DAYS_AHEAD},
         pre_execute=refuse_unknown("housekeeping"),
     )
+    audit = CommandOperator(
+        task_id="audit",
+        arguments=["housekeeping", "audit"],
+    )
     retention = CommandOperator(
         task_id="retention",
         arguments=["housekeeping", "retention"],
+    )
+    files = CommandOperator(
+        task_id="files",
+        arguments=["housekeeping", "files"],
     )
     clean_airflow = BashOperator(
         task_id="clean_airflow",
@@ -45,4 +55,5 @@ with DAG(
         ),
         append_env=True,
     )
-    partitions >> retention >> clean_airflow
+    # Nothing is deleted before it is in the audit trail.
+    partitions >> audit >> retention >> files >> clean_airflow

@@ -1,19 +1,26 @@
-"""Daily maintenance of the tables that all use cases share."""
+"""Daily maintenance of the tables that all use cases share, and of their files."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from pipelines.rules.promotion.ledger import champion
+from pipelines.rules.use_case.file_retention import KINDS, expired_files
 from pipelines.rules.use_case.policy_sections.retention import Retention
-from pipelines.rules.use_case.retention import Expiry, expired_for_all, expiries
+from pipelines.rules.use_case.retention import SHORTEST, Expiry, expired_for_all, expiries
 from pipelines.settings import Settings
+from pipelines.stores.artifacts import Artifacts
+from pipelines.stores.database import Connection
+from pipelines.stores.files import FileUsers, TaskLogs
+from pipelines.stores.ledger import Ledger
 from pipelines.stores.retention import RetentionStore
 from pipelines.use_case import ALL, UseCase, read_each, read_in_force
 
 THIN_AFTER = timedelta(days=2)  # after this, only one drift check of each window is kept
 DEFAULT = Retention()
+SHARED = "all use cases"  # what belongs to none of them
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +41,71 @@ class Retained:
     days: int
     rows: Mapping[str, Deleted]
     thinned: int
+
+
+@dataclass(frozen=True)
+class DeletedFiles:
+    """What one run deleted of a use case: files by kind, their bytes, and runs with task logs."""
+
+    files: Mapping[str, int]
+    bytes: int
+    logs: int
+
+
+def delete_expired_files(
+    settings: Settings,
+    connection: Connection,
+    retentions: Mapping[str, Retention],
+    now: datetime,
+) -> dict[str, DeletedFiles]:
+    """Delete each use case's files past the retention of its policy. Safe to repeat.
+
+    What a registered model, an open decision, an approved candidate or the champion uses is kept.
+    """
+    logs = TaskLogs(settings.home / "airflow" / "logs")
+    stored = [path.name for path in settings.artifact_root.glob("*") if path.is_dir()]
+    names = sorted({*stored, *retentions})
+    deleted = {}
+    for name in names:
+        retention = retentions.get(name, DEFAULT)
+        by_kind, freed = _delete_files(settings, connection, name, retention, now=now)
+        before = now - max(retention.logs, SHORTEST)
+        runs = sum(logs.remove(dag, before) for dag in logs.dags() if _owner(dag, names) == name)
+        deleted[name] = DeletedFiles(files=by_kind, bytes=freed, logs=runs)
+    shared = [dag for dag in logs.dags() if _owner(dag, names) is None]
+    before = now - DEFAULT.logs
+    runs = sum(logs.remove(dag, before) for dag in shared)
+    deleted[SHARED] = DeletedFiles(files={}, bytes=0, logs=runs)
+    return deleted
+
+
+def _owner(dag_id: str, names: Sequence[str]) -> str | None:
+    """Return the use case of a DAG: the one with the longest name that begins the DAG's id."""
+    owners = [name for name in names if dag_id.startswith(f"{name}_")]
+    return max(owners, key=len, default=None)
+
+
+def _delete_files(
+    settings: Settings, connection: Connection, name: str, retention: Retention, *, now: datetime
+) -> tuple[dict[str, int], int]:
+    """Delete one use case's files; return how many of each kind, and their bytes."""
+    artifacts = Artifacts.of(settings, name)
+    served = champion(Ledger(connection).recent(name))
+    expired = expired_files(
+        artifacts.files(),
+        retention,
+        users=FileUsers(connection).of(name),
+        champion=served.version if served else None,
+        now=now,
+    )
+    by_kind = dict.fromkeys(KINDS, 0)
+    freed = 0
+    for file in expired:
+        size = artifacts.remove(file)
+        freed += size
+        by_kind[file.kind] += bool(size)
+        log.info("deleted %s %s of %s", file.kind, file.name, name)
+    return by_kind, freed
 
 
 def delete_expired(

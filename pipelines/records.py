@@ -240,3 +240,21 @@ class Claimed:
     contract_hash: str | None
     features: list[float] | None
     score: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """An ingested snapshot; `imports` has each import of the same content, newest last.
+
+    `rows` and `quarantined` are None when the file can't be read, `file` and `ingested_at` when an
+    earlier release ingested it.
+    """
+
+    id: str
+    rows: int | None
+    quarantined: int | None
+    bytes: int
+    file: str | None
+    ingested_at: str | None
+    imports: list[dict[str, Any]]
+    used_by: list[str]

@@ -14,6 +14,7 @@ from pipelines.cli.groups import DATA, MODELS, MONITORING, STEPS, PanelGroup
 from pipelines.cli.ingest import ingest
 from pipelines.cli.ledger import ledger
 from pipelines.cli.rollback import rollback
+from pipelines.cli.snapshots import snapshots
 from pipelines.cli.step import HELP as STEP_HELP
 from pipelines.cli.step import step
 from pipelines.errors import PromotionBusy, SixgateError
@@ -46,6 +47,7 @@ app.command(rich_help_panel=MONITORING)(drift)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=MONITORING)
 app.command(rich_help_panel=MONITORING)(explain)
 app.command(rich_help_panel=DATA)(ingest)
+app.command(rich_help_panel=DATA)(snapshots)
 app.command(rich_help_panel=STEPS, help=STEP_HELP)(step)
 app.add_typer(housekeeping.app, name="housekeeping", rich_help_panel=STEPS)
 

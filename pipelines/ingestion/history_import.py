@@ -89,7 +89,20 @@ def ingest_from(
         ingested = _result(tally, source, quarantine)
         _require_few_refused(ingested, tally.read, source, share=quarantine_share)
         snapshot.writer.add_key_value_metadata({QUARANTINED: str(ingested.quarantined)})
+    _note_origin(artifacts, snapshot.id, source, ingested)
     return replace(ingested, snapshot=snapshot.id)
+
+
+def _note_origin(artifacts: Artifacts, snapshot: str, source: Source, ingested: Ingested) -> None:
+    """Record where a snapshot came from, for `sixgate snapshots`."""
+    entry = {
+        "file": source.name,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": ingested.rows,
+        "quarantined": ingested.quarantined,
+        "quarantine": ingested.quarantine.name if ingested.quarantine else None,
+    }
+    artifacts.note_import("snapshots", snapshot, entry)
 
 
 def _good_rows(part: CheckedPart, *, first_row: int) -> pa.Table:

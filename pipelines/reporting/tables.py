@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.records import Alert, Decision, LedgerEntry, Prediction
+from pipelines.records import Alert, Decision, LedgerEntry, Prediction, Snapshot
 from pipelines.rules.explanation.reason_codes import Reason
 
 WIDE = 180
@@ -146,6 +146,21 @@ def ledger_table(entries: list[LedgerEntry]) -> Table:
             str(entry.decision_id or "-"),
             plain(entry.actor),
             plain(entry.reason),
+        )
+    return table
+
+
+def snapshot_table(snapshots: Sequence[Snapshot]) -> Table:
+    """Snapshots for people, in the given order."""
+    table = new_table("snapshot", "ingested", "rows", "quarantined", "file", "used by")
+    for snapshot in snapshots:
+        table.add_row(
+            snapshot.id,
+            (snapshot.ingested_at or "-")[:16].replace("T", " "),
+            "unreadable" if snapshot.rows is None else f"{snapshot.rows:,}",
+            "-" if snapshot.quarantined is None else f"{snapshot.quarantined:,}",
+            plain(snapshot.file or "-"),
+            "\n".join(snapshot.used_by) or "nothing",
         )
     return table
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError
+from pipelines.rules.use_case.file_retention import KINDS, StoredFile
 from pipelines.settings import Settings
+
+IMPORTS = 20  # of one table that are remembered
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,57 @@ class Artifacts:
         """Return the key-value metadata of a table's file."""
         metadata = pq.read_metadata(self.path(kind, id_)).metadata or {}
         return {key.decode(): value.decode(errors="replace") for key, value in metadata.items()}
+
+    def note_import(self, kind: str, id_: str, entry: dict[str, Any]) -> None:
+        """Add where a table came from to the notes beside it; the newest `IMPORTS` are kept.
+
+        The notes are no part of the table's file: the same content always has the same id.
+        """
+        entries = [*self.imports(kind, id_), entry][-IMPORTS:]
+        path = self.path(kind, id_).with_suffix(".json")
+        temporary = path.with_suffix(".json.writing")
+        temporary.write_text(json.dumps({"imports": entries}, indent=2, default=str))
+        temporary.replace(path)
+
+    def imports(self, kind: str, id_: str) -> list[dict[str, Any]]:
+        """Return where a table came from, oldest first; empty when it is not recorded."""
+        path = self.path(kind, id_).with_suffix(".json")
+        try:
+            return list(json.loads(path.read_text())["imports"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return []
+
+    def files(self) -> list[StoredFile]:
+        """List all tables and reports, and what a killed process left unfinished."""
+        return [
+            StoredFile(
+                kind=kind,
+                name=path.stem if path.suffix == ".parquet" else path.name,
+                modified=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+            )
+            for kind in KINDS
+            for path in sorted((self.root / kind).glob("*"))
+            if path.is_file() and not (kind != "reports" and path.suffix == ".json")
+        ]
+
+    def remove(self, file: StoredFile) -> int:
+        """Delete a file that `files` listed, with its notes, unless it was written again since.
+
+        Returns how many bytes were freed.
+        """
+        folder = self.root / file.kind
+        table = folder / f"{file.name}.parquet"
+        path = table if table.is_file() else folder / file.name
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return 0
+        if status.st_mtime > file.modified.timestamp() + 1e-3:
+            return 0
+        path.unlink()
+        if path == table:
+            table.with_suffix(".json").unlink(missing_ok=True)
+        return status.st_size
 
     def path(self, kind: str, id_: str) -> Path:
         """Return the path of a table's file."""

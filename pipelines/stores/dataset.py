@@ -117,8 +117,12 @@ def also_logged(
 ) -> Common:
     """Find the rows of a snapshot, within its newest `window`, that were logged as well.
 
-    `absent` names the columns that the snapshot does not have.
+    `absent` names the columns that the snapshot does not have. Rows with a time after `as_of` do
+    not move the window: none was logged yet.
     """
+    rows, _ = rows.split(np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None), "us"))
+    if not len(rows):
+        return no_common_rows(contract)
     first, last = (time.astype(datetime).replace(tzinfo=UTC) for time in rows.event_times[[0, -1]])
     end = last + timedelta(microseconds=1)
     since = max(first, end - window)

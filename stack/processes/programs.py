@@ -190,6 +190,7 @@ def _written_by_steps(settings: Settings) -> tuple[Path, ...]:
     return (
         settings.artifact_root.resolve(),
         settings.last_valid.resolve(),
+        (settings.home / "audit").resolve(),
         *(Path(path) for path in listed if path),
     )
 

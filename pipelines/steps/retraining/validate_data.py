@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any, NoReturn
 
 import msgspec
@@ -23,7 +24,9 @@ from pipelines.rules.data.window_checks import window_warnings
 from pipelines.rules.gates.score_bands import coverage
 from pipelines.rules.promotion.ledger import Served, champion
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.file_retention import report_name
 from pipelines.rules.use_case.policy_sections.gates import Evaluation
+from pipelines.rules.use_case.spellings import AHEAD
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
 
@@ -80,8 +83,10 @@ def run(context: Context) -> dict[str, Any]:
     if decision.verdict is not None:
         return _recorded(decision)
     served = champion(context.ledger.recent(context.name))
-    rows = _gather(context, decision, has_champion=served is not None)
+    gathered = _gather(context, decision, has_champion=served is not None)
+    rows, future = _without_future(gathered, decision)
     frame, warnings = _check(context, rows, decision)
+    warnings += future
     split = _split(context, rows, frame)
     warnings += _split_warnings(context, frame, split)
     warnings += _overlap(context, served, split.holdout)
@@ -149,6 +154,27 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         accepted_by=dataset.accepted_by(table.schema, contract),
         absent=dataset.absent_from(table.schema, contract),
     )
+
+
+def _without_future(rows: Gathered, decision: Decision) -> tuple[Gathered, list[str]]:
+    """Leave out rows whose event time is in the future; return the others, and a warning.
+
+    Ingestion refuses such rows by now, and an earlier release stored them. They would be the
+    newest rows, so all of them would be held out.
+    """
+    latest = (decision.as_of + AHEAD).astimezone(UTC).replace(tzinfo=None)
+    end = np.datetime64(latest, "us") + 1
+    frame, future = rows.frame.split(end)
+    older, older_future = rows.older.split(end)
+    n = len(future) + len(older_future)
+    if not n:
+        return rows, []
+    warning = (
+        f"{n:,} rows have an event time more than a day in the future and are left out: "
+        "correct the times and ingest the file again"
+    )
+    log.warning("%s", warning)
+    return replace(rows, frame=frame, older=older), [warning]
 
 
 def _gather_snapshot(context: Context, decision: Decision, snapshot: str) -> Gathered:
@@ -385,7 +411,7 @@ def _check(context: Context, rows: Gathered, decision: Decision) -> tuple[Frame,
         "failures": [_failure_entry(failure, frame, context) for failure in summary(invalid)],
         "findings": [_finding_entry(finding, frame, context) for finding in findings],
     }
-    path = context.artifacts.report(f"validation-{_file_name(context.run_id)}.json", report)
+    path = context.artifacts.report(f"validation-{report_name(context.run_id)}.json", report)
     if bad_rows:
         table = frame.take(is_bad).table(contract)
         reason = pa.array(reasons(invalid))
@@ -497,9 +523,3 @@ def _stop(context: Context, verdict: str, reason: str) -> NoReturn:
     """Store the verdict with its reason, and end the run with DataError."""
     context.decisions.decide(context.name, context.run_id, verdict=verdict, reason=reason)
     raise DataError(reason)
-
-
-def _file_name(run_id: str) -> str:
-    return "".join(
-        character if character.isalnum() or character in "-_." else "_" for character in run_id
-    )

@@ -8,11 +8,21 @@ import numpy as np
 from pipelines.rules.explanation.attribution import Attribution
 from pipelines.rules.monitoring import alert_rules
 from pipelines.rules.monitoring.binning import count, profile
+from pipelines.rules.monitoring.data_quality import (
+    COMPARED,
+    IDS,
+    OF_LABELS,
+    REFUSED,
+    REPEATED,
+    QualityCounts,
+    UnmatchedLabels,
+)
 from pipelines.rules.monitoring.drift_check import References, Span, TrafficCounts, check_drift
 from pipelines.rules.monitoring.performance import ScoreCounts
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.use_case.policy_sections.explanation import ExplanationPolicy
 from pipelines.rules.use_case.policy_sections.monitoring import Alerts, Drift, Performance, Report
+from pipelines.rules.use_case.spellings import CLIPPED, UNKNOWN
 from pipelines.settings import ROOT
 from pipelines.stores.drift_statistics import installed_statistics
 from pipelines.use_case import read_policy
@@ -27,6 +37,14 @@ def names_in(start: str, end: str) -> set[str]:
     section = PAGE.split(f"{start}\n")[1].split(f"{end}\n")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} - {"metric"}
+
+
+TREATED = [
+    ("x", REFUSED),
+    ("x", CLIPPED),
+    ("x", UNKNOWN["other"]),
+    (f"{OF_LABELS}label", REFUSED),
+]
 
 
 def test_every_metric_has_its_line() -> None:
@@ -51,6 +69,11 @@ def test_every_metric_has_its_line() -> None:
         matured={1: counts},
         ahead=1,
         attributions=moved,
+        quality=QualityCounts(
+            treated=dict.fromkeys((*TREATED, (IDS, COMPARED), (IDS, REPEATED)), 5),
+            future_times=1,
+            labels=UnmatchedLabels(labels=2, unmatched=1),
+        ),
     )
     references = References(baseline=laid, champion=1, training=training)
     written = {

@@ -68,6 +68,19 @@ def test_a_label_counts_by_its_newest_value_that_was_received_in_time(wired: Con
     assert read(wired, as_of=between["now"]).labels.tolist() == [0]
 
 
+def test_a_snapshot_row_far_in_the_future_does_not_hide_the_common_rows(wired: Context) -> None:
+    log = Log(wired)
+    names = log.ship(4, NOW - DAY)
+    table = snapshot(log, names)
+    times = [*table["event_time"].to_pylist()[:3], datetime(2099, 1, 1, tzinfo=UTC)]
+    position = table.schema.get_field_index("event_time")
+    column = pa.array(times, table.schema.field(position).type)
+    rows = dataset.historical(table.set_column(position, "event_time", column), CONTRACT)
+    common = dataset.also_logged(wired.settings, CONTRACT, rows, as_of=LATER, window=30 * DAY)
+    assert len(common.positions) == 3
+    assert [rows.transaction_ids[place].as_py() for place in common.positions] == names[:3]
+
+
 def test_a_transaction_that_is_predicted_twice_is_one_row_with_its_first_prediction(
     wired: Context,
 ) -> None:

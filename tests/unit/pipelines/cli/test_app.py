@@ -38,7 +38,7 @@ def test_the_commands_are_those_that_the_documentation_names() -> None:
         "up", "down", "status", "demo", "simulate", "decisions", "decisions list", "decisions show",
         "decisions replay", "policy", "policy show", "ledger", "rollback", "alerts", "alerts list", "alerts acknowledge", "drift",
         "explain", "ingest", "baseline", "step",
-        "housekeeping", "housekeeping retention",
+        "snapshots", "housekeeping", "housekeeping retention", "housekeeping audit", "housekeeping files",
     }  # fmt: skip
 
 

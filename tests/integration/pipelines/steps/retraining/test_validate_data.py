@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -81,6 +81,21 @@ def test_a_snapshot_of_rows_that_trained_the_champion_is_judged_with_a_warning(
     dataset = trained.decisions.of_run("fraud", "seen before").dataset or {}
     held_out = f"{dataset['holdout_rows']:,}"
     assert f"trained on {held_out} of the {held_out} held-out rows" in dataset["warnings"][-1]
+
+
+def test_rows_far_in_the_future_are_left_out_with_a_warning(
+    trained: Context, run: Run, ingested: Callable[[pa.Table], str]
+) -> None:
+    table = as_snapshot(simulate(traffic_world()), trained.use_case.contract)
+    position = table.column_names.index("event_time")
+    times = table["event_time"].to_pylist()
+    times[-3:] = [datetime(2099, 1, 1, tzinfo=UTC)] * 3
+    kind = table.schema.field(position).type
+    changed = table.set_column(position, "event_time", pa.array(times, kind))
+    run("future", "check_conditions", "validate_data", snapshot=ingested(changed))
+    dataset = trained.decisions.of_run("fraud", "future").dataset or {}
+    assert any("3 rows have an event time more than a day" in each for each in dataset["warnings"])
+    assert not dataset["window"][1].startswith("2099")
 
 
 def test_a_run_with_too_many_broken_rows_ends_with_its_reason(trained: Context, run: Run) -> None:
