@@ -122,7 +122,7 @@ def also_logged(
     """
     rows, _ = rows.split(np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None), "us"))
     if not len(rows):
-        return no_common_rows(contract)
+        return no_common_rows(converter.target)
     first, last = (time.astype(datetime).replace(tzinfo=UTC) for time in rows.event_times[[0, -1]])
     end = last + timedelta(microseconds=1)
     since = max(first, end - window)
@@ -164,7 +164,7 @@ def also_ingested(artifacts: Artifacts, converter: RowConverter, rows: Frame) ->
     """Find the logged rows that were ingested as well; the newest snapshot of a row counts."""
     contract = converter.target
     if not len(rows):
-        return no_common_rows(contract)
+        return no_common_rows(converter.target)
     width = len(contract.raw)
     is_ingested = np.zeros(len(rows), bool)
     ingested = np.full((len(rows), width), np.nan)

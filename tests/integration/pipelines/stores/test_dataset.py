@@ -76,7 +76,9 @@ def test_a_snapshot_row_far_in_the_future_does_not_hide_the_common_rows(wired: C
     position = table.schema.get_field_index("event_time")
     column = pa.array(times, table.schema.field(position).type)
     rows = dataset.historical(table.set_column(position, "event_time", column), CONTRACT)
-    common = dataset.also_logged(wired.settings, CONTRACT, rows, as_of=LATER, window=30 * DAY)
+    common = dataset.also_logged(
+        wired.settings, wired.converter, rows, as_of=LATER, window=30 * DAY
+    )
     assert len(common.positions) == 3
     assert [rows.transaction_ids[place].as_py() for place in common.positions] == names[:3]
 
