@@ -8,6 +8,7 @@ import msgspec
 from docs.generator.attribute_docs import attribute_docs
 from docs.generator.markdown import code, page, table
 from pipelines.reporting.policy_yaml import value_text
+from pipelines.rules.use_case.change_kinds import AS_BEFORE, GRACE, KINDS, RESCORED
 from pipelines.rules.use_case.contract import Contract, Derived, Feature, LabelColumn
 from pipelines.rules.use_case.contract_parser import KEYS
 from pipelines.rules.use_case.csv_format import CsvFormat
@@ -28,9 +29,29 @@ Names of features are ASCII letters, digits and underscores, and no Python keywo
 has numbers, raw features that are no categories, arithmetic, comparisons, `&`, `|`, `~`, and the
 functions {functions}.
 
-The hash of the contract covers the label, the features and the expressions. A model is served only
-under a contract with the hash of the one that it was trained on. `title`, `description`, `sources`
-and `csv` may change at any time."""
+The hash of the contract covers the label, the features and the expressions. A model version keeps
+the contract that it was trained under."""
+CHANGES = """\
+A running server applies a changed file within seconds, and at once after `sixgate contract apply`.
+Before that, `sixgate contract diff` says what the change means. Rows of the former contract are
+accepted until it ends: they are converted by the names of features and the texts of categories, and
+logged under the current contract. A model gets each row as its own contract has it, so a change
+never stops the champion. A feature that a row does not have is missing. [Change a
+contract](../how-to/change-a-contract.md) has the steps.
+
+Where nothing else is said, the champion sees {champion}, a challenger is judged {challenger}, and
+the former contract ends {ends}."""
+REFUSALS = """\
+These changes are not applied. The contract in force stays, the alert `contract_refused` opens, and
+`/readyz` names the change under `faults`. Before a model was trained or a row scored,
+`sixgate contract apply --replace` takes them."""
+CHANGE_HEADER = (
+    "change",
+    "clients may send",
+    "the champion sees",
+    "a challenger is judged",
+    "drift and explanations show",
+)
 HEADER = ("key", "type", "default", "meaning")
 NOT_STATED = {"use_case", "name"}  # the folder's name and, of a feature, its key
 REQUIRED = {"title", "entity_key", "event_time", "transaction_id", "label", "features"}
@@ -42,7 +63,31 @@ def contract_page() -> str:
     for name, kind in SECTIONS.items():
         parts += [f"## `{name}`", table(HEADER, _rows(kind))]
     functions = ", ".join(code(name) for name in FUNCTIONS)
-    return page("Contract", INTRODUCTION, *parts, NAMES.format(functions=functions))
+    parts += [NAMES.format(functions=functions), "## Changes"]
+    parts.append(CHANGES.format(champion=AS_BEFORE, challenger=RESCORED, ends=GRACE))
+    parts.append(table(CHANGE_HEADER, _changes()))
+    parts += ["## Refused changes", REFUSALS, table(("change", "do instead"), _refusals())]
+    return page("Contract", INTRODUCTION, *parts)
+
+
+def _changes() -> Iterator[tuple[str, str, str, str, str]]:
+    for kind in KINDS:
+        if kind.refused:
+            continue
+        end = "" if kind.ends == GRACE else f". The former contract ends {kind.ends}"
+        yield (
+            kind.name,
+            kind.clients + end,
+            "" if kind.champion == AS_BEFORE else kind.champion,
+            "" if kind.challenger == RESCORED else kind.challenger,
+            kind.drift,
+        )
+
+
+def _refusals() -> Iterator[tuple[str, str]]:
+    for kind in KINDS:
+        if kind.refused:
+            yield kind.name, kind.refused
 
 
 def _top() -> Iterator[tuple[str, str, str, str]]:

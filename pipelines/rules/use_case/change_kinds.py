@@ -35,7 +35,7 @@ def _refused(name: str, remedy: str) -> ChangeKind:
 
 
 WORDS = ChangeKind(
-    name="a text or a source name changes",
+    name="a text, a source name or the format of files changes",
     clients="the same rows",
     drift="explanations show the new texts",
     ends=AT_ONCE,

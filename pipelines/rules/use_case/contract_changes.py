@@ -173,7 +173,7 @@ def _values(listed: Any) -> tuple[Any, ...]:
 
 
 def _words(former: Contract, new: Contract) -> Iterator[Change]:
-    for key in ("title", "description", "sources"):
+    for key in ("title", "description", "sources", "csv"):
         values = (getattr(former, key), getattr(new, key))
         if values[0] != values[1]:
             yield Change(kind=kinds.WORDS, key=key, former=values[0], new=values[1])
