@@ -5,6 +5,7 @@
 """
 
 import csv
+import gzip
 import json
 import math
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from pipelines.errors import DataError
@@ -42,21 +44,28 @@ from tests.golden.table import (
 Outcome = str | float | datetime | None | tuple[str, ...]
 CONTRACTS = {name: contract(name) for name in LABEL_COLUMNS}
 API_NAMES = {"loan_id": "transaction_id", "issued": "event_time", "bad": "label"}
-FILE_DOORS = {"csv": ".csv", "parquet text": ".parquet", "parquet typed": ".parquet"}
+# The kinds of files of each door: text, columns of text, and columns of other types.
+FILE_DOORS: dict[str, tuple[str, ...]] = {
+    "csv": (".csv", ".tsv.gz"),
+    "parquet text": (".parquet",),
+    "parquet typed": (".parquet", ".arrow"),
+}
 
 
 def failures_of_files(cases: Iterable[Case], folder: Path) -> list[str]:
     """Import a file with each case; return a line for each case that a door takes differently."""
     failures = []
     for case in cases:
-        for door, suffix in FILE_DOORS.items():
+        for door, suffixes in FILE_DOORS.items():
             column = _column(case, door)
             if door not in case.doors or column is None:
                 continue
-            file = folder / f"case{suffix}"
-            write(file, case, column)
-            outcome = imported(file, case, Artifacts(folder / "artifacts"))
-            failures += difference(door, case, outcome, expected_of_file(case))
+            for suffix in suffixes:
+                file = folder / f"case{suffix}"
+                write(file, case, column)
+                outcome = imported(file, case, Artifacts(folder / "artifacts"))
+                place = f"{door} ({suffix})"
+                failures += difference(place, case, outcome, expected_of_file(case))
     return failures
 
 
@@ -108,12 +117,16 @@ def write(file: Path, case: Case, column: Any) -> None:
     if file.suffix == ".csv":
         with file.open("w", newline="", encoding="utf-8") as out:
             csv.writer(out).writerows([row.keys(), row.values()])
+    elif file.suffix == ".gz":
+        with gzip.open(file, "wt", newline="", encoding="utf-8") as out:
+            csv.writer(out, delimiter="\t").writerows([row.keys(), row.values()])
     else:
         columns = {
             name: value if isinstance(value, pa.Array) else pa.array([value])
             for name, value in row.items()
         }
-        pq.write_table(pa.table(columns), file)
+        write_table = pq.write_table if file.suffix == ".parquet" else feather.write_feather
+        write_table(pa.table(columns), str(file))
 
 
 def imported(file: Path, case: Case, artifacts: Artifacts) -> Outcome:
