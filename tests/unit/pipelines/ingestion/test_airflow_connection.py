@@ -1,0 +1,34 @@
+"""The URL of an Airflow connection, as Airflow writes connections in the environment."""
+
+import json
+
+import pytest
+
+from pipelines.errors import ParameterError
+from pipelines.ingestion.airflow_connection import connection_url
+
+FIELDS = {"conn_type": "postgres", "login": "ann", "password": "p@ss/w", "host": "db", "port": 5433,
+          "schema": "loans"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        pytest.param(
+            "postgres://ann:p%40ss@db:5433/loans", "postgresql://ann:p%40ss@db:5433/loans", id="URL"
+        ),
+        pytest.param(json.dumps(FIELDS), "postgresql://ann:p%40ss%2Fw@db:5433/loans", id="JSON"),
+        pytest.param(
+            json.dumps({"conn_type": "postgres", "host": "db"}), "postgresql://db/", id="host only"
+        ),
+        pytest.param("mysql+pymysql://db/x", "mysql+pymysql://db/x", id="another database"),
+    ],
+)
+def test_a_connection_of_the_environment_becomes_a_url(text: str, url: str) -> None:
+    assert connection_url("warehouse", {"AIRFLOW_CONN_WAREHOUSE": text}) == url
+
+
+def test_a_connection_that_is_not_readable_is_named_without_its_content() -> None:
+    with pytest.raises(ParameterError, match="AIRFLOW_CONN_WAREHOUSE is neither") as raised:
+        connection_url("warehouse", {"AIRFLOW_CONN_WAREHOUSE": "{secret"})
+    assert "secret" not in str(raised.value)
