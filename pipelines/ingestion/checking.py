@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.ingestion.source import Part, Rows, SetAside, Source
 from pipelines.rules.data.row_checks import CheckedRows, check_rows
 from pipelines.rules.use_case.contract import Contract
 
+MOST_REFUSED = 0.2  # share of rows; above it, reading all rows as they are takes less time
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -25,11 +26,6 @@ class CheckedPart:
     checked: CheckedRows
     has_ids: bool
     read: Rows | None = None
-
-    @cached_property
-    def rows(self) -> Rows:
-        """The rows as they are in the source."""
-        return self.read or self.part.read()
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
@@ -47,16 +43,37 @@ def checked_parts(source: Source, contract: Contract, *, now: datetime) -> Itera
 
 
 def _check(part: Part, contract: Contract, now: datetime) -> CheckedPart:
-    """Check the typed values; if one is refused, check all as they are, for its exact reason."""
+    """Check the typed values; what they refuse is checked again as it is, for its exact reason."""
     typed = part.typed()
     if typed is not None:
         checked = check_rows(typed, contract, now=now)
-        if checked.refusals.good.all():
+        if _with_exact_reasons(checked, part, contract, now):
             return CheckedPart(part, checked, contract.transaction_id in typed.column_names)
     rows = part.read()
     checked = check_rows(rows.values, contract, now=now)
     has_ids = contract.transaction_id in rows.values.column_names
     return CheckedPart(part, checked, has_ids, rows)
+
+
+def _with_exact_reasons(
+    checked: CheckedRows, part: Part, contract: Contract, now: datetime
+) -> bool:
+    """Replace the reasons of refused rows by those of the rows as they are in the source.
+
+    Returns false when that is not possible, or not worth it, so that all rows must be read.
+    """
+    refused = np.flatnonzero(~checked.refusals.good)
+    if not len(refused):
+        return True
+    if len(refused) > MOST_REFUSED * len(checked.labels):
+        return False
+    original, _ = part.take(refused)
+    again = check_rows(original, contract, now=now).refusals
+    if again.good.any():
+        return False
+    checked.refusals.codes[refused] = again.codes
+    checked.refusals.pairs[:] = again.pairs
+    return True
 
 
 def _mapped(check: Callable[[Part], CheckedPart], parts: Iterator[Part]) -> Iterator[CheckedPart]:

@@ -119,7 +119,7 @@ def _put_aside(part: CheckedPart, quarantine: Quarantine) -> None:
     refused = np.flatnonzero(~part.checked.refusals.good)
     if not len(refused) and not part.set_aside:
         return
-    rows = part.rows.original.take(pa.array(refused))
+    rows, _ = part.part.take(refused)
     reasons = part.checked.reasons[refused].tolist()
     quarantine.add(rows, reasons, part.set_aside)
 
