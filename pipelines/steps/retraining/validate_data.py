@@ -17,6 +17,7 @@ from pipelines.records import Decision
 from pipelines.rules.data import dataset_checks, id_split
 from pipelines.rules.data.dataset_checks import Common, Finding
 from pipelines.rules.data.frame import Frame, concatenate
+from pipelines.rules.data.missing_codes import missing_codes
 from pipelines.rules.data.pandera_schema import failures, positions, reasons, summary
 from pipelines.rules.data.row_checks import QUARANTINED
 from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_uneven
@@ -488,6 +489,7 @@ def _dataset_findings(context: Context, rows: Gathered, decision: Decision) -> I
         due = np.datetime64((decision.as_of - policy.label_maturity).replace(tzinfo=None), "us")
         yield from dataset_checks.stale(frame.event_times[-1], due, limit=limits.freshness)
     yield from dataset_checks.copies(raw, names)
+    yield from missing_codes(raw, names)
     yield from dataset_checks.outside(raw, baseline_raw, names, share=limits.outside_share)
 
 
