@@ -9,7 +9,7 @@ from docs.generator.attribute_docs import attribute_docs
 from docs.generator.markdown import code, page, table
 from pipelines.reporting.policy_yaml import value_text
 from pipelines.rules.use_case.change_kinds import AS_BEFORE, GRACE, KINDS, RESCORED
-from pipelines.rules.use_case.contract import Contract, Derived, Feature, LabelColumn
+from pipelines.rules.use_case.contract import Contract, Derived, Feature, LabelColumn, Value
 from pipelines.rules.use_case.contract_parser import KEYS
 from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.rules.use_case.expression import FUNCTIONS
@@ -52,6 +52,8 @@ CHANGE_HEADER = (
     "a challenger is judged",
     "drift and explanations show",
 )
+VALUE = "text, number, `true` or `false`"
+VALUES = "texts, numbers, `true` and `false`"
 HEADER = ("key", "type", "default", "meaning")
 NOT_STATED = {"use_case", "name"}  # the folder's name and, of a feature, its key
 REQUIRED = {"title", "entity_key", "event_time", "transaction_id", "label", "features"}
@@ -122,12 +124,15 @@ def _type(annotation: Any) -> str:
     """Describe a type in plain words."""
     if get_origin(annotation) is Literal:
         return " or ".join(code(choice) for choice in get_args(annotation))
+    if annotation == tuple[float, float] | None:
+        return "two numbers"
     names = {
         str: "text",
         str | None: "text",
         bool: "`true` or `false`",
         tuple[str, ...]: "list of texts",
+        Value | tuple[Value, ...]: f"{VALUE}, or a list of them",
+        tuple[Value, ...]: f"list of {VALUES}",
+        tuple[str | int | float, ...] | None: "list of texts and numbers",
     }
-    if annotation == tuple[float, float] | None:
-        return "two numbers"
-    return names.get(annotation, "number, text, `true` or `false`")
+    return names[annotation]

@@ -7,6 +7,7 @@ from docs.generator.cli_page import cli_page
 from docs.generator.contract_page import contract_page
 from docs.generator.policy_page import policy_page
 from docs.generator.settings_page import settings_page
+from docs.generator.values_page import values_page
 from pipelines.settings import ROOT
 
 REFERENCE: Path = ROOT / "docs" / "reference"
@@ -15,4 +16,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "contract.md": contract_page,
     "cli.md": cli_page,
     "settings.md": settings_page,
+    "values.md": values_page,
 }
