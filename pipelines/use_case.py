@@ -263,7 +263,7 @@ def _require_applicable(contract: Contract, copies: Path) -> None:
     """Raise UseCaseError when the contract in force can't be replaced by this one."""
     try:
         in_force = read_contract(copies / contract.use_case)
-    except UseCaseError:  # nothing was in force, or nobody can read what was
+    except UseCaseError:  # no contract was in force yet
         return
     require_applicable(in_force, contract, file=f"{contract.use_case}/{CONTRACT}")
 
