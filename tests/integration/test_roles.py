@@ -143,6 +143,20 @@ APPROVED = (
             "INSERT INTO monitoring_alerts (use_case, cause, severity, message) VALUES ('fraud', 'y', 'ALERT', '')",
             id="the server raises an alert",
         ),
+        pytest.param(
+            SERVER,
+            "INSERT INTO quality_counts VALUES ('fraud', now(), 'amount', 'refused', 1)"
+            " ON CONFLICT (use_case, hour, field, treatment)"
+            " DO UPDATE SET n = quality_counts.n + excluded.n",
+            id="the server counts refused values",
+        ),
+        pytest.param(STEPS, "DELETE FROM quality_counts", id="housekeeping forgets old counts"),
+        pytest.param(
+            STEPS,
+            "SELECT d.id, e.id, p.id, l.id FROM decision_records AS d, decision_events AS e,"
+            " promotions AS p, label_store AS l, prediction_logs",
+            id="housekeeping exports the audit trail",
+        ),
         pytest.param(STEPS, LEDGER, id="promotion writes the ledger"),
         pytest.param(
             STEPS,
@@ -223,6 +237,7 @@ def test_nobody_but_the_owner_has_a_right_to_change_ledger_and_decisions(
         *[(role, "SELECT * FROM pg_authid") for role in EVERYBODY],
         (SERVER, LEDGER),
         (SERVER, "SELECT * FROM decision_records"),
+        (SERVER, "DELETE FROM quality_counts"),
         (SERVER, "SELECT write_verdict('fraud', 'open', 'APPROVED', '', NULL, NULL)"),
         (SERVER, "UPDATE prediction_logs SET score = 1"),
         (SERVER, "DELETE FROM prediction_logs"),

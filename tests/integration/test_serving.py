@@ -70,6 +70,21 @@ def test_equal_idempotency_keys_at_the_same_time_make_one_prediction(server, dat
     assert one(database, count) == 1
 
 
+def test_refused_values_are_counted_by_field_in_the_database(server, database):
+    database.execute("TRUNCATE quality_counts")
+    for _ in range(3):
+        assert server.client.post(made.PREDICT, json=made.row(amount="a lot")).status_code == 422
+    labels = {"labels": [{"transaction_id": "t", "label": 1, "labelled_at": "2099-01-01"}]}
+    assert server.client.post("/v1/fraud/labels", json=labels).status_code == 422
+    count = "SELECT sum(n) FROM quality_counts WHERE field = %s AND treatment = 'refused'"
+    until(lambda: one(database, count, "amount") == 3, "three refused values are counted")
+    until(lambda: one(database, count, "labels.labelled_at") == 1, "a refused label is counted")
+    server.predict(event_time="2026-01-05T08:00:00")
+    row = made.row(event_time="2099-01-01T00:00:00+00:00")
+    assert server.client.post(made.PREDICT, json=row).status_code == 422
+    until(lambda: one(database, count, "event_time") == 1, "a future time is counted")
+
+
 def test_a_promotion_is_followed_under_traffic_without_a_failed_request(server, database):
     with Traffic(server) as traffic:
         until(lambda: len(traffic.answered) > 50, "version 1 answers")
