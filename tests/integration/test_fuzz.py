@@ -6,6 +6,7 @@ built from the contracts, good ones and wrong ones, as in `make bench-fuzz`, whi
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import time
@@ -24,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from benchmarks.fuzz.requests.json_text import nested
 from benchmarks.fuzz.requests.source import Source
 from benchmarks.fuzz.sending import run
 from benchmarks.fuzz.server import KEY, serving, tracebacks
@@ -104,6 +106,48 @@ def test_nothing_that_is_sent_makes_the_server_fail(
         case.validate_response(response, checks=CHECKS)
 
     holds()
+
+
+DEPTHS = (500, 990, 1000, 1010, 1200, 5000, 100_000)
+ROW = json.dumps(made.row()).removesuffix("}") + ", "
+
+
+@pytest.mark.parametrize("kind", ["list", "object", "both"])
+@pytest.mark.parametrize(
+    ("route", "before", "after"),
+    [
+        pytest.param("predict", "", "", id="a row"),
+        pytest.param("predict", f'{ROW}"amount": ', "}", id="a value that is there twice"),
+        pytest.param("predict", f'{ROW}"transaction_id": ', "}", id="an id"),
+        pytest.param("predict", f'{ROW}"event_time": ', "}", id="a time"),
+        pytest.param("predict", f'{ROW}"x": ', "}", id="an unknown field"),
+        pytest.param("explain", f'{ROW}"customer_id": ', "}", id="an entity to explain"),
+        pytest.param("predict/batch", '{"rows": ', "}", id="the rows"),
+        pytest.param("predict/batch", '{"rows": [' + ROW + '"x": ', "}]}", id="a field of a batch"),
+        pytest.param("labels", '{"labels": ', "}", id="the labels"),
+        pytest.param(
+            "labels", '{"labels": [{"transaction_id": "t", "label": ', "}]}", id="a label"
+        ),
+        pytest.param("labels", '{"labels": [{"label": 1, "transaction_id": ', "}]}", id="its id"),
+    ],
+)
+def test_a_body_that_is_nested_deeply_is_refused(
+    fuzzed: Server, route: str, before: str, after: str, kind: str
+) -> None:
+    for depth in DEPTHS:
+        for end in (after, ""):
+            body = before + nested(depth, kind).decode() + end
+            response = fuzzed.client.post(f"/v1/fraud/{route}", content=body)
+            assert response.status_code == 422, (depth, end, response.text)
+            assert "rule" in response.json()
+
+
+def test_a_deep_body_does_not_hinder_the_request_for_an_explanation(fuzzed: Server) -> None:
+    prediction = fuzzed.predict()["prediction_id"]
+    path = f"/v1/fraud/predictions/{prediction}/explanation"
+    for depth in DEPTHS:
+        response = fuzzed.client.post(path, content=nested(depth, "both").decode())
+        assert response.status_code in (202, 503), response.text
 
 
 @pytest.mark.usefixtures("unmeasured")
