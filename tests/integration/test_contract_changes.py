@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.rules.monitoring.drift_check import NO_REFERENCE
 from pipelines.steps.retraining.shadow_evaluate import replay
 from pipelines.stores.baseline import read_baseline
 from stack.demo.shipped_baselines import freeze_snapshot
@@ -99,6 +100,15 @@ def drift_check(shop: Shop, run_id: str) -> dict[str, Any]:
     return dict(shop.run(run_id, "alert")["alerts"])
 
 
+def features_of_check(shop: Shop, run_id: str) -> tuple[set[str], set[str]]:
+    """The features without a reference, and those that were compared."""
+    wired = shop.context("looking")
+    metrics = wired.metrics.of_check(SHOP, run_id)
+    wired.close()
+    without = {metric.feature for metric in metrics if metric.metric == NO_REFERENCE}
+    return without, {metric.feature for metric in metrics if metric.metric == "psi"}
+
+
 def explain(shop: Shop, run_id: str) -> int:
     chunks = shop.run(run_id, "plan")
     results = [shop.run(run_id, "explain", **chunk) for chunk in chunks]
@@ -114,7 +124,13 @@ def test_every_step_runs_after_a_change(shop: Shop, kind: str) -> None:
     shop.change(CHANGES[kind])
     for part in range(3):
         shop.answer(300, hours_ago=3 - part, version=1, seed=9 + part, **SENT.get(kind, {}))
-    drift_check(shop, "after")
+    alerts = drift_check(shop, "after")
+    without_reference, compared = features_of_check(shop, "after")
+    new = {"age"} & set(shop.contract.columns)
+    assert without_reference == new
+    assert compared == set(shop.contract.columns) - new, "what was removed is measured no more"
+    if kind not in SENT:
+        assert "feature_drift" not in alerts
     explained = explain(shop, "after")
     assert explained == 2900, "rows of both contracts are explained"
 
@@ -131,6 +147,9 @@ def test_every_step_runs_after_a_change(shop: Shop, kind: str) -> None:
     version = done["version"]
     shop.answer(300, hours_ago=0.1, version=version, seed=20, **SENT.get(kind, {}))
     drift_check(shop, "promoted")
+    without_reference, compared = features_of_check(shop, "promoted")
+    assert not without_reference, "the evaluation data of the champion are a reference"
+    assert compared == set(shop.contract.columns)
     assert explain(shop, "promoted") == 300
     for run_id in ("first", kind):
         recorded = looking.decisions.of_run(SHOP, run_id)
@@ -141,3 +160,19 @@ def test_every_step_runs_after_a_change(shop: Shop, kind: str) -> None:
     other.mkdir()
     freeze_snapshot(other, shop.contract, table, "0" * 16)
     looking.close()
+
+    back = {"version": 1, "from_version": version, "reason": "test"}
+    assert shop.run("back", *PROMOTE, **back)["version"] == 1
+
+
+@pytest.mark.parametrize("kind", ["a required feature is added", "a category is removed"])
+def test_a_snapshot_of_before_judges_both_models(shop: Shop, kind: str) -> None:
+    wired = shop.context("looking")
+    snapshot = wired.artifacts.save("snapshots", shop.history(800))
+    shop.change(CHANGES[kind])
+    shop.run("snapshot", *RETRAIN[:4], snapshot=snapshot)
+    decision = wired.decisions.of_run(SHOP, "snapshot")
+    assert (decision.evidence_source, decision.champion_version) == ("INGESTED", 1)
+    assert len(decision.gates or []) == 6
+    assert replay(wired, decision).differences == []
+    wired.close()
