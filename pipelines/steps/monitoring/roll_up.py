@@ -97,13 +97,15 @@ def _predictions(
 ) -> PredictionBatch:
     """A batch with the features at some positions of the current contract's columns."""
     known, features = converter.arrow(batch["contract_hash"], batch["features"])
+    if len(positions) < features.shape[1]:
+        features = features[:, positions]
     return PredictionBatch(
         scored_at=arrow_reads.vector(batch["scored_at"].view(pa.int64())),
         version=arrow_reads.vector(batch["model_version"].cast(pa.int64())),
         score=arrow_reads.vector(batch["score"]),
         flag=arrow_reads.vector(batch["predicted_label"].cast(pa.int64())),
         known=known,
-        features=features[:, positions],
+        features=features,
     )
 
 

@@ -75,7 +75,7 @@ def test_every_metric_has_its_line() -> None:
             labels=UnmatchedLabels(labels=2, unmatched=1),
         ),
     )
-    references = References(baseline=laid, champion=1, training=training)
+    references = References(baseline=laid, champion=1, training=training, columns=("x", "newer"))
     written = {
         m.metric
         for m in check_drift("c", span, traffic, references, POLICY, installed_statistics())
