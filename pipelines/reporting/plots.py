@@ -54,8 +54,12 @@ def explained(
     """PNGs by file name, of explained predictions; both matrices are (n, columns).
 
     One is a beeswarm; the others show for the most important features how the contribution depends
-    on the value.
+    on the value. Features that are missing in every row are left out.
     """
+    present = _present(features)
+    features = features[:, present]
+    contributions = contributions[:, present]
+    columns = tuple(columns[position] for position in present)
     drawn: dict[str, Figure] = {}
     title = f"Contributions to the score, in log-odds: {len(features):,} predictions"
     with _axes(drawn, "beeswarm.png", title, size=WIDE) as axes:
@@ -120,10 +124,12 @@ def _histogram(drawn: dict[str, Figure], sample: Judged, threshold: float) -> No
 def _beeswarm(
     axes: Axes, contributions: Matrix, features: Matrix, columns: tuple[str, ...]
 ) -> None:
+    """Draw contributions by value; features that are missing in every row are left out."""
+    present = _present(features)
     explanation = shap.Explanation(
-        contributions,
-        data=features,
-        feature_names=list(columns),
+        contributions[:, present],
+        data=features[:, present],
+        feature_names=[columns[position] for position in present],
     )
     shap.plots.beeswarm(
         explanation,
@@ -131,6 +137,11 @@ def _beeswarm(
         plot_size=None,
         show=False,
     )
+
+
+def _present(features: Matrix) -> NDArray[np.int64]:
+    """Positions of the features (n, columns) that some row has."""
+    return np.flatnonzero(~np.isnan(features).all(axis=0))
 
 
 def _png(figure: Figure) -> bytes:

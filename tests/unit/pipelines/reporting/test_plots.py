@@ -94,3 +94,18 @@ def test_rows_are_thinned_evenly_from_the_first_to_the_last(monkeypatch, count, 
     np.testing.assert_array_equal(thinned.labels, thinned.scores.astype(int) % 2)
     gaps = np.diff(thinned.scores)
     assert gaps.max() - gaps.min() <= 1
+
+
+def test_a_feature_that_is_missing_in_every_row_is_left_out() -> None:
+    features = FEATURES.copy()
+    features[:, 1] = np.nan
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("error", message="All-NaN")
+        drawn = figures(judged(), 0.4, CONTRIBUTIONS, features, COLUMNS)
+        pictures = explained(features, CONTRIBUTIONS, COLUMNS)
+    names = [label.get_text() for label in drawn["shap_summary.png"].axes[0].get_yticklabels()]
+    assert "feature_1" not in names
+    assert len(pictures) == 1 + DEPENDENCE_PLOTS
+    assert not any("feature_1" in name for name in pictures)
