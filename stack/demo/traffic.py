@@ -86,7 +86,8 @@ def draw(
 def rows(transactions: Transactions, contract: Contract, *, tag: str) -> list[dict[str, Any]]:
     """Return transactions as request rows, with values typed by the contract.
 
-    The tag is appended to each transaction id to make it unique.
+    The tag is appended to each transaction id to make it unique. A feature that the simulator does
+    not have is not sent, as a client does that keeps to an earlier contract.
     """
     times = np.datetime_as_string(transactions.event_time, unit="ms")
     names = transactions.transaction_id
@@ -97,8 +98,9 @@ def rows(transactions: Transactions, contract: Contract, *, tag: str) -> list[di
         contract.event_time: [f"{time}Z" for time in times],
     }
     for feature in contract.features:
-        values = np.round(transactions.features[feature.name], 6)
-        columns[feature.name] = typed(feature, values)
+        if feature.name in transactions.features:
+            values = np.round(transactions.features[feature.name], 6)
+            columns[feature.name] = typed(feature, values)
     return [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
