@@ -170,8 +170,9 @@ def test_a_snapshot_of_before_judges_both_models(shop: Shop, kind: str) -> None:
     wired = shop.context("looking")
     snapshot = wired.artifacts.save("snapshots", shop.history(800))
     shop.change(CHANGES[kind])
-    shop.run("snapshot", *RETRAIN[:4], snapshot=snapshot)
-    decision = wired.decisions.of_run(SHOP, "snapshot")
+    run_id = f"snapshot, {kind}"  # the tests share an MLflow server
+    shop.run(run_id, *RETRAIN[:4], snapshot=snapshot)
+    decision = wired.decisions.of_run(SHOP, run_id)
     assert (decision.evidence_source, decision.champion_version) == ("INGESTED", 1)
     assert len(decision.gates or []) == 6
     assert replay(wired, decision).differences == []
