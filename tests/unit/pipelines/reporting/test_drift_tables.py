@@ -36,5 +36,13 @@ def test_a_statistic_that_was_installed_after_the_check_has_no_values_yet() -> N
     assert line.split()[-2:] == ["-", "drifted"]
 
 
+def test_refused_and_treated_values_are_shown_by_field() -> None:
+    lines = drift_text(METRICS, CHAMPION, INSTALLED).splitlines()
+    (head,) = [line for line in lines if line.startswith("data quality")]
+    assert head.split("  ")[0] == "data quality"
+    (row,) = lines[lines.index(head) + 1 :]
+    assert row.split() == ["same", "1.0%", "1.0%", "1.0%", "1,010"]
+
+
 def test_a_check_without_metrics_says_so() -> None:
     assert drift_text([], 0, INSTALLED) == "the drift check has no metrics"

@@ -46,6 +46,12 @@ def page(metrics: Sequence[Metric], statistics: Sequence[DriftStatistic]) -> str
     )
 
 
+def test_refused_and_treated_values_are_shown_by_field() -> None:
+    (row,) = values(small_check(INSTALLED), INSTALLED)["quality"]
+    assert (row.field, list(row.shares), row.n) == ("same", ["1.0%", "1.0%", "1.0%"], "1,010")
+    assert "Data quality" in page(small_check(INSTALLED), INSTALLED)
+
+
 def test_features_come_by_drift_with_a_cell_for_each_statistic() -> None:
     shown = values(small_check(INSTALLED), INSTALLED)
     rows = shown["features"]

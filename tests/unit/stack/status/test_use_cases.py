@@ -131,3 +131,25 @@ def test_a_database_that_hangs_is_given_up_on(settings: Settings) -> None:
         with pytest.raises(psycopg.Error):
             read_use_cases(settings.model_copy(update={"database_url": url}))
         assert time.monotonic() - start < 8
+
+
+def test_labels_without_a_prediction_are_counted_with_the_spelling_of_the_prediction(
+    settings: Settings, database: Connection
+) -> None:
+    rewrite(database, "TRUNCATE label_store, prediction_logs")
+    database.execute(
+        "INSERT INTO prediction_logs (scored_at, prediction_id, use_case, transaction_id,"
+        " event_time, model_version, contract_hash, features, score, predicted_label, threshold,"
+        " replica) VALUES (now(), gen_random_uuid(), 'fraud', '7', '2099-01-01', 1, 'c', '{}',"
+        " 0.5, 1, 0.5, 'r')"
+    )
+    database.execute(
+        "INSERT INTO label_store (use_case, transaction_id, label, labelled_at, received_at, source)"
+        " SELECT 'fraud', id, 1, now(), now() - interval '2 days', 'test'"
+        " FROM unnest(ARRAY['7', '007']) AS ids (id)"
+    )
+    state = read(settings)
+    assert (state.labels.labels, state.labels.unmatched) == (2, 1)
+    assert state.similar_ids == {"007": "7"}
+    assert state.future_times == 1
+    rewrite(database, "TRUNCATE label_store, prediction_logs")
