@@ -44,7 +44,9 @@ def _from_airflow(name: str) -> dict[str, Any]:
     )
     try:
         process = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-        (connection,) = json.loads(process.stdout[process.stdout.index("[") :])
+        # Other lines are messages of Airflow's.
+        lines = [line for line in process.stdout.splitlines() if line.startswith("[{")]
+        (connection,) = json.loads("".join(lines))
     except (OSError, ValueError, subprocess.TimeoutExpired):
         raise unknown from None
     return dict(connection)

@@ -1,6 +1,8 @@
 """The URL of an Airflow connection, as Airflow writes connections in the environment."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +34,32 @@ def test_a_connection_that_is_not_readable_is_named_without_its_content() -> Non
     with pytest.raises(ParameterError, match="AIRFLOW_CONN_WAREHOUSE is neither") as raised:
         connection_url("warehouse", {"AIRFLOW_CONN_WAREHOUSE": "{secret"})
     assert "secret" not in str(raised.value)
+
+
+def test_airflow_is_asked_for_a_connection_that_the_environment_does_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = json.dumps([FIELDS])
+    airflow = tmp_path / "airflow"
+    airflow.write_text(f"#!/bin/sh\necho '[2026-01-01] a message'\necho '{listing}'\n")
+    airflow.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert connection_url("warehouse", {}) == "postgresql://ann:p%40ss%2Fw@db:5433/loans"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(None, id="no Airflow"),
+        pytest.param("echo Connection not found.; exit 1", id="no such connection"),
+    ],
+)
+def test_a_connection_that_nobody_has_is_named_with_what_to_do(
+    script: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if script:
+        (tmp_path / "airflow").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "airflow").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(ParameterError, match=r"no connection 'warehouse'.*AIRFLOW_CONN_WAREHOUSE"):
+        connection_url("warehouse", {})
