@@ -13,8 +13,9 @@ import httpx
 
 from pipelines.errors import SixgateError
 from pipelines.records import LedgerEntry
-from pipelines.rules.model.bundle import WARM_UP
+from pipelines.rules.model.bundle import WARM_UP, read_bundle
 from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.ledger import Ledger
 from serving.metrics.metrics import Metrics
@@ -24,6 +25,8 @@ from serving.model.registry import RegistryReader
 from serving.model.served_model import ServedModel, load
 from serving.scoring import UseCaseScorer
 from serving.wire.schemas import LiveReload
+
+RecordedContract = Callable[[str], Contract | None]
 
 # Causes of alerts.
 MOVED = "alias_moved_by_hand"
@@ -68,6 +71,7 @@ class ModelWatcher:
         self._alerted: dict[str, str | None] = {}
         self._refusal: str | None = None
         self._disagreement: str | None = None
+        self._recorded: RecordedContract | None = None
 
     @property
     def settling(self) -> bool:
@@ -80,12 +84,17 @@ class ModelWatcher:
         self._retry_at = 0.0
         self._retry = FIRST_RETRY
 
-    def check(self, ledger: Ledger, alerts: AlertStore) -> None:
+    def check(
+        self, ledger: Ledger, alerts: AlertStore, recorded: RecordedContract | None = None
+    ) -> None:
         """Read alias and ledger, and serve the version on which they agree.
+
+        `recorded` finds the contract of a version that does not hold it.
 
         The alias is read first: a promotion writes its ledger row before it moves the alias, so the
         row of an alias that is read here exists already.
         """
+        self._recorded = recorded
         try:
             alias = self._registry.version(self.use_case)
         except (httpx.HTTPError, OSError) as error:
@@ -179,7 +188,8 @@ class ModelWatcher:
         return files if warm_up is None else files | {WARM_UP: warm_up}
 
     def _replace(self, served: Served, files: Mapping[str, bytes]) -> None:
-        model = load(files, served, self._scorer.contract, self._scorer.earlier)
+        earlier = [*self._scorer.earlier, *self._contract_of_old(files)]
+        model = load(files, served, self._scorer.contract, earlier)
         former = self._scorer.model
         self._scorer.model = model
         self._publish_reload(former)
@@ -195,6 +205,14 @@ class ModelWatcher:
             served.digest[:12],
         )
         self._changed()
+
+    def _contract_of_old(self, files: Mapping[str, bytes]) -> list[Contract]:
+        """Return the recorded contract of a version that does not hold it, if there is one."""
+        bundle = read_bundle(files, use_case=self.use_case)
+        if bundle.contract is not None or self._recorded is None:
+            return []
+        contract = self._recorded(bundle.contract_hash)
+        return [] if contract is None else [contract]
 
     def _publish_reload(self, former: ServedModel | None) -> None:
         event = LiveReload(

@@ -14,6 +14,7 @@ from psycopg import Notify, sql
 from pipelines.records import Alert
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
+from pipelines.stores.contracts import ContractStore
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import Ledger
 from serving.background.contract_watcher import ContractWatcher
@@ -89,7 +90,8 @@ class Reloader(threading.Thread):
 
     def _check(self, watcher: ModelWatcher, connection: Connection) -> None:
         try:
-            watcher.check(Ledger(connection), AlertStore(connection))
+            recorded = ContractStore(connection).body
+            watcher.check(Ledger(connection), AlertStore(connection), recorded)
         except psycopg.Error:
             raise
         except Exception as error:  # a fault of one use case must not stop the others

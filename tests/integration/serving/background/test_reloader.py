@@ -144,7 +144,7 @@ def test_a_fault_of_one_use_case_does_not_stop_the_others(world, monkeypatch):
         settling = False
         message = ""
 
-        def check(self, ledger, alerts):
+        def check(self, ledger, alerts, recorded):
             raise RuntimeError("so")
 
         def fault(self, message):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from pipelines.records import LedgerEntry
@@ -116,6 +117,21 @@ def test_a_first_promotion_serves_once_its_alias_has_moved(world):
     assert world.alerts == []
     world.alias(1)
     assert world.check() == 1
+
+
+def test_a_version_of_an_older_release_and_of_an_ended_contract_serves_by_the_recorded_one(world):
+    ended = msgspec.structs.replace(made.FRAUD, features=made.FRAUD.features[:3], derived=())
+    files = made.files(ended, old=True)
+    made.put(world.root, "fraud", 5, files)
+    served = made.served(files, 5)
+    world.alias(5)
+    world.ledger(5, "DONE", served)
+    assert world.check() is None
+    assert f"trained under the contract {ended.hash}" in world.scorer.error
+    world.watcher.hurry()
+    world.watcher.check(world, world, {ended.hash: ended}.get)
+    assert world.scorer.model.served == served
+    assert world.scorer.model.contract == ended
 
 
 def test_a_start_during_a_promotion_serves_the_champion_that_the_row_names(world):
