@@ -2,7 +2,8 @@
 
 Triggered by its schedule. Severe drift triggers `<use_case>_retraining` through the drift asset. A
 new champion that performs worse than its decision promised triggers `<use_case>_rollback` through
-the rollback asset.
+the rollback asset. An approved decision without an active promotion run triggers
+`<use_case>_promotion` again through the candidate asset.
 """
 
 from airflow.sdk import DAG
@@ -12,6 +13,7 @@ from sixgate_airflow import (
     drift_asset,
     notify,
     policies,
+    resume_promotion,
     rollback_asset,
     step,
 )
@@ -32,6 +34,9 @@ def build(policy: Policy) -> DAG:
         doc_md=__doc__,
         tags=[policy.use_case, "drift"],
     ) as dag:
+        # Skipped, and emits no asset, unless an approved decision needs a promotion run. It follows
+        # no other task, so that no decision waits because a drift check fails.
+        resume_promotion(policy)
         alert = step("roll_up", policy) >> step("measure", policy) >> step("alert", policy)
         # Skipped if no notification is pending.
         alert >> notify(policy)

@@ -22,7 +22,16 @@ if TYPE_CHECKING:  # the command line lists the steps, and must stay light
 FOLDERS = {
     "retraining": ("check_conditions", "validate_data", "train", "shadow_evaluate", "approve"),
     "promotion": ("needs_review", "review", "select_rollback", "final_validation", "promote"),
-    "monitoring": ("roll_up", "measure", "alert", "notify", "report", "wake_retraining", "guard"),
+    "monitoring": (
+        "roll_up",
+        "measure",
+        "alert",
+        "notify",
+        "report",
+        "wake_retraining",
+        "guard",
+        "resume_promotion",
+    ),
     "explanation": ("plan", "explain", "summarise"),
 }
 MODULES = {

@@ -95,6 +95,11 @@ class DecisionStore:
         row = queries("decisions").waiting(self._connection, use_case=use_case)
         return int(row["id"]) if row else None
 
+    def unfinished(self, use_case: str) -> list[Decision]:
+        """List the APPROVED decisions whose promotion has not ended, oldest first."""
+        rows = queries("decisions").unfinished(self._connection, use_case=use_case)
+        return [Decision(**row) for row in rows]
+
     def recent(self, use_case: str, *, limit: int = 20) -> list[Decision]:
         """List the newest decisions, newest first."""
         rows = queries("decisions").list_decisions(self._connection, use_case=use_case, limit=limit)

@@ -6,6 +6,7 @@ from sixgate_airflow.defaults import DEFAULTS, faults, policies, use_cases
 from sixgate_airflow.links import PageLink, ResultLink
 from sixgate_airflow.notify import notify
 from sixgate_airflow.params import refuse_unknown, run_params
+from sixgate_airflow.resume import resume_promotion
 from sixgate_airflow.step import ReviewOperator, StepOperator, step
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "notify",
     "policies",
     "refuse_unknown",
+    "resume_promotion",
     "rollback_asset",
     "run_params",
     "step",

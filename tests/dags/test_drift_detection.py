@@ -1,4 +1,4 @@
-"""Drift detection: three steps measure, and four act on what they found."""
+"""Drift detection: three steps measure, four act on what they found, and one resumes promotions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ ACTIONS = ["notify", "report", "wake_retraining", "guard"]
 
 
 def test_every_action_follows_the_alert_and_none_another_action(dag: dict[str, Any]) -> None:
-    assert dag["tasks"] == [*CHECK, *ACTIONS]
+    assert dag["tasks"] == ["resume_promotion", *CHECK, *ACTIONS]
+    assert dag["described"]["resume_promotion"]["after"] == []
     assert dag["described"]["measure"]["after"] == ["roll_up"]
     assert dag["described"]["alert"]["after"] == ["measure"]
     for action in ACTIONS:
@@ -29,6 +30,7 @@ def test_severe_drift_and_a_champion_that_is_worse_have_an_asset_of_their_own(
 ) -> None:
     outlets = {task: each["outlets"] for task, each in dag["described"].items() if each["outlets"]}
     assert outlets == {
+        "resume_promotion": ["sixgate://fraud/candidate"],
         "wake_retraining": ["sixgate://fraud/drift"],
         "guard": ["sixgate://fraud/rollback"],
     }

@@ -130,6 +130,7 @@ def test_a_model_is_trained_and_promoted_by_the_two_dags(run_dag: Test) -> None:
 def test_a_quiet_check_wakes_nobody(run_dag: Test) -> None:
     tasks = run_dag("drift_detection", "fraud_drift_detection")
     assert tasks == {
+        "resume_promotion": "skipped",
         "roll_up": "success",
         "measure": "success",
         "alert": "success",
@@ -138,6 +139,33 @@ def test_a_quiet_check_wakes_nobody(run_dag: Test) -> None:
         "wake_retraining": "skipped",
         "guard": "skipped",
     }
+
+
+def test_an_approved_decision_without_a_run_triggers_its_promotion_again(
+    run_dag: Test, database_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute(
+            "INSERT INTO decision_records (use_case, run_id, trigger, as_of, policy, verdict, reason,"
+            " challenger_version, opened_at, decided_at) VALUES ('fraud', 'forgotten', 'MANUAL', now(),"
+            " '{}', 'APPROVED', 'test', 1, now() - interval '1 day', now() - interval '1 day')"
+            " RETURNING id"
+        ).fetchone()
+        assert row is not None
+        tasks = run_dag("drift_detection", "fraud_drift_detection")
+        alert = connection.execute(
+            "SELECT message FROM monitoring_alerts WHERE cause = 'promotion_waiting'"
+        ).fetchone()
+        connection.execute(
+            "INSERT INTO promotions (promotion_id, use_case, to_version, to_digest, action, state,"
+            " actor, reason, decision_id) VALUES (gen_random_uuid(), 'fraud', 1, 'x', 'PROMOTE',"
+            " 'REFUSED', 'test', 'test', %s)",
+            row,
+        )
+        connection.execute("UPDATE monitoring_alerts SET state = 'RESOLVED', resolved_at = now()")
+    assert tasks["resume_promotion"] in ("success", "skipped")
+    assert alert is not None
+    assert f"version 1 of decision {row[0]} is APPROVED" in alert[0]
 
 
 def test_news_of_an_alert_reaches_everybody_but_who_is_away_and_the_task_says_so(

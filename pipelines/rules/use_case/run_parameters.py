@@ -182,6 +182,13 @@ STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
     **dict.fromkeys(("final_validation", "promote"), (CANDIDATE, FORMER_PRODUCTION)),
     "select_rollback": (ROLLBACK,),
     **dict.fromkeys(("roll_up", "measure", "alert", "report", "wake_retraining", "guard"), (NONE,)),
+    "resume_promotion": (
+        {
+            "paused": Parameter(types=("boolean",)),
+            "active": Parameter(types=("array",)),
+            "unbound": Parameter(types=("boolean",)),
+        },
+    ),
     "notify": ({"notified": Parameter(types=("array",))},),
     **dict.fromkeys(("plan", "summarise"), (BATCH_EXPLANATION,)),
     "explain": ({**BATCH_EXPLANATION, "chunk": Parameter(types=("string",))},),

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from pipelines.context import Context
@@ -82,6 +82,8 @@ def _carry_out(context: Context, swap: Swap, why_refused: Refusal) -> dict[str, 
             "state": "DONE",
             "note": "another model was promoted since",
         }
+    if state == "INTENDED" and current != _source(context, swap):
+        _refuse_replaced(context, swap, current)
     if state is None:
         _begin(context, swap, why_refused(current))
     context.registry.point(context.name, version)
@@ -102,6 +104,17 @@ def _carry_out(context: Context, swap: Swap, why_refused: Refusal) -> dict[str, 
         "state": "DONE",
         "replicas": note,
     }
+
+
+def _refuse_replaced(context: Context, swap: Swap, current: Served | None) -> NoReturn:
+    """Write REFUSED for a swap that was cut off, because another model was promoted since."""
+    reason = (
+        f"it was cut off, and version {current.version if current else None} was promoted since: "
+        "evaluate again"
+    )
+    _write(context, swap, "REFUSED", reason)
+    _point_at_champion(context)
+    raise PromotionRefused(f"{swap.name} is not carried out: {reason}")
 
 
 def _finish(context: Context, swap: Swap, reason: str) -> None:

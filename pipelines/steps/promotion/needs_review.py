@@ -1,5 +1,6 @@
 """Find the decision to promote, and whether a person must review it first."""
 
+from dataclasses import replace
 from typing import Any
 
 from pipelines.context import Context
@@ -8,6 +9,8 @@ from pipelines.records import Decision, LedgerEntry, RecordedReview
 from pipelines.reporting.tables import gate_card
 from pipelines.rules.promotion.eligibility import needs_review, promotion_id, state_of
 from pipelines.rules.promotion.ledger import champion
+from pipelines.steps.promotion.model_swap import refuse
+from pipelines.steps.promotion.promote import of_decision
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -16,7 +19,12 @@ def run(context: Context) -> dict[str, Any]:
     swap_id = promotion_id(context.name, decision.id)
     entries = context.ledger.of(swap_id)
     answer = context.decisions.review_of(decision.id)
-    if reason := _finished(context, decision, entries) or _rejected(decision, answer):
+    if reason := _finished(context, decision, entries):
+        raise StepSkipped(reason)
+    if answer is not None and (reason := _rejected(decision, answer)):
+        if not entries:  # the step that recorded the answer was cut off before this
+            rejected = of_decision(context, decision)
+            refuse(context, replace(rejected, actor=answer.reviewer, reason=reason))
         raise StepSkipped(reason)
     if answer is not None or state_of(entries) is not None:
         review = False
@@ -31,11 +39,15 @@ def run(context: Context) -> dict[str, Any]:
 
 
 def _decision(context: Context) -> Decision:
-    """The requested decision or the newest approved one; a repeated task returns the same one."""
+    """The requested decision or the newest one to promote; a repeated task returns the same one.
+
+    That is the newest approved one whose promotion has not ended, if there is one.
+    """
     name = context.name
     decisions = context.decisions
     if context.params.get("decision_id") is None:
-        decision = decisions.newest_approved(name)
+        unfinished = decisions.unfinished(name)
+        decision = unfinished[-1] if unfinished else decisions.newest_approved(name)
     else:
         decision = decisions.get(name, context.number("decision_id"))
     if decision is None:
@@ -66,9 +78,9 @@ def _finished(context: Context, decision: Decision, entries: list[LedgerEntry]) 
     return f"decision {decision.id} was promoted at {done_at}, and another model replaced it since"
 
 
-def _rejected(decision: Decision, answer: RecordedReview | None) -> str | None:
+def _rejected(decision: Decision, answer: RecordedReview) -> str | None:
     """That a person rejected a decision, or None; the ledger may not have the rejection yet."""
-    if answer is None or answer.approved:
+    if answer.approved:
         return None
     answered_at = f"{answer.at:%Y-%m-%d %H:%M} UTC"
     return f"decision {decision.id} was rejected by {answer.reviewer} at {answered_at}"
