@@ -95,6 +95,11 @@ class DecisionStore:
         row = queries("decisions").waiting(self._connection, use_case=use_case)
         return int(row["id"]) if row else None
 
+    def of_version(self, use_case: str, version: int) -> Decision | None:
+        """Return the decision about a version, the newest of several; None without one."""
+        row = queries("decisions").of_version(self._connection, use_case=use_case, version=version)
+        return Decision(**row) if row else None
+
     def unfinished(self, use_case: str) -> list[Decision]:
         """List the APPROVED decisions whose promotion has not ended, oldest first."""
         rows = queries("decisions").unfinished(self._connection, use_case=use_case)

@@ -13,11 +13,15 @@ from drift_page.view import view
 from pipelines.errors import EvidenceError
 from pipelines.rules.monitoring.alert_rules import reference_version
 from pipelines.rules.monitoring.drift_rule import SIZE
+from pipelines.rules.promotion.ledger import champion
+from pipelines.rules.training.reference_rows import reference_note
 from pipelines.settings import Settings
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection
+from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.drift_statistics import installed_statistics
+from pipelines.stores.ledger import Ledger
 from pipelines.stores.metrics import MetricStore
 
 ALERT_LIMIT = 30
@@ -82,6 +86,8 @@ def _page_values(visit: PageVisit, connection: Connection) -> dict[str, Any]:
     use_case = visit.use_case
     policy = visit.in_force().policy
     metrics = MetricStore(connection)
+    served = champion(Ledger(connection).recent(use_case))
+    decision = DecisionStore(connection).of_version(use_case, served.version) if served else None
     latest = metrics.latest(use_case)
     return view(
         alerts=AlertStore(connection).recent(use_case, limit=ALERT_LIMIT),
@@ -94,6 +100,8 @@ def _page_values(visit: PageVisit, connection: Connection) -> dict[str, Any]:
             metric=SIZE.name,
             training=policy.drift.reference == "training",
         ),
+        champion=served.version if served else None,
+        reference_note=reference_note(decision.dataset) if decision else None,
     )
 
 

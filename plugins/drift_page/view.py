@@ -43,8 +43,13 @@ def view(
     statistics: Sequence[DriftStatistic],
     history: Sequence[dict[str, Any]],
     days: Sequence[dict[str, Any]],
+    champion: int | None = None,
+    reference_note: str | None = None,
 ) -> dict[str, Any]:
-    """Return all values of the template; `version` names the reference that alerts are based on."""
+    """Return all values of the template; `version` names the reference that alerts are based on.
+
+    `reference_note` says that reference rows trained the champion.
+    """
     windows = (metric for metric in metrics if metric.metric == SHARE)
     scores = [
         metric
@@ -54,6 +59,8 @@ def view(
     others = other_statistics(statistics)
     return {
         "alerts": alerts,
+        "champion": champion,
+        "reference_note": reference_note,
         "window": next(windows, None),
         "size": SIZE.title,
         "titles": [statistic.title for statistic in others],

@@ -16,9 +16,11 @@ from explanation_page.view import overview, prediction_view
 from pipelines.errors import EvidenceError, UnknownPrediction
 from pipelines.records import Prediction
 from pipelines.rules.explanation.attribution import PERIOD
+from pipelines.rules.training.reference_rows import reference_note
 from pipelines.settings import Settings
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection
+from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.explanations import ExplanationStore
 from pipelines.stores.models import ModelStore
 from pipelines.stores.predictions import PredictionLog
@@ -58,9 +60,11 @@ def explain(visit: Visit, prediction_id: UUID, connection: Database) -> HTMLResp
     contract = models.of_version(visit.use_case, prediction.model_version, current)
     converter = RowConverter(contract, models.recorded_contract)
     features = converter.row(prediction.contract_hash, prediction.features)
+    decision = DecisionStore(connection).of_version(visit.use_case, prediction.model_version)
     return visit.render(
         "prediction.html",
         prediction=prediction,
+        reference_note=reference_note(decision.dataset) if decision else None,
         explanation=explanation,
         may=visit.may_act,
         **prediction_view(contract, features, explanation),
@@ -89,6 +93,7 @@ def _page_values(visit: PageVisit, connection: Connection) -> dict[str, Any]:
     now = datetime.now(UTC)
     store = ExplanationStore(connection)
     models = ModelStore(connection)
+    decisions = DecisionStore(connection)
     attributions = store.attributions(use_case, now - PERIOD, now + PERIOD)
     values = overview(
         counts=store.counts(use_case, now - PERIOD),
@@ -96,6 +101,11 @@ def _page_values(visit: PageVisit, connection: Connection) -> dict[str, Any]:
         training={version: models.profile(use_case, version) for version in attributions},
         pictures=Artifacts.of(visit.settings, use_case).reports("explanations-v*.png"),
     )
+    values["notes"] = {
+        version: reference_note(decision.dataset)
+        for version in attributions
+        if (decision := decisions.of_version(use_case, version))
+    }
     values["recent"] = store.recent(use_case, limit=LIST_LENGTH)
     values["failures"] = store.failures(use_case, limit=LIST_LENGTH)
     return values

@@ -32,6 +32,10 @@ SELECT d.id FROM retraining_decisions AS d
 WHERE d.use_case = :use_case AND d.verdict = 'APPROVED' AND NOT EXISTS (SELECT FROM promotions AS p WHERE p.decision_id = d.id)
 ORDER BY d.id DESC LIMIT 1;
 
+-- name: of_version^
+-- The decision about a model version, which says what trained it.
+SELECT * FROM retraining_decisions WHERE use_case = :use_case AND challenger_version = :version ORDER BY id DESC LIMIT 1;
+
 -- name: unfinished
 -- Approved decisions whose promotion has not ended: none began, or one began and was cut off.
 SELECT d.* FROM retraining_decisions AS d

@@ -134,7 +134,7 @@ class Demo:
         """The DAGs train, judge and promote a first model; return its version."""
         with self.log.step("the DAGs train, validate and promote a first model") as result:
             earlier = self.run_ids("promotion")
-            self.dag("retraining", {"reason": "demo: a first model"})
+            self.dag("retraining", {"reason": "demo: a first model", "reference": True})
             decision = self.newest_decision()
             require(
                 decision.verdict == "APPROVED",

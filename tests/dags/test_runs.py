@@ -114,7 +114,7 @@ def run_dag(
 
 
 def test_a_model_is_trained_and_promoted_by_the_two_dags(run_dag: Test) -> None:
-    tasks = run_dag("retraining", "fraud_retraining", {"reason": "a test"})
+    tasks = run_dag("retraining", "fraud_retraining", {"reason": "a test", "reference": True})
     assert set(tasks.values()) == {"success"}
     tasks = run_dag("promotion", "fraud_promotion")
     assert tasks == {

@@ -74,7 +74,8 @@ def test_a_review_answered_while_the_policy_is_invalid_is_recorded_and_takes_eff
     policy = stack.reference / "fraud" / "policy.yaml"
     valid = policy.read_text()
     airflow.finish(
-        "fraud_retraining", airflow.trigger("fraud_retraining", {"require_review": True})
+        "fraud_retraining",
+        airflow.trigger("fraud_retraining", {"require_review": True, "reference": True}),
     )
     run = airflow.next_run("fraud_promotion", run_type="asset_triggered", earlier=set())
     until(lambda: airflow.tasks("fraud_promotion", run)["review"] == "awaiting_input")

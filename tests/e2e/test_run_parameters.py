@@ -31,10 +31,10 @@ PASTE = """(element, text) => {
 }"""
 RETRAINING_MESSAGE = (
     "unknown parameter 'requre_review': did you mean 'require_review'? "
-    "Permitted: force, reason, require_review, snapshot"
+    "Permitted: force, reason, reference, require_review, snapshot"
 )
 PERMITTED = {
-    "fraud_retraining": "force, reason, require_review, snapshot",
+    "fraud_retraining": "force, reason, reference, require_review, snapshot",
     "fraud_promotion": "decision_id",
     "fraud_drift_detection": "none",
     "fraud_batch_explanation": "select",

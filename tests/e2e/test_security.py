@@ -116,7 +116,8 @@ def model_folder(stack: Settings, registry: Registry) -> str:
     if not versions():
         with contextlib.closing(Airflow(stack)) as airflow:
             airflow.wait_for_dag("fraud_retraining")
-            airflow.finish("fraud_retraining", airflow.trigger("fraud_retraining"), seconds=300)
+            run = airflow.trigger("fraud_retraining", {"reference": True})
+            airflow.finish("fraud_retraining", run, seconds=300)
     model = versions()[0]["source"].rpartition("/")[2]
     info = registry.ask("admin", "GET", f"/api/2.0/mlflow/logged-models/{model}").json()["model"][
         "info"

@@ -43,7 +43,7 @@ def test_of_two_retrainings_at_once_one_promotes_and_the_other_stops_with_the_re
         """All steps of one run; returns the last one's words."""
         decision: dict[str, int] = {}
         for step in (*RETRAIN, *PROMOTE):
-            params = decision if step in PROMOTE else {}
+            params = decision if step in PROMOTE else {"reference": True}
             command = [
                 sys.executable,
                 "-m",

@@ -24,9 +24,17 @@ def rollback_id(use_case: str, run_id: str) -> UUID:
 
 
 def why_promotion_refused(
-    decision: Decision, *, champion: Served | None, newest_approved: int | None, evidence_hash: str
+    decision: Decision,
+    *,
+    champion: Served | None,
+    newest_approved: int | None,
+    evidence_hash: str,
+    champion_is_real: bool = False,
 ) -> str | None:
-    """Return why a decision may not be carried out, or no longer; None when it may."""
+    """Return why a decision may not be carried out, or no longer; None when it may.
+
+    champion_is_real: the champion was judged on real rows.
+    """
     newer_approved = newest_approved is not None and newest_approved != decision.id
     if decision.verdict == "SUPERSEDED" or newer_approved:
         return f"superseded: decision {newest_approved} approved a newer candidate"
@@ -37,6 +45,11 @@ def why_promotion_refused(
         return (
             f"the champion is version {version}, "
             f"and the decision was made against {decision.champion_version}: evaluate again"
+        )
+    if decision.evidence_source == "REFERENCE" and champion_is_real:
+        return (
+            f"it was trained on reference rows, and version {version} on real ones: "
+            "evaluate again on real rows"
         )
     if decision.evidence_hash != evidence_hash:
         return "the evidence has changed since the verdict: evaluate again"

@@ -1,5 +1,6 @@
 """What the ledger allows a replica to serve."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.records import LedgerEntry
@@ -36,6 +37,14 @@ def entry_of_champion(entries: list[LedgerEntry]) -> LedgerEntry | None:
     for entry in entries:
         if entry.state == "DONE" and Served(entry.to_version, entry.to_digest) == current:
             return entry
+    return None
+
+
+def promoting_decision(entries: Sequence[LedgerEntry], version: int) -> int | None:
+    """Return the decision that made a version Production, newest entry first; None without one."""
+    for entry in entries:
+        if entry.state == "DONE" and entry.to_version == version and entry.decision_id:
+            return entry.decision_id
     return None
 
 

@@ -15,7 +15,8 @@ class Conditions:
 
     last_trained: when the last run that trained was opened · trained_this_week: number of runs that
     trained in the seven days before · waiting: the decision whose approved candidate is neither
-    promoted nor refused
+    promoted nor refused · reference: a person asked for reference rows · champion_is_real: the
+    champion was judged on real rows
     """
 
     as_of: datetime
@@ -27,16 +28,21 @@ class Conditions:
     forced: bool
     reason: str | None
     snapshot: str | None
+    reference: bool = False
+    champion_is_real: bool = False
 
 
 def why_not(conditions: Conditions, policy: Policy) -> str | None:
     """The reason why a run may not start; None when it may.
 
-    A first model and a named snapshot need no labels. `force` skips the cooldown only, and needs a
+    A first model, a named snapshot and reference rows need no logged labels, but a first model
+    needs one of the latter two. `force` skips the cooldown only, and needs a
     reason.
     """
     if conditions.forced and not conditions.reason:
         return "force: a run that skips the cooldown needs a reason: give it in the param `reason`"
+    if reason := _reference(conditions):
+        return reason
     if not conditions.has_champion:
         return None
     return why_blocked(conditions, policy) or _labels(conditions, policy)
@@ -59,6 +65,24 @@ def cooldown_end(conditions: Conditions, policy: Policy) -> datetime | None:
         return None
     end = last + policy.retraining.cooldown
     return end if conditions.as_of < end else None
+
+
+def _reference(conditions: Conditions) -> str | None:
+    """Why reference rows may not be used, or what a first model needs."""
+    if conditions.reference and conditions.snapshot:
+        return "reference: the run also names a snapshot: give one of the two params"
+    if conditions.reference and conditions.champion_is_real:
+        return (
+            "reference: the model in Production was trained on real rows, and reference rows never "
+            "replace it: leave out the param `reference`"
+        )
+    if conditions.has_champion or conditions.snapshot or conditions.reference:
+        return None
+    return (
+        "data: no model is in Production, so no prediction is logged to train on: ingest labelled "
+        "rows and name them in the param `snapshot`, or set `reference` to train a first try on "
+        "the baseline, which is no real traffic"
+    )
 
 
 def _cooldown(conditions: Conditions, policy: Policy) -> str | None:
@@ -91,6 +115,6 @@ def _waiting_candidate(conditions: Conditions, policy: Policy) -> str | None:
 def _labels(conditions: Conditions, policy: Policy) -> str | None:
     labels = conditions.matured_labels
     needed = policy.retraining.labels
-    if conditions.snapshot or labels >= needed:
+    if conditions.snapshot or conditions.reference or labels >= needed:
         return None
     return f"labels: {labels} matured labels in the window, {needed - labels} more are needed"

@@ -111,6 +111,13 @@ RETRAINING: Parameters = {
         description="Train and evaluate on this ingested snapshot instead of logged predictions "
         "(`sixgate ingest` prints its id).",
     ),
+    "reference": Parameter(
+        types=("boolean",),
+        default=False,
+        title="Train on reference rows",
+        description="Train and evaluate on the baseline of the use case, which is no real traffic: "
+        "for a first try. It never replaces a model that was trained on real rows.",
+    ),
 }
 PROMOTION: Parameters = {
     "decision_id": Parameter(

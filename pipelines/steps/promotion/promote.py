@@ -18,6 +18,8 @@ from pipelines.rules.promotion.eligibility import (
     why_rollback_refused,
 )
 from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.training.reference_rows import REAL
+from pipelines.steps.champion_evidence import evidence_of_champion
 from pipelines.steps.promotion.model_swap import Swap, carry_out
 
 
@@ -65,6 +67,7 @@ def _promote(context: Context) -> dict[str, Any]:
     def refusal(champion: Served | None) -> str | None:
         if review and not review.approved:
             return f"it was rejected by {review.reviewer}"
+        entries = context.ledger.recent(context.name, limit=1000)
         approved = context.decisions.newest_approved(context.name)
         evidence_hash = context.params.get("evidence_hash") or decision.evidence_hash
         return why_promotion_refused(
@@ -72,6 +75,7 @@ def _promote(context: Context) -> dict[str, Any]:
             champion=champion,
             newest_approved=approved.id if approved else None,
             evidence_hash=str(evidence_hash),
+            champion_is_real=evidence_of_champion(context, entries) in REAL,
         )
 
     swap = of_decision(context, decision)

@@ -9,7 +9,9 @@ from pipelines.context import Context, git_sha
 from pipelines.errors import StepSkipped
 from pipelines.records import Decision
 from pipelines.rules.promotion.ledger import champion
+from pipelines.rules.training.reference_rows import REAL
 from pipelines.rules.training.retraining_conditions import WEEK, Conditions, why_not
+from pipelines.steps.champion_evidence import evidence_of_champion
 
 log = logging.getLogger(__name__)
 TRIGGERS = {"scheduled": "SCHEDULE", "asset_triggered": "DRIFT"}
@@ -61,10 +63,11 @@ def _open(context: Context) -> Decision:
 def _gather(context: Context) -> Conditions:
     policy = context.use_case.policy
     matured_before = context.as_of - policy.label_maturity
+    entries = context.ledger.recent(context.name, limit=1000)
     newest = context.decisions.newest_trained(context.name, but_run_id=context.run_id)
     return Conditions(
         as_of=context.as_of,
-        has_champion=champion(context.ledger.recent(context.name)) is not None,
+        has_champion=champion(entries) is not None,
         last_trained=newest.opened_at if newest else None,
         trained_this_week=context.decisions.trained_since(
             context.name, context.as_of - WEEK, but_run_id=context.run_id
@@ -76,4 +79,6 @@ def _gather(context: Context) -> Conditions:
         forced=bool(context.params.get("force")),
         reason=context.params.get("reason") or None,
         snapshot=context.params.get("snapshot") or None,
+        reference=bool(context.params.get("reference")),
+        champion_is_real=evidence_of_champion(context, entries) in REAL,
     )

@@ -134,6 +134,10 @@ def _record(context: Context, frame: Frame, fitted: Fitted, data: dict[str, Any]
         data_hash=data["train"],
         data=_inputs(context, data),
         account=_account(context, frame, fitted, explained, data),
+        evidence={
+            "evidence_source": str(data["source"]),
+            "reference_rows": str(data.get("reference_rows", 0)),
+        },
         profile=_profile(context, data, fitted.chosen, explained.contributions),
     )
 
@@ -145,10 +149,14 @@ def register(
     *,
     account: Account,
     data_hash: str,
+    evidence: dict[str, str] | None = None,
     data: tuple[model_registry.Input, ...] = (),
     profile: Reference | None = None,
 ) -> Registered:
-    """Register a candidate trained on features (n, columns) as this run's version, once."""
+    """Register a candidate trained on features (n, columns) as this run's version, once.
+
+    `evidence` are tags that say which rows trained it.
+    """
     contract = context.use_case.contract
     files = pack(candidate, contract, features)
     tags = {
@@ -157,6 +165,7 @@ def register(
         "threshold": repr(candidate.threshold),
         "git_sha": git_sha(context.settings) or "unknown",
         "kind": candidate.kind,
+        **(evidence or {}),
     }
     context.registry.ensure(context.name)
     registered = context.registry.find(context.name, context.run_id)

@@ -23,11 +23,19 @@ from pipelines.rules.data.row_checks import QUARANTINED
 from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_uneven
 from pipelines.rules.data.window_checks import window_warnings
 from pipelines.rules.gates.score_bands import coverage
-from pipelines.rules.promotion.ledger import Served, champion
+from pipelines.rules.promotion.ledger import Served, champion, promoting_decision
+from pipelines.rules.training.reference_rows import (
+    FROM_BASELINE,
+    NO_HISTORY,
+    REFERENCE,
+    real_rows_suffice,
+    reference_warning,
+)
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.file_retention import report_name
 from pipelines.rules.use_case.policy_sections.gates import Evaluation
 from pipelines.rules.use_case.spellings import AHEAD
+from pipelines.steps.champion_evidence import decision_of_champion
 from pipelines.stores import dataset
 from pipelines.stores.baseline import read_baseline
 
@@ -90,6 +98,9 @@ def run(context: Context) -> dict[str, Any]:
     warnings += future
     split = _split(context, rows, frame)
     warnings += _split_warnings(context, frame, split)
+    if warning := reference_warning(_reference_rows(rows, split), len(split.train)):
+        log.warning("%s", warning)
+        warnings.append(warning)
     warnings += _overlap(context, served, split.holdout)
     window = [str(frame.event_times.min()), str(frame.event_times.max())]
     record = _store(context, rows, split) | {"window": window, "warnings": warnings}
@@ -138,17 +149,32 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
     contract = context.use_case.contract
     if snapshot := context.params.get("snapshot"):
         return _gather_snapshot(context, decision, snapshot)
+    if not has_champion or context.params.get("reference"):
+        return _gather_reference(context)
     history = _history(context)
-    if history == "reference":
+    if history == NO_HISTORY:
+        return _gather_logged(context, decision, history, older=None)
+    if history == FROM_BASELINE:
         table = read_baseline(context.use_case.folder, contract)
     else:
         table = context.artifacts.load("snapshots", history)
+    older = dataset.historical(table, contract)
+    return _gather_logged(context, decision, history, older=older)
+
+
+def _gather_reference(context: Context) -> Gathered:
+    """Read the baseline, which trains only when a person asks for it."""
+    if not context.params.get("reference"):
+        raise DataError(
+            "no model is in Production and the run names no snapshot: ingest labelled rows and "
+            "name them in the param `snapshot`, or set `reference` to train on the baseline"
+        )
+    contract = context.use_case.contract
+    table = read_baseline(context.use_case.folder, contract)
     rows = dataset.historical(table, contract)
-    if has_champion:
-        return _gather_logged(context, decision, history, older=rows)
     return Gathered(
-        source="REFERENCE",
-        history=history,
+        source=REFERENCE,
+        history=FROM_BASELINE,
         frame=rows,
         older=rows.none(),
         common=dataset.no_common_rows(contract),
@@ -204,7 +230,9 @@ def _gather_snapshot(context: Context, decision: Decision, snapshot: str) -> Gat
     )
 
 
-def _gather_logged(context: Context, decision: Decision, history: str, *, older: Frame) -> Gathered:
+def _gather_logged(
+    context: Context, decision: Decision, history: str, *, older: Frame | None
+) -> Gathered:
     policy = context.use_case.policy
     matured_before = decision.as_of - policy.label_maturity
     rows = dataset.logged(
@@ -214,6 +242,11 @@ def _gather_logged(context: Context, decision: Decision, history: str, *, older:
         matured_before=matured_before,
         as_of=decision.as_of,
     )
+    older = rows.none() if older is None else older
+    if history == FROM_BASELINE and real_rows_suffice(rows.labels, policy.training):
+        log.info("enough real rows are labelled: reference rows no longer train")
+        history = NO_HISTORY
+        older = rows.none()
     return Gathered(
         source="LOGGED",
         history=history,
@@ -226,15 +259,14 @@ def _gather_logged(context: Context, decision: Decision, history: str, *, older:
 
 
 def _history(context: Context) -> str:
-    """Return what the champion's history is: the id of a snapshot, or "reference".
+    """Return what the champion's history is: the id of a snapshot, "reference" or "none".
 
-    The history that trained the first model trains its successors too.
+    The history that trained the first model trains its successors too, the baseline only until
+    there are enough real rows.
     """
-    for entry in context.ledger.recent(context.name):
-        if entry.state == "DONE" and entry.decision_id:
-            decision = context.decisions.get(context.name, entry.decision_id)
-            return str((decision.dataset or {}).get("history", "reference"))
-    return "reference"
+    decision = decision_of_champion(context, context.ledger.recent(context.name, limit=1000))
+    record = decision.dataset if decision else None
+    return str((record or {}).get("history", FROM_BASELINE))
 
 
 def _split(context: Context, rows: Gathered, frame: Frame) -> Split:
@@ -357,13 +389,21 @@ def _overlap(context: Context, served: Served | None, holdout: Frame) -> list[st
 
 def _training_dataset(context: Context, served: Served) -> str | None:
     """Return the id of the dataset that a version was trained on; None when it is unknown."""
-    for entry in context.ledger.recent(context.name, limit=1000):
-        if entry.state != "DONE" or entry.to_version != served.version:
-            continue
-        if entry.decision_id:
-            decision = context.decisions.get(context.name, entry.decision_id)
-            return (decision.dataset or {}).get("train")
-    return None
+    entries = context.ledger.recent(context.name, limit=1000)
+    decision_id = promoting_decision(entries, served.version)
+    if decision_id is None:
+        return None
+    decision = context.decisions.get(context.name, decision_id)
+    return (decision.dataset or {}).get("train")
+
+
+def _reference_rows(rows: Gathered, split: Split) -> int:
+    """Return how many training rows are of the baseline; all rows of REFERENCE evidence are."""
+    if rows.source == REFERENCE:
+        return len(split.train)
+    if rows.history != FROM_BASELINE:
+        return 0
+    return len(split.train) - len(split.train.without(rows.older.transaction_ids))
 
 
 def _store(context: Context, rows: Gathered, split: Split) -> dict[str, Any]:
@@ -378,6 +418,7 @@ def _store(context: Context, rows: Gathered, split: Split) -> dict[str, Any]:
         "history": rows.history,
         "source": rows.source,
         "train_rows": len(train),
+        "reference_rows": _reference_rows(rows, split),
         "split": context.use_case.policy.evaluation.split,
         "train_from": str(train.event_times.min()),
         "tune_from": str(split.tune_from),

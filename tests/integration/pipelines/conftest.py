@@ -65,7 +65,7 @@ def first(
             policy_overlay=ROOT / "stack" / "policy.demo.yaml",
         )
         run = runner(settings)
-        approved = run("first", *RETRAIN)
+        approved = run("first", *RETRAIN, reference=True)
         with RegistryClient.of(settings) as production:
             assert production.version("fraud", CHALLENGER) == 1
             assert production.version("fraud") is None

@@ -44,6 +44,10 @@ class Training(PolicySection, frozen=True):
     """Rows that the search uses, evenly over time. The model is fitted on all rows."""
     budget: PositiveDuration = timedelta(minutes=10)
     """Time for the search. No trial starts after it."""
+    real_rows: Positive = 10_000
+    """Labelled real rows in the evaluation window from which on reference rows no longer train."""
+    real_positives: Positive = 200
+    """Real rows of the rarer class that are needed for the same."""
     imbalance: Literal["weights", "smote", "none"] = "weights"
     """What balances the classes: class weights, SMOTE, or nothing."""
     threshold: Threshold = Threshold()

@@ -33,7 +33,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         pytest.param(
             ["check_conditions", "--params", '{"requre_review": true}'],
             "unknown parameter 'requre_review': did you mean 'require_review'? "
-            "Permitted: force, reason, require_review, snapshot",
+            "Permitted: force, reason, reference, require_review, snapshot",
             id="a misspelt parameter",
         ),
         pytest.param(

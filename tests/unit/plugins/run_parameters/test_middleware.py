@@ -80,7 +80,7 @@ async def test_an_unknown_parameter_is_refused_wherever_a_run_can_be_started(
     assert answer.status_code == 422
     assert answer.json() == {
         "detail": "unknown parameter 'requre_review': did you mean 'require_review'? "
-        "Permitted: force, reason, require_review, snapshot"
+        "Permitted: force, reason, reference, require_review, snapshot"
     }
 
 

@@ -88,11 +88,11 @@ def test_an_estimator_that_can_not_be_used_ends_the_run_by_name(
     )
     run_id = f"refused-{estimators[-1]}"
     with pytest.raises((ModelRejected, UseCaseError), match=message):
-        retrain(run_id, estimators, *RETRAIN)
+        retrain(run_id, estimators, *RETRAIN, reference=True)
 
 
 def test_lightgbm_alone_is_trained_tried_by_the_server_and_promoted(retrain: Retrain) -> None:
-    decided = retrain("leaves", ["lightgbm"], *RETRAIN)
+    decided = retrain("leaves", ["lightgbm"], *RETRAIN, reference=True)
     assert retrain("leaves", ["lightgbm"], "train")["kind"] == "lightgbm"
     promoted = retrain(
         "promotion", ["lightgbm"], "final_validation", "promote", decision_id=decided["decision_id"]

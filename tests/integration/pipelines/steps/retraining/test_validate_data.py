@@ -12,6 +12,7 @@ import pytest
 from pipelines.context import Context
 from pipelines.errors import (
     DataError,
+    StepSkipped,
 )
 from pipelines.ingestion import ingest
 from pipelines.records import Prediction
@@ -215,3 +216,34 @@ def test_rows_of_one_moment_are_split_by_id(
         for name in ("train", "holdout")
     ]
     assert not ids[0] & ids[1]
+
+
+def test_reference_rows_are_said_and_drop_out_once_real_rows_suffice(
+    trained: Context, tmp_path: Path
+) -> None:
+    first = trained.decisions.of_run("fraud", "first")
+    dataset = first.dataset or {}
+    assert dataset["reference_rows"] == dataset["train_rows"] > 0
+    assert "reference rows" in dataset["warnings"][-1]
+    model = trained.registry._client.get_model_version("fraud", "1")
+    assert model.tags["evidence_source"] == "REFERENCE"
+    assert model.tags["reference_rows"] == str(dataset["train_rows"])
+    assert dataset["warnings"][-1] in model.description
+    later = trained.decisions.of_run("fraud", "second").dataset or {}
+    assert 0 < later["reference_rows"] < later["train_rows"]
+    overlay = tmp_path / "few.yaml"
+    overlay.write_text(
+        "label_maturity: PT0S\nretraining: {cooldown: PT0S, per_week: 1000}\n"
+        "training: {real_rows: 500, real_positives: 10}\n"
+    )
+    run = runner(trained.settings.model_copy(update={"policy_overlay": overlay}))
+    run("enough", "check_conditions", "validate_data")
+    real = trained.decisions.of_run("fraud", "enough").dataset or {}
+    assert (real["history"], real["reference_rows"]) == ("none", 0)
+    assert real["train_rows"] == later["train_rows"] - later["reference_rows"]
+    assert not any("reference rows" in warning for warning in real["warnings"])
+
+
+def test_reference_rows_do_not_replace_a_model_of_real_rows(run: Run, trained: Context) -> None:
+    with pytest.raises(StepSkipped, match="reference rows never replace it"):
+        run("reference again", "check_conditions", reference=True)

@@ -56,6 +56,32 @@ def test_compare_and_swap(
 
 
 @pytest.mark.parametrize(
+    ("source", "champion_is_real", "refused"),
+    [
+        pytest.param("REFERENCE", True, True, id="reference rows over real ones"),
+        pytest.param("REFERENCE", False, False, id="reference rows over reference rows"),
+        pytest.param("LOGGED", True, False, id="real rows over real ones"),
+        pytest.param("INGESTED", False, False, id="real rows over reference rows"),
+    ],
+)
+def test_reference_rows_never_promote_over_real_ones(
+    source: str, champion_is_real: bool, refused: bool
+) -> None:
+    reason = why_promotion_refused(
+        decision(evidence_source=source),
+        champion=Served(1, "d"),
+        newest_approved=7,
+        evidence_hash="h",
+        champion_is_real=champion_is_real,
+    )
+    assert reason == (
+        "it was trained on reference rows, and version 1 on real ones: evaluate again on real rows"
+        if refused
+        else None
+    )
+
+
+@pytest.mark.parametrize(
     ("history", "good"),
     [
         pytest.param([], None, id="nothing was ever Production"),

@@ -63,9 +63,35 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
                 "has_champion": False,
                 "last_trained": NOW,
                 "trained_this_week": 9,
+                "snapshot": "abc",
             },
             None,
-            id="a first model may always start",
+            id="a first model may start whenever a snapshot is named",
+        ),
+        pytest.param(
+            {"has_champion": False},
+            "ingest labelled rows and name them in the param `snapshot`, or set `reference`",
+            id="a first model on reference rows that nobody asked for",
+        ),
+        pytest.param(
+            {"has_champion": False, "reference": True},
+            None,
+            id="a first model on reference rows that a person asked for",
+        ),
+        pytest.param(
+            {"reference": True, "matured_labels": 0},
+            None,
+            id="reference rows need no logged labels",
+        ),
+        pytest.param(
+            {"reference": True, "champion_is_real": True},
+            "reference rows never replace it",
+            id="reference rows over a model that was trained on real ones",
+        ),
+        pytest.param(
+            {"reference": True, "snapshot": "abc"},
+            "give one of the two params",
+            id="reference rows and a snapshot",
         ),
     ],
 )

@@ -16,7 +16,7 @@ from pipelines.rules.use_case.run_parameters import (
 )
 from pipelines.steps import STEPS
 
-RETRAINING_NAMES = "force, reason, require_review, snapshot"
+RETRAINING_NAMES = "force, reason, reference, require_review, snapshot"
 LONGEST_MESSAGE = 1000
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
