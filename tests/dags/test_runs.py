@@ -141,7 +141,7 @@ def test_a_quiet_check_wakes_nobody(run_dag: Test) -> None:
     }
 
 
-def test_an_approved_decision_without_a_run_triggers_its_promotion_again(
+def test_an_approved_decision_waits_while_its_dag_is_paused_and_a_person_is_told(
     run_dag: Test, database_url: str
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -152,9 +152,10 @@ def test_an_approved_decision_without_a_run_triggers_its_promotion_again(
             " RETURNING id"
         ).fetchone()
         assert row is not None
-        tasks = run_dag("drift_detection", "fraud_drift_detection")
+        tasks = run_dag("drift_detection", "fraud_drift_detection", state="failed")
         alert = connection.execute(
-            "SELECT message FROM monitoring_alerts WHERE cause = 'promotion_waiting'"
+            "SELECT message FROM monitoring_alerts"
+            " WHERE cause = 'promotion_waiting' AND told ? 'log'"
         ).fetchone()
         connection.execute(
             "INSERT INTO promotions (promotion_id, use_case, to_version, to_digest, action, state,"
@@ -163,9 +164,11 @@ def test_an_approved_decision_without_a_run_triggers_its_promotion_again(
             row,
         )
         connection.execute("UPDATE monitoring_alerts SET state = 'RESOLVED', resolved_at = now()")
-    assert tasks["resume_promotion"] in ("success", "skipped")
+    assert tasks["resume_promotion"] == "skipped"
+    assert tasks["notify"] == "failed"  # one of its targets is away
     assert alert is not None
     assert f"version 1 of decision {row[0]} is APPROVED" in alert[0]
+    assert "fraud_promotion is paused: unpause it" in alert[0]
 
 
 def test_news_of_an_alert_reaches_everybody_but_who_is_away_and_the_task_says_so(
