@@ -70,21 +70,22 @@ def ingest_from(
         artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot,
         Repeats(artifacts.root / "snapshots") as repeats,
         Background() as writing,
-        Background() as comparing,
     ):
+
+        def keep(part: CheckedPart, good: pa.Table) -> None:
+            snapshot.writer.write_table(repeats.without_suspects(part, good))
+
         for part in checked_parts(source, contract, now=datetime.now(UTC)):
             good = _good_rows(part, first_row=tally.read)
-            writing.run(snapshot.writer.write_table, good)
-            comparing.run(repeats.add, part, good["transaction_id"])
+            writing.run(keep, part, good)
             _put_aside(part, quarantine)
             tally.add(part)
             progress(tally.read)
         writing.wait()
-        comparing.wait()
-        for again in repeats.find():
-            quarantine.add(again.rows, [again.reason(contract)] * len(again.rows))
-            tally.add_repeated(again.rows, again.numbers)
-        snapshot.drop(repeats.positions)
+        for held in repeats.resolved():
+            snapshot.writer.write_table(held.new)
+            quarantine.add(held.repeated, held.reasons(contract))
+            tally.add_repeated(held.repeated, held.numbers)
         quarantine.keep()
         ingested = _result(tally, source, quarantine)
         _require_few_refused(ingested, tally.read, source, share=quarantine_share)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from pipelines.ingestion.checking import CheckedPart
 from pipelines.ingestion.repeated_ids import RepeatedIds
@@ -18,68 +17,84 @@ NUMBER = "sixgate.number"
 
 
 @dataclass(frozen=True)
-class RepeatedRows:
-    """Some rows as they are in the source, and their numbers there."""
+class Resolved:
+    """Some of the rows that were held back.
 
-    rows: pa.Table
+    `new` are those that are not repeated, as a snapshot holds them. `repeated` are the others as
+    they are in the source, and `numbers` their numbers there.
+    """
+
+    new: pa.Table
+    repeated: pa.Table
     numbers: list[int]
 
-    @staticmethod
-    def reason(contract: Contract) -> str:
-        """Return the reason as the quarantine has it."""
-        return f"{contract.transaction_id}: {REPEATED}"
+    def reasons(self, contract: Contract) -> list[str]:
+        """Return the reasons of the repeated rows as the quarantine has them."""
+        return [f"{contract.transaction_id}: {REPEATED}"] * len(self.repeated)
 
 
 class Repeats:
-    """Finds repeated ids; use it in a `with` block.
+    """Holds back rows whose id may be repeated, on disk; use it in a `with` block.
 
-    A row that may be repeated is kept on disk as it is in the source, because whether it is
-    repeated is known at the end only. `positions` are those of repeated rows among the kept ones.
+    Whether they are repeated is known at the end only. Few rows are held back for nothing.
     """
 
     def __init__(self, folder: Path) -> None:
         self._ids = RepeatedIds(folder)
-        self._suspects = self._ids.folder / "suspects"
-        self._writer: pa.RecordBatchStreamWriter | None = None
-        self._kept = 0
-        self.positions: NDArray[np.int64] = np.empty(0, np.int64)
+        self._original = self._ids.folder / "original"
+        self._good = self._ids.folder / "good"
+        self._writers: list[pa.RecordBatchStreamWriter] = []
+        self._rows = 0
 
-    def add(self, part: CheckedPart, ids: pa.ChunkedArray) -> None:
-        """Add the ids (n,) of the kept rows of a part, in the order of the source."""
-        if part.has_ids and len(ids):
-            for_arrow = ids.combine_chunks()
-            suspects = np.flatnonzero(self._ids.add(for_arrow))
-            if len(suspects):
-                self._keep(part, suspects)
-        self._kept += len(ids)
+    def without_suspects(self, part: CheckedPart, good: pa.Table) -> pa.Table:
+        """Return the good rows of a part whose ids are new; hold back the others."""
+        if not part.has_ids or not len(good):
+            return good
+        first = self._rows
+        self._rows += len(good)
+        is_suspect = self._ids.add(good["transaction_id"].combine_chunks())
+        if not is_suspect.any():
+            return good
+        suspects = np.flatnonzero(is_suspect)
+        original, numbers = part.part.take(part.checked.positions[suspects])
+        original = original.append_column(POSITION, pa.array(suspects + first))
+        original = original.append_column(NUMBER, pa.array(numbers, pa.int64()))
+        self._hold(original.combine_chunks(), good.take(pa.array(suspects)).combine_chunks())
+        return good.filter(pa.array(~is_suspect))
 
-    def find(self) -> Iterator[RepeatedRows]:
-        """Yield the repeated rows in order, in bounded memory."""
-        if self._writer is None:
+    def resolved(self) -> Iterator[Resolved]:
+        """Yield the rows that were held back, in order and in bounded memory."""
+        if not self._writers:
             return
-        self._writer.close()
-        self.positions = self._ids.repeated()
-        with pa.OSFile(str(self._suspects)) as stream:
-            for batch in pa.ipc.open_stream(stream):
-                is_repeated = np.isin(batch[POSITION].to_numpy(), self.positions)
-                table = pa.Table.from_batches([batch]).filter(pa.array(is_repeated))
-                if len(table):
-                    numbers = table[NUMBER].to_pylist()
-                    yield RepeatedRows(table.drop_columns([POSITION, NUMBER]), numbers)
+        self._close()
+        repeated = self._ids.repeated()
+        with pa.OSFile(str(self._original)) as original, pa.OSFile(str(self._good)) as good:
+            batches = zip(pa.ipc.open_stream(original), pa.ipc.open_stream(good), strict=True)
+            for rows, good_rows in batches:
+                is_repeated = np.isin(rows[POSITION].to_numpy(), repeated)
+                again = pa.Table.from_batches([rows]).filter(pa.array(is_repeated))
+                yield Resolved(
+                    new=pa.Table.from_batches([good_rows]).filter(pa.array(~is_repeated)),
+                    repeated=again.drop_columns([POSITION, NUMBER]),
+                    numbers=again[NUMBER].to_pylist(),
+                )
 
-    def _keep(self, part: CheckedPart, suspects: NDArray[np.int64]) -> None:
-        rows = part.checked.positions[suspects]
-        table, numbers = part.part.take(rows)
-        table = table.append_column(POSITION, pa.array(suspects + self._kept))
-        table = table.append_column(NUMBER, pa.array(numbers, pa.int64()))
-        if self._writer is None:
-            self._writer = pa.ipc.new_stream(str(self._suspects), table.schema)
-        self._writer.write_table(table)
+    def _hold(self, original: pa.Table, good: pa.Table) -> None:
+        if not self._writers:
+            self._writers = [
+                pa.ipc.new_stream(str(self._original), original.schema),
+                pa.ipc.new_stream(str(self._good), good.schema),
+            ]
+        for writer, table in zip(self._writers, (original, good), strict=True):
+            writer.write_table(table)
+
+    def _close(self) -> None:
+        for writer in self._writers:
+            writer.close()
 
     def __enter__(self) -> "Repeats":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        self._close()
         self._ids.close()

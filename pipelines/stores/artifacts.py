@@ -11,10 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from pipelines.errors import EvidenceError
 from pipelines.rules.use_case.file_retention import KINDS, StoredFile
@@ -189,33 +187,6 @@ class Writing:
     path: Path
     writer: pq.ParquetWriter
     id: str = ""
-
-    def drop(self, rows: NDArray[np.int64]) -> None:
-        """Write the file again without these rows (n,), which are in order, in bounded memory."""
-        if not len(rows):
-            return
-        self.writer.close()
-        complete = self.path.with_suffix(".complete.writing")
-        self.path.replace(complete)
-        self.writer = _writer(self.path, self.writer.schema)
-        try:
-            with pq.ParquetFile(complete) as file:
-                for number, first, table in _row_groups(file):
-                    here = rows[(rows >= first) & (rows < first + number)] - first
-                    keep = np.ones(number, bool)
-                    keep[here] = False
-                    self.writer.write_table(table.filter(pa.array(keep)))
-        finally:
-            complete.unlink()
-
-
-def _row_groups(file: pq.ParquetFile) -> Iterator[tuple[int, int, pa.Table]]:
-    """Yield the number of rows of each row group, the number of its first row, and its rows."""
-    first = 0
-    for group in range(file.num_row_groups):
-        table = file.read_row_group(group)
-        yield len(table), first, table
-        first += len(table)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from scipy.special import chdtrc
-from scipy.stats import fisher_exact
 
 SMALLEST_EXPECTED = 5.0  # below, the chi-square distribution is not a good approximation
 
@@ -29,6 +28,8 @@ def independence(table: tuple[tuple[int, int], tuple[int, int]]) -> Independence
         return None
     total = sum(rows)
     if min(rows) * min(columns) / total < SMALLEST_EXPECTED:
+        from scipy.stats import fisher_exact  # takes a second to import
+
         return Independence("fisher", float(fisher_exact(table)[1]))
     # Python's integers: these products are larger than 64 bits for large files.
     difference = a * d - b * c

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.ingestion import Ingested, arrow_sources, ingest
+from pipelines.ingestion import Ingested, arrow_sources, ingest, repeated_ids
 from pipelines.rules.data.refusals import REPEATED
 from pipelines.rules.data.row_checks import QUARANTINED
 from pipelines.rules.use_case.contract import Contract
@@ -172,6 +174,24 @@ def test_an_id_is_taken_once_whichever_batch_repeats_it(
     assert totals == [2, 4, 5]
     stored = artifacts.load("snapshots", ingested.snapshot)
     assert stored["transaction_id"].to_pylist() == ["t1", "t2", "t3"]
+
+
+def test_a_row_that_only_seems_repeated_is_kept(
+    take_in: TakeIn, artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def same(ids: pa.StringArray) -> NDArray[np.uint64]:
+        return np.full(len(ids), 7, np.uint64)
+
+    monkeypatch.setattr(repeated_ids, "hash_ids", same)
+    rows = [ROW.replace("t1", name) for name in ("t1", "t2", "t1", "t3", "t2")]
+    ingested = take_in(rows)
+    assert (ingested.rows, ingested.quarantined) == (3, 2)
+    stored = artifacts.load("snapshots", ingested.snapshot)
+    assert sorted(stored["transaction_id"].to_pylist()) == ["t1", "t2", "t3"]
+    (refusal,) = ingested.refusals
+    assert [(sample.number, sample.value) for sample in refusal.samples] == [(4, "t1"), (6, "t2")]
+    refused = pq.read_table(ingested.quarantine)
+    assert refused["salary"].to_pylist() == ["1000", "1000"]
 
 
 def test_the_snapshot_notes_how_many_rows_of_its_file_were_refused(
