@@ -38,6 +38,13 @@ def expression(document: dict[str, Any]) -> None:
     document["derived"]["per_item"]["expression"] = "amount * items"
 
 
+def several(document: dict[str, Any]) -> None:
+    feature("channel", values=["store", "web"], unknown="other")(document)
+    feature("items", type="float")(document)
+    document["features"] = dict(reversed(document["features"].items()))
+    document["derived"]["double"] = {"expression": "amount * 2"}
+
+
 CHANGES = {
     "a nullable feature is added": feature("age", **AGE, nullable=True),
     "a required feature is added": feature("age", **AGE),
@@ -48,6 +55,7 @@ CHANGES = {
     "a category is added": feature("channel", values=["phone", "web", "app", "store"]),
     "a category is removed": feature("channel", values=["web", "store"]),
     "an expression changes": expression,
+    "several things change at once": several,
 }
 SENT = {
     "a range is widened": {"amount": [2000, 40, 90]},

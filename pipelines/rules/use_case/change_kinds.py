@@ -49,13 +49,13 @@ ADDED_NULLABLE = ChangeKind(
     name="a nullable feature is added",
     clients=f"{EITHER}: with the feature or without it",
     challenger="on the same rows; the feature is missing in those of before",
-    drift="the feature, from its first rows on; it counts as missing before",
+    drift="the feature with no reference yet, until a model that was trained with it serves",
 )
 ADDED_REQUIRED = ChangeKind(
     name="a required feature is added",
     clients="rows with the feature; without it only until the former contract ends",
     challenger="on the same rows; the feature is missing in those of before",
-    drift="the feature, from its first rows on; it counts as missing before",
+    drift="the feature with no reference yet, until a model that was trained with it serves",
 )
 REMOVED = ChangeKind(
     name="a feature is removed",
@@ -139,7 +139,7 @@ DERIVED_ADDED = ChangeKind(
     name="a derived feature is added",
     clients="the same rows",
     challenger="on the same rows; the feature is computed for those of before too",
-    drift="the feature, computed for rows of before too",
+    drift="the feature, computed for the rows of the baseline and the log too",
 )
 DERIVED_REMOVED = ChangeKind(
     name="a derived feature is removed",
@@ -152,7 +152,7 @@ EXPRESSION = ChangeKind(
     clients="the same rows",
     champion="the feature as its own contract computes it",
     challenger="on the same rows; each model computes the feature by its own contract",
-    drift="the feature by the new expression; it needs a champion or a baseline of the new one",
+    drift="the feature by the new expression, for the rows of the baseline and the log too",
 )
 LABEL_VALUES = ChangeKind(
     name="the values of a label change",
