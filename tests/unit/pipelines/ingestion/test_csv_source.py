@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pipelines.ingestion import csv_blocks
 from pipelines.ingestion.checking import checked_parts
-from pipelines.ingestion.csv_source import CsvPart, CsvSource
+from pipelines.ingestion.csv_part import CsvPart
+from pipelines.ingestion.csv_source import CsvSource
 from pipelines.rules.data.row_checks import check_rows
 from pipelines.rules.use_case.contract import Contract, Feature, LabelColumn
 from pipelines.rules.use_case.csv_format import CsvFormat
