@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipelines.rules.data.id_hashes import Hashes, SeenFilter, hash_ids
 
 FILE_BITS = 7
+FILES = 1 << FILE_BITS
 SCHEMA = pa.schema([("id", pa.string()), ("row", pa.int64())])
 
 
@@ -29,8 +30,7 @@ class RepeatedIds:
         self._seen = SeenFilter()
         self._rows = 0
         self._open = ExitStack()
-        self._paths = [self.folder / str(n) for n in range(1 << FILE_BITS)]
-        self._writers = [self._writer(path) for path in self._paths]
+        self._writers: dict[int, pa.RecordBatchStreamWriter] = {}  # a small source needs few
 
     def add(self, ids: pa.StringArray) -> NDArray[np.bool_]:
         """Add the ids (n,) of the next rows; return which of them may be repeated.
@@ -45,24 +45,28 @@ class RepeatedIds:
     def repeated(self) -> NDArray[np.int64]:
         """Return the rows, in order, whose id an earlier row has. Call it once, at the end."""
         self._open.close()
-        parts = [_repeated(path) for path in self._paths]
-        return np.sort(np.concatenate(parts))
+        parts = [_repeated(self.folder / str(number)) for number in self._writers]
+        return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
 
     def _spill(self, ids: pa.StringArray, hashes: Hashes) -> None:
         numbers = (hashes >> np.uint64(64 - FILE_BITS)).astype(np.uint8)
         order = np.argsort(numbers, kind="stable")
         columns = [ids.take(pa.array(order)), pa.array(order + self._rows)]
         batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
-        ends = np.cumsum(np.bincount(numbers, minlength=len(self._writers))).tolist()
+        ends = np.cumsum(np.bincount(numbers, minlength=FILES)).tolist()
         start = 0
-        for writer, end in zip(self._writers, ends, strict=True):
+        for number, end in enumerate(ends):
             if end > start:
-                writer.write_batch(batch.slice(start, end - start))
+                self._writer(number).write_batch(batch.slice(start, end - start))
             start = end
 
-    def _writer(self, path: Path) -> pa.RecordBatchStreamWriter:
-        stream = self._open.enter_context(pa.OSFile(str(path), "wb"))
-        return self._open.enter_context(pa.ipc.new_stream(stream, SCHEMA))
+    def _writer(self, number: int) -> pa.RecordBatchStreamWriter:
+        writer = self._writers.get(number)
+        if writer is None:
+            stream = self._open.enter_context(pa.OSFile(str(self.folder / str(number)), "wb"))
+            writer = self._open.enter_context(pa.ipc.new_stream(stream, SCHEMA))
+            self._writers[number] = writer
+        return writer
 
     def close(self) -> None:
         """Remove the files."""
