@@ -23,7 +23,9 @@ HISTORY = [
 DAYS = [{"day": date(2026, 1, day), "f1": 0.5, "estimated_f1": None} for day in (1, 2)]
 
 
-def values(metrics: Sequence[Metric], statistics: Sequence[DriftStatistic]) -> dict[str, Any]:
+def values(
+    metrics: Sequence[Metric], statistics: Sequence[DriftStatistic], **champion: Any
+) -> dict[str, Any]:
     return view(
         alerts=[],
         metrics=metrics,
@@ -31,10 +33,11 @@ def values(metrics: Sequence[Metric], statistics: Sequence[DriftStatistic]) -> d
         statistics=statistics,
         history=HISTORY,
         days=DAYS,
+        **champion,
     )
 
 
-def page(metrics: Sequence[Metric], statistics: Sequence[DriftStatistic]) -> str:
+def page(metrics: Sequence[Metric], statistics: Sequence[DriftStatistic], **champion: Any) -> str:
     """The page as the plugin renders it."""
     environment = Environment(
         loader=FileSystemLoader(ROOT / "plugins" / "drift_page"),
@@ -42,7 +45,7 @@ def page(metrics: Sequence[Metric], statistics: Sequence[DriftStatistic]) -> str
         undefined=StrictUndefined,
     )
     return environment.get_template("page.html").render(
-        use_case="fraud", use_cases=["fraud"], may=True, **values(metrics, statistics)
+        use_case="fraud", use_cases=["fraud"], may=True, **values(metrics, statistics, **champion)
     )
 
 
@@ -50,6 +53,13 @@ def test_refused_and_treated_values_are_shown_by_field() -> None:
     (row,) = values(small_check(INSTALLED), INSTALLED)["quality"]
     assert (row.field, list(row.shares), row.n) == ("same", ["1.0%", "1.0%", "1.0%"], "1,010")
     assert "Data quality" in page(small_check(INSTALLED), INSTALLED)
+
+
+def test_reference_rows_that_trained_the_champion_are_said() -> None:
+    note = "9 of 9 training rows are reference rows"
+    text = page(small_check(INSTALLED), INSTALLED, champion=4, reference_note=note)
+    assert f"Version 4 is in Production: {note}." in text
+    assert "reference rows" not in page(small_check(INSTALLED), INSTALLED, champion=4)
 
 
 def test_features_come_by_drift_with_a_cell_for_each_statistic() -> None:
