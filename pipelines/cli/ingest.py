@@ -27,7 +27,7 @@ def ingest(
     ] = None,
     use_case: UseCaseOption = "fraud",
     query: Annotated[
-        str, typer.Option(help="Import the rows of this query.", rich_help_panel=SQL)
+        str, typer.Option(help="Import its rows, as in 'SELECT * FROM loans'.", rich_help_panel=SQL)
     ] = "",
     connection: Annotated[
         str,
@@ -68,10 +68,8 @@ def ingest(
     If more rows are refused than the policy's `validation.quarantine_share`,
     no snapshot is stored, and the exit code is 4.
 
-    Examples:
-      sixgate ingest history.csv --use-case loans
-      sixgate ingest history.csv.gz --decimal , --date-format '%d.%m.%Y'
-      sixgate ingest --query 'SELECT * FROM loans' --connection warehouse
+    Example:
+      sixgate ingest history.csv.gz --use-case loans --decimal ,
     """
     from rich.console import Console
 
