@@ -191,6 +191,24 @@ def test_a_restart_after_a_change_serves_at_once_without_the_database(
         assert server.client.post("/v1/fraud/predict", json=row).status_code == 200
 
 
+def test_every_worker_has_the_contract_when_the_command_returns(
+    server: Server, files: Files, database_url: str
+) -> None:
+    old_row = made.row(files.contract)
+    server.end()
+    server.start(SIXGATE_ROOT=str(files.root), SIXGATE_API_WORKERS="2")
+    files.change(lambda features: features.update(channel={"type": "int"}))
+    files.sixgate(server, database_url, "contract", "apply", "--wait", "30")
+    for _ in range(20):  # new connections, which either worker may take
+        for row in (old_row, made.row(files.contract, channel=1)):
+            answer = httpx.post(
+                f"{server.client.base_url}/v1/fraud/predict",
+                json=row,
+                headers=server.client.headers,
+            )
+            assert answer.status_code == 200, answer.text
+
+
 def test_a_change_that_is_refused_keeps_the_contract_and_raises_one_alert(
     server: Server, files: Files, database: Database
 ) -> None:
