@@ -279,3 +279,50 @@ def test_a_person_is_told_while_the_promotion_is_paused(
         resolved = wired.alerts.find(alert.id)
     assert resolved is not None
     assert resolved.state == "RESOLVED"
+
+
+def free(lifecycle: Lifecycle, versions: list[int]) -> list[int]:
+    production = lifecycle.production()
+    return [version for version in versions if version != production]
+
+
+def test_a_rejection_that_the_ledger_does_not_have_is_written_by_the_next_run(
+    lifecycle: Lifecycle, versions: list[int]
+) -> None:
+    version = free(lifecycle, versions)[0]
+    decision = approve(lifecycle, "rejected", version, review=True)
+    with lifecycle.step("killed") as wired:
+        wired.decisions.record_review("fraud", decision, reviewer="ana", approved=False, comment="")
+    assert outcome(lifecycle, decision)[0] == "APPROVED"
+    with (
+        pytest.raises(StepSkipped, match="was rejected by ana"),
+        lifecycle.step("the next run") as wired,
+    ):
+        perform("needs_review", wired)
+    state, reason = outcome(lifecycle, decision)
+    assert state == "REFUSED"
+    assert f"decision {decision} was rejected by ana" in reason
+
+
+def test_a_promotion_that_was_cut_off_does_not_replace_a_newer_champion(
+    lifecycle: Lifecycle, versions: list[int]
+) -> None:
+    older_version, newer_version = free(lifecycle, versions)[:2]
+    older = approve(lifecycle, "cut off", older_version, review=False)
+    # The process ends once INTENDED is written, before the alias moves.
+    with (
+        contextlib.suppress(Killed),
+        step(lifecycle, "cut off run", {"decision_id": older}, None) as wired,
+    ):
+        wired.__dict__["registry"] = Fragile(wired.registry, Fuse(0))
+        perform("promote", wired)
+    assert lifecycle.states(older) == ["INTENDED"]
+    newer = approve(lifecycle, "newer", newer_version, review=False)
+    assert lifecycle.promote(newer) == "DONE"
+    with (
+        pytest.raises(PromotionRefused, match="was promoted since"),
+        lifecycle.step("repair", decision_id=older) as wired,
+    ):
+        perform("promote", wired)
+    assert lifecycle.states(older) == ["INTENDED", "REFUSED"]
+    assert lifecycle.production() == newer_version
