@@ -47,7 +47,7 @@ bench: ## List the benchmarks; run one with make bench-NAME.
 	@echo "make bench-explain   the cost of explanations: batches, and one row on request"
 	@echo "make bench-fuzz      a million valid and invalid requests: how many get a wrong response"
 	@echo "make bench-training  quality and cost of training on public data (SIXGATE_PUBLIC_DATA)"
-	@echo "make bench-data      one meaning of each value at every door; the speed of ingest"
+	@echo "make bench-data      one meaning of each value at every door; the speed of ingest; contracts that change"
 
 # Their own processes use MLflow's client.
 bench-explain bench-training: export MLFLOW_DISABLE_TELEMETRY := true

@@ -20,6 +20,7 @@ from pipelines.use_case import (
     names,
     read_contract,
     read_in_force,
+    read_new_contract,
     read_policy,
     read_use_case,
 )
@@ -289,3 +290,25 @@ def test_hostile_yaml_is_refused_in_one_line(tmp_path: Path, text: str, words: s
         read_contract(tmp_path / "hostile")
     assert len(str(refused.value)) < 2000
     assert "\n" not in str(refused.value)
+
+
+def test_a_contract_with_a_refused_change_leaves_the_copy_in_force(folder: Path) -> None:
+    copies = folder.parents[1] / "copies"
+    former = read_contract(folder)
+    edit("contract.yaml", "{type: bool,", "{type: float,")(folder)
+    in_force = read_in_force(folder.parent, "fraud", None, copies)
+    assert in_force.contract == former
+    assert "features.during_weekend.type" in str(in_force.warning)
+    assert "give the feature another name" in str(in_force.warning)
+    keep_valid(folder.parent, None, copies)
+    assert read_contract(copies / "fraud") == former, "the copy is not replaced"
+    with pytest.raises(UseCaseError, match="which is not applied"):
+        read_new_contract(folder, copies)
+
+
+def test_a_contract_that_may_replace_the_one_in_force_is_read(folder: Path) -> None:
+    copies = folder.parents[1] / "copies"
+    edit("contract.yaml", "range: [0, 1]", "range: [0, 2]")(folder)
+    in_force = read_in_force(folder.parent, "fraud", None, copies)
+    assert in_force.warning is None
+    assert in_force.contract == read_contract(folder) == read_new_contract(folder, copies)
