@@ -70,13 +70,16 @@ def first(
     copy_database: Callable[[str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Shop:
-    """The first model was trained on the baseline and answered traffic under the first contract."""
+    """The first model was trained on a snapshot and answered traffic under the first contract."""
     shop = Shop.new(
         tmp_path_factory.mktemp("shop"),
         database_url=copy_database(migrated),
         mlflow_tracking_uri=mlflow_uri,
     )
-    approved = shop.run("first", *RETRAIN)
+    wired = shop.context("looking")
+    snapshot = wired.artifacts.save("snapshots", shop.history(1500))
+    wired.close()
+    approved = shop.run("first", *RETRAIN, snapshot=snapshot)
     version = shop.run("first-promotion", *PROMOTE, decision_id=approved["decision_id"])["version"]
     for part in range(4):
         shop.answer(500, hours_ago=10 - part, version=version, seed=part)
