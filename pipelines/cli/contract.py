@@ -22,7 +22,6 @@ keys and changes are described in docs/reference/contract.md.
 
 Example:
   sixgate contract diff
-  sixgate contract apply
 """
 POLL = 0.2
 
