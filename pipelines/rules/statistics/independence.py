@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from scipy.special import chdtrc
+import numpy as np
+from scipy.special import chdtrc, gammaln
 
 SMALLEST_EXPECTED = 5.0  # below, the chi-square distribution is not a good approximation
 
@@ -28,10 +29,27 @@ def independence(table: tuple[tuple[int, int], tuple[int, int]]) -> Independence
         return None
     total = sum(rows)
     if min(rows) * min(columns) / total < SMALLEST_EXPECTED:
-        from scipy.stats import fisher_exact  # takes a second to import
-
-        return Independence("fisher", float(fisher_exact(table)[1]))
+        return Independence("fisher", _fisher(a, rows[0], columns[0], total))
     # Python's integers: these products are larger than 64 bits for large files.
     difference = a * d - b * c
     statistic = total * difference**2 / (rows[0] * rows[1] * columns[0] * columns[1])
     return Independence("chi-square", float(chdtrc(1, statistic)))
+
+
+def _fisher(count: int, row: int, column: int, total: int) -> float:
+    """Return the two-sided p-value of Fisher's exact test.
+
+    It is the probability of all counts that are at most as probable as this one, given the sums.
+    `scipy.stats`, which has this test too, takes a second to import.
+    """
+    counts = np.arange(max(0, row + column - total), min(row, column) + 1)
+    logs = (
+        -gammaln(counts + 1)
+        - gammaln(row - counts + 1)
+        - gammaln(column - counts + 1)
+        - gammaln(total - row - column + counts + 1)
+    )
+    weights = np.exp(logs - logs.max())
+    observed = weights[count - counts[0]]
+    as_rare = weights <= observed * (1 + 1e-7)
+    return float(weights[as_rare].sum() / weights.sum())

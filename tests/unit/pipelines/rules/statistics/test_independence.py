@@ -16,8 +16,10 @@ def test_large_counts_are_tested_by_chi_square() -> None:
     assert result.p_value == pytest.approx(chi2_contingency(table, correction=False).pvalue)
 
 
-def test_small_counts_are_tested_exactly() -> None:
-    table: Table = ((1, 6), (900, 100))
+@pytest.mark.parametrize(
+    "table", [((1, 6), (900, 100)), ((3, 0), (1_000_000, 8_000)), ((0, 4), (5, 3))]
+)
+def test_small_counts_are_tested_exactly(table: Table) -> None:
     result = independence(table)
     assert result is not None
     assert result.test == "fisher"
