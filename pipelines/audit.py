@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipelines.rules.data.audit_manifest import (
     AuditContract,
     AuditFile,
-    Manifest,
+    AuditManifest,
     bounds,
     days_to_export,
     faults,
@@ -115,12 +115,12 @@ def _stream(context: _Day, table: str, day: date, **values: str) -> Iterator[pa.
 
 def _add(
     context: _Day,
-    manifest: Manifest,
+    manifest: AuditManifest,
     table: str,
     batches: Iterator[pa.RecordBatch],
     *,
     logged_until: str | None = None,
-) -> Manifest:
+) -> AuditManifest:
     """Write a file of new rows and name it in the manifest; without rows, nothing changes."""
     name = manifest.next_file(table)
     written = context.folder.write(manifest.day, name, batches, keep_ids=logged_until is None)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.records import Snapshot
-from pipelines.rules.data.row_checks import QUARANTINED
+from pipelines.rules.ingestion.row_checks import QUARANTINED
 from pipelines.rules.promotion.ledger import champion
 from pipelines.rules.use_case.file_retention import uses_of
 from pipelines.settings import Settings

@@ -71,9 +71,9 @@ def _measure(use_case: str, window: str | None, end: datetime) -> "tuple[list[Me
 
     with closing(context(Settings.load(), use_case, "drift", end)) as step_context:
         policy = step_context.use_case.policy
-        baseline, counted = reference_bins(step_context)
         bucket = policy.drift.step
         length = _window_length(window, bucket) if window else policy.drift.window
+        baseline, counted = reference_bins(step_context)
         span = Span.at(end, length, bucket)
         compared = references(step_context, baseline, counted)
         traffic = gather(step_context, counted, span, compared.champion)

@@ -118,12 +118,12 @@ def _source(
 ) -> Any:
     """Return the source that the arguments name; ParameterError when they name none or two."""
     from pipelines.errors import ParameterError
-    from pipelines.ingestion.formats import open_file
+    from pipelines.ingestion.sources.formats import open_file
 
     if query and file is not None:
         raise ParameterError(f"{file} and --query are two sources: name one of them")
     if query:
-        from pipelines.ingestion.query_source import open_query
+        from pipelines.ingestion.sources.query_source import open_query
 
         return open_query(query, connection, contract)
     if file is None:

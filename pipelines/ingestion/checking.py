@@ -10,8 +10,8 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ingestion.source import Part, Rows, SetAside, Source
-from pipelines.rules.data.row_checks import CheckedRows, check_rows
+from pipelines.ingestion.sources.source import FileRows, Part, SetAside, Source
+from pipelines.rules.ingestion.row_checks import CheckedRows, check_rows
 from pipelines.rules.use_case.contract import Contract
 
 MOST_REFUSED = 0.2  # share of rows; above it, reading all rows as they are takes less time
@@ -25,7 +25,7 @@ class CheckedPart:
     part: Part
     checked: CheckedRows
     has_ids: bool
-    read: Rows | None = None
+    read: FileRows | None = None
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:

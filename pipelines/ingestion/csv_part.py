@@ -13,10 +13,10 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.ingestion.csv_blocks import Block
-from pipelines.ingestion.csv_layout import CsvLayout
-from pipelines.ingestion.source import Rows, SetAside
-from pipelines.rules.data.csv_values import convert
+from pipelines.ingestion.sources.csv_blocks import Block
+from pipelines.ingestion.sources.csv_layout import CsvLayout
+from pipelines.ingestion.sources.source import FileRows, SetAside
+from pipelines.rules.ingestion.csv_values import convert
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.rules.use_case.spellings import MISSING
@@ -77,11 +77,11 @@ class CsvPart:
             return None
         return table
 
-    def read(self) -> Rows:
+    def read(self) -> FileRows:
         """Return the lines as text."""
         table, refused = self._text
         values = convert(table, self.reading.contract, self.reading.settings)
-        return Rows(original=table, values=values, set_aside=tuple(self._set_aside(refused)))
+        return FileRows(original=table, values=values, set_aside=tuple(self._set_aside(refused)))
 
     def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
         """Return some rows and the lines on which they begin."""

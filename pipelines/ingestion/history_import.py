@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.errors import DataError
-from pipelines.ingestion.background import Background
 from pipelines.ingestion.checking import CheckedPart, checked_parts
-from pipelines.ingestion.formats import open_file
 from pipelines.ingestion.quarantine import Quarantine
 from pipelines.ingestion.repeats import Repeats
 from pipelines.ingestion.result import Ingested, TooManyRefused
-from pipelines.ingestion.source import Source
+from pipelines.ingestion.sources.background import Background
+from pipelines.ingestion.sources.formats import open_file
+from pipelines.ingestion.sources.source import Source
 from pipelines.ingestion.tally import Tally
-from pipelines.rules.data.row_checks import QUARANTINED, row_names, snapshot_schema
+from pipelines.rules.ingestion.row_checks import QUARANTINED, row_names, snapshot_schema
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.stores.artifacts import Artifacts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.ingestion.source import SetAside
+from pipelines.ingestion.sources.source import SetAside
 from pipelines.stores.artifacts import Artifacts
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.rules.data.id_hashes import Hashes, SeenFilter, hash_ids
+from pipelines.rules.ingestion.id_hashes import Hashes, SeenFilter, hash_ids
 
 FILE_BITS = 7
 FILES = 1 << FILE_BITS

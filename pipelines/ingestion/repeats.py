@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.ingestion.checking import CheckedPart
 from pipelines.ingestion.repeated_ids import RepeatedIds
-from pipelines.rules.data.refusals import REPEATED
+from pipelines.rules.ingestion.refusals import REPEATED
 from pipelines.rules.use_case.contract import Contract
 
 POSITION = "sixgate.position"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.rules.data.refusals import Refusal
+from pipelines.rules.ingestion.refusals import Refusal
 from pipelines.rules.statistics.independence import Independence
 
 SIGNIFICANCE = 0.001

@@ -8,7 +8,14 @@ import pyarrow as pa
 
 from pipelines.ingestion.checking import CheckedPart, text
 from pipelines.ingestion.result import LabelDependence
-from pipelines.rules.data.refusals import REPEATED, SAMPLES, Refusal, Refusals, Sample, warnings
+from pipelines.rules.ingestion.refusals import (
+    REPEATED,
+    SAMPLES,
+    Refusal,
+    Refusals,
+    Sample,
+    warnings,
+)
 from pipelines.rules.statistics.independence import independence
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.label_values import NEGATIVE, POSITIVE, UNLABELLED

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import EvidenceError
-from pipelines.rules.data.audit_manifest import Manifest, decode, encode
+from pipelines.rules.data.audit_manifest import AuditManifest, decode, encode
 
 MANIFEST = "manifest.json"
 WRITING = ".writing"
@@ -59,7 +59,7 @@ class AuditFolder:
         """List the days that have a manifest, oldest first."""
         return sorted(_day(file.parent.name) for file in self.root.glob(f"*-*-*/{MANIFEST}"))
 
-    def manifest(self, day: date) -> Manifest:
+    def manifest(self, day: date) -> AuditManifest:
         """Return the manifest of a day, an empty one for a new day.
 
         Raises EvidenceError when it can't be read.
@@ -68,7 +68,7 @@ class AuditFolder:
         try:
             return decode(path.read_bytes())
         except FileNotFoundError:
-            return Manifest(day=day)
+            return AuditManifest(day=day)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EvidenceError(
                 f"{path} is not a manifest ({error}): restore it from a backup, or move the folder "
@@ -101,7 +101,7 @@ class AuditFolder:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def save(self, manifest: Manifest) -> None:
+    def save(self, manifest: AuditManifest) -> None:
         """Replace the manifest of a day, after everything that it names is on disk."""
         folder = self._folder(manifest.day)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ class AuditFolder:
         temporary.replace(folder / MANIFEST)
         _sync(folder)
 
-    def digests(self, manifest: Manifest) -> dict[str, str]:
+    def digests(self, manifest: AuditManifest) -> dict[str, str]:
         """Return the SHA-256 of each file of a manifest that exists."""
         paths = [self._folder(manifest.day) / file.file for file in manifest.files]
         return {path.name: _digest(path) for path in paths if path.is_file()}

@@ -91,7 +91,7 @@ def read_manifest(folder: Path, contract: Contract) -> Manifest:
 def _converted(manifest: Manifest, parquet: Path, contract: Contract) -> Manifest:
     """Return the manifest with profiles of another contract's columns."""
     from pipelines.rules.data.frame import numbers
-    from pipelines.rules.data.row_checks import written_under
+    from pipelines.rules.ingestion.row_checks import written_under
     from pipelines.rules.monitoring.converted_profiles import profiles_of
 
     table = pq.read_table(parquet)

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.rules.data.column_reading import TIMESTAMP
 from pipelines.rules.data.dataset_checks import Common
 from pipelines.rules.data.frame import Frame, concatenate, numbers
 from pipelines.rules.data.repeated import first_predictions
-from pipelines.rules.data.row_checks import snapshot_schema, written_under
+from pipelines.rules.ingestion.column_reading import TIMESTAMP
+from pipelines.rules.ingestion.row_checks import snapshot_schema, written_under
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.rules.use_case.converted_contract import accepting

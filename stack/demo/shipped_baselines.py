@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.rules.data.row_checks import snapshot_schema
+from pipelines.rules.ingestion.row_checks import snapshot_schema
 from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.stores.baseline import Manifest, write_baseline
 from stack.demo.simulator import Transactions, World, simulate

@@ -16,7 +16,7 @@ import yaml
 
 from pipelines.context import Context, context
 from pipelines.records import Label
-from pipelines.rules.data.row_checks import snapshot_schema
+from pipelines.rules.ingestion.row_checks import snapshot_schema
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.rules.use_case.derived_features import Deriver

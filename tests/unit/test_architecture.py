@@ -89,7 +89,9 @@ def test_every_step_is_known_to_the_command_line() -> None:
 
     beside = {
         "__init__",
+        "champion_evidence",
         "newest_check",
+        "reference_bins",
         "replaced_model",
         "model_swap",
     }  # what several steps share

@@ -36,7 +36,7 @@ class AuditContract(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[str]
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class AuditManifest(msgspec.Struct, frozen=True, kw_only=True):
     """The files of one day in UTC, and the contracts that its predictions name."""
 
     day: date
@@ -64,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_file(
         self, file: AuditFile, contracts: Mapping[str, AuditContract] | None = None
-    ) -> "Manifest":
+    ) -> "AuditManifest":
         """Return the manifest with one more file, and its contracts."""
         return msgspec.structs.replace(
             self, files=[*self.files, file], contracts={**self.contracts, **(contracts or {})}
@@ -90,7 +90,7 @@ def bounds(day: date) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
-def faults(manifest: Manifest, digests: Mapping[str, str]) -> list[str]:
+def faults(manifest: AuditManifest, digests: Mapping[str, str]) -> list[str]:
     """Return what differs from the manifest; `digests` has the SHA-256 of each file that exists."""
     problems = []
     for file in manifest.files:
@@ -101,14 +101,14 @@ def faults(manifest: Manifest, digests: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def encode(manifest: Manifest) -> bytes:
+def encode(manifest: AuditManifest) -> bytes:
     """Return a manifest as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
-def decode(content: bytes) -> Manifest:
+def decode(content: bytes) -> AuditManifest:
     """Read a manifest; raises msgspec.ValidationError or msgspec.DecodeError for anything else."""
-    return msgspec.json.decode(content, type=Manifest)
+    return msgspec.json.decode(content, type=AuditManifest)
 
 
 def schema_of(names: Iterable[str], types: Iterable[Any]) -> dict[str, str]:

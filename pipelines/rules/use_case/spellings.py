@@ -1,8 +1,8 @@
 """How a value may be spelled: one table for files and requests.
 
 `read_feature`, `read_id` and `read_time` read one value as JSON or Python has it.
-`pipelines.rules.data.column_reading` reads a column in the same way. Each value is taken exactly,
-or refused with a reason.
+`pipelines.rules.ingestion.column_reading` reads a column in the same way. Each value is taken
+exactly, or refused with a reason.
 """
 
 import math

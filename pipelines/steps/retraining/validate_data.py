@@ -19,10 +19,10 @@ from pipelines.rules.data.dataset_checks import Common, Finding
 from pipelines.rules.data.frame import Frame, concatenate
 from pipelines.rules.data.missing_codes import missing_codes
 from pipelines.rules.data.pandera_schema import failures, positions, reasons, summary
-from pipelines.rules.data.row_checks import QUARANTINED
 from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_uneven
 from pipelines.rules.data.window_checks import window_warnings
 from pipelines.rules.gates.score_bands import coverage
+from pipelines.rules.ingestion.row_checks import QUARANTINED
 from pipelines.rules.promotion.ledger import Served, champion, promoting_decision
 from pipelines.rules.training.reference_rows import (
     FROM_BASELINE,

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipelines.context import Context
 from pipelines.records import Label
 from pipelines.rules.data.frame import Frame
-from pipelines.rules.data.row_checks import snapshot_schema
+from pipelines.rules.ingestion.row_checks import snapshot_schema
 from pipelines.stores import dataset
 from pipelines.stores.labels import LabelStore
 from tests.integration import logged

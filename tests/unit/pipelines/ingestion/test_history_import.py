@@ -13,9 +13,10 @@ import yaml
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.ingestion import Ingested, arrow_sources, ingest, repeated_ids
-from pipelines.rules.data.refusals import REPEATED
-from pipelines.rules.data.row_checks import QUARANTINED
+from pipelines.ingestion import Ingested, ingest, repeated_ids
+from pipelines.ingestion.sources import arrow_sources
+from pipelines.rules.ingestion.refusals import REPEATED
+from pipelines.rules.ingestion.row_checks import QUARANTINED
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts

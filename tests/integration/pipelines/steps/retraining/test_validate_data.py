@@ -16,7 +16,7 @@ from pipelines.errors import (
 )
 from pipelines.ingestion import ingest
 from pipelines.records import Prediction
-from pipelines.rules.data.row_checks import snapshot_schema
+from pipelines.rules.ingestion.row_checks import snapshot_schema
 from pipelines.rules.promotion.ledger import champion
 from stack.demo.shipped_baselines import as_snapshot
 from stack.demo.simulator import World, simulate

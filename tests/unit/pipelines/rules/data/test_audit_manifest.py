@@ -8,7 +8,7 @@ from pipelines.rules.data.audit_manifest import (
     LATE_DAYS,
     AuditContract,
     AuditFile,
-    Manifest,
+    AuditManifest,
     bounds,
     days_to_export,
     decode,
@@ -65,7 +65,7 @@ def test_a_day_is_one_in_utc():
 
 
 def test_files_are_numbered_and_say_what_is_exported():
-    manifest = Manifest(day=TODAY)
+    manifest = AuditManifest(day=TODAY)
     assert manifest.next_file("labels") == "labels-0001.parquet"
     assert (manifest.logged_until("labels"), manifest.exported("decisions")) == ("0", [])
     manifest = manifest.with_file(written(logged_until="9"))
@@ -78,12 +78,12 @@ def test_files_are_numbered_and_say_what_is_exported():
 
 def test_a_manifest_is_read_as_it_was_written():
     contract = AuditContract(use_case="fraud", columns=["amount"])
-    manifest = Manifest(day=TODAY).with_file(written(contracts=["c"]), {"c": contract})
+    manifest = AuditManifest(day=TODAY).with_file(written(contracts=["c"]), {"c": contract})
     assert decode(encode(manifest)) == manifest
 
 
 def test_missing_and_changed_files_are_named():
-    manifest = Manifest(day=TODAY).with_file(written("a", sha256="1"))
+    manifest = AuditManifest(day=TODAY).with_file(written("a", sha256="1"))
     manifest = manifest.with_file(written("b", sha256="2")).with_file(written("c", sha256="3"))
     assert faults(manifest, {"a": "1", "b": "x"}) == [
         "2026-03-10/b has changed since it was written",

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pipelines.rules.data.refusals import REPEATED, Refusals, Sample, warnings
+from pipelines.rules.ingestion.refusals import REPEATED, Refusals, Sample, warnings
 from pipelines.rules.use_case import label_values, spellings
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.data.column_reading import (
+from pipelines.rules.ingestion.column_reading import (
     RowReasons,
     read_feature,
     read_ids,

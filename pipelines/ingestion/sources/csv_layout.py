@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.errors import DataError
-from pipelines.rules.data.column_names import column_names, known_columns
+from pipelines.rules.ingestion.column_names import column_names, known_columns
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.csv_format import CsvFormat
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from pipelines.errors import DataError
-from pipelines.rules.data.column_names import column_names
+from pipelines.rules.ingestion.column_names import column_names
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from tests.unit.pipelines.rules.use_case.test_contract import GOOD

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from pipelines.errors import DataError
-from pipelines.rules.data.row_checks import required
+from pipelines.rules.ingestion.row_checks import required
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.spellings import BLANK
 

@@ -19,7 +19,7 @@ class SetAside:
 
 
 @dataclass(frozen=True)
-class Rows:
+class FileRows:
     """The rows of a part, with the contract's names of columns.
 
     `original` has the values as they are in the source, `values` as they are checked.
@@ -39,7 +39,7 @@ class Part(Protocol):
         Whatever is accepted in this table must be accepted by `read().values`, as the same value.
         """
 
-    def read(self) -> Rows:
+    def read(self) -> FileRows:
         """Return the rows of the part."""
 
     def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
@@ -70,7 +70,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class TablePart:
-    """Rows that are a table already; `first` is the number of its first row."""
+    """FileRows that are a table already; `first` is the number of its first row."""
 
     table: pa.Table
     first: int
@@ -79,9 +79,9 @@ class TablePart:
         """Return None: the values have their types."""
         return None
 
-    def read(self) -> Rows:
+    def read(self) -> FileRows:
         """Return the table."""
-        return Rows(original=self.table, values=self.table)
+        return FileRows(original=self.table, values=self.table)
 
     def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
         """Return some rows and their numbers."""

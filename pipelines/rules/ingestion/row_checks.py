@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.rules.data.column_reading import (
+from pipelines.rules.ingestion.column_reading import (
     TIMESTAMP,
     RowReasons,
     read_feature,

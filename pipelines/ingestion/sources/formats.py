@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.ingestion.arrow_sources import FeatherSource, ParquetSource
-from pipelines.ingestion.csv_source import CsvSource
-from pipelines.ingestion.excel_source import ExcelSource
-from pipelines.ingestion.source import Source
+from pipelines.ingestion.sources.arrow_sources import FeatherSource, ParquetSource
+from pipelines.ingestion.sources.csv_source import CsvSource
+from pipelines.ingestion.sources.excel_source import ExcelSource
+from pipelines.ingestion.sources.source import Source
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.csv_format import CsvFormat
 

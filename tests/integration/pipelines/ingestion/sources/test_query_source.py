@@ -7,7 +7,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pipelines.errors import DataError
 from pipelines.ingestion import ingest_from
-from pipelines.ingestion.query_source import open_query
+from pipelines.ingestion.sources.query_source import open_query
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from pipelines.errors import DataError
-from pipelines.ingestion.arrow_sources import BATCH_ROWS
-from pipelines.ingestion.source import Rows
-from pipelines.rules.data.column_names import column_names
+from pipelines.ingestion.sources.arrow_sources import BATCH_ROWS
+from pipelines.ingestion.sources.source import FileRows
+from pipelines.rules.ingestion.column_names import column_names
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.spellings import EXACT, category_text
 
@@ -77,14 +77,14 @@ class ExcelPart:
         """Return None: the cells have their types."""
         return None
 
-    def read(self) -> Rows:
+    def read(self) -> FileRows:
         """Return the rows; what is refused is kept as text, because a column may mix types."""
         original = {}
         values = {}
         for name, cells in self._columns.items():
             original[name] = pa.array([_text(cell) for cell in cells], pa.string())
             values[name] = _column(cells)
-        return Rows(original=pa.table(original), values=pa.table(values))
+        return FileRows(original=pa.table(original), values=pa.table(values))
 
     def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
         """Return some rows and their numbers in the sheet."""

@@ -12,9 +12,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import DataError, ParameterError
-from pipelines.ingestion.airflow_connection import connection_url
-from pipelines.ingestion.arrow_sources import BATCH_ROWS, batch_parts
-from pipelines.ingestion.source import TablePart
+from pipelines.ingestion.sources.airflow_connection import connection_url
+from pipelines.ingestion.sources.arrow_sources import BATCH_ROWS, batch_parts
+from pipelines.ingestion.sources.source import TablePart
 from pipelines.rules.use_case.contract import Contract
 
 BATCH_BYTES = 2**24

@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.pipelines.rules.data.test_column_reading import FEATURES, SPELLINGS
 
-from pipelines.ingestion import csv_blocks
 from pipelines.ingestion.checking import checked_parts
 from pipelines.ingestion.csv_part import CsvPart
-from pipelines.ingestion.csv_source import CsvSource
-from pipelines.rules.data.row_checks import check_rows
+from pipelines.ingestion.sources import csv_blocks
+from pipelines.ingestion.sources.csv_source import CsvSource
+from pipelines.rules.ingestion.row_checks import check_rows
 from pipelines.rules.use_case.contract import Contract, Feature, LabelColumn
 from pipelines.rules.use_case.csv_format import CsvFormat
-from tests.unit.pipelines.rules.data.test_column_reading import FEATURES, SPELLINGS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PLAIN = st.sampled_from(["1", "2.5", "0", "100"])

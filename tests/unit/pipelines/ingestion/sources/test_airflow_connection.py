@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ParameterError
-from pipelines.ingestion.airflow_connection import connection_url
+from pipelines.ingestion.sources.airflow_connection import connection_url
 
 FIELDS = {"conn_type": "postgres", "login": "ann", "password": "p@ss/w", "host": "db", "port": 5433,
           "schema": "loans"}  # fmt: skip

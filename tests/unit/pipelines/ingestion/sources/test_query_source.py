@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from pipelines.errors import DataError, ParameterError
-from pipelines.ingestion import ingest_from, query_source
-from pipelines.ingestion.query_source import open_query
+from pipelines.ingestion import ingest_from
+from pipelines.ingestion.sources import query_source
+from pipelines.ingestion.sources.query_source import open_query
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pipelines.ingestion import Ingested, ingest
-from pipelines.rules.data.row_checks import RAW, check_rows, snapshot_schema, written_under
+from pipelines.rules.ingestion.row_checks import RAW, check_rows, snapshot_schema, written_under
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.data.id_hashes import SeenFilter, hash_ids
+from pipelines.rules.ingestion.id_hashes import SeenFilter, hash_ids
 
 
 @given(st.lists(st.text(max_size=40), min_size=1), st.data())

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.ingestion.source import TablePart
-from pipelines.rules.data.column_names import column_names
+from pipelines.ingestion.sources.source import TablePart
+from pipelines.rules.ingestion.column_names import column_names
 from pipelines.rules.use_case.contract import Contract
 
 BATCH_ROWS = 100_000

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.rules.data.plain_times import parse_plain_times
+from pipelines.rules.ingestion.plain_times import parse_plain_times
 from pipelines.rules.use_case import spellings
 from pipelines.rules.use_case.contract import OTHER, Feature
 from pipelines.rules.use_case.label_values import NEITHER, UNLABELLED, LabelValues

@@ -1,0 +1,1 @@
+"""What an import reads from: files of each format, and queries."""
