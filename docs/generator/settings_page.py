@@ -53,6 +53,7 @@ OTHERS = {
         {
             "SIXGATE_PUBLIC_DATA": "Folder of public data, for `make bench-training` and tests.",
             "SIXGATE_FUZZ": "Number of random requests for each operation in the tests.",
+            "SIXGATE_THOROUGH": "1 for the tests to try all of their many cases, not a part.",
         },
     ),
 }

@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.errors import DataError
-from pipelines.ingestion.sources.csv_part import CsvPart, CsvReading
 from pipelines.ingestion.sources.csv_blocks import Block, blocks
 from pipelines.ingestion.sources.csv_layout import csv_layout
+from pipelines.ingestion.sources.csv_part import CsvPart, CsvReading
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.csv_format import CsvFormat
 

@@ -21,8 +21,9 @@ from pipelines.rules.promotion.eligibility import promotion_id
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps import perform
 from tests.integration.candidates import Lifecycle
+from tests.thoroughness import THOROUGH
 
-SCHEDULES = 200
+SCHEDULES = 200 if THOROUGH else 20
 VERSIONS = 6
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.unit.pipelines.rules.data.test_column_reading import FEATURES, SPELLINGS
 
 from pipelines.ingestion.checking import checked_parts
-from pipelines.ingestion.sources.csv_part import CsvPart
 from pipelines.ingestion.sources import csv_blocks
+from pipelines.ingestion.sources.csv_part import CsvPart
 from pipelines.ingestion.sources.csv_source import CsvSource
 from pipelines.rules.ingestion.row_checks import check_rows
 from pipelines.rules.use_case.contract import Contract, Feature, LabelColumn
