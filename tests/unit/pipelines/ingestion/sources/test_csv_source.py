@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.pipelines.rules.data.test_column_reading import FEATURES, SPELLINGS
 
 from pipelines.ingestion.checking import checked_parts
 from pipelines.ingestion.sources import csv_blocks
@@ -19,6 +18,7 @@ from pipelines.ingestion.sources.csv_source import CsvSource
 from pipelines.rules.ingestion.row_checks import check_rows
 from pipelines.rules.use_case.contract import Contract, Feature, LabelColumn
 from pipelines.rules.use_case.csv_format import CsvFormat
+from tests.unit.pipelines.rules.ingestion.test_column_reading import FEATURES, SPELLINGS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PLAIN = st.sampled_from(["1", "2.5", "0", "100"])
