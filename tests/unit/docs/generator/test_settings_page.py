@@ -15,6 +15,7 @@ FILES = [
     ROOT / ".env.example",
     ROOT / "Makefile",
     ROOT / "tests/integration/test_fuzz.py",
+    ROOT / "tests/thoroughness.py",
     *(
         file
         for folder in FOLDERS
