@@ -10,7 +10,7 @@ import typer
 
 from docs.generator.markdown import code, page, table
 from pipelines.cli.app import app
-from pipelines.cli.groups import PANELS
+from pipelines.cli.shared.groups import PANELS
 
 INTRODUCTION = """\
 `sixgate COMMAND --help` shows the same in the terminal. Commands read the addresses of the stack

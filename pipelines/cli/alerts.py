@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.groups import FORMER, VerbGroup, warn_deprecated
-from pipelines.cli.options import JsonOption, LimitOption, UseCaseOption
+from pipelines.cli.shared.groups import FORMER, VerbGroup, warn_deprecated
+from pipelines.cli.shared.options import JsonOption, LimitOption, UseCaseOption
 from pipelines.errors import SixgateError
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly

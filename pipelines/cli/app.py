@@ -10,10 +10,10 @@ from pipelines import library_settings
 from pipelines.cli import alerts, contract, decisions, housekeeping, policy
 from pipelines.cli.drift import drift
 from pipelines.cli.explain import explain
-from pipelines.cli.groups import DATA, MODELS, MONITORING, STEPS, PanelGroup
 from pipelines.cli.ingest import ingest
 from pipelines.cli.ledger import ledger
 from pipelines.cli.rollback import rollback
+from pipelines.cli.shared.groups import DATA, MODELS, MONITORING, STEPS, PanelGroup
 from pipelines.cli.snapshots import snapshots
 from pipelines.cli.step import HELP as STEP_HELP
 from pipelines.cli.step import step

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.groups import FORMER, VerbGroup, warn_deprecated
-from pipelines.cli.options import JsonOption, LimitOption, UseCaseOption
+from pipelines.cli.shared.groups import FORMER, VerbGroup, warn_deprecated
+from pipelines.cli.shared.options import JsonOption, LimitOption, UseCaseOption
 from pipelines.errors import SixgateError
 from pipelines.exit_codes import FAILED
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from pipelines.cli.options import JsonOption, UseCaseOption
+from pipelines.cli.shared.options import JsonOption, UseCaseOption
 from pipelines.errors import SixgateError
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly

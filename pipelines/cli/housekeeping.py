@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.options import JsonOption
+from pipelines.cli.shared.options import JsonOption
 from pipelines.errors import EvidenceError
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.options import JsonOption, UseCaseOption
+from pipelines.cli.shared.options import JsonOption, UseCaseOption
 from pipelines.exit_codes import TOO_MANY_REFUSED
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import typer
 
-from pipelines.cli.options import JsonOption, LimitOption, UseCaseOption
+from pipelines.cli.shared.options import JsonOption, LimitOption, UseCaseOption
 
 
 def ledger(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import JsonOption, UseCaseOption
+from pipelines.cli.shared.options import JsonOption, UseCaseOption
 
 HELP = """Show the policy of a use case.
 

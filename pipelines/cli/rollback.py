@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import typer
 
-from pipelines.cli.options import JsonOption, UseCaseOption
+from pipelines.cli.shared.options import JsonOption, UseCaseOption
 from pipelines.cli.step import run_step
 from pipelines.errors import SixgateError
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import typer
 
-from pipelines.cli.options import JsonOption, UseCaseOption
+from pipelines.cli.shared.options import JsonOption, UseCaseOption
 
 
 def snapshots(use_case: UseCaseOption = "fraud", as_json: JsonOption = False) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.options import UseCaseOption, parse_time
+from pipelines.cli.shared.options import UseCaseOption, parse_time
 from pipelines.errors import SixgateError, StepSkipped, UseCaseError
 from pipelines.exit_codes import OK, SKIPPED
 from pipelines.steps import FOLDERS, STEPS, is_rollback_step, perform, report_invalid

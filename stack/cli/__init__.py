@@ -2,7 +2,7 @@
 
 import typer
 
-from pipelines.cli.groups import DATA, DEMO, STACK
+from pipelines.cli.shared.groups import DATA, DEMO, STACK
 from stack.cli.baseline import baseline
 from stack.cli.demo import demo
 from stack.cli.lifecycle import down, up

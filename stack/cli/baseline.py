@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import UseCaseOption
+from pipelines.cli.shared.options import UseCaseOption
 from pipelines.errors import SixgateError
 
 

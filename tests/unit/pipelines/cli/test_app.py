@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.cli.groups import PANELS
+from pipelines.cli.shared.groups import PANELS
 from pipelines.exit_codes import FAILED, OK, REFUSED
 from stack.cli import attach
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.options import parse_time, use_case_names
+from pipelines.cli.shared.options import parse_time, use_case_names
 from pipelines.errors import SixgateError
 from pipelines.settings import ROOT
 

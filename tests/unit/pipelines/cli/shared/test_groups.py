@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from pipelines.cli.groups import (
+from pipelines.cli.shared.groups import (
     FORMER,
     MODELS,
     PANELS,
