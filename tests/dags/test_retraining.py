@@ -42,6 +42,7 @@ def test_it_takes_typed_params(dag: dict[str, Any]) -> None:
     assert types == {
         "reason": ["null", "string"],
         "force": "boolean",
+        "reference": "boolean",
         "require_review": "boolean",
         "snapshot": ["null", "string"],
     }

@@ -23,9 +23,9 @@ def test_a_query_gives_a_table_for_each_run_of_parameters(wired: Context) -> Non
     log.ship(3, NOW)
     log.ship(2, NOW - 5 * HOUR)
     runs = [
-        ("fraud", NOW - 6 * HOUR, NOW - 4 * HOUR, CONTRACT.hash, NOW + 24 * HOUR),
-        ("fraud", NOW - 4 * HOUR, NOW + HOUR, CONTRACT.hash, NOW + 24 * HOUR),
-        ("loan", NOW - 6 * HOUR, NOW + HOUR, CONTRACT.hash, NOW + 24 * HOUR),
+        ("fraud", NOW - 6 * HOUR, NOW - 4 * HOUR, NOW + 24 * HOUR),
+        ("fraud", NOW - 4 * HOUR, NOW + HOUR, NOW + 24 * HOUR),
+        ("loan", NOW - 6 * HOUR, NOW + HOUR, NOW + 24 * HOUR),
     ]
     tables = list(arrow_reads.fetch_tables(wired.settings, "labelled_predictions", runs))
     assert [len(table) for table in tables] == [2, 3, 0]
