@@ -1,7 +1,8 @@
 """Whatever is sent, in the words of the server's own OpenAPI page or beside them: no 5xx but the documented 503.
 
-The same few cases every time; `SIXGATE_FUZZ=1000` tries that many others for each operation. Then 30,000 requests that are
-built from the contracts, good ones and wrong ones, as in `make bench-fuzz`, which replays any of them by seed and number.
+The same few cases every time; `SIXGATE_FUZZ=1000` tries that many others for each operation. Then 30,000 requests,
+or 100,000 with SIXGATE_THOROUGH=1, that are built from the contracts, good ones and wrong ones, as in `make bench-fuzz`, which
+replays any of them by seed and number.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ from benchmarks.fuzz.sending import run
 from benchmarks.fuzz.server import KEY, serving, tracebacks
 from stack.temporary_services import migrate
 from tests.integration.server import Server, promote
+from tests.thoroughness import THOROUGH
 from tests.unit.serving import made
 
 WANTED = os.environ.get("SIXGATE_FUZZ")
 EXAMPLES = int(WANTED or 40)
-REQUESTS = 30_000  # `make bench-fuzz` sends a million
+REQUESTS = 100_000 if THOROUGH else 30_000  # `make bench-fuzz` sends a million
 SEED = 20_261
 QUICK = 0.05  # seconds, for the median of good requests on a busy machine
 CHECKS = [content_type_conformance, response_schema_conformance, status_code_conformance]
@@ -151,7 +153,7 @@ def test_a_deep_body_does_not_hinder_the_request_for_an_explanation(fuzzed: Serv
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_30_000_requests_that_are_built_from_the_contracts_are_answered_as_they_should_be(
+def test_requests_that_are_built_from_the_contracts_are_answered_as_they_should_be(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     url = new_database()

@@ -11,6 +11,7 @@ from pipelines.rules.promotion.eligibility import needs_review, promotion_id, st
 from pipelines.rules.promotion.ledger import champion
 from pipelines.steps.promotion.model_swap import refuse
 from pipelines.steps.promotion.promote import of_decision
+from pipelines.steps.promotion.review import ReviewAnswer
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -23,8 +24,9 @@ def run(context: Context) -> dict[str, Any]:
         raise StepSkipped(reason)
     if answer is not None and (reason := _rejected(decision, answer)):
         if not entries:  # the step that recorded the answer was cut off before this
-            rejected = of_decision(context, decision)
-            refuse(context, replace(rejected, actor=answer.reviewer, reason=reason))
+            promotion = of_decision(context, decision)
+            summary = ReviewAnswer.of(answer).summary
+            refuse(context, replace(promotion, actor=answer.reviewer, reason=summary))
         raise StepSkipped(reason)
     if answer is not None or state_of(entries) is not None:
         review = False

@@ -60,6 +60,15 @@ class ReviewAnswer:
     approved: bool
     comment: str
 
+    @classmethod
+    def of(cls, recorded: RecordedReview) -> "ReviewAnswer":
+        """Return a recorded answer as it was given."""
+        return cls(
+            reviewer=recorded.reviewer,
+            approved=recorded.approved,
+            comment=recorded.comment or "",
+        )
+
     @property
     def summary(self) -> str:
         """The answer as the ledger's reason."""
@@ -71,11 +80,7 @@ class ReviewAnswer:
 
     def equals(self, recorded: RecordedReview) -> bool:
         """Whether this is the recorded answer; a repeated step has the same one."""
-        return (
-            self.reviewer == recorded.reviewer
-            and self.approved == recorded.approved
-            and (self.comment or None) == recorded.comment
-        )
+        return self == ReviewAnswer.of(recorded)
 
 
 def _answer(context: Context) -> ReviewAnswer:
