@@ -1,6 +1,7 @@
 """The doors that values come through, and how what came through them differs from the table.
 
-`failures_of_files` and `failures_of_requests` run cases through the code of each door.
+`failures_of_files`, `failures_of_queries` and `failures_of_requests` run cases through the code of
+each door.
 `tests.integration.test_golden_table` runs them through a server and through a step of the DAG.
 """
 
@@ -22,8 +23,13 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from pipelines.errors import DataError
-from pipelines.ingestion import ingest
+from pipelines.ingestion import ingest_from
+from pipelines.ingestion.sources.formats import open_file
+from pipelines.ingestion.sources.query_source import open_query
+from pipelines.ingestion.sources.source import Source
 from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.csv_format import CsvFormat
+from pipelines.rules.use_case.spellings import EXACT
 from pipelines.stores.artifacts import Artifacts
 from serving.wire.label_decoding import LabelDecoder
 from serving.wire.problems import Problem
@@ -40,16 +46,19 @@ from tests.golden.table import (
     Taken,
     contract,
 )
+from tests.workbook import write_workbook
 
+Select = Callable[[dict[str, Any]], str | None]
 Outcome = str | float | datetime | None | tuple[str, ...]
 CONTRACTS = {name: contract(name) for name in LABEL_COLUMNS}
 API_NAMES = {"loan_id": "transaction_id", "issued": "event_time", "bad": "label"}
-# The kinds of files of each door: text, columns of text, and columns of other types.
+# The kinds of files of each door.
 FILE_DOORS: dict[str, tuple[str, ...]] = {
     "csv": (".csv", ".tsv.gz"),
-    "parquet text": (".parquet",),
-    "parquet typed": (".parquet", ".arrow"),
+    "text columns": (".parquet", ".xlsx"),
+    "typed columns": (".parquet", ".arrow", ".xlsx"),
 }
+NOT_IN_XML = re.compile(r"[\x00-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
 
 
 def failures_of_files(cases: Iterable[Case], folder: Path) -> list[str]:
@@ -61,11 +70,34 @@ def failures_of_files(cases: Iterable[Case], folder: Path) -> list[str]:
             if door not in case.doors or column is None:
                 continue
             for suffix in suffixes:
+                if suffix == ".xlsx" and (case.type or not _is_cell(case.value)):
+                    continue
                 file = folder / f"case{suffix}"
                 write(file, case, column)
-                outcome = imported(file, case, Artifacts(folder / "artifacts"))
+                source = open_file(file, CONTRACTS[case.contract], CsvFormat())
+                outcome = imported(source, case, Artifacts(folder / "artifacts"))
                 place = f"{door} ({suffix})"
                 failures += difference(place, case, outcome, expected_of_file(case))
+    return failures
+
+
+def failures_of_queries(
+    cases: Iterable[Case], artifacts: Artifacts, connection: str, select: Select
+) -> list[str]:
+    """Import the result of a query with each case; return a line for each taken differently.
+
+    `select` writes the query of a row; it is None for a row that the database can't have.
+    """
+    failures = []
+    for case in cases:
+        door = "text columns" if isinstance(case.value, str) else "typed columns"
+        query = None
+        if door in case.doors and case.type is None and case.column != "labelled_at":
+            query = select(_row_with(case, case.value))
+        if query:
+            source = open_query(query, connection, CONTRACTS[case.contract])
+            outcome = imported(source, case, artifacts)
+            failures += difference("query", case, outcome, expected_of_file(case))
     return failures
 
 
@@ -113,8 +145,11 @@ def expected_of_request(case: Case, door: str) -> Outcome:
 
 def write(file: Path, case: Case, column: Any) -> None:
     """Write a file of one row: a good one, but for the value of the case."""
-    row: dict[str, Any] = GOOD_ROW | {"bad": GOOD_LABELS[case.contract], case.column: column}
-    if file.suffix == ".csv":
+    row = _row_with(case, column)
+    if file.suffix == ".xlsx":
+        cell = column[0].as_py() if isinstance(column, pa.Array) else column
+        write_workbook(file, [list(row), list(_row_with(case, cell).values())])
+    elif file.suffix == ".csv":
         with file.open("w", newline="", encoding="utf-8") as out:
             csv.writer(out).writerows([row.keys(), row.values()])
     elif file.suffix == ".gz":
@@ -129,10 +164,10 @@ def write(file: Path, case: Case, column: Any) -> None:
         write_table(pa.table(columns), str(file))
 
 
-def imported(file: Path, case: Case, artifacts: Artifacts) -> Outcome:
-    """Import a file of one row; return its value, or why it was refused."""
+def imported(source: Source, case: Case, artifacts: Artifacts) -> Outcome:
+    """Import a source of one row; return its value, or why it was refused."""
     try:
-        result = ingest(file, CONTRACTS[case.contract], artifacts)
+        result = ingest_from(source, CONTRACTS[case.contract], artifacts)
     except DataError as refusal:
         message = str(refusal)
         if case.expected == Taken(UNLABELLED) and "it has no rows" in message:
@@ -252,15 +287,31 @@ def _typed(row: dict[str, str], *, api: bool = False) -> dict[str, Any]:
     return {API_NAMES.get(name, name): value for name, value in values.items()} if api else values
 
 
+def _row_with(case: Case, value: Any) -> dict[str, Any]:
+    """Return a good row, but for the value of the case."""
+    return GOOD_ROW | {"bad": GOOD_LABELS[case.contract], case.column: value}
+
+
+def _is_cell(value: Any) -> bool:
+    """Whether a sheet can have the value: its numbers are floats, and its times have no zone."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, str):
+        return NOT_IN_XML.search(value) is None
+    if isinstance(value, int):
+        return abs(value) <= EXACT
+    return value is None
+
+
 def _column(case: Case, door: str) -> Any:
     """Return the value of a case as a file has it; None when the door can't carry it."""
     value = case.value
     if isinstance(value, Json) or case.column == "labelled_at":
         return None
-    if door == "parquet typed":
+    if door == "typed columns":
         return pa.array([value], case.type) if case.type or not isinstance(value, str) else None
     if case.type is not None or isinstance(value, bytes | list | dict):
         return None
     if value is None or _is_nan(value):
-        return pa.array([None], pa.string()) if door == "parquet text" else ""
+        return pa.array([None], pa.string()) if door == "text columns" else ""
     return value.isoformat() if isinstance(value, date) else str(value)

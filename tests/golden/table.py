@@ -19,7 +19,7 @@ from pipelines.rules.use_case.contract import Contract, LabelColumn
 from pipelines.rules.use_case.contract_parser import parse_contract
 
 FOLDER = Path(__file__).parent
-FILES = ("csv", "parquet text", "parquet typed")
+FILES = ("csv", "text columns", "typed columns")
 ROWS = ("row", "row with the contract's names", "batch")
 LABELS = ("labels", "labels with the contract's names")
 REQUESTS = (*ROWS, *LABELS)

@@ -1,14 +1,23 @@
 """A value means the same through every door, or is refused for the same reason."""
 
 import math
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from pipelines.rules.data.pandera_schema import failures
+from pipelines.stores.artifacts import Artifacts
 from tests.golden.cases import ALL_CASES, GROUPS
-from tests.golden.doors import CONTRACTS, failures_of_files, failures_of_requests
+from tests.golden.doors import (
+    CONTRACTS,
+    failures_of_files,
+    failures_of_queries,
+    failures_of_requests,
+)
 from tests.golden.table import Case, Taken
 
 EACH_GROUP = pytest.mark.parametrize("cases", GROUPS.values(), ids=GROUPS)
@@ -17,6 +26,22 @@ EACH_GROUP = pytest.mark.parametrize("cases", GROUPS.values(), ids=GROUPS)
 @EACH_GROUP
 def test_files_take_each_value_as_the_table_says(cases: list[Case], tmp_path: Path) -> None:
     assert failures_of_files(cases, tmp_path) == []
+
+
+@EACH_GROUP
+def test_queries_take_each_value_as_the_table_says(cases: list[Case], tmp_path: Path) -> None:
+    def select(row: dict[str, Any]) -> str | None:
+        if not all(isinstance(value, str | float) for value in row.values()):
+            return None
+        with closing(sqlite3.connect(tmp_path / "table.db", isolation_level=None)) as database:
+            database.execute("DROP TABLE IF EXISTS history")
+            database.execute(f"CREATE TABLE history ({', '.join(row)})")
+            marks = ", ".join("?" * len(row))
+            database.execute(f"INSERT INTO history VALUES ({marks})", list(row.values()))
+        return "SELECT * FROM history"
+
+    url = f"sqlite:///{tmp_path}/table.db"
+    assert failures_of_queries(cases, Artifacts(tmp_path / "artifacts"), url, select) == []
 
 
 @EACH_GROUP

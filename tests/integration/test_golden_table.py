@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 import psycopg
 import pytest
 import yaml
+from psycopg import sql
 
 from benchmarks.fuzz.server import KEY, environment, publish, tracebacks, wait_until_ready
 from pipelines.context import context
@@ -27,7 +29,13 @@ from pipelines.stores.baseline import write_baseline
 from pipelines.use_case import read_contract
 from stack.temporary_services import free_port
 from tests.golden.cases import ALL_CASES
-from tests.golden.doors import CONTRACTS, difference, expected_of_request, request
+from tests.golden.doors import (
+    CONTRACTS,
+    difference,
+    expected_of_request,
+    failures_of_queries,
+    request,
+)
 from tests.golden.table import FOLDER, GOOD_ROW, LABEL_COLUMNS, Case, Taken
 from tests.integration.server import until
 
@@ -171,6 +179,44 @@ def test_a_server_stores_each_label_as_the_table_says_or_refuses_it(
                 outcome = dict(zip(columns, stored or (None,) * 3, strict=True))[case.column]
             failures += difference(door, case, outcome, expected_of_request(case, door))
     assert failures == []
+
+
+def test_a_query_on_postgresql_reads_each_value_as_the_table_says(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    columns = 0
+
+    def select(row: dict[str, Any]) -> str | None:
+        nonlocal columns
+        if not all(can_store(value) for value in row.values()):
+            return None
+        columns += 1
+        parts = [
+            sql.SQL("CAST({} AS {}) AS {}").format(
+                sql.Literal(value), sql.SQL(postgresql_type(value)), sql.Identifier(name)
+            )
+            for name, value in row.items()
+        ]
+        return sql.SQL("SELECT {}").format(sql.SQL(", ").join(parts)).as_string(database)
+
+    artifacts = Artifacts(tmp_path / "artifacts")
+    assert failures_of_queries(ALL_CASES, artifacts, database_url, select) == []
+    assert columns > 300
+
+
+def can_store(value: Any) -> bool:
+    """Whether PostgreSQL has a type for a value."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return value is None or isinstance(value, float | int | bytes | Decimal | date)
+
+
+def postgresql_type(value: Any) -> str:
+    """The type of a column that has a value."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "bigint" if abs(value) < 2**63 else "numeric"
+    names = {bool: "boolean", float: "float8", Decimal: "numeric", bytes: "bytea", date: "date"}
+    return "timestamptz" if isinstance(value, datetime) else names.get(type(value), "text")
 
 
 def test_the_metric_counts_what_was_taken_as_another_value(client: httpx.Client) -> None:

@@ -42,7 +42,7 @@ CASES: list[Case] = [
     refused("grade", "", ABSENT),
     refused("grade", None, ABSENT),
     refused("grade", float("nan"), ABSENT),
-    taken("flag", True, 0.0, doors=("parquet typed", "row", "batch")),
+    taken("flag", True, 0.0, doors=("typed columns", "row", "batch")),
     taken("flag", "false", 1.0),
     refused("flag", "True", "not one of true, false"),
     taken("channel", "web", 0.0),

@@ -13,7 +13,7 @@ from tests.golden.table import FILES, REQUESTS, ROWS, Case, Json, refused, taken
 NOW = datetime.now(UTC)
 TEN = datetime(2026, 1, 1, 10, tzinfo=UTC)
 DAY = datetime(2026, 1, 31, tzinfo=UTC)
-TYPED = ("parquet typed", *REQUESTS)  # text is exactly the id
+TYPED = ("typed columns", *REQUESTS)  # text is exactly the id
 UNIX = UNIX_TIME.in_request
 ORDER = DAY_AND_MONTH.in_request
 
@@ -41,14 +41,14 @@ IDS: list[Case] = [
     refused("loan_id", "a\0b", NOT_AN_ID),
     refused("loan_id", b"\xff", NOT_AN_ID),
     refused("loan_id", [1], NOT_AN_ID),
-    refused("loan_id", dt.date(2026, 1, 31), NOT_AN_ID, doors=("parquet typed",)),
+    refused("loan_id", dt.date(2026, 1, 31), NOT_AN_ID, doors=("typed columns",)),
     *[refused("loan_id", Json(number), NOT_AN_ID, doors=REQUESTS) for number in (
         "1e400", "9" * 129, "9" * 400, "9" * 5000, "-" + "9" * 400,
     )],
     taken("loan_id", Json("9" * 127), "9" * 127, doors=REQUESTS),
     refused("loan_id", None, NOT_AN_ID, doors=FILES),
     taken("loan_id", None, None, doors=ROWS),
-    refused("loan_id", float("nan"), NOT_AN_ID, doors=("parquet typed",)),
+    refused("loan_id", float("nan"), NOT_AN_ID, doors=("typed columns",)),
     taken("member_id", "c 1", "c 1"),
     taken("member_id", 0, "0"),
     taken("member_id", 7.0, "7", doors=TYPED),

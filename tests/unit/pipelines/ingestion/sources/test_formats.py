@@ -1,7 +1,6 @@
 """The same rows are the same snapshot, whatever the format of the file."""
 
 import gzip
-import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.stores.artifacts import Artifacts
 from tests.unit.pipelines.rules.use_case.test_contract import GOOD
+from tests.workbook import write_workbook
 
 NAMES = [
     "transaction_id",
@@ -50,46 +50,6 @@ def with_moments() -> list[list[Any]]:
 def table() -> pa.Table:
     columns = zip(*with_moments(), strict=True)
     return pa.table(dict(zip(NAMES, map(list, columns), strict=True)))
-
-
-def write_xlsx(file: Path, rows: list[list[Any]] | None = None) -> None:
-    """Write a workbook as Excel does: dates are numbers with a style, and text is inline here."""
-    cells = "".join(
-        f'<row r="{number}">{"".join(_cell(value) for value in row)}</row>'
-        for number, row in enumerate(rows or [NAMES, *with_moments()], start=1)
-    )
-    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    package = "http://schemas.openxmlformats.org/package/2006"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook {space} xmlns:r="{office}"><sheets>'
-        '<sheet name="rows" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
-        f'<Relationship Id="r1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/>'
-        f'<Relationship Id="r2" Type="{office}/styles" Target="styles.xml"/></Relationships>',
-        "xl/styles.xml": f'<styleSheet {space}><cellXfs><xf numFmtId="0"/><xf numFmtId="22"/>'
-        "</cellXfs></styleSheet>",
-        "xl/worksheets/sheet1.xml": f"<worksheet {space}><sheetData>{cells}</sheetData></worksheet>",
-    }
-    with zipfile.ZipFile(file, "w") as workbook:
-        for name, content in parts.items():
-            workbook.writestr(name, content)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "<c/>"
-    if isinstance(value, bool):
-        return f'<c t="b"><v>{int(value)}</v></c>'
-    if isinstance(value, datetime):
-        days = (value - datetime(1899, 12, 30)).total_seconds() / 86400  # noqa: DTZ001
-        return f'<c s="1"><v>{days!r}</v></c>'
-    if isinstance(value, int | float):
-        return f"<c><v>{value}</v></c>"
-    return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
 
 
 def write_compressed(file: Path, content: str, codec: str) -> None:
@@ -127,7 +87,7 @@ FILES: dict[str, Callable[[Path], object]] = {
         table(), file, compression="uncompressed"
     ),
     "stream.arrow": write_stream,
-    "rows.xlsx": write_xlsx,
+    "rows.xlsx": lambda file: write_workbook(file, [NAMES, *with_moments()]),
 }
 
 
@@ -314,7 +274,7 @@ def test_cells_of_excel_are_read_by_their_type(
         [9.5, "c", moment, 1, 5, True, "b", None],
         [9, 12345678901234567, moment, 1, 5, True, "b", None],
     ]
-    write_xlsx(tmp_path / "a.xlsx", rows)
+    write_workbook(tmp_path / "a.xlsx", rows)
     ingested = ingest(tmp_path / "a.xlsx", contract, store)
     assert ingested.unit == "row"
     by_text = {refusal.text: refusal.samples[0] for refusal in ingested.refusals}
