@@ -207,8 +207,12 @@ def test_another_user_of_this_machine_reads_writes_and_starts_nothing(
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
+    # A process of the stack may end meanwhile, and has no files then.
+    ended = [f" of {pid}" for pid in plan["processes"] if not psutil.pid_exists(pid)]
     let_in = {
-        name: what for name, what in found.items() if what not in (401, 403, "PermissionError")
+        name: what
+        for name, what in found.items()
+        if what not in (401, 403, "PermissionError") and not name.endswith(tuple(ended))
     }
     assert not let_in
     assert len(found) > 15

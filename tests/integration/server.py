@@ -92,10 +92,14 @@ class Server:
 
 
 class Traffic:
-    """Clients that ask without a break until they are told to stop, or nobody answers."""
+    """Clients that ask until they are told to stop, or nothing listens any more.
 
-    def __init__(self, server: Server, clients: int = 3) -> None:
-        self._server, self._ended = server, threading.Event()
+    One whose connection breaks asks on over a new one, as another worker may still answer. Each
+    waits for `pause` seconds between two requests.
+    """
+
+    def __init__(self, server: Server, clients: int = 3, pause: float = 0) -> None:
+        self._server, self._pause, self._ended = server, pause, threading.Event()
         self.answered: list[dict[str, Any]] = []
         self.refused: list[str] = []
         self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
@@ -114,14 +118,17 @@ class Traffic:
         with httpx.Client(
             base_url=self._server.client.base_url, headers=self._server.client.headers
         ) as client:
-            while not self._ended.is_set():
+            while not self._ended.wait(self._pause):
                 try:
                     answer = client.post(
                         "/v1/fraud/predict", json=made.row(amount=len(self.answered))
                     )
-                except httpx.TransportError as error:
+                except httpx.ConnectError as error:
                     self.refused.append(repr(error))
                     return
+                except httpx.TransportError as error:
+                    self.refused.append(repr(error))
+                    continue
                 if answer.status_code == 200:
                     self.answered.append(answer.json())
                 else:

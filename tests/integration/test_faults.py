@@ -23,9 +23,10 @@ from tests.integration.server import (
     report,
     until,
 )
+from tests.thoroughness import THOROUGH
 from tests.unit.serving import made
 
-AWAY = 30.0  # seconds
+AWAY = 30.0 if THOROUGH else 10.0  # seconds
 SWAPS = 40
 
 
@@ -62,7 +63,7 @@ def test_a_database_that_is_away_under_load_costs_no_answer(tmp_path):
             with psycopg.connect(url, autocommit=True) as database:
                 promote(server, database, 1, bias=-2)
             server.start()
-            traffic = Traffic(server)
+            traffic = Traffic(server, pause=0.005)
             traffic.__enter__()
             until(lambda: len(traffic.answered) > 100, "traffic is under way")
         away = len(traffic.answered)
