@@ -26,7 +26,7 @@ down: ## Stop the stack and keep its data.
 clean: ## Stop the stack and remove its data.
 	@if [ -x $(BIN)/sixgate ]; then $(BIN)/sixgate down --delete; fi
 
-test: .venv/dev ## Run all tests and report coverage.
+test: .venv/dev ## Run all tests.
 	@./tests/run
 
 check: .venv/dev ## Run the linters, the type checker and the import contracts.

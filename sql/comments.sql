@@ -151,7 +151,7 @@ COMMENT ON COLUMN score_rollups.square IS 'Sum of the squared scores.';
 
 COMMENT ON TABLE quality_counts IS 'Values that were refused or taken as another one, and repeated transaction ids, by hour.';
 COMMENT ON COLUMN quality_counts.use_case IS 'Name of the use case.';
-COMMENT ON COLUMN quality_counts.hour IS 'Hour in which they were counted.';
+COMMENT ON COLUMN quality_counts.hour IS 'Hour in which they were counted; of repeated ids, that of their predictions.';
 COMMENT ON COLUMN quality_counts.field IS 'Field of the request; `transaction_id` also for repeated ids.';
 COMMENT ON COLUMN quality_counts.treatment IS '`refused`, `repeated`, or what a value was taken as.';
 COMMENT ON COLUMN quality_counts.n IS 'Number of values.';

@@ -66,7 +66,7 @@ class AlertStore:
         )
         if row is None:
             open_ids = ", ".join(str(alert.id) for alert in self.open(use_case)) or "none"
-            raise EvidenceError(f"{use_case} has no open alert {alert_id}: open are {open_ids}")
+            raise EvidenceError(f"{use_case} has no open alert {alert_id}; open alerts: {open_ids}")
         return _alert(row)
 
     def wake(

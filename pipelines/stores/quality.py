@@ -43,12 +43,12 @@ class QualityStore:
     def add_repeated(
         self, use_case: str, begin: str, end: str, *, now: datetime, window: timedelta
     ) -> None:
-        """Count the predictions of the transactions [begin, end) that repeat a transaction id.
+        """Count, by hour, the predictions that were logged in [begin, end) and repeat an id.
 
         They are compared with the predictions of the last `window`; of more than `MOST_REPEATED`
         new ones, some are left out.
         """
-        row = queries("quality").count_repeated(
+        rows = queries("quality").count_repeated(
             self._connection,
             use_case=use_case,
             begin=begin,
@@ -57,9 +57,9 @@ class QualityStore:
             until=now,
             most=MOST_REPEATED,
         )
-        if row["compared"]:
+        for row in rows:
             counts = {(IDS, COMPARED): row["compared"], (IDS, REPEATED): row["repeated"]}
-            self.add(use_case, now, counts)
+            self.add(use_case, row["hour"], counts)
 
     def read(
         self, use_case: str, window_start: datetime, window_end: datetime, *, as_of: datetime

@@ -11,8 +11,9 @@ SELECT field, treatment, sum(n)::bigint AS n FROM quality_counts
 WHERE use_case = :use_case AND hour >= :window_start AND hour < :window_end
 GROUP BY field, treatment;
 
--- name: count_repeated^
--- Of new predictions, at most so many, those whose transaction was predicted before, since a time.
+-- name: count_repeated
+-- Of new predictions, at most so many, those whose transaction was predicted before, since a time,
+-- by the hour of the prediction.
 -- The search is a lateral one with a limit, so that no plan reads the whole log for it.
 WITH fresh AS MATERIALIZED (
     SELECT transaction_id, scored_at, prediction_id FROM prediction_logs
@@ -20,14 +21,15 @@ WITH fresh AS MATERIALIZED (
       AND scored_at >= :since AND scored_at <= :until
     LIMIT :most
 )
-SELECT count(*) AS compared, count(e.found) AS repeated
+SELECT date_trunc('hour', f.scored_at, 'UTC') AS hour, count(*) AS compared, count(e.found) AS repeated
 FROM fresh AS f LEFT JOIN LATERAL (
     SELECT true AS found FROM prediction_logs AS p
     WHERE p.use_case = :use_case AND p.transaction_id = f.transaction_id
       AND p.scored_at >= :since AND p.scored_at <= :until
       AND (p.scored_at, p.prediction_id) < (f.scored_at, f.prediction_id)
     LIMIT 1
-) AS e ON true;
+) AS e ON true
+GROUP BY 1;
 
 -- name: future_times$
 -- Predictions of a window whose event time is after a time.

@@ -36,6 +36,6 @@ def test_an_alert_opens_once_is_acknowledged_opens_again_when_worse_and_ends(
     ]
     wired.alerts.resolve("fraud", "feature_drift", "it ended")
     assert wired.alerts.open("fraud") == []
-    with pytest.raises(EvidenceError, match=f"no open alert {first.id}: open are none"):
+    with pytest.raises(EvidenceError, match=f"no open alert {first.id}; open alerts: none"):
         wired.alerts.acknowledge("fraud", first.id, "ana", None)
     assert raise_("INSPECT").id != first.id

@@ -76,6 +76,10 @@ def test_repeated_ids_are_counted_among_new_predictions(
     store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
     counts = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
     assert counts == {(IDS, COMPARED): 15, (IDS, REPEATED): 4}
+    earlier = store.read("fraud", NOW - 4 * HOUR, NOW - 2 * HOUR, as_of=NOW).treated
+    assert earlier == {(IDS, COMPARED): 10, (IDS, REPEATED): 0}, (
+        "each in the hour of its prediction"
+    )
 
 
 def test_counts_of_an_hour_add_up_and_leave_the_window(wired: Context, store: QualityStore) -> None:

@@ -76,7 +76,7 @@ def test_an_alert_that_is_not_open_is_refused_with_the_open_ones(alert_id: str) 
     for number in (10**6, 10**30):
         done = CliRunner().invoke(app.app, ["alerts", "acknowledge", str(number)])
         assert isinstance(done.exception, EvidenceError)
-        assert f"has no open alert {number}: open are {alert_id}" in str(done.exception)
+        assert f"has no open alert {number}; open alerts: {alert_id}" in str(done.exception)
 
 
 def test_what_is_no_old_spelling_is_refused_with_the_new_ones() -> None:
