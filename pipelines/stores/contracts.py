@@ -33,7 +33,7 @@ class ContractStore:
         return ModelStore(self._connection).recorded_contract(contract_hash)
 
     def versions(self, use_case: str) -> list[ContractVersion]:
-        """List every application of a contract, the newest first."""
+        """List each contract with its newest application, the newest first."""
         rows = queries("contracts").contract_versions(self._connection, use_case=use_case)
         return [ContractVersion(**row) for row in rows]
 

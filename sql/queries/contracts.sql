@@ -17,13 +17,16 @@ SELECT body FROM (
 ORDER BY applied_at DESC;
 
 -- name: contract_versions
--- Every contract of a use case in the order of its application, the newest first, with the number of replicas that have it.
+-- Each contract of a use case with its newest application, the newest first, and the number of replicas that have it.
 SELECT v.contract_hash, v.applied_at, v.ended_at,
        (SELECT count(*) FROM serving_replicas AS r
         WHERE r.use_case = v.use_case AND r.contract_hash = v.contract_hash AND r.seen_at > now() - interval '15 seconds') AS replicas,
        ARRAY(SELECT m.version FROM model_metadata AS m
              WHERE m.use_case = v.use_case AND m.contract_hash = v.contract_hash ORDER BY m.version) AS models
-FROM contract_versions AS v WHERE v.use_case = :use_case ORDER BY v.applied_at DESC;
+FROM (
+    SELECT DISTINCT ON (contract_hash) * FROM contract_versions
+    WHERE use_case = :use_case ORDER BY contract_hash, applied_at DESC
+) AS v ORDER BY v.applied_at DESC;
 
 -- name: add_contract_version!
 -- A contract becomes the current one. Its body is stored before.

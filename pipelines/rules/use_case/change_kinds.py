@@ -5,7 +5,7 @@ from dataclasses import dataclass
 EITHER = "rows of both contracts"
 AS_BEFORE = "what it saw before"
 GRACE = "after `contract.grace`, once no serving model was trained under it"
-AT_ONCE = "at once: the two are one version"
+AT_ONCE = "at once if nothing else changes: the two are one version"
 RESCORED = "on the same rows; each model reads them by its own contract"
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case import change_kinds as kinds
 from pipelines.rules.use_case.change_kinds import ChangeKind
@@ -173,10 +175,15 @@ def _values(listed: Any) -> tuple[Any, ...]:
 
 
 def _words(former: Contract, new: Contract) -> Iterator[Change]:
-    for key in ("title", "description", "sources", "csv"):
+    for key in ("title", "description"):
         values = (getattr(former, key), getattr(new, key))
         if values[0] != values[1]:
             yield Change(kind=kinds.WORDS, key=key, former=values[0], new=values[1])
+    settings_before, settings_after = _settings_of_files(former), _settings_of_files(new)
+    for key in sorted(settings_before | settings_after):
+        settings = (settings_before.get(key), settings_after.get(key))
+        if settings[0] != settings[1]:
+            yield Change(kind=kinds.WORDS, key=key, former=settings[0], new=settings[1])
     if former.label.description != new.label.description:
         yield Change(
             kind=kinds.WORDS,
@@ -188,6 +195,12 @@ def _words(former: Contract, new: Contract) -> Iterator[Change]:
     for key, text in _descriptions(new).items():
         if before.get(key, text) != text:
             yield Change(kind=kinds.WORDS, key=key, former=before[key], new=text)
+
+
+def _settings_of_files(contract: Contract) -> dict[str, Any]:
+    """Return how the files of a contract are written, and which column each of theirs is."""
+    csv = {f"csv.{key}": value for key, value in structs.asdict(contract.csv).items()}
+    return csv | {f"sources.{name}": column for name, column in contract.sources.items()}
 
 
 def _descriptions(contract: Contract) -> dict[str, str]:

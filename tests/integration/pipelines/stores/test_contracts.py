@@ -50,11 +50,7 @@ def test_a_contract_that_is_applied_again_is_the_current_one_again(
         contracts.apply(contract)
     assert hashes(contracts) == [CONTRACT.hash, WIDER.hash]
     versions = contracts.versions("fraud")
-    assert [version.contract_hash for version in versions] == [
-        CONTRACT.hash,
-        WIDER.hash,
-        CONTRACT.hash,
-    ]
+    assert [version.contract_hash for version in versions] == [CONTRACT.hash, WIDER.hash]
 
 
 def test_a_contract_that_was_replaced_long_enough_ago_ends(contracts: ContractStore) -> None:

@@ -49,7 +49,8 @@ def contract(**settings: Any) -> Contract:
     ("settings", "kind"),
     [
         pytest.param({"title": "Credit"}, kinds.WORDS, id="a title"),
-        pytest.param({"sources": {"BETRAG": "amount"}}, kinds.WORDS, id="a source name"),
+        pytest.param({"sources": {"AMOUNT": "count"}}, kinds.WORDS, id="a source name"),
+        pytest.param({"csv": {"decimal": ","}}, kinds.WORDS, id="the format of files"),
         pytest.param(
             {"features__amount__description": "EUR"}, kinds.WORDS, id="a description"
         ),
@@ -111,6 +112,16 @@ def test_a_change_has_a_kind(settings: dict[str, Any], kind: ChangeKind) -> None
     assert [change.kind.name for change in found] == [kind.name]
     is_refused = kind in (kinds.TYPE, kinds.IDENTITY)
     assert bool(refused(found)) == is_refused
+
+
+def test_of_the_settings_of_files_those_that_differ_are_named() -> None:
+    new = contract(sources={"BETRAG": "amount"}, csv={"decimal": ",", "delimiter": ";"})
+    assert [str(change) for change in changes(contract(), new)] == [
+        "csv.decimal: '.' → ','",
+        "csv.delimiter: none → ';'",
+        "sources.AMOUNT: 'amount' → none",
+        "sources.BETRAG: none → 'amount'",
+    ]
 
 
 def test_features_in_another_order_are_one_change() -> None:
