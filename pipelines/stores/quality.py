@@ -15,7 +15,7 @@ from pipelines.rules.use_case.spellings import AHEAD
 from pipelines.stores.database import Connection, queries
 
 Counts = Mapping[tuple[str, str], int]  # by field and treatment
-MOST_REPEATED = 2_000  # new predictions of a roll-up that are compared with former ones
+MOST_REPEATED = 20_000  # new predictions of a roll-up that are compared with former ones
 MOST_LABELS = 500  # labels that are compared with the log at each drift check
 SETTLED = timedelta(days=1)  # a prediction may be logged this long after its label
 LABEL_WINDOW = timedelta(days=7)
