@@ -29,6 +29,7 @@ CONTRACT = "contract.yaml"
 POLICY = "policy.yaml"
 ALL = "all"
 MAX_FILE_BYTES = 2**20
+MAX_DEPTH = 50
 
 log = logging.getLogger(__name__)
 
@@ -320,19 +321,8 @@ def _write_changed(file: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-class _Loader(yaml.SafeLoader):
-    """A YAML loader that rejects repeated keys and aliases.
-
-    PyYAML keeps the last of repeated keys without an error. A few lines of aliases can expand to
-    millions of values.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases (*name) are not read here", problem_mark=self.get_mark()
-            )
-        return super().compose_node(parent, index)
+class _Loader(yaml.CSafeLoader):
+    """A YAML loader that rejects repeated keys; PyYAML keeps the last of them without an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -352,6 +342,22 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _require_bounded(text: str) -> None:
+    """Raise YAMLError for aliases and for deep nesting, before any value is built.
+
+    A few lines of aliases can expand to millions of values. libyaml builds nested values by
+    recursion in C, where a full stack ends the process.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError(f"aliases (*name) are not read here {event.start_mark}")
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels {event.start_mark}")
+
+
 def _yaml(file: Path) -> tuple[str, Any]:
     """Read a YAML file; return its text and its document."""
     try:
@@ -361,6 +367,7 @@ def _yaml(file: Path) -> tuple[str, Any]:
                 "a contract or a policy must be smaller"
             )
         text = file.read_text(encoding="utf-8")
+        _require_bounded(text)
         return text, yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
     except FileNotFoundError as error:
         raise UseCaseError(f"{file} is missing: every use case needs one") from error

@@ -15,7 +15,7 @@ from pipelines.rules.use_case.spellings import AHEAD
 from pipelines.stores.database import Connection, queries
 
 Counts = Mapping[tuple[str, str], int]  # by field and treatment
-MOST_REPEATED = 20_000  # new predictions of a roll-up that are compared with former ones
+MOST_REPEATED = 1_000  # new predictions of a roll-up that are compared with former ones
 MOST_LABELS = 500  # labels that are compared with the log at each drift check
 SETTLED = timedelta(days=1)  # a prediction may be logged this long after its label
 LABEL_WINDOW = timedelta(days=7)
@@ -45,8 +45,9 @@ class QualityStore:
     ) -> None:
         """Count, by hour, the predictions that were logged in [begin, end) and repeat an id.
 
-        They are compared with the predictions of the last `window`; of more than `MOST_REPEATED`
-        new ones, some are left out.
+        They are compared with the predictions of the last `window`. Of more than `MOST_REPEATED`
+        new ones, a sample of this size is compared, in which each is equally likely: its share of
+        repeated ids has a standard error of at most 1.6 percentage points.
         """
         rows = queries("quality").count_repeated(
             self._connection,

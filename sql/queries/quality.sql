@@ -13,13 +13,14 @@ GROUP BY field, treatment;
 
 -- name: count_repeated
 -- Of new predictions, at most so many, those whose transaction was predicted before, since a time,
--- by the hour of the prediction.
+-- by the hour of the prediction. The hash of the prediction id picks them: every new prediction is
+-- as likely as another, and a retry picks the same ones.
 -- The search is a lateral one with a limit, so that no plan reads the whole log for it.
 WITH fresh AS MATERIALIZED (
     SELECT transaction_id, scored_at, prediction_id FROM prediction_logs
     WHERE use_case = :use_case AND logged_xid >= :begin::text::xid8 AND logged_xid < :end::text::xid8
       AND scored_at >= :since AND scored_at <= :until
-    LIMIT :most
+    ORDER BY uuid_hash(prediction_id) LIMIT :most
 )
 SELECT date_trunc('hour', f.scored_at, 'UTC') AS hour, count(*) AS compared, count(e.found) AS repeated
 FROM fresh AS f LEFT JOIN LATERAL (

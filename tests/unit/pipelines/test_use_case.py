@@ -270,7 +270,9 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
             BOMB, r"aliases \(\*name\) are not read here", id="a few lines that stand for millions"
         ),
         pytest.param("a: &a [*a]\n", "aliases", id="a list that holds itself"),
-        pytest.param("[" * 100_000, "is not YAML", id="brackets without end"),
+        pytest.param("[" * 100_000, "nested deeper than 50 levels", id="brackets without end"),
+        pytest.param("- " * 500_000, "nested deeper than 50 levels", id="lists without end"),
+        pytest.param("{a: " * 200_000, "nested deeper than 50 levels", id="maps without end"),
         pytest.param(
             "a: " + "x" * 2**20, "is larger than 1,048,576 bytes", id="a file beyond all reason"
         ),

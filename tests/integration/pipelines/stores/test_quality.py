@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.context import Context
 from pipelines.rules.monitoring.data_quality import COMPARED, IDS, REPEATED
-from pipelines.stores.quality import QualityStore
+from pipelines.stores.quality import MOST_REPEATED, QualityStore
 from tests.integration.logged import NOW, Log, rewrite
 
 DAY = timedelta(days=1)
@@ -27,6 +27,15 @@ def receive(wired: Context, log: Log, names: list[str], age: timedelta) -> None:
         "UPDATE label_store SET received_at = %s WHERE transaction_id = ANY(%s)",
         (NOW - age, names),
     )
+
+
+def watermark(wired: Context) -> str:
+    """The transaction id before which all predictions so far were logged."""
+    row = wired.connection.execute(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid"
+    ).fetchone()
+    assert row is not None
+    return str(row["xid"])
 
 
 def test_labels_older_than_a_day_without_a_prediction_are_counted(
@@ -80,6 +89,41 @@ def test_repeated_ids_are_counted_among_new_predictions(
     assert earlier == {(IDS, COMPARED): 10, (IDS, REPEATED): 0}, (
         "each in the hour of its prediction"
     )
+
+
+def test_repeated_ids_at_the_end_of_a_large_roll_up_are_found(
+    wired: Context, store: QualityStore
+) -> None:
+    log = Log(wired)
+    names = log.ship(1_000, NOW - 5 * HOUR)
+    begin = watermark(wired)
+    log.ship(9_000, NOW - 3 * HOUR)
+    log.ship(1_000, NOW - HOUR, names=names)
+    store.add_repeated("fraud", begin, END, now=NOW, window=DAY)
+    counts = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
+    assert counts[IDS, COMPARED] == MOST_REPEATED
+    # 10 % of the new predictions; the limits are five standard errors away.
+    assert 0.053 < counts[IDS, REPEATED] / MOST_REPEATED < 0.147
+
+
+def test_one_id_for_every_prediction_is_found(wired: Context, store: QualityStore) -> None:
+    log = Log(wired)
+    log.ship(3_000, NOW - HOUR, names=["unknown"] * 3_000)
+    store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
+    counts = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
+    assert counts[IDS, COMPARED] == MOST_REPEATED
+    assert counts[IDS, REPEATED] >= MOST_REPEATED - 1, "all but the first"
+
+
+def test_a_sample_of_new_predictions_is_the_same_again(wired: Context, store: QualityStore) -> None:
+    log = Log(wired)
+    names = log.ship(1_500, NOW - 3 * HOUR)
+    log.ship(500, NOW - HOUR, names=names[:500])
+    store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
+    once = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
+    store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
+    twice = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
+    assert twice == {key: 2 * n for key, n in once.items()}
 
 
 def test_counts_of_an_hour_add_up_and_leave_the_window(wired: Context, store: QualityStore) -> None:
