@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.rules.use_case.contract import Contract
@@ -55,10 +54,16 @@ class RowConverter:
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Convert n logged rows: contract hashes (n,), and lists of each contract's columns (n,).
 
-        Returns which rows were readable (n,), and the features (m, target.columns) of those.
+        A hash that is NULL stands for the target's. Returns which rows were readable (n,), and the
+        features (m, target.columns) of those.
         """
         n = len(hashes)
         width = len(self.target.columns)
+        if hashes.null_count == n:
+            return np.ones(n, bool), arrow_reads.matrix(features, width)
+        import pyarrow.compute as pc  # slow, and not needed by most roll-ups
+
+        hashes = hashes.fill_null(self.target.hash)
         names = hashes.unique().to_pylist()
         if len(names) == 1 and (single := self._projection(names[0])) and single.is_identity:
             return np.ones(n, bool), arrow_reads.matrix(features, width)

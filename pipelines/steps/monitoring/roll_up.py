@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.context import Context
@@ -72,6 +73,7 @@ def _count_predictions(
         context.settings,
         "rollup",
         use_case=context.name,
+        contract_hash=context.use_case.contract.hash,
         begin=begin,
         end=end,
     )
@@ -101,9 +103,9 @@ def _predictions(
         features = features[:, positions]
     return PredictionBatch(
         scored_at=arrow_reads.vector(batch["scored_at"].view(pa.int64())),
-        version=arrow_reads.vector(batch["model_version"].cast(pa.int64())),
+        version=arrow_reads.vector(batch["model_version"]).astype(np.int64),
         score=arrow_reads.vector(batch["score"]),
-        flag=arrow_reads.vector(batch["predicted_label"].cast(pa.int64())),
+        flag=arrow_reads.vector(batch["predicted_label"]).astype(np.int64),
         known=known,
         features=features,
     )

@@ -67,13 +67,19 @@ def test_a_database_that_is_away_is_an_error(wired: Context) -> None:
     assert not isinstance(caught.value, psycopg.Error), "the driver is not psycopg's"
 
 
-@given(st.lists(st.none() | st.lists(NUMBERS, min_size=3, max_size=3)))
+@given(
+    st.lists(st.none() | st.lists(NUMBERS, min_size=3, max_size=3))
+    | st.lists(st.lists(NUMBERS, min_size=3, max_size=3)),
+    st.integers(0, 3),
+    st.sampled_from([pa.float64(), pa.float32()]),
+)
 def test_lists_become_a_matrix_without_null_rows_and_with_nan_for_null(
-    rows: list[list[float | None] | None],
+    rows: list[list[float | None] | None], skipped: int, type_: pa.DataType
 ) -> None:
-    column = pa.array(rows, pa.list_(pa.float64()))
+    column = pa.array(rows, pa.list_(pa.float64())).cast(pa.list_(type_)).slice(skipped)
     matrix = arrow_reads.matrix(column, 3)
-    expected = [[math.nan if n is None else n for n in row] for row in rows if row is not None]
+    kept = column.cast(pa.list_(pa.float64())).to_pylist()
+    expected = [[math.nan if n is None else n for n in row] for row in kept if row is not None]
     np.testing.assert_array_equal(matrix, np.array(expected).reshape(-1, 3))
     np.testing.assert_array_equal(
         arrow_reads.matrix(pa.chunked_array([column, column]), 3)[: len(matrix)], matrix

@@ -40,6 +40,20 @@ def test_rows_of_the_current_contract_stay_as_they_were_logged(converter: RowCon
     assert converter.accepting is CURRENT
 
 
+@pytest.mark.parametrize("hashes", [[None, None], [None, CURRENT.hash], [FORMER.hash, None]])
+def test_no_hash_stands_for_the_current_contract(
+    converter: RowConverter, hashes: list[str | None]
+) -> None:
+    rows = [THEN if name == FORMER.hash else NOW for name in hashes]
+    named = [name or CURRENT.hash for name in hashes]
+    readable, converted = converter.arrow(
+        pa.array(hashes, pa.string()), pa.array(rows, pa.list_(pa.float64()))
+    )
+    assert readable.all()
+    expected = converter.rows(list(zip(named, rows, strict=True)))
+    np.testing.assert_array_equal(converted, expected)
+
+
 @pytest.mark.parametrize(
     ("contract_hash", "features"),
     [
