@@ -135,7 +135,7 @@ def _origin(serving: Json) -> str:
         return "by an entry older than the newest of the ledger"
     actor = plain(serving["actor"])
     if serving["action"] == "ROLLBACK":
-        return f'by a rollback of {actor}: "{plain(serving["reason"])}"'
+        return f"by a rollback of {actor}: {plain(serving['reason'])}"
     return f"by decision {serving['decision']} ({actor})"
 
 

@@ -109,7 +109,7 @@ def test_it_says_what_serves_what_is_open_what_waits_and_what_runs_next() -> Non
 def test_a_rollback_is_shown_with_its_reason_as_plain_text() -> None:
     serving = {**SERVING, "action": "ROLLBACK", "reason": "[red]slow\x1b[2J[/]"}
     (line,) = [line for line in screen(use_cases=use_case(serving=serving)) if "version 2" in line]
-    assert line.endswith('by a rollback of ann: "[red]slow?[2J[/]"')
+    assert line.endswith("by a rollback of ann: [red]slow?[2J[/]")
 
 
 def test_an_acknowledged_alert_names_the_person() -> None:
