@@ -26,7 +26,14 @@ class ParameterError(SixgateError):
 
 
 class UseCaseError(SixgateError):
-    """A contract, policy or baseline that is missing or invalid."""
+    """A contract, policy or baseline that is missing or invalid.
+
+    `key` is the dotted key of the file that is at fault; empty when it is not a single one.
+    """
+
+    def __init__(self, message: str, *, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class DataError(SixgateError):

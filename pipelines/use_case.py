@@ -22,6 +22,7 @@ from pipelines.rules.gates.slices import conditions
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_changes import require_applicable
 from pipelines.rules.use_case.contract_parser import parse_contract
+from pipelines.rules.use_case.every_fault import Examined, every_fault
 from pipelines.rules.use_case.policy import Policy, overlay, parse_policy
 
 T = TypeVar("T")
@@ -196,6 +197,43 @@ def read_policy(folder: Path, overlay_file: Path | None = None) -> Policy:
     return policy
 
 
+def examine_contract(folder: Path) -> Examined[Contract]:
+    """Return all faults of `contract.yaml`, and the contract without what is at fault."""
+    file = f"{folder.name}/{CONTRACT}"
+    try:
+        _, document = _yaml(folder / CONTRACT)
+    except UseCaseError as fault:
+        return Examined([fault], None, frozenset())
+    return every_fault(
+        lambda content: parse_contract(content, use_case=folder.name, file=file), document
+    )
+
+
+def examine_policy(folder: Path, overlay_file: Path | None) -> Examined[Policy]:
+    """Return all faults of `policy.yaml`, and the policy without what is at fault.
+
+    The overlay is laid over a policy without faults; then its faults are returned.
+    """
+    file = f"{folder.name}/{POLICY}"
+    try:
+        _, document = _yaml(folder / POLICY)
+        changes = None
+        if overlay_file is not None:
+            changes = _overlay_document(overlay_file)
+            file_with_overlay = f"{file} under {overlay_file.name}"
+    except UseCaseError as fault:
+        return Examined([fault], None, frozenset())
+    own = every_fault(
+        lambda content: parse_policy(content, use_case=folder.name, file=file), document
+    )
+    if changes is None or own.faults:
+        return own
+    return every_fault(
+        lambda content: parse_policy(content, use_case=folder.name, file=file_with_overlay),
+        overlay(document, changes),
+    )
+
+
 def read_each(
     reference: Path, read: Callable[[Path], T], only: str = ""
 ) -> tuple[list[T], dict[str, UseCaseError]]:
@@ -248,16 +286,20 @@ def _read_policy(folder: Path, overlay_file: Path | None) -> tuple[Policy, str]:
     policy = parse_policy(document, use_case=folder.name, file=source)
     if overlay_file is None:
         return policy, text
+    document = overlay(document, _overlay_document(overlay_file))
+    source = f"{source} under {overlay_file.name}"
+    merged = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    text = f"# {POLICY} with {overlay_file.name} laid over it\n{merged}"
+    return parse_policy(document, use_case=folder.name, file=source), text
+
+
+def _overlay_document(overlay_file: Path) -> Any:
     if not overlay_file.is_file():
         raise UseCaseError(
             f"SIXGATE_POLICY_OVERLAY: {overlay_file} is not a file: name one, or unset it"
         )
     _, changes = _yaml(overlay_file)
-    document = overlay(document, changes)
-    source = f"{source} under {overlay_file.name}"
-    merged = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    text = f"# {POLICY} with {overlay_file.name} laid over it\n{merged}"
-    return parse_policy(document, use_case=folder.name, file=source), text
+    return changes
 
 
 def _require_applicable(contract: Contract, copies: Path) -> None:

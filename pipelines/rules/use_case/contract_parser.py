@@ -364,4 +364,4 @@ def _convert(value: Any, kind: type[T], *, file: str, key: str) -> T:
 
 
 def _fault(file: str, *, key: str, value: Any, remedy: str) -> UseCaseError:
-    return UseCaseError(f"{file}: {key}: {value!r} {remedy}")
+    return UseCaseError(f"{file}: {key}: {value!r} {remedy}", key=key)

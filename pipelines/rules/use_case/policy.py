@@ -26,6 +26,7 @@ from pipelines.rules.use_case.policy_sections.promotion import (
 from pipelines.rules.use_case.policy_sections.retention import Retention
 from pipelines.rules.use_case.policy_sections.training import Retraining, Training, Validation
 from pipelines.rules.use_case.policy_sections.values import Duration, PolicySection
+from pipelines.rules.use_case.schema_error import schema_fault
 
 
 class Policy(PolicySection, frozen=True):
@@ -63,9 +64,11 @@ def parse_policy(document: Any, *, use_case: str, file: str) -> Policy:
     try:
         policy = msgspec.convert(document, Policy)
     except msgspec.ValidationError as error:
-        raise UseCaseError(f"{file}: {fault_of(document, error, Policy())}") from error
+        key = ".".join(map(str, schema_fault(error).path))
+        message = f"{file}: {fault_of(document, error, Policy())}"
+        raise UseCaseError(message, key=key) from error
     for key, value, rule in contradictions(policy):
-        raise UseCaseError(f"{file}: {key}: {value} {rule}")
+        raise UseCaseError(f"{file}: {key}: {value} {rule}", key=key)
     return msgspec.structs.replace(policy, use_case=use_case)
 
 

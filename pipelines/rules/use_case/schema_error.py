@@ -10,6 +10,15 @@ _PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`\Z")
 _FIELD = re.compile(
     r"Object (?P<fault>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL
 )
+WORDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "empty",
+    "object": "a mapping",
+    "str": "text",
+}
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]")
 
 
@@ -67,7 +76,15 @@ def schema_fault(error: msgspec.ValidationError) -> SchemaFault:
 
 
 def _rule(description: str) -> str:
-    """Convert "Expected `int`, got `str`" to "must be int, and is str"."""
-    text = description.replace("`", "")
+    """Convert "Expected `int | null`, got `str`" to "must be a whole number or empty, and is text".
+
+    The names of types are those of JSON Schema and msgspec.
+    """
+    text = re.sub(r"`([^`]*)`", lambda named: _in_words(named[1]), description)
     text = re.sub(r"^Expected ", "must be ", text)
     return text.replace(", got ", ", and is ")
+
+
+def _in_words(types: str) -> str:
+    """Name types such as "array | null" in words; any other text stays as it is."""
+    return " or ".join(WORDS.get(name, name) for name in types.split(" | "))

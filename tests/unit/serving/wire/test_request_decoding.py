@@ -229,7 +229,7 @@ def test_a_refused_batch_also_names_the_row(changes, field, value, message):
         pytest.param(
             b'{"transaction_id": "\xed\xa0\x80"}', "body", "must be valid JSON", id="no UTF-8"
         ),
-        pytest.param(b"[]", "body", "must be object, and is array", id="a list"),
+        pytest.param(b"[]", "body", "must be a mapping, and is a list", id="a list"),
         pytest.param(
             b"0\x01", "body", "must be valid JSON", id="a wrong value before what is no JSON"
         ),

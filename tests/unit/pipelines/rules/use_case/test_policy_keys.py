@@ -80,7 +80,7 @@ from pipelines.rules.use_case.policy_keys import keys_of, valid_values
         pytest.param([], "the file: [] must be a mapping of keys to values", id="a list"),
         pytest.param(
             {"drift": {"ignore": [1]}},
-            "drift.ignore.0: 1 must be str, and is int",
+            "drift.ignore.0: 1 must be text, and is a whole number",
             id="an element of a list",
         ),
     ],

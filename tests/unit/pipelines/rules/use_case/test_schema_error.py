@@ -52,12 +52,12 @@ def fault_of(document: dict[str, Any]) -> SchemaFault:
         ),
         pytest.param(
             {"name": 7},
-            SchemaFault(fault="rule", path=("name",), rule="must be str, and is int"),
+            SchemaFault(fault="rule", path=("name",), rule="must be text, and is a whole number"),
             id="a value of another type",
         ),
         pytest.param(
             {"name": "a", "bins": [{"edge": -1.0}]},
-            SchemaFault(fault="rule", path=("bins", 0, "edge"), rule="must be float >= 0.0"),
+            SchemaFault(fault="rule", path=("bins", 0, "edge"), rule="must be a number >= 0.0"),
             id="a value out of bounds",
         ),
     ],
