@@ -1,7 +1,7 @@
 """All faults of a document, by a parser that stops at the first one."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -38,7 +38,7 @@ class Examined(Generic[T]):
 
     def is_consequence(self, fault: UseCaseError) -> bool:
         """Whether a fault may only be there because a feature was taken out."""
-        return any(repr(name) in str(fault) for name in self.removed)
+        return _names_any(fault, self.removed)
 
 
 def every_fault(parse: Callable[[Any], T], document: Any) -> Examined[T]:
@@ -55,19 +55,21 @@ def every_fault(parse: Callable[[Any], T], document: Any) -> Examined[T]:
             return Examined(faults, parse(document), frozenset(removed))
         except UseCaseError as fault:
             key = fault.key
-            if key not in keys and not Examined(faults, None, frozenset(removed)).is_consequence(
-                fault
-            ):
-                faults.append(fault)
             path = _path(document, key)
-            if key in keys or not path:
+            if key in keys:
                 path = path[:-1]
+            elif not _names_any(fault, removed):
+                faults.append(fault)
             keys.add(key)
             if not path or not _take_out(document, path):
                 break
             if len(path) == 2 and path[0] in FEATURES:
                 removed.add(str(path[1]))
     return Examined(faults, None, frozenset(removed))
+
+
+def _names_any(fault: UseCaseError, names: Iterable[str]) -> bool:
+    return any(repr(name) in str(fault) for name in names)
 
 
 def _path(document: Any, key: str) -> list[str]:
