@@ -35,7 +35,7 @@ COMMANDS = [pytest.param(words, id=" ".join(words)) for words in commands()]
 
 def test_the_commands_are_those_that_the_documentation_names() -> None:
     assert {" ".join(words) for words in commands()} == {
-        "up", "down", "status", "demo", "simulate", "decisions", "decisions list", "decisions show",
+        "up", "down", "status", "demo", "simulate", "check", "decisions", "decisions list", "decisions show",
         "decisions replay", "policy", "policy show", "contract", "contract diff", "contract apply", "contract list", "ledger", "rollback", "alerts", "alerts list", "alerts acknowledge", "drift",
         "explain", "ingest", "baseline", "step",
         "snapshots", "housekeeping", "housekeeping retention", "housekeeping audit", "housekeeping files",
