@@ -8,7 +8,6 @@ import typer
 
 from pipelines import library_settings
 from pipelines.cli import alerts, contract, decisions, housekeeping, policy
-from pipelines.cli.check import check
 from pipelines.cli.drift import drift
 from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
@@ -44,7 +43,7 @@ app.add_typer(contract.app, name="contract", rich_help_panel=MODELS)
 app.command(rich_help_panel=MODELS)(ledger)
 app.command(rich_help_panel=MODELS)(rollback)
 app.add_typer(policy.app, name="policy", rich_help_panel=MODELS)
-app.command(rich_help_panel=DATA)(check)
+app.command(rich_help_panel=DATA)(policy.check)
 app.command(rich_help_panel=MONITORING)(drift)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=MONITORING)
 app.command(rich_help_panel=MONITORING)(explain)

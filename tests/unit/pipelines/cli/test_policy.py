@@ -1,4 +1,4 @@
-"""`sixgate policy show` prints the policy in force, and warns while the file is invalid."""
+"""`sixgate policy show` prints the policy in force; `sixgate check` lists what is wrong."""
 
 import json
 import shutil
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import Result
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
-from pipelines.exit_codes import OK
+from pipelines.exit_codes import OK, REFUSED
 from pipelines.rules.use_case.policy import parse_policy
 from pipelines.settings import ROOT
 from pipelines.use_case import keep_valid, read_policy
@@ -60,3 +61,36 @@ def test_an_invalid_file_is_named_and_the_policy_in_force_is_shown(root: Path) -
     assert "did you mean gates.recall?" in stderr
     assert "The last valid policy.yaml of 20" in stderr
     assert "  recall: 0.4  # default" in stdout.splitlines()
+
+
+def policy_of(root: Path) -> Path:
+    return root / "reference" / "fraud" / "policy.yaml"
+
+
+def check(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["check", *arguments], catch_exceptions=False)
+
+
+def test_valid_files_have_no_faults(root: Path) -> None:
+    result = check("fraud")
+    assert result.exit_code == OK
+    assert result.stdout == "fraud: contract, policy and baseline are valid\n"
+
+
+def test_each_fault_is_a_line(root: Path) -> None:
+    policy_of(root).write_text("gates: {recall: 2}\ntraining: {trees: none}\n")
+    result = check("fraud")
+    assert result.exit_code == REFUSED
+    recall, trees = result.stdout.splitlines()
+    assert recall == "- fraud/policy.yaml: gates.recall: 2 must be a number, from 0 to 1"
+    assert trees.startswith("- fraud/policy.yaml: training.trees: 'none' must be a whole number")
+    assert result.stderr == "fraud: 2 faults\n"
+
+
+def test_json_has_the_key_of_each_fault(root: Path) -> None:
+    policy_of(root).write_text("gates: {recall: 2}\n")
+    result = check("fraud", "--json")
+    assert result.exit_code == REFUSED
+    document = json.loads(result.stdout)
+    assert document["use_case"] == "fraud"
+    assert [fault["key"] for fault in document["faults"]] == ["gates.recall"]
