@@ -41,22 +41,31 @@ class QualityStore:
         )
 
     def add_repeated(
-        self, use_case: str, begin: str, end: str, *, now: datetime, window: timedelta
+        self,
+        use_case: str,
+        begin: str,
+        end: str,
+        *,
+        since: datetime,
+        until: datetime,
+        pages: float = 1.0,
     ) -> None:
         """Count, by hour, the predictions that were logged in [begin, end) and repeat an id.
 
-        They are compared with the predictions of the last `window`. Of more than `MOST_REPEATED`
+        They are compared with all predictions of [since, until]. Of more than `MOST_REPEATED`
         new ones, a sample of this size is compared, in which each is equally likely: its share of
-        repeated ids has a standard error of at most 1.6 percentage points.
+        repeated ids has a standard error of at most 1.6 percentage points. When most of the log
+        is new, the sample may be drawn from a share of its pages.
         """
         rows = queries("quality").count_repeated(
             self._connection,
             use_case=use_case,
             begin=begin,
             end=end,
-            since=now - window,
-            until=now,
+            since=since,
+            until=until,
             most=MOST_REPEATED,
+            percent=100 * pages,
         )
         for row in rows:
             counts = {(IDS, COMPARED): row["compared"], (IDS, REPEATED): row["repeated"]}

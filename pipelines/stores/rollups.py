@@ -9,6 +9,26 @@ from pipelines.rules.monitoring.rollup import Rollup
 from pipelines.stores.database import Connection, queries
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+START = "0"  # the transaction id at which the log begins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """The transaction ids [begin, end) whose rows a roll-up counts, and the database's time.
+
+    Rows before `watermark` were counted by a former roll-up. It is after `begin` when all counts
+    are made again.
+    """
+
+    begin: str
+    end: str
+    watermark: str
+    now: datetime
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether rows are counted again."""
+        return self.begin != self.watermark
 
 
 @dataclass(frozen=True)
@@ -28,10 +48,8 @@ class RollupStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def span(self, use_case: str, baseline: str, step: timedelta) -> tuple[str, str, datetime]:
-        """Lock the watermark; return the transaction ids [from, to) to count, and the current time.
-
-        Rows of these transactions are complete and not counted yet. The time is the database's.
+    def span(self, use_case: str, baseline: str, step: timedelta) -> Span:
+        """Lock the watermark; return the transactions to count, whose rows are complete.
 
         Another baseline has other bins, and another step has other buckets. When either changed,
         all counts of the use case are deleted, and the span starts at the beginning of the log.
@@ -41,20 +59,22 @@ class RollupStore:
         monitoring = queries("monitoring")
         monitoring.open_watermark(self._connection, use_case=use_case, baseline=baseline, step=step)
         watermark = monitoring.lock_watermark(self._connection, use_case=use_case)
-        begin = watermark["logged_xid"]
+        counted = watermark["logged_xid"]
         end = str(monitoring.settled_xid(self._connection))
         if (watermark["baseline"], watermark["step"]) != (baseline, step):
             monitoring.forget_features(self._connection, use_case=use_case)
             monitoring.forget_scores(self._connection, use_case=use_case)
-            begin = "0"
-        if int(end) < int(begin):
+            begin = START
+        else:
+            begin = counted
+        if int(end) < int(counted):
             raise EvidenceError(
-                f"{use_case} is rolled up to transaction {begin}, but the database is at {end}: "
+                f"{use_case} is rolled up to transaction {counted}, but the database is at {end}: "
                 "it was restored from a dump; set logged_xid to DEFAULT in prediction_logs and "
                 "label_store, and remove the use case's rows from rollup_watermarks, "
                 "feature_rollups and score_rollups"
             )
-        return begin, end, watermark["now"]
+        return Span(begin=begin, end=end, watermark=counted, now=watermark["now"])
 
     def add(self, use_case: str, baseline: str, rollup: Rollup) -> None:
         """Add counts, in the caller's transaction."""

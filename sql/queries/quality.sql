@@ -14,10 +14,19 @@ GROUP BY field, treatment;
 -- name: count_repeated
 -- Of new predictions, at most so many, those whose transaction was predicted before, since a time,
 -- by the hour of the prediction. The hash of the prediction id picks them: every new prediction is
--- as likely as another, and a retry picks the same ones.
+-- as likely as another, and a retry picks the same ones. Below 100 percent, they are picked from a
+-- random part of the log's pages, as reading all of a large log takes long.
 -- The search is a lateral one with a limit, so that no plan reads the whole log for it.
 WITH fresh AS MATERIALIZED (
-    SELECT transaction_id, scored_at, prediction_id FROM prediction_logs
+    SELECT transaction_id, scored_at, prediction_id FROM (
+        SELECT use_case, logged_xid, transaction_id, scored_at, prediction_id
+        FROM prediction_logs
+        WHERE :percent = 100
+        UNION ALL
+        SELECT use_case, logged_xid, transaction_id, scored_at, prediction_id
+        FROM prediction_logs TABLESAMPLE SYSTEM (:percent) REPEATABLE (0)
+        WHERE :percent < 100
+    ) AS log
     WHERE use_case = :use_case AND logged_xid >= :begin::text::xid8 AND logged_xid < :end::text::xid8
       AND scored_at >= :since AND scored_at <= :until
     ORDER BY uuid_hash(prediction_id) LIMIT :most

@@ -34,6 +34,8 @@ _SHARE_OF = {
     ACCEPTED: BEYOND_SHARE,
 }
 MAX_NAMES = 5  # that a message lists
+MANY = 200_000  # new predictions; fewer are found by an index
+DRAWN = 20_000  # predictions on the pages that are read of many; few of those picked share a page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,14 @@ class QualityCounts:
     treated: Mapping[tuple[str, str], int] = field(default_factory=dict)
     future_times: int = 0
     labels: UnmatchedLabels = field(default_factory=UnmatchedLabels)
+
+
+def page_share(new: int, logged: int) -> float:
+    """Return the share of a log's pages that holds enough of `new` predictions for a sample.
+
+    It is 1, unless the new predictions are many, and most of the `logged` ones of the window.
+    """
+    return DRAWN / new if new >= MANY and 2 * new >= logged else 1.0
 
 
 def quality_metrics(

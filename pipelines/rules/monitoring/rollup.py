@@ -38,13 +38,16 @@ class PredictionBatch:
 class Rollup:
     """Counts of predictions that are added batch by batch; its size is independent of the rows.
 
-    `step` is the length of a bucket, and `time` the current time, both in microseconds.
+    `step` is the length of a bucket, `time` the current time, and `since` the beginning of the
+    window that drift checks compare, all in microseconds.
     """
 
     profiles: Mapping[str, Profile]
     step: int
     time: int
+    since: int
     rows: int = 0
+    recent: int = 0  # scored since `since`
     ahead: int = 0  # scored later than `time`: a clock is wrong
     # Made under a contract that is not recorded: their scores are counted, their features are not.
     foreign: int = 0
@@ -60,6 +63,7 @@ class Rollup:
         self.rows += len(scored_at)
         self.foreign += int(foreign.sum())
         self.ahead += int(ahead.sum())
+        self.recent += int((scored_at >= self.since).sum())
         keys = scored_at // self.step * MAX_VERSIONS + predictions.version
         unique_keys, cell_index = np.unique(keys, return_inverse=True)
         cells = [divmod(key, MAX_VERSIONS) for key in unique_keys.tolist()]

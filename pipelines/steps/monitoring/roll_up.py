@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from pipelines.context import Context
 from pipelines.rules.monitoring.binning import SCORE_EDGES
+from pipelines.rules.monitoring.data_quality import MANY, page_share
 from pipelines.rules.monitoring.rollup import PredictionBatch, Rollup
 from pipelines.steps.monitoring.reference_bins import reference_bins
 from pipelines.stores import arrow_reads
-from pipelines.stores.rollups import EPOCH
+from pipelines.stores.rollups import EPOCH, START, Span
 from pipelines.stores.row_conversion import RowConverter
 
 log = logging.getLogger(__name__)
@@ -27,32 +28,33 @@ def run(context: Context) -> dict[str, Any]:
     _, counted = reference_bins(context)
     rollups = context.rollups
     with context.connection.transaction():
-        begin, end, now = rollups.span(context.name, counted.bins, step)
+        span = rollups.span(context.name, counted.bins, step)
+        since = span.now - use_case.policy.drift.window
         rollup = Rollup(
             counted.profiles,
             step=_micros(step),
-            time=_micros(now - EPOCH),
+            time=_micros(span.now - EPOCH),
+            since=_micros(since - EPOCH),
         )
-        _count_predictions(
-            context,
-            rollup,
-            baseline=counted.bins,
-            begin=begin,
-            end=end,
-        )
+        _count_predictions(context, rollup, span, baseline=counted.bins)
         rollups.add_outcomes(
             context.name,
-            begin,
-            end,
-            since=EPOCH if begin == "0" else _outcomes_since(context, now),
+            span.begin,
+            span.end,
+            since=EPOCH if span.begin == START else _outcomes_since(context, span.now),
             step=step,
             edges=SCORE_EDGES.tolist(),
         )
         context.quality.add_repeated(
-            context.name, begin, end, now=now, window=use_case.policy.drift.window
+            context.name,
+            span.watermark,
+            span.end,
+            since=since,
+            until=span.now,
+            pages=_page_share(context, rollup, span, since),
         )
         ahead = rollup.ahead if rollup.rows else None
-        rollups.move(context.name, counted.bins, step, end, ahead=ahead)
+        rollups.move(context.name, counted.bins, step, span.end, ahead=ahead)
     log.info("%s new predictions were counted", f"{rollup.rows:,}")
     if rollup.foreign:
         log.warning(
@@ -63,10 +65,8 @@ def run(context: Context) -> dict[str, Any]:
     return {"rows": rollup.rows, "foreign": rollup.foreign}
 
 
-def _count_predictions(
-    context: Context, rollup: Rollup, *, baseline: str, begin: str, end: str
-) -> None:
-    """Store the counts of the predictions that were written in the transactions [begin, end)."""
+def _count_predictions(context: Context, rollup: Rollup, span: Span, *, baseline: str) -> None:
+    """Store the counts of the predictions that were written in the transactions of the span."""
     columns = context.use_case.contract.columns
     positions = [columns.index(name) for name in rollup.profiles]
     batches = arrow_reads.stream(
@@ -74,8 +74,8 @@ def _count_predictions(
         "rollup",
         use_case=context.name,
         contract_hash=context.use_case.contract.hash,
-        begin=begin,
-        end=end,
+        begin=span.begin,
+        end=span.end,
     )
     for batch in batches:
         before = rollup.rows
@@ -86,6 +86,14 @@ def _count_predictions(
         if rollup.rows // LOG_INTERVAL > before // LOG_INTERVAL:
             log.info("%s predictions counted so far", f"{rollup.rows:,}")
     context.rollups.add(context.name, baseline, rollup)
+
+
+def _page_share(context: Context, rollup: Rollup, span: Span, since: datetime) -> float:
+    """The share of the log's pages from which new predictions are sampled."""
+    if span.is_repeated or rollup.recent < MANY:
+        return 1.0
+    by_version = context.rollups.scores(context.name, since, span.now)
+    return page_share(rollup.recent, sum(counts.n for counts in by_version.values()))
 
 
 def _outcomes_since(context: Context, now: datetime) -> datetime:

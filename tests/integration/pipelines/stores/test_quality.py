@@ -82,7 +82,7 @@ def test_repeated_ids_are_counted_among_new_predictions(
     log.ship(4, NOW - HOUR, names=names[:4])
     log.ship(1, NOW - 3 * DAY, names=["old"])
     log.ship(1, NOW - HOUR, names=["old"])  # the first one is not in the window
-    store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
+    store.add_repeated("fraud", "0", END, since=NOW - DAY, until=NOW)
     counts = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
     assert counts == {(IDS, COMPARED): 15, (IDS, REPEATED): 4}
     earlier = store.read("fraud", NOW - 4 * HOUR, NOW - 2 * HOUR, as_of=NOW).treated
@@ -91,15 +91,16 @@ def test_repeated_ids_are_counted_among_new_predictions(
     )
 
 
+@pytest.mark.parametrize("pages", [1.0, 0.5])
 def test_repeated_ids_at_the_end_of_a_large_roll_up_are_found(
-    wired: Context, store: QualityStore
+    wired: Context, store: QualityStore, pages: float
 ) -> None:
     log = Log(wired)
     names = log.ship(1_000, NOW - 5 * HOUR)
     begin = watermark(wired)
     log.ship(9_000, NOW - 3 * HOUR)
     log.ship(1_000, NOW - HOUR, names=names)
-    store.add_repeated("fraud", begin, END, now=NOW, window=DAY)
+    store.add_repeated("fraud", begin, END, since=NOW - DAY, until=NOW, pages=pages)
     counts = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
     assert counts[IDS, COMPARED] == MOST_REPEATED
     # 10 % of the new predictions; the limits are five standard errors away.
@@ -109,7 +110,7 @@ def test_repeated_ids_at_the_end_of_a_large_roll_up_are_found(
 def test_one_id_for_every_prediction_is_found(wired: Context, store: QualityStore) -> None:
     log = Log(wired)
     log.ship(3_000, NOW - HOUR, names=["unknown"] * 3_000)
-    store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
+    store.add_repeated("fraud", "0", END, since=NOW - DAY, until=NOW)
     counts = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
     assert counts[IDS, COMPARED] == MOST_REPEATED
     assert counts[IDS, REPEATED] >= MOST_REPEATED - 1, "all but the first"
@@ -119,9 +120,9 @@ def test_a_sample_of_new_predictions_is_the_same_again(wired: Context, store: Qu
     log = Log(wired)
     names = log.ship(1_500, NOW - 3 * HOUR)
     log.ship(500, NOW - HOUR, names=names[:500])
-    store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
+    store.add_repeated("fraud", "0", END, since=NOW - DAY, until=NOW)
     once = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
-    store.add_repeated("fraud", "0", END, now=NOW, window=DAY)
+    store.add_repeated("fraud", "0", END, since=NOW - DAY, until=NOW)
     twice = store.read("fraud", NOW - DAY, NOW + HOUR, as_of=NOW).treated
     assert twice == {key: 2 * n for key, n in once.items()}
 

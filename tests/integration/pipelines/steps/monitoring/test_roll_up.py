@@ -16,10 +16,13 @@ import psycopg
 import pytest
 
 from pipelines.context import Context
+from pipelines.rules.monitoring import data_quality
 from pipelines.rules.monitoring.binning import count
+from pipelines.rules.monitoring.data_quality import COMPARED, REPEATED
 from pipelines.rules.monitoring.performance import realised
 from pipelines.settings import ROOT
 from pipelines.steps import perform
+from pipelines.steps.monitoring import roll_up
 from pipelines.stores.baseline import read_manifest
 from tests.integration.logged import CONTRACT, NOW, Log
 
@@ -252,3 +255,41 @@ def test_another_step_counts_anew_into_its_own_buckets(wired: Context) -> None:
     assert min(row[0] for row in sums(wired).values()) >= 0
     assert {label for label, _ in by_label(wired)} == {0, 1}
     assert sum(n for (label, _), n in by_label(wired).items() if label == 1) == 0
+
+
+def test_many_new_predictions_are_sampled_from_a_part_of_the_pages(
+    wired: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roll_up, "MANY", 1_000)
+    monkeypatch.setattr(data_quality, "MANY", 1_000)
+    monkeypatch.setattr(data_quality, "DRAWN", 400)
+    log = Log(wired)
+    names = log.ship(2_000, NOW - 3 * HOUR)
+    log.ship(2_000, NOW - HOUR, names=names)
+    rolled(wired)
+    compared, repeated = ids_compared(wired)
+    assert 100 < compared < 900, "of 400 predictions, on the average"
+    assert 0.3 < repeated / compared < 0.7
+    log.ship(1_500, NOW - HOUR)
+    rolled(wired)
+    assert ids_compared(wired)[0] - compared == 1_000, "not most of the window"
+
+
+def test_repeated_ids_are_not_counted_again_with_all_else(wired: Context) -> None:
+    log = Log(wired)
+    names = log.ship(30, NOW - 3 * HOUR)
+    log.ship(10, NOW - HOUR, names=names[:10])
+    rolled(wired)
+    wired.connection.execute("UPDATE rollup_watermarks SET baseline = 'another'")
+    log.ship(5, NOW - HOUR, names=names[:5])
+    assert rolled(wired)["rows"] == 45
+    assert ids_compared(wired) == (45, 15)
+
+
+def ids_compared(wired: Context) -> tuple[int, int]:
+    """How many transaction ids were compared so far, and how many of them are repeated."""
+    rows = wired.connection.execute(
+        "SELECT treatment, sum(n)::int AS n FROM quality_counts GROUP BY treatment"
+    ).fetchall()
+    counts = {row["treatment"]: row["n"] for row in rows}
+    return counts[COMPARED], counts[REPEATED]

@@ -15,6 +15,7 @@ from pipelines.rules.monitoring.data_quality import (
     UnmatchedLabels,
     describe_examples,
     input_problems,
+    page_share,
     quality_metrics,
     unmatched_message,
 )
@@ -139,3 +140,20 @@ def test_examples_say_how_a_prediction_spells_the_id():
     message = "10 of the newest 40 labels match no prediction after a day"
     assert unmatched_message(share) == message
     assert unmatched_message(share, text) == f"{message}, such as {text}"
+
+
+@pytest.mark.parametrize(
+    ("new", "logged", "share"),
+    [
+        pytest.param(0, 0, 1, id="nothing"),
+        pytest.param(35_000, 10_000_000, 1, id="five minutes"),
+        pytest.param(199_999, 199_999, 1, id="few"),
+        pytest.param(1_000_000, 1_000_000, 0.02, id="all"),
+        pytest.param(9_000_000, 10_000_000, 20_000 / 9_000_000, id="most"),
+        pytest.param(1_000_000, 3_000_000, 1, id="a third"),
+    ],
+)
+def test_a_sample_is_drawn_from_few_pages_when_most_predictions_are_new(
+    new: int, logged: int, share: float
+) -> None:
+    assert page_share(new, logged) == share

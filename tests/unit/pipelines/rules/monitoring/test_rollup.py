@@ -9,6 +9,7 @@ from pipelines.rules.monitoring.rollup import PredictionBatch, Rollup
 
 HOUR = 3_600_000_000
 NOW = 4 * HOUR
+SINCE = 3 * HOUR
 PROFILES = {"x": profile(np.random.default_rng(0).normal(size=500)), "y": Profile([0.5], [])}
 
 
@@ -47,7 +48,7 @@ def part(of: PredictionBatch, where: np.ndarray) -> PredictionBatch:
 @given(st.integers(0, 300), st.integers(0, 2**32), st.integers(1, 5))
 def test_pieces_add_up_to_the_whole(n: int, seed: int, pieces: int) -> None:
     everything = batch(n, seed)
-    whole, piecewise = Rollup(PROFILES, HOUR, NOW), Rollup(PROFILES, HOUR, NOW)
+    whole, piecewise = Rollup(PROFILES, HOUR, NOW, SINCE), Rollup(PROFILES, HOUR, NOW, SINCE)
     whole.add(everything)
     belongs = np.random.default_rng(seed).integers(0, pieces, n)
     for number in range(pieces):
@@ -74,7 +75,7 @@ def test_pieces_add_up_to_the_whole(n: int, seed: int, pieces: int) -> None:
 
 def test_a_bucket_and_version_holds_what_a_direct_count_finds() -> None:
     everything = batch(5000, 1)
-    rollup = Rollup(PROFILES, HOUR, NOW)
+    rollup = Rollup(PROFILES, HOUR, NOW, SINCE)
     rollup.add(everything)
     here = (everything.scored_at // HOUR == 2) & (everything.version == 1)
     direct = count(part(everything, here).features[:, 0], PROFILES["x"].edges)
@@ -83,7 +84,7 @@ def test_a_bucket_and_version_holds_what_a_direct_count_finds() -> None:
 
 
 def test_answers_from_the_future_are_counted_but_for_what_clocks_may_differ() -> None:
-    rollup = Rollup({}, HOUR, NOW)
+    rollup = Rollup({}, HOUR, NOW, SINCE)
     at = np.array([NOW, NOW + 30_000_000, NOW + 90_000_000, NOW + HOUR])
     zeros = np.zeros(4, np.int64)
     rollup.add(
@@ -96,18 +97,28 @@ def test_answers_from_the_future_are_counted_but_for_what_clocks_may_differ() ->
             features=np.empty((0, 0)),
         )
     )
-    assert (rollup.rows, rollup.ahead) == (4, 2)
+    assert (rollup.rows, rollup.ahead, rollup.recent) == (4, 2, 4)
+
+
+def test_recent_predictions_are_those_of_the_window() -> None:
+    rollup = Rollup(PROFILES, HOUR, NOW, SINCE)
+    first = batch(200, 3)
+    second = batch(100, 4)
+    rollup.add(first)
+    rollup.add(second)
+    expected = sum(int((part.scored_at >= SINCE).sum()) for part in (first, second))
+    assert rollup.recent == expected
 
 
 def test_kept_counts_are_let_go_and_the_rows_remembered() -> None:
-    rollup = Rollup(PROFILES, HOUR, NOW)
+    rollup = Rollup(PROFILES, HOUR, NOW, SINCE)
     rollup.add(batch(100, 2))
     rollup.clear()
     assert (rollup.cells, rollup.rows, collected(rollup)) == (0, 100, {})
 
 
 def test_scores_of_0_and_1_have_a_bin() -> None:
-    rollup = Rollup({}, HOUR, NOW)
+    rollup = Rollup({}, HOUR, NOW, SINCE)
     edge = np.array([0.0, 1.0, 0.5])
     zeros = np.zeros(3, np.int64)
     rollup.add(
