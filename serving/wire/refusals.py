@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from pipelines.rules.use_case.schema_error import schema_fault
 from serving.wire.problems import Problem
@@ -11,6 +12,8 @@ from serving.wire.problems import Problem
 CONTAINERS = ("rows", "labels")  # the only field of a body that holds several rows or labels
 LONGEST = 200  # characters of a field or value that a refusal repeats
 SMALL = 2**16  # bytes
+LARGE = 2**12  # bytes from which on numpy counts names faster
+QUOTE, COLON = b'":'
 UNREAD = object()  # stands for a document that is not decoded
 NOT_SHOWN = "(too deeply nested or too large to be shown)"
 FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of a decoder
@@ -55,7 +58,7 @@ def refuse_repeated(body: bytes, fields: int) -> None:
     `fields` is the number of values that were decoded, without nulls. The body is only read again
     when it has more names than that. The refusal of a large body does not say which name it is.
     """
-    names = body.count(b'":')
+    names = _names(body)
     if names <= fields:
         return
     if len(body) <= SMALL:
@@ -63,6 +66,14 @@ def refuse_repeated(body: bytes, fields: int) -> None:
             _document(body)
     elif names - body.count(b'\\":') > fields + body.count(b"null"):
         raise refusal("body", None, "has a name twice in one object; send it once")
+
+
+def _names(body: bytes) -> int:
+    """Count the names in a body; `":` in a text counts too. numpy reads a large one faster."""
+    if len(body) < LARGE:
+        return body.count(b'":')
+    octets = np.frombuffer(body, np.uint8)
+    return int(np.count_nonzero((octets[:-1] == QUOTE) & (octets[1:] == COLON)))
 
 
 def document_of(body: bytes, error: Exception) -> Any:

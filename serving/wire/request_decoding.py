@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ from serving.wire.row_types import (
 )
 
 REFUSED = "refused"
+OTHER_FIELDS = 3  # of a row, after its features: id, entity and time
 Finish = Callable[[Any, int | None], float]
 
 
@@ -73,6 +75,9 @@ class RequestDecoder:
         }
         self._batch_rules = {**self._rules, "rows": f"must be a list of 1 to {MAX_ROWS} rows"}
         self._aliases = _aliases(contract)
+        nullable = [place for place, each in enumerate(contract.features) if each.nullable]
+        others = range(len(contract.features), len(contract.features) + OTHER_FIELDS)
+        self._optional = [itemgetter(place) for place in (*nullable, *others)]
 
     def decode_row(self, body: bytes) -> Transaction:
         """Decode one row, or raise a 422 Problem."""
@@ -91,7 +96,8 @@ class RequestDecoder:
         try:
             batch: Any = self._batch.decode(body)
             rows = [msgspec.structs.astuple(row) for row in batch.rows]
-            refuse_repeated(body, 1 + sum(len(row) - row.count(None) for row in rows))
+            nulls = sum([*map(value, rows)].count(None) for value in self._optional)
+            refuse_repeated(body, 1 + len(rows) * len(rows[0]) - nulls)
             return [self._accept(row, index) for index, row in enumerate(rows)]
         except FAULTS as error:
             document = document_of(body, error)
