@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.rules.model.preparation import Preparation, prepare
+from pipelines.rules.model.preparation import MAX_COLUMNS, Preparation, prepare
+from pipelines.rules.training.category_levels import category_levels
 from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
 from pipelines.rules.use_case.policy_sections.training import Training
 
@@ -37,13 +38,7 @@ class Trainer:
         self, estimator: Estimator, rows: Rows, params: Params, *, watch: Rows | None = None
     ) -> FittedModel:
         """Fit one model on rows (n, columns); `watch` is where it may stop early."""
-        preparation = Preparation.of(
-            rows.features,
-            rows.categories,
-            fill=not estimator.takes_missing,
-            encode=not estimator.takes_categories,
-        )
-        prepared = Rows(prepare(preparation, rows.features), rows.labels)
+        preparation, prepared = self._prepared(estimator, rows)
         if self.training.imbalance == "smote":
             prepared = with_synthetic_positives(prepared, self.training.seed)
         watched = watch and Rows(prepare(preparation, watch.features), watch.labels)
@@ -55,6 +50,27 @@ class Trainer:
             watch=watched,
         )
         return FittedModel(estimator, model, preparation)
+
+    def _prepared(self, estimator: Estimator, rows: Rows) -> tuple[Preparation | None, Rows]:
+        """The preparation that the estimator needs, and the rows as it learns from them."""
+        encode = not estimator.takes_categories
+        large = [
+            column for column, count in enumerate(rows.categories) if encode and count > MAX_COLUMNS
+        ]
+        levels, cross_fitted = (
+            category_levels(rows, large, self.training.seed) if large else ({}, None)
+        )
+        preparation = Preparation.of(
+            rows.features,
+            rows.categories,
+            fill=not estimator.takes_missing,
+            encode=encode,
+            levels=levels,
+        )
+        features = prepare(preparation, rows.features)
+        if preparation is not None and cross_fitted is not None:
+            features[:, preparation.starts[large]] = cross_fitted
+        return preparation, Rows(features, rows.labels)
 
 
 def with_synthetic_positives(rows: Rows, seed: int) -> Rows:

@@ -71,41 +71,103 @@ def _preparation(preparation: Preparation | None) -> OnnxPart:
     """Nodes from `features` to the features that the estimator was fitted on."""
     if preparation is None:
         return OnnxPart([helper.make_node("Identity", ["features"], [FEATURES])])
-    nodes: list[Any] = []
-    constants: list[Any] = []
-    filled = "features"
+    parts = [_filled(preparation)]
+    values = "filled"
+    if preparation.levels:
+        parts.append(_with_levels(preparation, values))
+        values = "with_levels"
+    if preparation.indicators:
+        parts += [_spread(preparation, values, "without_indicators"), _indicators(preparation)]
+    else:
+        parts.append(_spread(preparation, values, FEATURES))
+    return OnnxPart(
+        nodes=[node for part in parts for node in part.nodes],
+        constants=[constant for part in parts for constant in part.constants],
+    )
+
+
+def _filled(preparation: Preparation) -> OnnxPart:
+    """`filled`: the columns (n, columns) without missing values, except those that may stay."""
+    columns = len(preparation.categories)
+    fill = np.full(columns, np.nan, np.float32)
     if preparation.fill is not None:
-        filled = "filled" if any(preparation.categories) else FEATURES
-        nodes += [
-            helper.make_node("IsNaN", ["features"], ["missing"]),
-            helper.make_node("Where", ["missing", "fill", "features"], [filled]),
-        ]
-        constants.append(_tensor("fill", np.array([preparation.fill], np.float32)))
-    if any(preparation.categories):
-        columns = [f"column_{number}" for number in range(len(preparation.categories))]
-        for number, count in enumerate(preparation.categories):
-            part = _column(number, count, filled)
-            nodes += part.nodes
-            constants += part.constants
-        nodes.append(helper.make_node("Concat", columns, [FEATURES], axis=1))
+        fill[:] = preparation.fill
+        fill[np.array(preparation.categories) > 0] = np.nan  # all of its columns are 0
+    for column, numbers in enumerate(preparation.levels):
+        if numbers:
+            fill[column] = len(numbers) - 1
+    nodes = [
+        helper.make_node("IsNaN", ["features"], ["missing"]),
+        helper.make_node("Where", ["missing", "fill", "features"], ["filled"]),
+    ]
+    return OnnxPart(nodes, [_tensor("fill", fill.reshape(1, -1))])
+
+
+def _with_levels(preparation: Preparation, values: str) -> OnnxPart:
+    """`with_levels`: the columns, then a column of numbers for each feature with `levels`."""
+    columns = [column for column, numbers in enumerate(preparation.levels) if numbers]
+    tables = [np.array(preparation.levels[column], np.float32) for column in columns]
+    offsets = np.cumsum([0, *(len(table) for table in tables)])[:-1]
+    nodes = [
+        helper.make_node("Gather", [values, "level_columns"], ["level_values"], axis=1),
+        helper.make_node("Cast", ["level_values"], ["levels"], to=TensorProto.INT64),
+        helper.make_node("Add", ["levels", "level_offsets"], ["level_positions"]),
+        helper.make_node("Gather", ["level_table", "level_positions"], ["level_numbers"], axis=0),
+        helper.make_node("Concat", [values, "level_numbers"], ["with_levels"], axis=1),
+    ]
+    constants = [
+        _tensor("level_columns", np.array(columns, np.int64)),
+        _tensor("level_offsets", offsets.astype(np.int64).reshape(1, -1)),
+        _tensor("level_table", np.concatenate(tables)),
+    ]
     return OnnxPart(nodes, constants)
 
 
-def _column(number: int, categories: int, filled: str) -> OnnxPart:
-    """One column as it is, or as one column of 0 and 1 for each of its categories."""
-    index = _tensor(f"index_{number}", np.array([number], np.int64))
-    column = f"column_{number}"
-    if not categories:
-        node = helper.make_node("Gather", [filled, index.name], [column], axis=1)
-        return OnnxPart([node], [index])
-    values = _tensor(f"values_{number}", np.arange(categories, dtype=np.float32).reshape(1, -1))
-    picked, equal = f"picked_{number}", f"equal_{number}"
+def _indicators(preparation: Preparation) -> OnnxPart:
+    """FEATURES: all other columns, then those that say where a value was missing."""
     nodes = [
-        helper.make_node("Gather", ["features", index.name], [picked], axis=1),
-        helper.make_node("Equal", [picked, values.name], [equal]),
-        helper.make_node("Cast", [equal], [column], to=TensorProto.FLOAT),
+        helper.make_node("Gather", ["missing", "indicator_columns"], ["missing_in"], axis=1),
+        helper.make_node("Cast", ["missing_in"], ["missing_indicators"], to=TensorProto.FLOAT),
+        helper.make_node(
+            "Concat", ["without_indicators", "missing_indicators"], [FEATURES], axis=1
+        ),
     ]
-    return OnnxPart(nodes, [index, values])
+    return OnnxPart(
+        nodes, [_tensor("indicator_columns", np.array(preparation.indicators, np.int64))]
+    )
+
+
+def _spread(preparation: Preparation, values: str, result: str) -> OnnxPart:
+    """`result`: each column, or its number, or a column of 0 and 1 for each of its categories.
+
+    The number of nodes does not depend on the number of columns: each node takes time.
+    """
+    if not preparation.levels and not any(preparation.categories):
+        return OnnxPart([helper.make_node("Identity", [values], [result])])
+    columns = len(preparation.categories)
+    numbered = [column for column, numbers in enumerate(preparation.levels) if numbers]
+    sources: list[int] = []
+    categories: list[float] = []
+    for column, count in enumerate(preparation.categories):
+        place = columns + numbered.index(column) if column in numbered else column
+        sources += [place] * (count or 1)
+        categories += list(range(count)) if count else [-1]
+    is_category = np.array(categories) >= 0
+    if not is_category.any():
+        nodes = [helper.make_node("Gather", [values, "sources"], [result], axis=1)]
+        return OnnxPart(nodes, [_tensor("sources", np.array(sources, np.int64))])
+    nodes = [
+        helper.make_node("Gather", [values, "sources"], ["spread"], axis=1),
+        helper.make_node("Equal", ["spread", "categories"], ["equal"]),
+        helper.make_node("Cast", ["equal"], ["indicators"], to=TensorProto.FLOAT),
+        helper.make_node("Where", ["is_category", "indicators", "spread"], [result]),
+    ]
+    constants = [
+        _tensor("sources", np.array(sources, np.int64)),
+        _tensor("categories", np.array(categories, np.float32).reshape(1, -1)),
+        _tensor("is_category", is_category.reshape(1, -1)),
+    ]
+    return OnnxPart(nodes, constants)
 
 
 def _calibration(candidate: Candidate) -> OnnxPart:

@@ -94,9 +94,9 @@ class OnnxPart:
 class Estimator(Protocol):
     """One way to train a model, score with it, export it and explain it.
 
-    Where `takes_missing` is false, rows come with missing values filled in. Where
-    `takes_categories` is false, each category comes as a column of 0 and 1. Sixgate adds the same
-    steps to the ONNX graph and to explanations.
+    Where `takes_missing` is false, rows come with missing values filled in, and columns of 0 and 1
+    say where. Where `takes_categories` is false, a category comes as columns of 0 and 1, or as one
+    number if it has many levels. Sixgate adds the same steps to the ONNX graph and to explanations.
     """
 
     name: str

@@ -51,11 +51,11 @@ class BoosterExplainer:
 
 
 class XGBoostEstimator:
-    """xgboost.XGBClassifier with histogram trees; category columns are split as numbers."""
+    """xgboost.XGBClassifier with histogram trees."""
 
     name = "xgboost"
     takes_missing = True
-    takes_categories = True
+    takes_categories = False
 
     def search_space(self, training: Training) -> GuidedSearch:
         """Small trees and slow learning: see docs/decisions/011."""

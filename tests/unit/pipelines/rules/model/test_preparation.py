@@ -27,7 +27,7 @@ def test_one_row_is_prepared_as_many_are(
     together = prepare(preparation, features)
     alone = np.vstack([prepare(preparation, row.reshape(1, -1)) for row in features])
     assert np.array_equal(together, alone, equal_nan=True)
-    assert together.shape[1] == (5 if encode else 3)
+    assert preparation is None or together.shape[1] == preparation.width
     assert together.dtype == np.float32
     if fill:
         assert not np.isnan(together).any()
@@ -60,6 +60,29 @@ def test_an_estimator_that_takes_everything_needs_no_preparation(
     assert (
         Preparation.of(np.zeros((2, 3), np.float32), categories, fill=False, encode=False) is None
     )
+
+
+def test_a_filled_number_says_where_it_was_missing() -> None:
+    nan = float("nan")
+    features = np.array([[1, nan, 0, 5], [3, nan, nan, 6], [nan, nan, 2, 7]], np.float32)
+    preparation = Preparation.of(features, (0, 0, 3, 0), fill=True, encode=True)
+    assert preparation is not None
+    assert preparation.indicators == (0,), "not of a blank column, a category, or a full column"
+    prepared = preparation(np.array([[nan, nan, 1, nan], [4, nan, nan, 8]], np.float32))
+    assert prepared.tolist() == [[2, 0, 0, 1, 0, 6, 1], [4, 0, 0, 0, 0, 8, 0]]
+    folded = preparation.fold(np.array([[1.0, 2, 4, 8, 16, 32, 64]]))
+    assert folded.tolist() == [[1 + 64, 2, 4 + 8 + 16, 32]]
+
+
+def test_a_category_with_many_levels_becomes_one_number() -> None:
+    nan = float("nan")
+    features = np.array([[1, 0], [nan, 1], [0, nan]], np.float32)
+    preparation = Preparation.of(
+        features, (2, 2), fill=False, encode=True, levels={0: (-1.0, 1.0, 0.5)}
+    )
+    assert preparation is not None
+    assert preparation.categories == (0, 2)
+    assert preparation(features).tolist() == [[1, 1, 0], [0.5, 0, 1], [-1, 0, 0]]
 
 
 def test_a_missing_category_is_no_category() -> None:
