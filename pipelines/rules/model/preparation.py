@@ -36,13 +36,13 @@ class Preparation(msgspec.Struct, frozen=True):
         fill: bool,
         encode: bool,
         levels: Mapping[int, tuple[float, ...]] | None = None,
+        indicators: tuple[int, ...] = (),
     ) -> "Preparation | None":
         """The preparation of features (n, columns); None when they stay as they are.
 
         `levels` are numbers for the categories of some columns; the other categories become columns
         of 0 and 1. Missing numbers are filled with the column's median, missing categories with the
-        most frequent one unless they are encoded, and a column without any value with 0. A column
-        that says where values were missing is added for each filled number that lacks some.
+        most frequent one unless they are encoded, and a column without any value with 0.
         """
         columns = features.shape[1]
         numbers = tuple((levels or {}).get(column, ()) for column in range(columns))
@@ -56,7 +56,7 @@ class Preparation(msgspec.Struct, frozen=True):
             fill=_fill_values(features, categories) if fill else None,
             categories=encoded,
             levels=numbers if levels else (),
-            indicators=_incomplete(features, categories) if fill else (),
+            indicators=indicators if fill else (),
         )
 
     @property
@@ -114,14 +114,6 @@ def category_indexes(column: Features, count: int) -> NDArray[np.int64]:
 def prepare(preparation: Preparation | None, features: Features) -> Features:
     """Features (n, columns) as a model takes them; as they are without a preparation."""
     return features if preparation is None else preparation(features)
-
-
-def _incomplete(features: Features, categories: tuple[int, ...]) -> tuple[int, ...]:
-    """The columns of numbers that lack some values, but not all."""
-    missing = np.isnan(features)
-    some = missing.any(axis=0) & ~missing.all(axis=0)
-    numbers = np.array(categories or (0,) * features.shape[1]) == 0
-    return tuple(np.flatnonzero(some & numbers).tolist())
 
 
 def _fill_values(features: Features, categories: tuple[int, ...]) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.rules.model.preparation import MAX_COLUMNS, Preparation, prepare
 from pipelines.rules.training.category_levels import category_levels
 from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
+from pipelines.rules.training.missing_indicators import informative_columns
 from pipelines.rules.use_case.policy_sections.training import Training
 
 NEIGHBOURS = 5
@@ -60,12 +61,14 @@ class Trainer:
         levels, cross_fitted = (
             category_levels(rows, large, self.training.seed) if large else ({}, None)
         )
+        fill = not estimator.takes_missing
         preparation = Preparation.of(
             rows.features,
             rows.categories,
-            fill=not estimator.takes_missing,
+            fill=fill,
             encode=encode,
             levels=levels,
+            indicators=informative_columns(rows) if fill else (),
         )
         features = prepare(preparation, rows.features)
         if preparation is not None and cross_fitted is not None:
