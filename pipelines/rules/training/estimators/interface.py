@@ -95,8 +95,9 @@ class Estimator(Protocol):
     """One way to train a model, score with it, export it and explain it.
 
     Where `takes_missing` is false, rows come with missing values filled in, and with columns of 0
-    and 1 that say where, if that depends on the label. Where `takes_categories` is false, a category comes as columns of 0 and 1, or as one
-    number if it has many levels. Sixgate adds the same steps to the ONNX graph and to explanations.
+    and 1 that say where, if that depends on the label. Where `takes_categories` is false, a
+    category comes as columns of 0 and 1, or as one number if it has many levels. Sixgate adds the
+    same steps to the ONNX graph and to explanations.
     """
 
     name: str
