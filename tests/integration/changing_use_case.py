@@ -59,7 +59,7 @@ POLICY: dict[str, Any] = {
         "estimators": ["xgboost"],
         "trees": 20,
         "trials": 1,
-        "folds": 1,
+        "folds": 2,
     },
 }
 Change = Callable[[dict[str, Any]], None]

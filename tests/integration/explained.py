@@ -95,7 +95,7 @@ class Logged:
             intercept = regression.intercept_[0] - slopes @ scaler.mean_
             linear = shap.LinearExplainer((slopes, intercept), scaler.mean_.reshape(1, -1))
             filled = candidate.fitted.preparation(rows.astype(np.float32)).astype(np.float64)
-            values = linear.shap_values(filled)
+            values = candidate.fitted.preparation.fold(linear.shap_values(filled))
             base = float(linear.expected_value)
         a, b = candidate.calibration.a, candidate.calibration.b
         return a * values, a * base + b
