@@ -13,7 +13,7 @@ START = "0"  # the transaction id at which the log begins
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class RollupSpan:
     """The transaction ids [begin, end) whose rows a roll-up counts, and the database's time.
 
     Rows before `watermark` were counted by a former roll-up. It is after `begin` when all counts
@@ -48,7 +48,7 @@ class RollupStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def span(self, use_case: str, baseline: str, step: timedelta) -> Span:
+    def span(self, use_case: str, baseline: str, step: timedelta) -> RollupSpan:
         """Lock the watermark; return the transactions to count, whose rows are complete.
 
         Another baseline has other bins, and another step has other buckets. When either changed,
@@ -74,7 +74,7 @@ class RollupStore:
                 "label_store, and remove the use case's rows from rollup_watermarks, "
                 "feature_rollups and score_rollups"
             )
-        return Span(begin=begin, end=end, watermark=counted, now=watermark["now"])
+        return RollupSpan(begin=begin, end=end, watermark=counted, now=watermark["now"])
 
     def add(self, use_case: str, baseline: str, rollup: Rollup) -> None:
         """Add counts, in the caller's transaction."""

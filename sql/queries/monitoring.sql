@@ -97,8 +97,10 @@ WHERE use_case = :use_case AND baseline = :baseline AND bucket >= :window_start 
 GROUP BY bucket, feature, model_version;
 
 -- name: read_scores
--- Score counts of a window by model version, label, predicted label and bin.
-SELECT model_version, label, predicted_label, bin, sum(n)::bigint AS n, sum(score) AS score, sum(square) AS square
+-- Score counts of a window by model version, label, predicted label and bin. In a fixed order, so
+-- that the same counts always have the same sums, to the last digit.
+SELECT model_version, label, predicted_label, bin, sum(n)::bigint AS n,
+       sum(score ORDER BY bucket) AS score, sum(square ORDER BY bucket) AS square
 FROM score_rollups
 WHERE use_case = :use_case AND bucket >= :window_start AND bucket < :window_end
 GROUP BY model_version, label, predicted_label, bin;

@@ -13,7 +13,7 @@ from pipelines.rules.monitoring.data_quality import MANY, page_share
 from pipelines.rules.monitoring.rollup import PredictionBatch, Rollup
 from pipelines.steps.monitoring.reference_bins import reference_bins
 from pipelines.stores import arrow_reads
-from pipelines.stores.rollups import EPOCH, START, Span
+from pipelines.stores.rollups import EPOCH, START, RollupSpan
 from pipelines.stores.row_conversion import RowConverter
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,9 @@ def run(context: Context) -> dict[str, Any]:
     return {"rows": rollup.rows, "foreign": rollup.foreign}
 
 
-def _count_predictions(context: Context, rollup: Rollup, span: Span, *, baseline: str) -> None:
+def _count_predictions(
+    context: Context, rollup: Rollup, span: RollupSpan, *, baseline: str
+) -> None:
     """Store the counts of the predictions that were written in the transactions of the span."""
     columns = context.use_case.contract.columns
     positions = [columns.index(name) for name in rollup.profiles]
@@ -88,7 +90,7 @@ def _count_predictions(context: Context, rollup: Rollup, span: Span, *, baseline
     context.rollups.add(context.name, baseline, rollup)
 
 
-def _page_share(context: Context, rollup: Rollup, span: Span, since: datetime) -> float:
+def _page_share(context: Context, rollup: Rollup, span: RollupSpan, since: datetime) -> float:
     """The share of the log's pages from which new predictions are sampled."""
     if span.is_repeated or rollup.recent < MANY:
         return 1.0
