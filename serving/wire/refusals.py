@@ -15,7 +15,7 @@ SMALL = 2**16  # bytes
 LARGE = 2**12  # bytes from which on numpy counts names faster
 QUOTE, COLON = b'":'
 UNREAD = object()  # stands for a document that is not decoded
-NOT_SHOWN = "(too deeply nested or too large to be shown)"
+NOT_SHOWN = "(too deeply nested, too large or no text, so not shown)"
 FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of a decoder
 
 
@@ -31,11 +31,11 @@ def refusal(
     It names the field, the value, the rule and, for a batch, the row, counted from 0. `hint` is the
     likely cause. A long field or value is cut.
     """
-    field = _cut(field)
+    field = _cut(field.encode("utf-8", "replace").decode())
     try:
         value = msgspec.to_builtins(value, enc_hook=str)
         encoded = msgspec.json.encode(value)
-    except RecursionError:
+    except (RecursionError, UnicodeEncodeError):  # half of a surrogate pair is no text
         value = NOT_SHOWN
         encoded = msgspec.json.encode(value)
     if len(encoded) > LONGEST:

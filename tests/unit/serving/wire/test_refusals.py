@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.wire.problems import Problem
-from serving.wire.refusals import LARGE, refuse_repeated
+from serving.wire.refusals import LARGE, NOT_SHOWN, refusal, refuse_repeated
 
 TEXTS = st.text(alphabet='ab":\\ ,{}é', max_size=8)
 
@@ -26,3 +26,9 @@ def test_a_repeated_name_is_refused_in_a_body_of_any_size(padding: int) -> None:
     body = b'{"a": 1, "b": 2, "a": 3}' + b" " * padding
     with pytest.raises(Problem, match="twice"):
         refuse_repeated(body, 2)
+
+
+def test_a_value_that_is_no_text_is_refused_and_not_shown() -> None:
+    problem = refusal("labels", "\ud800", "must be a list")
+    assert problem.members["value"] == NOT_SHOWN
+    assert refusal("\ud800", 1, "is not a known field").members["field"] == "?"
