@@ -94,8 +94,12 @@ class LogisticEstimator:
         return params
 
     def margin(self, model: Any, features: NDArray[np.float32]) -> Values:
-        """The decision function (n,)."""
-        return np.asarray(model.decision_function(features), dtype=np.float64)
+        """The decision function (n,), computed as float64.
+
+        With float32, how a sum of equal rows is rounded depends on the place of the row, and the
+        operating threshold could lie between them.
+        """
+        return np.asarray(model.decision_function(features.astype(np.float64)))
 
     def to_onnx(self, model: Any, columns: int) -> OnnxPart:
         """Scaler and coefficients as one affine map."""

@@ -7,6 +7,7 @@ import shap
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.rules.training.estimators.interface import Rows
 from pipelines.rules.training.estimators.logistic import LinearExplainer, LogisticEstimator
 
 
@@ -34,3 +35,16 @@ def test_a_file_of_a_former_version_fills_in_its_medians() -> None:
     missing = np.array([[np.nan, 1.0]], np.float32)
     assert model.margin(missing).tolist() == [2 * 3 + 1 + 0.5]
     assert model.contributions(missing)[0].tolist() == [[6.0, 1.0]]
+
+
+@pytest.mark.parametrize("n", [3, 17, 250, 501, 4099])
+def test_equal_rows_have_equal_margins_wherever_they_are(n: int) -> None:
+    """The operating threshold lies between two levels of scores: rounding must not make levels."""
+    random = np.random.default_rng(2)
+    features = random.normal(size=(400, 7)).astype(np.float32)
+    labels = (features[:, 0] + random.normal(size=400) > 0).astype(np.int8)
+    estimator = LogisticEstimator()
+    model = estimator.fit(Rows(features, labels), {"C": 1.0}, seed=1, threads=1)
+    margins = estimator.margin(model, np.repeat(features[:3], n, axis=0))
+    levels = margins.reshape(3, n)
+    assert np.ptp(levels, axis=1).max() <= 1e-12 * np.abs(levels).max()
