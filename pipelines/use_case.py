@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ def read_use_case(reference: Path, name: str, overlay_file: Path | None = None) 
     folder = reference / name
     contract, contract_text = _read_contract(folder)
     policy, policy_text = _read_policy(folder, overlay_file)
-    _require_columns(policy, contract)
+    _require_match(policy, contract)
     return UseCase(
         name=name,
         folder=folder,
@@ -116,7 +116,7 @@ def _read_with_copies(
             contract = read_contract(contract_folder)
             _require_applicable(contract, copy.parent)
             policy = read_policy(policy_folder, overlay_file if policy_folder == folder else None)
-            _require_columns(policy, contract)
+            _require_match(policy, contract)
             sources = (contract_folder / CONTRACT, policy_folder / POLICY)
             return UseCase(
                 name=folder.name,
@@ -311,15 +311,33 @@ def _require_applicable(contract: Contract, copies: Path) -> None:
     require_applicable(in_force, contract, file=f"{contract.use_case}/{CONTRACT}")
 
 
-def _require_columns(policy: Policy, contract: Contract) -> None:
-    """Raise UseCaseError unless all slices and ignored features name columns of the contract."""
-    conditions(policy.evaluation.slices, contract)
-    unknown = [feature for feature in policy.drift.ignore if feature not in contract.columns]
-    if unknown:
-        raise UseCaseError(
-            f"{contract.use_case}/{POLICY}: drift.ignore: {unknown[0]!r} is not a column of the "
-            f"contract: known are {', '.join(contract.columns)}"
+def mismatches(policy: Policy, contract: Contract) -> Iterator[UseCaseError]:
+    """Yield what the policy says of columns that the contract does not have."""
+    for name, condition in policy.evaluation.slices.items():
+        try:
+            conditions({name: condition}, contract)
+        except UseCaseError as fault:
+            yield fault
+    for feature in policy.drift.ignore:
+        if feature not in contract.columns:
+            yield UseCaseError(
+                f"{contract.use_case}/{POLICY}: drift.ignore: {feature!r} is not a column of the "
+                f"contract: known are {', '.join(contract.columns)}",
+                key="drift.ignore",
+            )
+    if not contract.has_times and policy.evaluation.split == "time":
+        yield UseCaseError(
+            f"{contract.use_case}/{POLICY}: evaluation.split: 'time' needs event times, and the "
+            "contract names no column of them: write `split: id` under `evaluation`, or add "
+            "`event_time:` to the contract",
+            key="evaluation.split",
         )
+
+
+def _require_match(policy: Policy, contract: Contract) -> None:
+    """Raise the first mismatch."""
+    for fault in mismatches(policy, contract):
+        raise fault
 
 
 def _every_fault(folder: Path, overlay_file: Path | None, first: UseCaseError) -> UseCaseError:

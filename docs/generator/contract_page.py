@@ -56,7 +56,7 @@ VALUE = "text, number, `true` or `false`"
 VALUES = "texts, numbers, `true` and `false`"
 HEADER = ("key", "type", "default", "meaning")
 NOT_STATED = {"use_case", "name"}  # the folder's name and, of a feature, its key
-REQUIRED = {"title", "entity_key", "event_time", "transaction_id", "label", "features"}
+REQUIRED = {"title", "entity_key", "transaction_id", "label", "features"}
 
 
 def contract_page() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli.shared.csv_options import csv_format
 from pipelines.cli.shared.options import JsonOption, UseCaseOption
 from pipelines.exit_codes import TOO_MANY_REFUSED
 
@@ -91,7 +92,7 @@ def ingest(
         "date_format": date_format,
         "header": header.split(",") if header else None,
     }
-    source = _source(file, query, connection, contract, _csv_format(contract, changes))
+    source = _source(file, query, connection, contract, csv_format(contract, changes))
     with Console(stderr=True).status("reading …") as status:
         try:
             ingested = ingestion.ingest_from(
@@ -129,24 +130,6 @@ def _source(
     if file is None:
         raise ParameterError("nothing to import: name a file, or --query and --connection")
     return open_file(file, contract, csv)
-
-
-def _csv_format(contract: "Contract", changes: dict[str, Any]) -> "CsvFormat":
-    """Lay the flags over the contract's section `csv`; ParameterError names a wrong one."""
-    import msgspec
-
-    from pipelines.errors import ParameterError
-    from pipelines.rules.use_case.csv_format import CsvFormat, csv_faults
-
-    changed = {name: value for name, value in changes.items() if value is not None}
-    document = msgspec.to_builtins(contract.csv) | changed
-    try:
-        csv = msgspec.convert(document, CsvFormat)
-    except msgspec.ValidationError as error:
-        raise ParameterError(f"--decimal {changes['decimal']!r} is not . or ,: {error}") from error
-    for setting, value, remedy in csv_faults(csv):
-        raise ParameterError(f"--{setting.replace('_', '-')} {value!r} {remedy}")
-    return csv
 
 
 def _document(ingested: "Ingested") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from pipelines.ingestion.sources.source import FileRows, Part, SetAside, Source
 from pipelines.rules.ingestion.row_checks import CheckedRows, check_rows
 from pipelines.rules.use_case.contract import Contract
 
+T = TypeVar("T")
 MOST_REFUSED = 0.2  # share of rows; above it, reading all rows as they are takes less time
 THREADS = min(4, os.cpu_count() or 1)
 
@@ -39,7 +41,7 @@ def checked_parts(source: Source, contract: Contract, *, now: datetime) -> Itera
     def check(part: Part) -> CheckedPart:
         return _check(part, contract, now)
 
-    yield from _mapped(check, source.parts())
+    yield from mapped(check, source.parts())
 
 
 def _check(part: Part, contract: Contract, now: datetime) -> CheckedPart:
@@ -76,11 +78,12 @@ def _with_exact_reasons(
     return True
 
 
-def _mapped(check: Callable[[Part], CheckedPart], parts: Iterator[Part]) -> Iterator[CheckedPart]:
-    pending: deque[Future[CheckedPart]] = deque()
+def mapped(work: Callable[[Part], T], parts: Iterator[Part]) -> Iterator[T]:
+    """Yield the result of each part in order; a few are worked on or held in memory."""
+    pending: deque[Future[T]] = deque()
     with ThreadPoolExecutor(THREADS) as pool:
         for part in parts:
-            pending.append(pool.submit(check, part))
+            pending.append(pool.submit(work, part))
             if len(pending) > THREADS:
                 yield pending.popleft().result()
         while pending:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -66,6 +67,24 @@ class Artifacts:
                 f"{path} is not what was written: restore it, or ingest the file again"
             )
         return pq.read_table(path)
+
+    def sample(self, kind: str, id_: str, rows: int, seed: int) -> pa.Table:
+        """Read at most `rows` random rows of a table in their order; a few batches are in memory.
+
+        Raises EvidenceError when the table is missing.
+        """
+        self.require(kind, id_)
+        with pq.ParquetFile(self.path(kind, id_)) as file:
+            n = file.metadata.num_rows
+            random = np.random.default_rng(seed)
+            chosen = np.sort(random.choice(n, min(rows, n), replace=False))
+            parts = []
+            begin = 0
+            for batch in file.iter_batches():
+                first, last = np.searchsorted(chosen, [begin, begin + len(batch)])
+                parts.append(batch.take(pa.array(chosen[first:last] - begin)))
+                begin += len(batch)
+            return pa.Table.from_batches(parts, file.schema_arrow)
 
     def require(self, kind: str, id_: str) -> None:
         """Raise EvidenceError, with the existing ids, unless the table exists."""

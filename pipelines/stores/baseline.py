@@ -10,6 +10,10 @@ import pyarrow.parquet as pq
 from pipelines.errors import UseCaseError
 from pipelines.rules.monitoring.binning import Profile
 from pipelines.rules.use_case.contract import Contract
+from pipelines.stores.artifacts import Artifacts
+
+ROWS = 30_000
+SEED = 6
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,6 +116,13 @@ def _edges(profiles: dict[str, Profile]) -> dict[str, list[float]]:
 
 def _counts(profiles: dict[str, Profile]) -> dict[str, list[int]]:
     return {name: profile.counts for name, profile in profiles.items()}
+
+
+def write_sample(folder: Path, contract: Contract, artifacts: Artifacts, snapshot: str) -> Manifest:
+    """Write a baseline from an ingested snapshot: at most `ROWS` rows, sampled in their order."""
+    source: dict[str, str | int | float] = {"snapshot": snapshot, "seed": SEED}
+    table = artifacts.sample("snapshots", snapshot, ROWS, SEED)
+    return write_baseline(folder, contract, table, source)
 
 
 def write_baseline(

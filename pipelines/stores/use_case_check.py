@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import UseCaseError
-from pipelines.rules.gates.slices import conditions
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.policy import Policy
 from pipelines.stores.baseline import read_manifest
 from pipelines.stores.estimators import find_estimator
-from pipelines.use_case import POLICY, examine_contract, examine_policy, require_name
+from pipelines.use_case import examine_contract, examine_policy, mismatches, require_name
 
 
 def faults_of(reference: Path, name: str, overlay_file: Path | None) -> list[UseCaseError]:
@@ -20,30 +19,13 @@ def faults_of(reference: Path, name: str, overlay_file: Path | None) -> list[Use
     policy = examine_policy(folder, overlay_file)
     faults = [*contract.faults, *policy.faults]
     if contract.value and policy.value:
-        references = _references(policy.value, contract.value)
-        faults += [fault for fault in references if not contract.is_consequence(fault)]
+        different = mismatches(policy.value, contract.value)
+        faults += [fault for fault in different if not contract.is_consequence(fault)]
     if policy.value:
         faults += _estimators(policy.value)
     if contract.value and not contract.faults:
         faults += _baseline(folder, contract.value)
     return faults
-
-
-def _references(policy: Policy, contract: Contract) -> Iterator[UseCaseError]:
-    """Yield the slices and ignored features that name no column of the contract."""
-    for name, condition in policy.evaluation.slices.items():
-        try:
-            conditions({name: condition}, contract)
-        except UseCaseError as fault:
-            yield fault
-    for feature in policy.drift.ignore:
-        if feature not in contract.columns:
-            known = ", ".join(contract.columns)
-            yield UseCaseError(
-                f"{contract.use_case}/{POLICY}: drift.ignore: {feature!r} is not a column of the "
-                f"contract: known are {known}",
-                key="drift.ignore",
-            )
 
 
 def _estimators(policy: Policy) -> Iterator[UseCaseError]:

@@ -210,7 +210,7 @@ class RequestDecoder:
 def _aliases(contract: Contract) -> dict[str, str]:
     """Return the contract's names of the id and the time, where the API has others."""
     names = {contract.transaction_id: "transaction_id", contract.event_time: "event_time"}
-    return {alias: name for alias, name in names.items() if alias != name}
+    return {alias: name for alias, name in names.items() if alias not in ("", name)}
 
 
 def _rows(document: Any) -> list[dict[str, Any]] | None:

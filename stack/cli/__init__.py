@@ -6,6 +6,7 @@ from pipelines.cli.shared.groups import DATA, DEMO, STACK
 from stack.cli.baseline import baseline
 from stack.cli.demo import demo
 from stack.cli.lifecycle import down, up
+from stack.cli.new import new
 from stack.cli.simulate import simulate
 from stack.cli.status import status
 
@@ -16,4 +17,5 @@ def attach(app: typer.Typer) -> None:
         app.command(rich_help_panel=STACK)(command)
     for command in (demo, simulate):
         app.command(rich_help_panel=DEMO)(command)
+    app.command(rich_help_panel=DATA)(new)
     app.command(rich_help_panel=DATA)(baseline)

@@ -24,6 +24,10 @@ class ParquetSource:
         self._file = file
         self._contract = contract
 
+    def columns(self) -> list[str]:
+        """Return the names of all columns."""
+        return list(pq.read_schema(self._file).names)
+
     def parts(self) -> Iterator[TablePart]:
         """Yield batches of rows."""
         with pq.ParquetFile(self._file) as source:
@@ -41,6 +45,12 @@ class FeatherSource:
         self.name = str(file)
         self._file = file
         self._contract = contract
+
+    def columns(self) -> list[str]:
+        """Return the names of all columns."""
+        with pa.OSFile(str(self._file)) as stream:
+            names, _ = _batches(stream)
+        return names
 
     def parts(self) -> Iterator[TablePart]:
         """Yield batches of rows."""

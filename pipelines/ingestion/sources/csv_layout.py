@@ -27,10 +27,39 @@ class CsvLayout:
     header_lines: int
 
 
+@dataclass(frozen=True)
+class CsvHeader:
+    """The names of a file's columns, and how the file is written."""
+
+    encoding: str
+    newline: bytes
+    delimiter: str
+    columns: tuple[str, ...]
+    lines: int
+
+
 def csv_layout(head: bytes, contract: Contract, settings: CsvFormat) -> CsvLayout:
     """Return the layout of a file that begins with `head`.
 
     Raises DataError when the file is empty or does not have the columns of the contract.
+    """
+    header = csv_header(head, contract, settings)
+    by_name = column_names(header.columns, contract)
+    names = {header.columns.index(name): target for name, target in by_name.items()}
+    return CsvLayout(
+        encoding=header.encoding,
+        newline=header.newline,
+        delimiter=header.delimiter,
+        columns=header.columns,
+        names=names,
+        header_lines=header.lines,
+    )
+
+
+def csv_header(head: bytes, contract: Contract, settings: CsvFormat) -> CsvHeader:
+    """Return the header of a file that begins with `head`; DataError when the file is empty.
+
+    The contract's columns help to find the delimiter.
     """
     encoding = settings.encoding or MARKS.get(head[:2], "utf-8-sig")
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
@@ -42,15 +71,12 @@ def csv_layout(head: bytes, contract: Contract, settings: CsvFormat) -> CsvLayou
     first_row, lines = _first_row(text, delimiter)
     columns = settings.header or first_row
     _check_header(settings, first_row)
-    by_name = column_names(columns, contract)
-    names = {columns.index(name): target for name, target in by_name.items()}
-    return CsvLayout(
+    return CsvHeader(
         encoding=encoding,
         newline=newline.encode(),
         delimiter=delimiter,
         columns=columns,
-        names=names,
-        header_lines=0 if settings.header else lines,
+        lines=0 if settings.header else lines,
     )
 
 

@@ -1,17 +1,19 @@
 """Reads delimited text: CSV, TSV and the like, also compressed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
 from pipelines.errors import DataError
 from pipelines.ingestion.sources.csv_blocks import Block, blocks
-from pipelines.ingestion.sources.csv_layout import csv_layout
+from pipelines.ingestion.sources.csv_layout import CsvHeader, csv_header, csv_layout
 from pipelines.ingestion.sources.csv_part import CsvPart, CsvReading
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.csv_format import CsvFormat
 
+T = TypeVar("T")
 HEAD_BYTES = 1 << 16
 
 
@@ -27,15 +29,17 @@ class CsvSource:
         self._contract = contract
         self._settings = settings
 
+    def columns(self) -> list[str]:
+        """Return the names in the header. Raises DataError when it is not usable."""
+        return list(self.header().columns)
+
+    def header(self) -> CsvHeader:
+        """Return how the file is written. Raises DataError when its header is not usable."""
+        return self._examined(csv_header)
+
     def parts(self) -> Iterator["CsvPart"]:
         """Yield the blocks of lines. Raises DataError when the header is not usable."""
-        with self._open() as stream:
-            head = stream.read(HEAD_BYTES)
-        try:
-            layout = csv_layout(head, self._contract, self._settings)
-        except DataError as fault:
-            verb = "" if str(fault).startswith(("is ", "has ")) else ":"
-            raise DataError(f"{self._file}{verb} {fault}") from None
+        layout = self._examined(csv_layout)
         reading = CsvReading(layout, self._contract, self._settings)
         lines = layout.header_lines
         with self._open() as stream:
@@ -44,6 +48,15 @@ class CsvSource:
                 lines = 0
                 if part.content.strip():
                     yield CsvPart(part, reading)
+
+    def _examined(self, examine: Callable[[bytes, Contract, CsvFormat], T]) -> T:
+        with self._open() as stream:
+            head = stream.read(HEAD_BYTES)
+        try:
+            return examine(head, self._contract, self._settings)
+        except DataError as fault:
+            verb = "" if str(fault).startswith(("is ", "has ")) else ":"
+            raise DataError(f"{self._file}{verb} {fault}") from None
 
     def _open(self) -> pa.NativeFile:
         return pa.input_stream(str(self._file), compression="detect")

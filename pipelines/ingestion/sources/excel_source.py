@@ -33,25 +33,30 @@ class ExcelSource:
         self._file = file
         self._contract = contract
 
+    def columns(self) -> list[str]:
+        """Return the first row; raises DataError when the sheet is empty or not readable."""
+        with self._workbook() as workbook:
+            return _header(workbook.get_sheet_by_index(0).iter_rows(), self._file)
+
     def parts(self) -> Iterator["ExcelPart"]:
         """Yield rows of the sheet; raises DataError when it is empty or not readable."""
+        with self._workbook() as workbook:
+            yield from _parts(workbook.get_sheet_by_index(0), self._contract, self._file)
+
+    def _workbook(self) -> CalamineWorkbook:
         try:
-            workbook = CalamineWorkbook.from_path(self._file)
+            return CalamineWorkbook.from_path(self._file)
         except (CalamineError, OSError) as error:
             raise DataError(
                 f"{self._file} is not a valid Excel file: {error}; nothing was imported: "
                 "export the file again, without a password"
             ) from error
-        with workbook:
-            yield from _parts(workbook.get_sheet_by_index(0), self._contract, self._file)
 
 
 def _parts(sheet: CalamineSheet, contract: Contract, file: Path) -> Iterator["ExcelPart"]:
     first_row = 1 if sheet.start is None else sheet.start[0] + 1
     rows = iter(sheet.iter_rows())
-    header = [str(name) for name in next(rows, [])]
-    if not header:
-        raise DataError(f"{file} is empty: the first row of its first sheet must name the columns")
+    header = _header(rows, file)
     names = column_names(header, contract)
     numbered = ((number, row) for number, row in enumerate(rows, first_row + 1) if _has_cell(row))
     while batch := list(islice(numbered, BATCH_ROWS)):
@@ -59,6 +64,13 @@ def _parts(sheet: CalamineSheet, contract: Contract, file: Path) -> Iterator["Ex
             target: [row[header.index(name)] for _, row in batch] for name, target in names.items()
         }
         yield ExcelPart(columns, [number for number, _ in batch])
+
+
+def _header(rows: Iterator[list[Any]], file: Path) -> list[str]:
+    header = [str(name) for name in next(rows, [])]
+    if not header:
+        raise DataError(f"{file} is empty: the first row of its first sheet must name the columns")
+    return header
 
 
 def _has_cell(row: list[Any]) -> bool:

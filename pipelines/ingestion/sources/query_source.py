@@ -4,6 +4,7 @@ The query is that of the person who has the credentials: it runs as it is writte
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from pipelines.ingestion.sources.source import TablePart
 from pipelines.rules.use_case.contract import Contract
 
 BATCH_BYTES = 2**24
+Result = tuple[list[str], Iterator[pa.RecordBatch]]  # names of columns, and rows
 POSTGRESQL = ("postgresql", "postgres")
 
 
@@ -33,12 +35,23 @@ class QuerySource:
         self._url = url
         self._contract = contract
 
+    def columns(self) -> list[str]:
+        """Return the names of the result's columns. Raises DataError as `parts` does."""
+        with self._result() as (names, _):
+            return names
+
     def parts(self) -> Iterator[TablePart]:
         """Yield batches of rows. Raises DataError, without the password, when the query fails."""
+        with self._result() as (names, batches):
+            yield from batch_parts(names, batches, self._contract)
+
+    @contextmanager
+    def _result(self) -> Iterator[Result]:
         is_postgresql = self._url.get_backend_name() in POSTGRESQL
-        read = _read_postgresql if is_postgresql else _read_other
+        run = _run_on_postgresql if is_postgresql else _run_elsewhere
         try:
-            yield from read(self._query, self._url, self._contract)
+            with run(self._query, self._url) as result:
+                yield result
         except DataError:
             raise
         except Exception as error:
@@ -72,7 +85,8 @@ def open_query(query: str, connection: str, contract: Contract) -> QuerySource:
     return QuerySource(query.strip().rstrip(";"), url, contract)
 
 
-def _read_postgresql(query: str, url: URL, contract: Contract) -> Iterator[TablePart]:
+@contextmanager
+def _run_on_postgresql(query: str, url: URL) -> Iterator[Result]:
     """Stream through the driver's low-level interface, which does not import pandas."""
     import adbc_driver_manager
     import adbc_driver_postgresql
@@ -89,7 +103,7 @@ def _read_postgresql(query: str, url: URL, contract: Contract) -> Iterator[Table
         handle, _ = statement.execute_query()
         reader = pa.RecordBatchReader._import_from_c(handle.address)
         batches = (_without_extensions(batch) for batch in reader)
-        yield from batch_parts(reader.schema.names, batches, contract)
+        yield list(reader.schema.names), batches
 
 
 def _without_extensions(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -101,14 +115,15 @@ def _without_extensions(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _read_other(query: str, url: URL, contract: Contract) -> Iterator[TablePart]:
+@contextmanager
+def _run_elsewhere(query: str, url: URL) -> Iterator[Result]:
     engine = sqlalchemy.create_engine(url)
     try:
         with engine.connect().execution_options(stream_results=True) as connection:
             result = connection.execute(sqlalchemy.text(query.replace(":", "\\:")))
             names = list(result.keys())
             batches = (_batch(rows, names) for rows in result.partitions(BATCH_ROWS))
-            yield from batch_parts(names, batches, contract)
+            yield names, batches
     finally:
         engine.dispose()
 

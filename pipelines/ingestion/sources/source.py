@@ -64,6 +64,9 @@ class Source(Protocol):
     def unit(self) -> str:
         """What the numbers of rows count: `line` or `row`."""
 
+    def columns(self) -> list[str]:
+        """Return the names of all columns. Raises DataError when the source is not readable."""
+
     def parts(self) -> Iterator[Part]:
         """Yield the parts in order. Raises DataError when the source is not readable."""
 

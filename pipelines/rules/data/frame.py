@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.rules.use_case.contract import Contract
+from pipelines.rules.use_case.contract import NO_TIME, Contract
 
 Rows = NDArray[np.bool_] | NDArray[np.int64] | slice
 
@@ -49,6 +49,15 @@ class Frame:
             return self
         among = pc.is_in(self.transaction_ids, value_set=names)
         return self.take(~np.asarray(among))
+
+    @property
+    def period(self) -> str:
+        """The first and the last event time as text; rows that have no times say so."""
+        first = self.event_times.min()
+        last = self.event_times.max()
+        if last == np.datetime64(NO_TIME, "us"):
+            return "without event times"
+        return f"{first} to {last} UTC"
 
     def none(self) -> "Frame":
         """Return an empty frame with the same columns."""

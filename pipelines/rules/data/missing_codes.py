@@ -24,12 +24,12 @@ def missing_codes(features: NDArray[np.float64], names: tuple[str, ...]) -> Iter
     sample = features[:: max(1, len(features) // MOST_ROWS)]
     for column, name in enumerate(names):
         values = sample[:, column]
-        codes = _codes(values[np.isfinite(values)], len(values))
+        codes = codes_of(values[np.isfinite(values)], len(values))
         if codes:
             yield _finding(name, codes, features[:, column])
 
 
-def _codes(values: NDArray[np.float64], n: int) -> dict[float, float]:
+def codes_of(values: NDArray[np.float64], n: int) -> dict[float, float]:
     """Return the codes of a column without its missing values, with their shares of n rows."""
     if not len(values) or values.min() >= 0:
         return {}

@@ -19,7 +19,7 @@ from pipelines.rules.ingestion.column_reading import (
     read_labels,
     read_times,
 )
-from pipelines.rules.use_case.contract import Contract, Feature
+from pipelines.rules.use_case.contract import NO_TIME, Contract, Feature
 from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.rules.use_case.label_values import UNLABELLED, LabelValues
 
@@ -122,7 +122,8 @@ def _raw(contract: Contract) -> bytes:
 
 def required(contract: Contract) -> list[str]:
     """Return the columns that a file must have to be ingested."""
-    return [contract.event_time, contract.label.name, *contract.raw]
+    times = [contract.event_time] if contract.has_times else []
+    return [*times, contract.label.name, *contract.raw]
 
 
 def check_rows(
@@ -131,7 +132,8 @@ def check_rows(
     """Check a table with the contract's column names; values may be strings, as in a CSV.
 
     Event times must not be later than a day after `now`. Without a column of ids, a row is named
-    after its place in the file, so that the same file gives the same snapshot.
+    after its place in the file, so that the same file gives the same snapshot. Without a column of
+    times in the contract, the event time of all rows is 1970-01-01.
     """
     n = len(table)
     reasons = RowReasons(n)
@@ -139,7 +141,7 @@ def check_rows(
     columns = {
         "transaction_id": _transaction_ids(table, contract.transaction_id, first_row, reasons),
         "entity_key": _entity_keys(table, contract.entity_key, reasons),
-        "event_time": read_times(table[contract.event_time], contract.event_time, reasons, now=now),
+        "event_time": _times(table, contract.event_time, reasons, now),
     }
     labels = read_labels(table[label], label, LabelValues(contract.label), reasons)
     columns["label"] = pa.array(labels)
@@ -167,6 +169,14 @@ def row_names(first_row: int, n: int) -> pa.StringArray:
     """Return the ids (n,) of rows without one: `row-0` is the first row of a file."""
     digits = pc.cast(pa.array(np.arange(first_row, first_row + n)), pa.string())
     return pc.binary_join_element_wise("row", digits, "-")
+
+
+def _times(
+    table: pa.Table, name: str, reasons: RowReasons, now: datetime
+) -> pa.Array | pa.ChunkedArray:
+    if name:
+        return read_times(table[name], name, reasons, now=now)
+    return pa.repeat(pa.scalar(NO_TIME, TIMESTAMP), len(table))
 
 
 def _entity_keys(

@@ -14,6 +14,7 @@ from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.rules.use_case.expression import Formula, read_formula
 
 OTHER = "other"  # the category of values that the contract does not list
+NO_TIME = 0  # microseconds since 1970: the event time of ingested rows that have none
 Value = str | int | float | bool
 
 
@@ -90,8 +91,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the use case for people."""
     entity_key: str
     """Column of the entity that acts, such as a customer."""
-    event_time: str
-    """Column of the time of the transaction."""
+    event_time: str = ""
+    """Column of the time of the transaction. Leave it out if your rows have no time: then the
+    policy needs `evaluation.split: id`, and checks that compare times do not apply."""
     transaction_id: str
     """Column that identifies the transaction. Labels refer to it."""
     label: LabelColumn
@@ -106,6 +108,11 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """How your CSV files are written. The flags of `sixgate ingest` override it."""
     description: str = ""
     """What the model answers."""
+
+    @property
+    def has_times(self) -> bool:
+        """Whether a row says when its transaction happened."""
+        return bool(self.event_time)
 
     @property
     def raw(self) -> tuple[str, ...]:

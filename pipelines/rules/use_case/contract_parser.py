@@ -58,7 +58,7 @@ def parse_contract(document: Any, *, use_case: str, file: str) -> Contract:
         title=_text(top, "title", file),
         description=str(top.get("description", "")),
         entity_key=_text(top, "entity_key", file),
-        event_time=_text(top, "event_time", file),
+        event_time=_text(top, "event_time", file) if "event_time" in top else "",
         transaction_id=_text(top, "transaction_id", file),
         label=label,
         features=features,
@@ -275,9 +275,10 @@ def _check_sources(contract: Contract, file: str) -> None:
         *contract.raw,
         contract.label.name,
         contract.entity_key,
-        contract.event_time,
         contract.transaction_id,
     }
+    if contract.has_times:
+        targets.add(contract.event_time)
     for source, target in contract.sources.items():
         if target not in targets:
             raise _fault(

@@ -37,7 +37,7 @@ class LabelValues:
 
     def __call__(self, value: Any) -> int:
         """Return the class of a value; Misread when the contract lists it in no class."""
-        key = None if value is None else label_key(value)
+        key = label_key("" if value is None else value)
         label = self._classes.get(key) if key is not None else None
         if label is not None:
             return label

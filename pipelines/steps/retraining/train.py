@@ -283,7 +283,7 @@ def _account(
         positives=int(frame.labels.sum()),
         hash=data["train"],
         warnings=tuple(data.get("warnings", ())),
-        window=f"{frame.event_times.min()} to {frame.event_times.max()} UTC",
+        window=frame.period,
     )
     plots = figures(
         candidate.judged,

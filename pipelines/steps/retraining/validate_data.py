@@ -112,10 +112,10 @@ def run(context: Context) -> dict[str, Any]:
         champion_version=served.version if served else None,
     )
     log.info(
-        "%s rows train, %s are held out from %s on (%s)",
+        "%s rows train, %s are held out, %s (%s)",
         f"{len(split.train):,}",
         f"{len(split.holdout):,}",
-        split.cut,
+        split.holdout.period,
         rows.source,
     )
     return {

@@ -314,3 +314,12 @@ def test_a_contract_that_may_replace_the_one_in_force_is_read(folder: Path) -> N
     in_force = read_in_force(folder.parent, "fraud", None, copies)
     assert in_force.warning is None
     assert in_force.contract == read_contract(folder) == read_new_contract(folder, copies)
+
+
+def test_a_split_by_time_needs_times(folder: Path) -> None:
+    edit("contract.yaml", "event_time: event_time\n", "")(folder)
+    edit("contract.yaml", "  TX_DATETIME: event_time\n", "")(folder)
+    with pytest.raises(UseCaseError, match=r"evaluation\.split: 'time' needs event times"):
+        read_use_case(folder.parent, "fraud")
+    edit("policy.yaml", "evaluation:\n", "evaluation:\n  split: id\n")(folder)
+    assert not read_use_case(folder.parent, "fraud").contract.has_times

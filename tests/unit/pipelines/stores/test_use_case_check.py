@@ -37,6 +37,8 @@ def test_faults_of_all_files_are_listed_together(reference: Path) -> None:
     change(reference, "policy.yaml", "recall: 0.40", "recal: 0.40")
     change(reference, "policy.yaml", "amount > 200", "amont > 200")
     change(reference, "policy.yaml", "ignore: [", "ignore: [nothing_here, ")
+    change(reference, "contract.yaml", "event_time: event_time\n", "")
+    change(reference, "contract.yaml", "  TX_DATETIME: event_time\n", "")
     with (reference / "fraud" / "policy.yaml").open("a") as policy:
         policy.write("\ntraining: {estimators: [logistic, catboost]}\n")
     listed = messages(reference)
@@ -47,9 +49,10 @@ def test_faults_of_all_files_are_listed_together(reference: Path) -> None:
         "evaluation.slices.large amounts: 'amont'",
         "drift.ignore: 'nothing_here' is not a column",
         "estimator 'catboost' is not installed",
+        "evaluation.split: 'time' needs event times",
     ):
         assert [words in message for message in listed].count(True) == 1, words
-    assert len(listed) == 6
+    assert len(listed) == 7
 
 
 def test_a_changed_baseline_is_a_fault(reference: Path) -> None:

@@ -59,3 +59,8 @@ def test_samples_can_be_written_as_json() -> None:
     (row,) = frame(1, 2).samples((1,), ("amount", "unheard of"), CONTRACT)
     assert (row["transaction_id"], row["amount"]) == ("2", None)
     json.dumps(row, default=str, allow_nan=False)
+
+
+def test_the_period_is_the_span_of_event_times() -> None:
+    assert frame(5, 65).period.endswith(" UTC")
+    assert frame(0, 0).period == "without event times"

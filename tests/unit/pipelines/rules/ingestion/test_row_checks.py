@@ -12,7 +12,13 @@ import pytest
 import yaml
 
 from pipelines.ingestion import Ingested, ingest
-from pipelines.rules.ingestion.row_checks import RAW, check_rows, snapshot_schema, written_under
+from pipelines.rules.ingestion.row_checks import (
+    RAW,
+    check_rows,
+    required,
+    snapshot_schema,
+    written_under,
+)
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts
@@ -186,3 +192,13 @@ def test_a_feature_without_a_column_was_not_written(contract: Contract) -> None:
     schema = snapshot_schema(contract).remove_metadata()
     without = schema.remove(schema.get_field_index(contract.raw[0]))
     assert written_under(without, contract).raw == contract.raw[1:]
+
+
+def test_rows_under_a_contract_without_times_have_that_of_1970(contract: Contract) -> None:
+    timeless = msgspec.structs.replace(contract, event_time="")
+    header = HEADER.replace("Salary", "salary").split(",")
+    table = pa.table({name: [value] for name, value in zip(header, ROW.split(","), strict=True)})
+    checked = check_rows(table.drop_columns(["event_time"]), timeless, now=datetime.now(UTC))
+    assert "event_time" not in required(timeless)
+    assert checked.refusals.good.all()
+    assert checked.good["event_time"].to_pylist() == [datetime(1970, 1, 1, tzinfo=UTC)]

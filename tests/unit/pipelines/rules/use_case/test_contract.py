@@ -228,3 +228,15 @@ def test_the_fraud_contract_maps_the_handbooks_columns_onto_its_features() -> No
     assert len(contract.raw) == 15
     assert len(contract.derived) >= 3
     assert set(contract.raw) <= set(contract.sources.values())
+
+
+def test_rows_may_have_no_time_of_their_own() -> None:
+    document = yaml.safe_load(GOOD)
+    assert parse().has_times
+    del document["event_time"]
+    timeless = parse_contract(document, use_case="loan", file=FILE)
+    assert not timeless.has_times
+    assert timeless.hash == parse().hash, "a model does not depend on it"
+    document["sources"] = {"Day": "event_time"}
+    with pytest.raises(UseCaseError, match=r"sources\.Day: 'event_time' is not a column"):
+        parse_contract(document, use_case="loan", file=FILE)

@@ -73,11 +73,10 @@ def test_every_fault_of_a_contract_is_listed() -> None:
         derived={"f": {"expression": "good +"}, "g": {"expression": "1 / unheard_of"}},
         sources={},
     )
-    del faulty["title"], faulty["event_time"]
+    del faulty["title"], faulty["transaction_id"]
     assert sorted(keys(every_fault(contract, faulty))) == [
         "derived.f.expression",
         "derived.g.expression",
-        "event_time",
         "features.a.nullable",
         "features.a.range",
         "features.b.type",
@@ -86,6 +85,7 @@ def test_every_fault_of_a_contract_is_listed() -> None:
         "features.e.values",
         "title",
         "tittle",
+        "transaction_id",
     ]
 
 

@@ -1,0 +1,1 @@
+"""Proposes the files of a new use case from a sample of its data."""
