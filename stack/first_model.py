@@ -1,6 +1,7 @@
 """Trains the first model of a new use case by its DAGs, until it answers a request."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def as_request(row: dict[str, float | None], contract: Contract) -> dict[str, An
 
 
 def _value(feature: Feature, number: float | None) -> Any:
-    if number is None:
+    if number is None or math.isnan(number):
         return None
     if feature.type == "category":
         return feature.values[int(number)]

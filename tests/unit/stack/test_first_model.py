@@ -26,5 +26,5 @@ def test_numbers_become_the_values_that_a_request_takes() -> None:
         "city": "Rome",
         "employed": False,
     }
-    missing = as_request(row | {"income": None}, contract)
-    assert missing["income"] is None
+    for missing in (None, float("nan")):
+        assert as_request(row | {"income": missing}, contract)["income"] is None
