@@ -9,7 +9,8 @@ UV_VERSION := 0.13.9
 UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 
 .PHONY: demo test check up down clean lock help docs bench \
-	bench-serving bench-gates bench-guard bench-drift bench-explain bench-fuzz bench-training bench-data
+	bench-serving bench-gates bench-guard bench-drift bench-explain bench-fuzz bench-training bench-data \
+	bench-use-cases
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
@@ -47,6 +48,7 @@ bench: ## List the benchmarks; run one with make bench-NAME.
 	@echo "make bench-explain   the cost of explanations: batches, and one row on request"
 	@echo "make bench-fuzz      a million valid and invalid requests: how many get a wrong response"
 	@echo "make bench-training  quality and cost of training on public data (SIXGATE_PUBLIC_DATA)"
+	@echo "make bench-use-cases quality on public files as sixgate new reads them, beside five models at their defaults"
 	@echo "make bench-data      one meaning of each value at every door; the speed of ingest; contracts that change"
 
 # Their own processes use MLflow's client.
@@ -72,6 +74,9 @@ bench-fuzz: .venv/dev
 
 bench-training: .venv/dev
 	@$(BIN)/python -m benchmarks.training $(ARGS)
+
+bench-use-cases: .venv/dev
+	@$(BIN)/python -m benchmarks.use_cases $(ARGS)
 
 bench-data: .venv/dev
 	@$(BIN)/python -m benchmarks.data $(ARGS)

@@ -1,22 +1,18 @@
 """Other model servers with the same booster, each in an environment of its own."""
 
-import hashlib
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
+from benchmarks.environments import environment
 from benchmarks.serving.bench import PIN, Bench, wait
-from benchmarks.serving.rounds import CONSOLE
 from benchmarks.serving.target import Target
-from pipelines.settings import Settings
 from stack.temporary_services import free_port
 
 
 def mlflow(bench: Bench) -> list[Target]:
     """Start `mlflow models serve` with the same booster, in a separate environment."""
-    binaries = _environment("mlflow", "mlflow==3.17.2", "xgboost==3.2.0", "pandas<3")
+    binaries = environment("mlflow", "mlflow==3.17.2", "xgboost==3.2.0", "pandas<3")
     booster = bench.folder / "booster.json"
     bench.model.save_model(booster)
     save = (
@@ -30,12 +26,12 @@ def mlflow(bench: Bench) -> list[Target]:
     port = free_port()
     serve = [str(binaries / "mlflow"), "models", "serve", "-m", str(folder)]
     options = ["-p", str(port), "-h", "127.0.0.1", "--env-manager", "local"]
-    environment = {
+    variables = {
         **os.environ,
         "PATH": f"{binaries}:{os.environ['PATH']}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    process = bench.start([*PIN, *serve, *options], env=environment, start_new_session=True)
+    process = bench.start([*PIN, *serve, *options], env=variables, start_new_session=True)
     wait(port, "/ping")
     bodies = []
     for row in bench.rows:
@@ -58,7 +54,7 @@ def mlserver(bench: Bench) -> list[Target]:
     It is measured with named values, as all servers are, and with one tensor per row. The
     tensor is another payload, but the one with which MLServer is fastest.
     """
-    binaries = _environment(
+    binaries = environment(
         "mlserver",
         "mlserver==1.7.1",
         "mlserver-xgboost==1.7.1",
@@ -123,22 +119,3 @@ def _tensor(row: dict[str, float]) -> str:
         "data": list(row.values()),
     }
     return json.dumps({"inputs": [tensor]})
-
-
-def _environment(name: str, *packages: str) -> Path:
-    """Return the programs of a virtual environment with the packages.
-
-    The environment is kept for the next run.
-    """
-    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
-    folder = Settings.load().home / "bench" / "peers" / f"{name}-{key}"
-    complete = folder / "whole"
-    if not complete.exists():
-        CONSOLE.print(f"[dim]installing {', '.join(packages)} …[/]")
-        uv = str(Path(sys.executable).parent / "uv")
-        create = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
-        install = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
-        subprocess.run(create, check=True)
-        subprocess.run([*install, *packages], check=True)
-        complete.touch()
-    return folder / "bin"
