@@ -62,7 +62,7 @@ class XGBoostEstimator:
 
         def propose(trial: Suggest, rows: Rows) -> Params:
             params: Params = {
-                "max_depth": trial.suggest_int("max_depth", 2, 6),
+                "max_depth": trial.suggest_int("max_depth", 2, 8),
                 "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.1, log=True),
                 "min_child_weight": trial.suggest_float("min_child_weight", 1, 30, log=True),
                 "subsample": trial.suggest_float("subsample", 0.6, 1),
