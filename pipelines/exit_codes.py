@@ -9,5 +9,5 @@ OK: Final = 0
 FAILED: Final = 1  # a retry may help; also: `status` found problems, `replay` found differences
 REFUSED: Final = 2  # the message gives the remedy, and a retry does not help
 SKIPPED: Final = 99  # a step had nothing to do; its result gives the reason
-TOO_MANY_REFUSED: Final = 4  # `ingest` refused more rows than the policy allows; see its output
+TOO_MANY_REFUSED: Final = 4  # `ingest` or `score` refused more rows than the policy allows
 TRIAL_REJECTED: Final = 3  # the model or a request; another code is a failure of the trial itself

@@ -291,3 +291,25 @@ COMMENT ON COLUMN daily_performance.recall IS 'Recall of the labelled prediction
 COMMENT ON COLUMN daily_performance.f1 IS 'F1 of the labelled predictions.';
 COMMENT ON COLUMN daily_performance.brier IS 'Brier score of the labelled predictions.';
 COMMENT ON COLUMN daily_performance.estimated_f1 IS 'F1 that the scores promise for all predictions, without labels.';
+
+COMMENT ON TABLE scoring_jobs IS
+    'Files that were requested over HTTP to be scored, and files that a command scored and logged. A job''s id and scored_at give its predictions their ids, so that a repeated job is logged once.';
+COMMENT ON COLUMN scoring_jobs.job_id IS 'Id of the job; for a command it is derived from the content of the file, the version and the contract.';
+COMMENT ON COLUMN scoring_jobs.use_case IS 'Name of the use case.';
+COMMENT ON COLUMN scoring_jobs.origin IS 'API for a request over HTTP, COMMAND for a command or the DAG with a file.';
+COMMENT ON COLUMN scoring_jobs.file_name IS 'Name of the file without its folder.';
+COMMENT ON COLUMN scoring_jobs.format IS 'Format of the scored file: csv or parquet.';
+COMMENT ON COLUMN scoring_jobs.is_logged IS 'Whether its predictions are logged.';
+COMMENT ON COLUMN scoring_jobs.state IS 'QUEUED, RUNNING, SUCCEEDED or FAILED.';
+COMMENT ON COLUMN scoring_jobs.requested_by IS 'Name of the API key, or who started the run; NULL for a command.';
+COMMENT ON COLUMN scoring_jobs.requested_at IS 'When it was requested.';
+COMMENT ON COLUMN scoring_jobs.model_version IS 'Version that scores it; NULL until it starts.';
+COMMENT ON COLUMN scoring_jobs.scored_at IS 'Time of its predictions: its first start, to the millisecond.';
+COMMENT ON COLUMN scoring_jobs.started_at IS 'When the newest attempt began.';
+COMMENT ON COLUMN scoring_jobs.finished_at IS 'When it succeeded or failed.';
+COMMENT ON COLUMN scoring_jobs.attempts IS 'Number of attempts so far.';
+COMMENT ON COLUMN scoring_jobs.rows IS 'Number of rows that were scored.';
+COMMENT ON COLUMN scoring_jobs.flagged IS 'Number of them whose score reached the threshold.';
+COMMENT ON COLUMN scoring_jobs.refused IS 'Number of rows that break the contract.';
+COMMENT ON COLUMN scoring_jobs.quarantine IS 'Name of the file with the refused rows; NULL when there is none.';
+COMMENT ON COLUMN scoring_jobs.error IS 'Why it failed.';

@@ -8,10 +8,10 @@ GRANT USAGE ON SCHEMA public TO :server, :steps, :pages;
 GRANT CONNECT ON DATABASE :database TO :server, :steps, :pages;
 GRANT TEMPORARY ON DATABASE :database TO :server, :steps; -- batches are staged in temporary tables
 
--- The scoring server logs predictions and labels, says what it serves, raises alerts, takes requests for explanations, and applies
--- a contract that changed.
+-- The scoring server logs predictions and labels, says what it serves, raises alerts, takes requests for explanations and files to
+-- score, and applies a contract that changed.
 GRANT SELECT ON prediction_logs, label_store, current_labels, contracts, contract_versions, model_metadata, promotions,
-    monitoring_metrics, monitoring_alerts, explanations, explanation_watermarks, rollup_watermarks, serving_replicas TO :server;
+    monitoring_metrics, monitoring_alerts, explanations, explanation_watermarks, rollup_watermarks, serving_replicas, scoring_jobs TO :server;
 GRANT INSERT ON prediction_logs TO :server;
 GRANT INSERT (use_case, transaction_id, label, labelled_at, source) ON label_store TO :server;
 GRANT INSERT, UPDATE, DELETE ON serving_replicas TO :server;
@@ -23,6 +23,7 @@ GRANT INSERT (use_case, cause, severity, message, check_id, model_version),
     ON monitoring_alerts TO :server;
 GRANT SELECT, INSERT, UPDATE (n) ON quality_counts TO :server;
 GRANT INSERT, UPDATE (share, status, attempts, error, requested_at) ON explanations TO :server;
+GRANT INSERT (job_id, use_case, origin, file_name, format, is_logged, state, requested_by) ON scoring_jobs TO :server;
 
 -- The lifecycle's steps, and the people who use its commands. Records grow, and nothing of them is changed: a run writes its
 -- own by functions, until its verdict. Numbers and times of records are the database's to give: a row with the largest number,
@@ -41,7 +42,9 @@ GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write
     what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date),
     delete_predictions(text, date, integer), thin_metrics(date), show_predictions(text) TO :steps;
 GRANT INSERT, UPDATE, DELETE ON monitoring_metrics, monitoring_alerts, feature_rollups, score_rollups, attribution_rollups,
-    quality_counts, rollup_watermarks, explanations, explanation_watermarks TO :steps;
+    quality_counts, rollup_watermarks, explanations, explanation_watermarks, scoring_jobs TO :steps;
+-- Files are scored by a step or a command, and logged when that is asked for.
+GRANT INSERT ON prediction_logs TO :steps;
 
 -- Pages in Airflow show everything, acknowledge alerts, and ask for explanations.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO :pages;

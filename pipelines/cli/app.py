@@ -13,6 +13,7 @@ from pipelines.cli.explain import explain
 from pipelines.cli.ingest import ingest
 from pipelines.cli.ledger import ledger
 from pipelines.cli.rollback import rollback
+from pipelines.cli.score import score
 from pipelines.cli.shared.groups import DATA, MODELS, MONITORING, STEPS, PanelGroup
 from pipelines.cli.snapshots import snapshots
 from pipelines.cli.step import HELP as STEP_HELP
@@ -49,6 +50,7 @@ app.add_typer(alerts.app, name="alerts", rich_help_panel=MONITORING)
 app.command(rich_help_panel=MONITORING)(explain)
 app.command(rich_help_panel=DATA)(ingest)
 app.command(rich_help_panel=DATA)(snapshots)
+app.command(rich_help_panel=DATA)(score)
 app.command(rich_help_panel=STEPS, help=STEP_HELP)(step)
 app.add_typer(housekeeping.app, name="housekeeping", rich_help_panel=STEPS)
 

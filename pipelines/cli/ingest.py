@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.shared.csv_options import csv_format
+from pipelines.cli.shared.csv_flags import (
+    DateFormatOption,
+    DecimalOption,
+    DelimiterOption,
+    EncodingOption,
+    HeaderOption,
+    ThousandsOption,
+    csv_format,
+)
 from pipelines.cli.shared.options import JsonOption, UseCaseOption
 from pipelines.exit_codes import TOO_MANY_REFUSED
 
@@ -16,7 +24,6 @@ if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import qui
     from pipelines.rules.use_case.contract import Contract
     from pipelines.rules.use_case.csv_format import CsvFormat
 
-CSV = "CSV files (override the contract's section csv)"
 SQL = "Databases"
 MOST_REASONS = 20
 
@@ -38,26 +45,12 @@ def ingest(
             rich_help_panel=SQL,
         ),
     ] = "",
-    delimiter: Annotated[
-        str | None, typer.Option(help="Character between columns.", rich_help_panel=CSV)
-    ] = None,
-    decimal: Annotated[
-        str | None, typer.Option(help="Decimal mark of numbers.", rich_help_panel=CSV)
-    ] = None,
-    thousands: Annotated[
-        str | None, typer.Option(help="Character between groups of digits.", rich_help_panel=CSV)
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding, such as cp1252.", rich_help_panel=CSV)
-    ] = None,
-    date_format: Annotated[
-        str | None,
-        typer.Option(help="Format of event times: '%d/%m/%Y %H:%M'.", rich_help_panel=CSV),
-    ] = None,
-    header: Annotated[
-        str | None,
-        typer.Option(help="Names of columns, for a file without: 'id,time'.", rich_help_panel=CSV),
-    ] = None,
+    delimiter: DelimiterOption = None,
+    decimal: DecimalOption = None,
+    thousands: ThousandsOption = None,
+    encoding: EncodingOption = None,
+    date_format: DateFormatOption = None,
+    header: HeaderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import labelled history as a snapshot to train on.
@@ -84,15 +77,16 @@ def ingest(
     folder = settings.reference / use_case
     contract = read_contract(folder)
     policy = read_policy(folder, settings.policy_overlay)
-    changes = {
-        "delimiter": delimiter,
-        "decimal": decimal,
-        "thousands": thousands,
-        "encoding": encoding,
-        "date_format": date_format,
-        "header": header.split(",") if header else None,
-    }
-    source = _source(file, query, connection, contract, csv_format(contract, changes))
+    csv = csv_format(
+        contract,
+        delimiter=delimiter,
+        decimal=decimal,
+        thousands=thousands,
+        encoding=encoding,
+        date_format=date_format,
+        header=header,
+    )
+    source = _source(file, query, connection, contract, csv)
     with Console(stderr=True).status("reading …") as status:
         try:
             ingested = ingestion.ingest_from(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,17 @@ from pipelines.ingestion.sources.source import FileRows, Part, SetAside, Source
 from pipelines.rules.ingestion.row_checks import CheckedRows, check_rows
 from pipelines.rules.use_case.contract import Contract
 
-T = TypeVar("T")
 MOST_REFUSED = 0.2  # share of rows; above it, reading all rows as they are takes less time
 THREADS = min(4, os.cpu_count() or 1)
+Raw = TypeVar("Raw")
+Done = TypeVar("Done")
+
+
+class RowCheck(Protocol):
+    """Checks the rows of a table against a contract."""
+
+    def __call__(self, table: pa.Table, contract: Contract, *, now: datetime) -> CheckedRows:
+        """Return the rows that keep the contract, and why the others do not."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +47,28 @@ def checked_parts(source: Source, contract: Contract, *, now: datetime) -> Itera
     """Yield the checked parts of a source in order; a few of them are held in memory."""
 
     def check(part: Part) -> CheckedPart:
-        return _check(part, contract, now)
+        return check_part(part, contract, now)
 
     yield from mapped(check, source.parts())
 
 
-def _check(part: Part, contract: Contract, now: datetime) -> CheckedPart:
+def check_part(
+    part: Part, contract: Contract, now: datetime, check: RowCheck = check_rows
+) -> CheckedPart:
     """Check the typed values; what they refuse is checked again as it is, for its exact reason."""
     typed = part.typed()
     if typed is not None:
-        checked = check_rows(typed, contract, now=now)
-        if _with_exact_reasons(checked, part, contract, now):
+        checked = check(typed, contract, now=now)
+        if _with_exact_reasons(checked, part, contract, now, check):
             return CheckedPart(part, checked, contract.transaction_id in typed.column_names)
     rows = part.read()
-    checked = check_rows(rows.values, contract, now=now)
+    checked = check(rows.values, contract, now=now)
     has_ids = contract.transaction_id in rows.values.column_names
     return CheckedPart(part, checked, has_ids, rows)
 
 
 def _with_exact_reasons(
-    checked: CheckedRows, part: Part, contract: Contract, now: datetime
+    checked: CheckedRows, part: Part, contract: Contract, now: datetime, check: RowCheck
 ) -> bool:
     """Replace the reasons of refused rows by those of the rows as they are in the source.
 
@@ -70,7 +80,7 @@ def _with_exact_reasons(
     if len(refused) > MOST_REFUSED * len(checked.labels):
         return False
     original, _ = part.take(refused)
-    again = check_rows(original, contract, now=now).refusals
+    again = check(original, contract, now=now).refusals
     if again.good.any():
         return False
     checked.refusals.codes[refused] = again.codes
@@ -78,12 +88,12 @@ def _with_exact_reasons(
     return True
 
 
-def mapped(work: Callable[[Part], T], parts: Iterator[Part]) -> Iterator[T]:
-    """Yield the result of each part in order; a few are worked on or held in memory."""
-    pending: deque[Future[T]] = deque()
+def mapped(call: Callable[[Raw], Done], parts: Iterator[Raw]) -> Iterator[Done]:
+    """Call something for each part in several threads; yield the results in order."""
+    pending: deque[Future[Done]] = deque()
     with ThreadPoolExecutor(THREADS) as pool:
         for part in parts:
-            pending.append(pool.submit(work, part))
+            pending.append(pool.submit(call, part))
             if len(pending) > THREADS:
                 yield pending.popleft().result()
         while pending:

@@ -1,8 +1,8 @@
 """Finds out what the columns of labelled data are, from a sample of the rows."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
@@ -25,7 +25,10 @@ Open = Callable[[Contract], Source]
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a person says of the data; empty where nothing was said."""
+    """What a person says of the data; empty where nothing was said.
+
+    `csv` are settings of the contract's section `csv`.
+    """
 
     label: str
     positive: tuple[str, ...] = ()
@@ -33,6 +36,7 @@ class Answers:
     id: str = ""
     key: str = ""
     title: str = ""
+    csv: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ class Quarantine:
     removed if the block raises, unless `keep` was called.
     """
 
-    def __init__(self, artifacts: Artifacts) -> None:
+    def __init__(self, artifacts: Artifacts, prefix: str = "ingest") -> None:
+        self._prefix = prefix
         self._folder = artifacts.root / "quarantine"
         self._writer: pq.ParquetWriter | None = None
         self.path: Path | None = None
@@ -47,7 +48,7 @@ class Quarantine:
         self._writer = None
         with self.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self.path = self.path.replace(self._folder / f"ingest-{digest[:16]}.parquet")
+        self.path = self.path.replace(self._folder / f"{self._prefix}-{digest[:16]}.parquet")
 
     def _write(self, refused: pa.Table) -> None:
         if self._writer is None:

@@ -99,4 +99,6 @@ class Tally:
                 rows = np.flatnonzero(refusals.codes == code)[:missing]
                 table, numbers = part.part.take(rows)
                 for row, number in enumerate(numbers):
-                    refusal.samples.append(Sample(number, text(table[column], row)))
+                    has_value = column in table.column_names
+                    value = text(table[column], row) if has_value else ""
+                    refusal.samples.append(Sample(number, value))

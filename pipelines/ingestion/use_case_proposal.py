@@ -126,7 +126,7 @@ def _read(name: str, found: DataProfile, role: Roles, answers: Answers, time: st
         label=found.label.label,
         time=time,
         key=answers.key,
-        csv={"date_format": date_formats[0]} if date_formats else {},
+        csv=dict(answers.csv) | ({"date_format": date_formats[0]} if date_formats else {}),
         codes=_codes(found, role.features),
     )
     contract = parse_contract(document.document, use_case=name, file=f"{name}/contract.yaml")

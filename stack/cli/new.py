@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli.shared.csv_flags import DelimiterOption, EncodingOption, csv_format
 from pipelines.cli.shared.options import JsonOption
 from stack.cli.progress import timed_printer
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import qui
     from pipelines.rules.use_case.contract import Contract
     from pipelines.settings import Settings
 
-CSV = "CSV files"
 SQL_WORDS = ("select ", "with ")
 
 
@@ -49,12 +49,8 @@ def new(
             help="URL or Airflow connection, for a query.", envvar="SIXGATE_INGEST_CONNECTION"
         ),
     ] = "",
-    delimiter: Annotated[
-        str | None, typer.Option(help="Character between columns.", rich_help_panel=CSV)
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding, such as cp1252.", rich_help_panel=CSV)
-    ] = None,
+    delimiter: DelimiterOption = None,
+    encoding: EncodingOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take the guesses.")] = False,
     train: Annotated[
         bool | None,
@@ -88,8 +84,8 @@ def new(
     console = Console(stderr=True, highlight=False)
     start = time.monotonic()
     say = timed_printer(console, start)
-    changes = {"delimiter": delimiter, "encoding": encoding}
-    open_source = _opener(data, connection, changes)
+    open_source = _opener(data, connection, delimiter, encoding)
+    written = {"delimiter": delimiter, "encoding": encoding}
     answers = Answers(
         label=label,
         positive=tuple(positive or ()),
@@ -97,6 +93,7 @@ def new(
         id=id_column,
         key=key,
         title=title,
+        csv={name: value for name, value in written.items() if value},
     )
     with console.status("reading …") as status:
         shown = lambda rows: status.update(f"reading, {rows:,} rows")  # noqa: E731
@@ -121,16 +118,22 @@ def new(
         typer.echo(json.dumps(document, default=str))
 
 
-def _opener(data: str, connection: str, changes: dict[str, Any]) -> "Callable[[Contract], Source]":
+def _opener(
+    data: str, connection: str, delimiter: str | None, encoding: str | None
+) -> "Callable[[Contract], Source]":
     """Return what opens the data under a contract."""
-    from pipelines.cli.shared.csv_options import csv_format
     from pipelines.ingestion.sources.formats import open_file
 
     if data.lstrip().lower().startswith(SQL_WORDS):
         from pipelines.ingestion.sources.query_source import open_query
 
         return lambda contract: open_query(data, connection, contract)
-    return lambda contract: open_file(Path(data), contract, csv_format(contract, changes))
+
+    def open_with_flags(contract: "Contract") -> "Source":
+        csv = csv_format(contract, delimiter=delimiter, encoding=encoding)
+        return open_file(Path(data), contract, csv)
+
+    return open_with_flags
 
 
 def _answered(found: "DataProfile", answers: "Answers", *, yes: bool) -> "Answers":

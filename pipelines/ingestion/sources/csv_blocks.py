@@ -22,14 +22,17 @@ class Block:
     first_line: int
 
 
-def blocks(stream: pa.NativeFile, encoding: str, newline: bytes) -> Iterator[Block]:
-    """Yield a stream's blocks; `newline` is what ends its lines.
+def blocks(
+    stream: pa.NativeFile, encoding: str, newline: bytes, size: int | None = None
+) -> Iterator[Block]:
+    """Yield a stream's blocks of about `size` bytes, by default BLOCK_BYTES.
 
-    Raises DataError when a row is too long, which happens when a quote is not closed.
+    `newline` is what ends its lines. Raises DataError when a row is too long, which happens when a
+    quote is not closed.
     """
     line = 1
     rest = b""
-    for piece in _utf8(stream, encoding):
+    for piece in _utf8(stream, encoding, size or BLOCK_BYTES):
         content = rest + piece
         end = _end_of_rows(content, newline)
         rest = content[end:]
@@ -45,12 +48,12 @@ def blocks(stream: pa.NativeFile, encoding: str, newline: bytes) -> Iterator[Blo
         yield Block(rest, line)
 
 
-def _utf8(stream: pa.NativeFile, encoding: str) -> Iterator[bytes]:
+def _utf8(stream: pa.NativeFile, encoding: str, size: int) -> Iterator[bytes]:
     """Yield pieces of a stream in UTF-8, without a byte-order mark."""
     is_utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
     decoder = codecs.getincrementaldecoder(encoding)()
     first = True
-    while piece := _filled(stream):
+    while piece := _filled(stream, size):
         if not is_utf8:
             piece = decoder.decode(piece).encode()
         yield piece.removeprefix(codecs.BOM_UTF8) if first else piece
@@ -59,10 +62,10 @@ def _utf8(stream: pa.NativeFile, encoding: str) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode()
 
 
-def _filled(stream: pa.NativeFile) -> bytes:
+def _filled(stream: pa.NativeFile, size: int) -> bytes:
     """Read a block; a compressed stream gives it in parts."""
     pieces = []
-    missing = BLOCK_BYTES
+    missing = size
     while missing and (piece := stream.read(missing)):
         pieces.append(piece)
         missing -= len(piece)

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import DataError
@@ -38,13 +38,16 @@ class CsvHeader:
     lines: int
 
 
-def csv_layout(head: bytes, contract: Contract, settings: CsvFormat) -> CsvLayout:
+def csv_layout(
+    head: bytes, contract: Contract, settings: CsvFormat, needed: Sequence[str] | None = None
+) -> CsvLayout:
     """Return the layout of a file that begins with `head`.
 
-    Raises DataError when the file is empty or does not have the columns of the contract.
+    Raises DataError when the file is empty or does not have the `needed` columns of the contract,
+    by default those of labelled history.
     """
     header = csv_header(head, contract, settings)
-    by_name = column_names(header.columns, contract)
+    by_name = column_names(header.columns, contract, needed)
     names = {header.columns.index(name): target for name, target in by_name.items()}
     return CsvLayout(
         encoding=header.encoding,

@@ -85,7 +85,7 @@ class CsvPart:
 
     def take(self, rows: NDArray[np.int64]) -> tuple[pa.Table, list[int]]:
         """Return some rows and the lines on which they begin."""
-        starts = self._line_starts
+        starts = self.line_starts
         if starts is None:
             numbers = self._line_numbers[0]
             return self._text[0].take(pa.array(rows)), [numbers[row] for row in rows.tolist()]
@@ -155,7 +155,7 @@ class CsvPart:
             yield SetAside(number, row.text, reason)
 
     @cached_property
-    def _line_starts(self) -> list[int] | None:
+    def line_starts(self) -> list[int] | None:
         """Where each line begins, and the end; None if there are more lines than rows."""
         content = self.block.content
         newline = self.reading.layout.newline[0]

@@ -44,7 +44,7 @@ class CsvSource:
         lines = layout.header_lines
         with self._open() as stream:
             for block in blocks(stream, layout.encoding, layout.newline):
-                part = _without_lines(block, lines, layout.newline)
+                part = without_lines(block, lines, layout.newline)
                 lines = 0
                 if part.content.strip():
                     yield CsvPart(part, reading)
@@ -69,7 +69,7 @@ def _kind(file: Path) -> str:
     return f"{compression}-compressed {name}" if compression else name
 
 
-def _without_lines(block: Block, lines: int, newline: bytes) -> Block:
+def without_lines(block: Block, lines: int, newline: bytes) -> Block:
     """Return a block without its first lines."""
     start = 0
     for _ in range(lines):

@@ -11,15 +11,19 @@ from pipelines.rules.use_case.spellings import BLANK
 BYTE_ORDER_MARK = "\ufeff"  # some tools write it before the first name
 
 
-def column_names(columns: Sequence[str], contract: Contract) -> dict[str, str]:
+def column_names(
+    columns: Sequence[str], contract: Contract, needed: Sequence[str] | None = None
+) -> dict[str, str]:
     """Return the contract's names of a file's columns, by the file's names.
 
-    Columns that the contract does not have are left out. Raises DataError when two columns are the
-    same column of the contract, or when a required one has no column.
+    `needed` are the columns that the file must have, by default those of labelled history. Columns
+    that the contract does not have are left out, and the label where it is not needed. Raises
+    DataError when two columns are the same column of the contract, or when a needed one has no
+    column.
     """
     targets = {name: _target(name, contract) for name in columns}
-    required_names = required(contract)
-    wanted = _wanted(contract)
+    required_names = required(contract) if needed is None else needed
+    wanted = {*required_names, *_identifying(contract)}
     names = {name: target for name, target in targets.items() if target in wanted}
     _refuse_repeated([name for name in columns if name in names])
     _refuse_two_names(names)
@@ -35,11 +39,12 @@ def column_names(columns: Sequence[str], contract: Contract) -> dict[str, str]:
 
 def known_columns(contract: Contract) -> set[str]:
     """Return every name that a column of a file may have, apart from blanks around it."""
-    return _wanted(contract) | contract.sources.keys()
+    return {*required(contract), *_identifying(contract), *contract.sources}
 
 
-def _wanted(contract: Contract) -> set[str]:
-    return {*required(contract), contract.transaction_id, contract.entity_key}
+def _identifying(contract: Contract) -> tuple[str, ...]:
+    """Return the columns that are read where a file has them."""
+    return contract.transaction_id, contract.entity_key, contract.event_time
 
 
 def _target(name: str, contract: Contract) -> str:

@@ -26,7 +26,7 @@ def convert(table: pa.Table, contract: Contract, settings: CsvFormat) -> pa.Tabl
             if feature.type in ("float", "int"):
                 text = _numbers(table[feature.name], settings)
                 table = _with(table, feature.name, text)
-    if settings.date_format and contract.has_times:
+    if settings.date_format and contract.event_time in table.column_names:
         times = _times(table[contract.event_time], settings.date_format)
         table = _with(table, contract.event_time, times)
     return table

@@ -37,7 +37,7 @@ def test_the_commands_are_those_that_the_documentation_names() -> None:
     assert {" ".join(words) for words in commands()} == {
         "up", "down", "status", "demo", "simulate", "check", "decisions", "decisions list", "decisions show",
         "decisions replay", "policy", "policy show", "contract", "contract diff", "contract apply", "contract list", "ledger", "rollback", "alerts", "alerts list", "alerts acknowledge", "drift",
-        "explain", "ingest", "new", "baseline", "step",
+        "explain", "ingest", "score", "new", "baseline", "step",
         "snapshots", "housekeeping", "housekeeping retention", "housekeeping audit", "housekeeping files",
     }  # fmt: skip
 
