@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.errors import DataError
 from pipelines.ingestion.history_import import Progress
@@ -55,6 +56,7 @@ class DataProfile:
     """What a sample of the data shows; `left_out` are columns that can't be read by their name.
 
     `source` is the name of the data. `is_text` says that every value is text, as in a CSV file.
+    `headers` counts the sampled lines that repeat the header, as in files that were joined.
     """
 
     source: str
@@ -64,6 +66,7 @@ class DataProfile:
     roles: Roles
     left_out: dict[str, str]
     is_text: bool
+    headers: int = 0
 
     def with_answers(self, answers: Answers) -> "DataProfile":
         """Return the same data with what a person said of them."""
@@ -115,6 +118,7 @@ def examine(
     columns = [name for name in names if name not in left_out]
     _require_columns(columns, left_out, answers, source.name)
     sample = draw(open_source(reading_all(columns, answers.label)), len(columns), progress)
+    sample, headers = _without_headers(sample, answers.label)
     if not sample.rows:
         raise DataError(f"{source.name} has no rows: only its first line, which names the columns")
     now = datetime.now(UTC)
@@ -131,7 +135,17 @@ def examine(
         roles=roles(others, time=answers.time, id_=answers.id, key=answers.key),
         left_out=left_out,
         is_text=all(pa.types.is_string(each) for each in sample.table.schema.types),
+        headers=headers,
     )
+
+
+def _without_headers(sample: Sample, label: str) -> tuple[Sample, int]:
+    """Leave out lines whose label is its own name; returns their number too."""
+    if not sample.rows or not pa.types.is_string(sample.table[label].type):
+        return sample, 0
+    is_header = pc.fill_null(pc.equal(pc.utf8_trim(sample.table[label], BLANK), label), False)
+    headers = int(pc.sum(is_header).as_py() or 0)
+    return Sample(sample.table.filter(pc.invert(is_header)), sample.rows), headers
 
 
 def _unreadable(names: Sequence[str]) -> dict[str, str]:

@@ -192,6 +192,8 @@ def _fit(read: _Read, *, by_time: bool, threads: int) -> QuickFit:
 def _notes(found: DataProfile, answers: Answers, time: str, uneven: str) -> list[str]:
     """Return what was guessed, with the reason."""
     notes = []
+    if found.headers:
+        notes.append(f"{found.headers:,} sampled lines repeat the header: they are refused")
     if found.label.why:
         positive = found.label.label.positive
         notes.append(f"positive class: {answers.label} = {positive!r}, because {found.label.why}")

@@ -90,7 +90,7 @@ def _feature(profile: ColumnProfile, numbers: Sequence[float]) -> tuple[dict[str
         settings["nullable"] = True
     if codes:
         settings["missing"] = [*codes, *_words(profile)]
-    return settings, _comment(profile, missing)
+    return settings, _comment(profile, missing, numbers)
 
 
 def _words(profile: ColumnProfile) -> list[str]:
@@ -125,7 +125,7 @@ def _limit(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def _comment(profile: ColumnProfile, missing: int) -> str:
+def _comment(profile: ColumnProfile, missing: int, codes: Sequence[float]) -> str:
     parts = []
     if missing:
         parts.append(f"missing in {missing / profile.n:.1%}")
@@ -133,5 +133,6 @@ def _comment(profile: ColumnProfile, missing: int) -> str:
         parts.append(f"{profile.distinct:,} values")
     elif profile.numbers is not None and profile.kind in ("int", "float"):
         present = profile.numbers[~np.isnan(profile.numbers)]
+        present = present[~np.isin(present, list(codes))]
         parts.append(f"seen {present.min():g} to {present.max():g}")
     return ", ".join(parts)

@@ -118,3 +118,11 @@ def test_what_the_data_do_not_tell_is_asked(tmp_path: Path) -> None:
     told = found.with_answers(answers)
     assert told.questions(answers) == []
     assert (told.label.label.positive, told.roles.times) == ("left", ["closed"])
+
+
+def test_a_line_that_repeats_the_header_is_no_row(tmp_path: Path) -> None:
+    text = "\n".join([HEADER, *rows(150), HEADER, *rows(150)]) + "\n"
+    found = profile_of(written(tmp_path, text))
+    assert found.headers == 1
+    assert found.profiles["amount"].codes == ()
+    assert [value for value, _ in found.profiles["bad"].values] == ["0", "1"]
