@@ -14,7 +14,7 @@ Estimates the probability that `{label}` is {positive!r} for each transaction, f
 features.
 
 - **Trained on** {rows:,} rows, {positives:,} of them positive, {window}
-{warnings}- **Identifiers** dataset `{data_hash}`, contract `{contract}`, commit `{sha}`
+{directions}{warnings}- **Identifiers** dataset `{data_hash}`, contract `{contract}`, commit `{sha}`
 - **Parameters** {params}; the best of {tried} trials by average precision, on {folds} folds forward
   in time, seed {seed}
 - **Calibration** {calibration}
@@ -37,7 +37,7 @@ class Data:
     """A model's training data.
 
     `window` describes the period as text, `hash` names the dataset, and `warnings` are those of
-    the data validation.
+    the data validation and of the training.
     """
 
     rows: int
@@ -74,8 +74,17 @@ def model_card(
         threshold=candidate.threshold,
         rule=_rule(training.threshold),
         table=_table(candidates),
+        directions=_directions(contract),
         warnings="".join(warnings),
     )
+
+
+def _directions(contract: Contract) -> str:
+    """One line about the features that may move the score in one direction only."""
+    columns = [(feature.name, feature.monotone) for feature in contract.features]
+    columns += [(feature.name, feature.monotone) for feature in contract.derived]
+    named = [f"{name} {monotone}" for name, monotone in columns if monotone != "none"]
+    return f"- **Directions of the score** {', '.join(named)}\n" if named else ""
 
 
 def _table(candidates: list[Candidate]) -> str:

@@ -228,6 +228,8 @@ def _decision_end(decision: Decision, escape: Escape = plain) -> str:
     dataset = decision.dataset or {}
     for warning in dataset.get("warnings", []):
         lines.append(f"data: {warning}")
+    for note in dataset.get("training", []):
+        lines.append(f"training: {note}")
     if decision.reviewer:
         review = f"reviewed by {escape(decision.reviewer)}"
         comment = decision.review_comment

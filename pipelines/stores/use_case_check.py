@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.errors import UseCaseError
+from pipelines.rules.training.directions import keeping
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.policy import Policy
 from pipelines.stores.baseline import read_manifest
@@ -22,18 +23,26 @@ def faults_of(reference: Path, name: str, overlay_file: Path | None) -> list[Use
         different = mismatches(policy.value, contract.value)
         faults += [fault for fault in different if not contract.is_consequence(fault)]
     if policy.value:
-        faults += _estimators(policy.value)
+        faults += _estimators(policy.value, contract.value)
     if contract.value and not contract.faults:
         faults += _baseline(folder, contract.value)
     return faults
 
 
-def _estimators(policy: Policy) -> Iterator[UseCaseError]:
+def _estimators(policy: Policy, contract: Contract | None) -> Iterator[UseCaseError]:
+    """Yield the estimators that can't be used; also when none keeps the contract's directions."""
+    estimators = []
     for name in policy.training.estimators:
         try:
-            find_estimator(name)
+            estimators.append(find_estimator(name))
         except UseCaseError as fault:
             yield fault
+    if contract is None or not estimators:
+        return
+    try:
+        keeping(estimators, contract)
+    except UseCaseError as fault:
+        yield fault
 
 
 def _baseline(folder: Path, contract: Contract) -> Iterator[UseCaseError]:

@@ -6,13 +6,18 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
+import yaml
 
+from pipelines.errors import ModelRejected
 from pipelines.rules.monitoring.drift_check import NO_REFERENCE
 from pipelines.steps.retraining.shadow_evaluate import replay
 from pipelines.stores.baseline import read_baseline
+from pipelines.stores.registered_model import RegisteredModel
 from stack.demo.shipped_baselines import freeze_snapshot
-from tests.integration.changing_use_case import SHOP, Change, Shop
+from tests.integration.changing_use_case import POLICY, SHOP, Change, Shop, drawn
 from tests.integration.lifecycle import PROMOTE, RETRAIN
 from tests.services import name_of
 from tests.thoroughness import THOROUGH
@@ -56,6 +61,7 @@ CHANGES = {
     "a category is added": feature("channel", values=["phone", "web", "app", "store"]),
     "a category is removed": feature("channel", values=["web", "store"]),
     "an expression changes": expression,
+    "a direction is declared": feature("amount", monotone="increasing"),
     "several things change at once": several,
 }
 SOME = [
@@ -194,4 +200,45 @@ def test_a_snapshot_of_before_judges_both_models(shop: Shop, kind: str) -> None:
     assert (decision.evidence_source, decision.champion_version) == ("INGESTED", 1)
     assert len(decision.gates or []) == 6
     assert replay(wired, decision).differences == []
+    wired.close()
+
+
+def test_after_a_direction_was_declared_only_models_that_keep_it_are_trained_and_promoted(
+    shop: Shop,
+) -> None:
+    former = shop.run("free", *RETRAIN)
+    policy = POLICY | {"training": {**POLICY["training"], "estimators": ["logistic", "xgboost"]}}
+    (shop.folder / "policy.yaml").write_text(yaml.safe_dump(policy))
+    shop.change(feature("items", monotone="decreasing"))
+    with pytest.raises(
+        ModelRejected,
+        match=r"may not serve: it was trained without the contract's direction .* of items",
+    ):
+        shop.run("free-promotion", "final_validation", decision_id=former["decision_id"])
+
+    approved = shop.run("directed", *RETRAIN)
+    wired = shop.context("looking")
+    decision = wired.decisions.of_run(SHOP, "directed")
+    left_out, indirect = (decision.dataset or {})["training"]
+    assert left_out == (
+        "logistic is not trained: it can't keep the direction (`monotone`) of items"
+    )
+    assert "per_item, which is computed from it, has no direction" in indirect
+    model = wired.models.of_run(SHOP, "directed")
+    assert model is not None
+    assert model.kind == "xgboost"
+    mlflow.set_tracking_uri(shop.settings.mlflow_tracking_uri)
+    card = mlflow.artifacts.load_text(f"runs:/{model.mlflow_run_id}/model_card.md")
+    assert f"- **Warning** {left_out}" in card
+    assert "- **Directions of the score** items decreasing" in card
+
+    rows = np.repeat(drawn(shop.contract, 50, seed=40), 10, axis=0)
+    rows = np.column_stack([rows, np.ones(len(rows))])  # the derived feature stays as it is
+    rows[:, shop.contract.columns.index("items")] = np.tile(np.arange(10), 50)
+    scores = RegisteredModel(shop.settings, model, shop.contract).scores(rows)
+    assert np.diff(scores.reshape(50, 10), axis=1).max() <= 1e-6
+    done = shop.run("directed-promotion", *PROMOTE, decision_id=approved["decision_id"])
+    assert done["state"] == "DONE"
+    back = {"version": 1, "from_version": done["version"], "reason": "test"}
+    assert shop.run("back-to-free", *PROMOTE, **back)["version"] == 1, "a rollback is urgent"
     wired.close()

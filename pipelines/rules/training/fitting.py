@@ -1,6 +1,6 @@
 """Fit an estimator on rows as it takes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.rules.model.preparation import MAX_COLUMNS, Preparation, prepare
 from pipelines.rules.training.category_levels import category_levels
+from pipelines.rules.training.directions import prepared_directions
 from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
 from pipelines.rules.training.missing_indicators import informative_columns
 from pipelines.rules.use_case.policy_sections.training import Training
@@ -42,7 +43,9 @@ class Trainer:
         preparation, prepared = self._prepared(estimator, rows)
         if self.training.imbalance == "smote":
             prepared = with_synthetic_positives(prepared, self.training.seed)
-        watched = watch and Rows(prepare(preparation, watch.features), watch.labels)
+        watched = watch and replace(
+            prepared, features=prepare(preparation, watch.features), labels=watch.labels
+        )
         model = estimator.fit(
             prepared,
             params,
@@ -73,7 +76,8 @@ class Trainer:
         features = prepare(preparation, rows.features)
         if preparation is not None and cross_fitted is not None:
             features[:, preparation.starts[large]] = cross_fitted
-        return preparation, Rows(features, rows.labels)
+        directions = prepared_directions(preparation, rows.directions)
+        return preparation, Rows(features, rows.labels, directions=directions)
 
 
 def with_synthetic_positives(rows: Rows, seed: int) -> Rows:
@@ -91,4 +95,4 @@ def with_synthetic_positives(rows: Rows, seed: int) -> Rows:
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     smote = SMOTE(random_state=seed, k_neighbors=neighbours)
     features, labels = smote.fit_resample(imputer.fit_transform(rows.features), rows.labels)
-    return Rows(features.astype(np.float32), labels.astype(np.int8))
+    return replace(rows, features=features.astype(np.float32), labels=labels.astype(np.int8))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipelines.rules.model.bundle import Bundle, KnownAnswers, explainer_file
 from pipelines.rules.model.model_input import narrow
 from pipelines.rules.training.candidates import Candidate
+from pipelines.rules.training.directions import verify_directions
 from pipelines.rules.training.onnx_export import to_onnx, verify_export
 from pipelines.rules.use_case.contract import Contract
 
@@ -21,11 +22,13 @@ def pack(
 ) -> dict[str, bytes]:
     """The files of a version by name; some of the rows (n, columns) become its known answers.
 
-    Raise ModelRejected, with the estimator's name, when the ONNX graph gives other scores.
+    Raise ModelRejected, with the estimator's name, when the ONNX graph gives other scores, or moves
+    a score against a direction of the contract.
     """
     fitted = candidate.fitted
     graph = to_onnx(candidate, len(contract.columns))
     verify_export(candidate, graph, narrow(_spread(features, VERIFIED_ROWS)))
+    verify_directions(candidate.kind, graph, contract, features)
     explainer = fitted.estimator.save(fitted.model)
     bundle = Bundle(
         use_case=contract.use_case,

@@ -154,6 +154,13 @@ EXPRESSION = ChangeKind(
     challenger="on the same rows; each model computes the feature by its own contract",
     drift="the feature by the new expression, for the rows of the baseline and the log too",
 )
+DIRECTION = ChangeKind(
+    name="a direction (`monotone`) changes",
+    clients="the same rows",
+    champion="what it saw before; it was trained without the new direction, so retrain soon",
+    challenger="on the same rows; one that was trained without a direction that the contract "
+    "declares is not promoted",
+)
 LABEL_VALUES = ChangeKind(
     name="the values of a label change",
     clients="labels of both contracts; removed values only until the former contract ends",
@@ -195,6 +202,7 @@ KINDS = (
     DERIVED_ADDED,
     DERIVED_REMOVED,
     EXPRESSION,
+    DIRECTION,
     FILE_LABEL,
     LABEL_VALUES,
     TYPE,

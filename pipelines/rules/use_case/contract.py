@@ -16,6 +16,8 @@ from pipelines.rules.use_case.expression import Formula, read_formula
 OTHER = "other"  # the category of values that the contract does not list
 NO_TIME = 0  # microseconds since 1970: the event time of ingested rows that have none
 Value = str | int | float | bool
+Monotone = Literal["none", "increasing", "decreasing"]
+DIRECTIONS = {"none": 0, "increasing": 1, "decreasing": -1}
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +42,10 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     beyond: Literal["refuse", "clip", "accept"] = "refuse"
     """What a number outside the range becomes: the row is refused, the value is the nearest limit,
     or it is taken as it is."""
+    monotone: Monotone = "none"
+    """How the score may move when the value rises and all other features, also derived ones, stay
+    the same: `increasing` never lets it fall, `decreasing` never lets it rise. Not for categories.
+    Only estimators that can keep a direction are trained."""
     description: str = ""
     """What the feature is. Explanations show it."""
 
@@ -63,6 +69,8 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     expression: str
     """Expression over raw features, such as `where(income > 0, amount / income, 0)`."""
     name: str = ""
+    monotone: Monotone = "none"
+    """As for a raw feature: `increasing` or `decreasing`."""
     description: str = ""
     """What the feature is. Explanations show it."""
 
@@ -133,6 +141,12 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         )
         return (*raw, *(0 for _ in self.derived))
 
+    @property
+    def directions(self) -> tuple[int, ...]:
+        """How the score may move with each column: 1 never falls, -1 never rises, 0 is free."""
+        raw = (DIRECTIONS[feature.monotone] for feature in self.features)
+        return (*raw, *(DIRECTIONS[feature.monotone] for feature in self.derived))
+
     def formula(self, derived: Derived) -> Formula:
         """Check a derived feature's expression and return it; BadExpression when it is invalid."""
         numeric = [feature.name for feature in self.features if feature.type != "category"]
@@ -154,6 +168,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         # Only what differs from the defaults, so that contracts without these keys keep their hash.
         if treatments := dict(_treatments(self.features)):
             essence["treatments"] = treatments
+        if any(self.directions):
+            named = zip(self.columns, self.directions, strict=True)
+            essence["directions"] = [(name, direction) for name, direction in named if direction]
         content = msgspec.json.encode(essence, order="deterministic")
         return hashlib.sha256(content).hexdigest()[:16]
 

@@ -34,6 +34,7 @@ def changes(former: Contract, new: Contract) -> list[Change]:
         *_identities(former, new),
         *_features(former, new),
         *_derived(former, new),
+        *_directions(former, new),
         *_label(former.label, new.label),
     ]
     if former.hash != new.hash and not listed:
@@ -151,6 +152,25 @@ def _derived(former: Contract, new: Contract) -> Iterator[Change]:
         if name not in after and name not in new.raw:
             yield Change(kind=kinds.DERIVED_REMOVED, key=f"derived.{name}", former=expression)
     yield from _order("derived", tuple(before), tuple(after))
+
+
+def _directions(former: Contract, new: Contract) -> Iterator[Change]:
+    """Yield the changed directions of features that both contracts have."""
+    before = _monotone(former)
+    for key, direction in _monotone(new).items():
+        if before.get(key, direction) != direction:
+            yield Change(
+                kind=kinds.DIRECTION,
+                key=f"{key}.monotone",
+                former=before[key],
+                new=direction,
+            )
+
+
+def _monotone(contract: Contract) -> dict[str, str]:
+    raw: dict[str, str] = {f"features.{item.name}": item.monotone for item in contract.features}
+    derived = {f"derived.{item.name}": item.monotone for item in contract.derived}
+    return raw | derived
 
 
 def _label(former: LabelColumn, new: LabelColumn) -> Iterator[Change]:

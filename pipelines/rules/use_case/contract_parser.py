@@ -176,6 +176,12 @@ def _feature_faults(feature: Feature) -> Iterator[tuple[str, Any, str]]:
             limits,
             f"does not apply to a {feature.type}; remove it",
         )
+    if is_category and feature.monotone != "none":
+        yield (
+            "monotone",
+            feature.monotone,
+            "does not apply to a category, which has no order; remove it",
+        )
     yield from _treatment_faults(feature)
 
 

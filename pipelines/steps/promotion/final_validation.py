@@ -13,6 +13,7 @@ from pipelines.errors import EvidenceError, ModelRejected, UseCaseError
 from pipelines.records import Decision
 from pipelines.rules.model.bundle import FILES, WARM_UP, KnownAnswers, explainer_file, explainer_of
 from pipelines.rules.model.verification import prove
+from pipelines.rules.promotion.lost_directions import why_undirected
 from pipelines.rules.promotion.serving_trial import requests, why_unfit
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_projection import Projection
@@ -83,6 +84,7 @@ def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
     with RegistryClient.of(context.settings) as registry:
         files = registry.fetch(context.name, version, (*FILES, name))
     own = context.models.contract(model.contract_hash, contract)
+    undirected = why_undirected(own, contract)
     bundle, _ = prove(files, own, version=version, named=model.digest)
     rows, accepted_by = _requests(context, limits.requests)
     features = Projection(contract, own).complete(rows)
@@ -115,6 +117,7 @@ def _try(context: Context, version: int) -> tuple[dict[str, Any], list[str]]:
         p99_ms,
         memory_mb,
     )
+    reasons += [undirected] if undirected else []
     metrics = {
         "requests": len(features),
         "p99_ms": round(p99_ms, 3),

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.context import Context, git_sha
 from pipelines.errors import EvidenceError, ModelRejected
+from pipelines.records import Decision
 from pipelines.reporting.model_card import Data, model_card
 from pipelines.rules.data.frame import Frame
 from pipelines.rules.data.time_split import tune_cut
@@ -20,6 +22,7 @@ from pipelines.rules.model.model_input import narrow
 from pipelines.rules.monitoring.converted_profiles import newer_profiles
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate, choose, fit_all
+from pipelines.rules.training.directions import indirect, keeping
 from pipelines.rules.training.estimators.interface import Rows
 from pipelines.rules.training.fitting import Trainer
 from pipelines.rules.training.packaging import pack
@@ -47,7 +50,9 @@ def run(context: Context) -> dict[str, Any]:
         _use_contract_of(context, data)
         table = context.artifacts.load("datasets", data["train"])
         frame = Frame.of(table, context.use_case.contract)
-        _record(context, frame, _fit(context, frame), data)
+        fitted = _fit(context, frame)
+        data = _with_notes(context, decision, data, fitted.notes)
+        _record(context, frame, fitted, data)
         model = context.models.of_run(context.name, context.run_id)
         assert model is not None
     if decision.verdict is None:
@@ -69,12 +74,33 @@ def _use_contract_of(context: Context, data: dict[str, Any]) -> None:
     context.use_case = replace(use_case, contract=contract)
 
 
+def _with_notes(
+    context: Context, decision: Decision, data: dict[str, Any], notes: Sequence[str]
+) -> dict[str, Any]:
+    """Store in the decision what people should know of the training; return its dataset."""
+    for note in notes:
+        log.warning("%s", note)
+    noted = data | {"training": list(notes)}
+    context.decisions.set_dataset(
+        context.name,
+        context.run_id,
+        dataset=noted,
+        evidence_source=data["source"],
+        champion_version=decision.champion_version,
+    )
+    return noted
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """All candidates, the chosen one first, and the seconds of search and fitting."""
+    """All candidates, the chosen one first, and the seconds of search and fitting.
+
+    `notes` say what people should know of the training.
+    """
 
     candidates: list[Candidate]
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def chosen(self) -> Candidate:
@@ -85,18 +111,24 @@ class Fitted:
 def _fit(context: Context, frame: Frame) -> Fitted:
     begun = time.monotonic()
     training = context.use_case.policy.training
-    estimators = [find_estimator(name) for name in training.estimators]
-    rows = Rows(narrow(frame.features), frame.labels, context.use_case.contract.categories)
+    contract = context.use_case.contract
+    kept = keeping([find_estimator(name) for name in training.estimators], contract)
+    rows = Rows(
+        narrow(frame.features),
+        frame.labels,
+        contract.categories,
+        contract.directions if any(contract.directions) else (),
+    )
     log.info(
         "searching parameters of %s on folds forward in time, for at most %s",
-        ", ".join(training.estimators),
+        ", ".join(estimator.name for estimator in kept.estimators),
         training.budget,
     )
     end = begun + training.budget.total_seconds()
     candidates = fit_all(
         rows,
         tune_cut(len(rows)),
-        estimators,
+        kept.estimators,
         Trainer(training, threads=os.cpu_count() or 1),
         over=lambda: time.monotonic() > end,
     )
@@ -116,8 +148,8 @@ def _fit(context: Context, frame: Frame) -> Fitted:
     )
     others = [candidate for candidate in candidates if candidate is not chosen]
     for candidate in others:
-        pack(candidate, context.use_case.contract, frame.features)  # refuses an estimator by name
-    return Fitted([chosen, *others], seconds)
+        pack(candidate, contract, frame.features)  # refuses an estimator by name
+    return Fitted([chosen, *others], seconds, (*kept.reasons, *indirect(contract)))
 
 
 def _was_cut_short(candidate: Candidate, training: Training) -> bool:
@@ -282,7 +314,7 @@ def _account(
         rows=len(frame),
         positives=int(frame.labels.sum()),
         hash=data["train"],
-        warnings=tuple(data.get("warnings", ())),
+        warnings=(*data.get("warnings", ()), *fitted.notes),
         window=frame.period,
     )
     plots = figures(

@@ -6,7 +6,7 @@ docs/how-to/add-an-estimator.md.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,19 +26,21 @@ class Rows:
 
     features (n, columns) float32 with NaN for missing and a category's index for a category ·
     labels (n,) 0 or 1 · categories: for each column its number of categories, 0 for a number; empty
-    when every column is a number
+    when every column is a number · directions: for each column 1 where the margin must never fall
+    when the value rises, -1 where it must never rise, else 0; empty when no column has a direction
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int8]
     categories: tuple[int, ...] = ()
+    directions: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: NDArray[Any] | slice) -> "Rows":
         """Select rows by a mask, by positions or by a slice."""
-        return Rows(self.features[rows], self.labels[rows], self.categories)
+        return replace(self, features=self.features[rows], labels=self.labels[rows])
 
 
 class Suggest(Protocol):
@@ -97,12 +99,15 @@ class Estimator(Protocol):
     Where `takes_missing` is false, rows come with missing values filled in, and with columns of 0
     and 1 that say where, if that depends on the label. Where `takes_categories` is false, a
     category comes as columns of 0 and 1, or as one number if it has many levels. Sixgate adds the
-    same steps to the ONNX graph and to explanations.
+    same steps to the ONNX graph and to explanations. Where `takes_directions` is false or missing,
+    the estimator is left out if the contract says `monotone` of a feature; otherwise `fit` must
+    keep the directions of its rows.
     """
 
     name: str
     takes_missing: bool
     takes_categories: bool
+    takes_directions: bool
 
     def search_space(self, training: Training) -> SearchSpace:
         """Parameters to try."""

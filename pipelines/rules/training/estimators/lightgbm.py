@@ -55,6 +55,7 @@ class LightGBMEstimator:
     name = "lightgbm"
     takes_missing = True
     takes_categories = False
+    takes_directions = True
 
     def search_space(self, training: Training) -> GuidedSearch:
         """Small trees and slow learning, as for XGBoost."""
@@ -95,6 +96,7 @@ class LightGBMEstimator:
             "deterministic": True,
             "force_col_wise": True,
             "verbosity": -1,
+            "monotone_constraints": list(rows.directions) or None,
         }
         trees = settings.pop("num_iterations", 100)
         training = lightgbm.Dataset(rows.features, rows.labels)

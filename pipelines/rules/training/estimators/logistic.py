@@ -61,6 +61,7 @@ class LogisticEstimator:
     name = "logistic"
     takes_missing = False
     takes_categories = False
+    takes_directions = False
 
     def search_space(self, training: Training) -> ParameterGrid:
         """Every strength of the penalty; also with class weights where the policy permits them."""

@@ -56,6 +56,7 @@ class XGBoostEstimator:
     name = "xgboost"
     takes_missing = True
     takes_categories = False
+    takes_directions = True
 
     def search_space(self, training: Training) -> GuidedSearch:
         """Small trees and slow learning: see docs/decisions/011."""
@@ -93,6 +94,7 @@ class XGBoostEstimator:
             random_state=seed,
             n_jobs=threads,
             early_stopping_rounds=EARLY_STOPPING_ROUNDS if watch else None,
+            monotone_constraints=str(tuple(rows.directions)) if rows.directions else None,
         )
         watched = [(watch.features, watch.labels)] if watch else None
         return model.fit(rows.features, rows.labels, eval_set=watched, verbose=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipelines.reporting.model_card import Data, model_card
@@ -59,6 +60,17 @@ def test_the_candidates_are_compared_and_the_chosen_one_is_marked() -> None:
         "| **xgboost** | 0.9123 | 0.5000 |",
         "| logistic | 0.8000 | 0.4000 |",
     ]
+
+
+def test_the_card_names_the_features_that_have_a_direction() -> None:
+    assert "Directions" not in card()
+    amount, *others = CONTRACT.features
+    directed = msgspec.structs.replace(
+        CONTRACT,
+        features=(msgspec.structs.replace(amount, monotone="increasing"), *others),
+    )
+    text = model_card(directed, [candidate()], Training(), DATA, "c0ffee")
+    assert "\n- **Directions of the score** amount increasing\n" in text
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,12 @@ def test_a_reason_is_no_markup_on_the_review_page() -> None:
     assert "\n# title" not in card
 
 
+def test_notes_of_the_training_follow_the_warnings_of_the_data() -> None:
+    dataset = {"warnings": ["two features are one"], "training": ["logistic is not trained"]}
+    text = gate_table(decision(verdict="APPROVED", reason="r", dataset=dataset))
+    assert text.endswith("data: two features are one\ntraining: logistic is not trained")
+
+
 def test_warnings_are_items_of_a_list_on_the_review_page() -> None:
     warnings = ["amount: 9% of values are outside the range", "two features are one"]
     card = gate_card(

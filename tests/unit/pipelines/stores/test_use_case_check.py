@@ -55,6 +55,16 @@ def test_faults_of_all_files_are_listed_together(reference: Path) -> None:
     assert len(listed) == 7
 
 
+def test_a_direction_that_no_estimator_keeps_is_a_fault(reference: Path) -> None:
+    change(reference, "contract.yaml", "range: [0, 1],", "range: [0, 1], monotone: increasing,")
+    assert messages(reference) == []
+    with (reference / "fraud" / "policy.yaml").open("a") as policy:
+        policy.write("\ntraining: {estimators: [logistic]}\n")
+    (message,) = messages(reference)
+    assert "logistic can't keep a direction" in message
+    assert "`monotone` of terminal_risk_1d" in message
+
+
 def test_a_changed_baseline_is_a_fault(reference: Path) -> None:
     (reference / "fraud" / "baseline.parquet").write_bytes(b"other")
     (message,) = messages(reference)

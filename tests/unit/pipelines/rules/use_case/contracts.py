@@ -1,14 +1,24 @@
 """Strategies for contracts, and for pairs of which one could replace the other."""
 
+from typing import get_args
+
 import msgspec
 from hypothesis import strategies as st
 
-from pipelines.rules.use_case.contract import OTHER, Contract, Derived, Feature, LabelColumn
+from pipelines.rules.use_case.contract import (
+    OTHER,
+    Contract,
+    Derived,
+    Feature,
+    LabelColumn,
+    Monotone,
+)
 
 NAMES = ("a", "b", "c", "d", "e")
 CATEGORIES = ("red", "green", "blue", "white")
 TYPES = {"a": "float", "b": "int", "c": "category", "d": "bool", "e": "float"}
 EXPRESSIONS = ("a + 1", "a * 2", "where(a > 0, 1 / a, 0)")
+directions: st.SearchStrategy[Monotone] = st.sampled_from(get_args(Monotone))
 
 
 @st.composite
@@ -27,6 +37,7 @@ def features(draw: st.DrawFn, name: str) -> Feature:
         high = draw(st.integers(1, 5))
         beyond = draw(st.sampled_from(["refuse", "clip", "accept"]))
         feature = msgspec.structs.replace(feature, range=(float(low), float(high)), beyond=beyond)
+    feature = msgspec.structs.replace(feature, monotone=draw(directions))
     if nullable and draw(st.booleans()):
         return msgspec.structs.replace(feature, missing=(-7, "none"))
     return feature
@@ -47,7 +58,12 @@ def contracts(draw: st.DrawFn) -> Contract:
         label=LabelColumn(name="label"),
         features=tuple(draw(features(name)) for name in names),
         derived=tuple(
-            Derived(name=name, expression=draw(st.sampled_from(EXPRESSIONS))) for name in derived
+            Derived(
+                name=name,
+                expression=draw(st.sampled_from(EXPRESSIONS)),
+                monotone=draw(directions),
+            )
+            for name in derived
         ),
         sources={},
     )

@@ -96,6 +96,20 @@ def test_columns_are_raw_features_then_derived_ones_in_order() -> None:
             id="bool",
         ),
         pytest.param(
+            {"features": {"x": {"type": "category", "values": ["a"], "monotone": "increasing"}}},
+            "features.x.monotone",
+            "'increasing'",
+            "has no order",
+            id="a category with a direction",
+        ),
+        pytest.param(
+            {"features": {"x": {"type": "int", "monotone": "rising"}}},
+            "features.x.monotone",
+            "'rising'",
+            "Invalid",
+            id="unknown direction",
+        ),
+        pytest.param(
             {"features": {"x": {"type": "int", "colour": 1}}},
             "features.x.colour",
             "1",
@@ -217,6 +231,27 @@ def test_the_hash_leaves_words_and_renames_out_and_nothing_that_models_depend_on
     other = parse(features={"salary": {"type": "float", "range": [0, 2]}})
     assert same.hash == parse().hash
     assert other.hash != parse().hash
+
+
+def test_a_direction_belongs_to_the_hash_once_it_is_set() -> None:
+    salary = {"type": "float", "range": [0, 1]}
+    free = parse(features={"salary": {**salary, "monotone": "none"}})
+    rising = parse(features={"salary": {**salary, "monotone": "increasing"}})
+    falling = parse(features={"salary": {**salary, "monotone": "decreasing"}})
+    assert free.hash == parse(features={"salary": salary}).hash
+    assert len({free.hash, rising.hash, falling.hash}) == 3
+
+
+def test_directions_are_those_of_all_columns_in_order() -> None:
+    contract = parse(
+        features={
+            "salary": {"type": "float", "monotone": "increasing"},
+            "employed": {"type": "bool", "monotone": "decreasing"},
+        },
+        derived={"double": {"expression": "salary * 2", "monotone": "increasing"}},
+    )
+    assert contract.columns == ("salary", "employed", "grade", "dependents", "per_head", "double")
+    assert contract.directions == (1, -1, 0, 0, 0, 1)
 
 
 def test_the_fraud_contract_maps_the_handbooks_columns_onto_its_features() -> None:

@@ -97,6 +97,12 @@ def contract(**settings: Any) -> Contract:
         pytest.param(
             {"derived__half__expression": "amount / 2 + 1"}, kinds.EXPRESSION, id="an expression"
         ),
+        pytest.param(
+            {"features__amount__monotone": "increasing"}, kinds.DIRECTION, id="a direction"
+        ),
+        pytest.param(
+            {"derived__half__monotone": "decreasing"}, kinds.DIRECTION, id="a derived direction"
+        ),
         pytest.param({"label__name": "default"}, kinds.FILE_LABEL, id="the label's column"),
         pytest.param({"label__unlabelled": ["?"]}, kinds.FILE_LABEL, id="unlabelled values"),
         pytest.param(

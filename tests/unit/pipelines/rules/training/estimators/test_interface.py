@@ -13,6 +13,7 @@ ROWS = Rows(
     features=np.arange(8, dtype=np.float32).reshape(4, 2),
     labels=np.array([0, 1, 0, 1], np.int8),
     categories=(0, 3),
+    directions=(-1, 0),
 )
 
 
@@ -25,7 +26,7 @@ ROWS = Rows(
         pytest.param(slice(0, 0), [], id="no rows"),
     ],
 )
-def test_selected_rows_keep_features_labels_and_categories_together(
+def test_selected_rows_keep_everything_about_their_columns(
     selection: np.ndarray | slice, labels: list[int]
 ) -> None:
     taken = ROWS.take(selection)
@@ -33,6 +34,7 @@ def test_selected_rows_keep_features_labels_and_categories_together(
     assert taken.labels.tolist() == labels
     assert taken.features.tolist() == ROWS.features[selection].tolist()
     assert taken.categories == (0, 3)
+    assert taken.directions == (-1, 0)
 
 
 def test_a_grid_takes_as_many_trials_as_it_has_sets_and_a_search_as_many_as_the_policy() -> None:
