@@ -8,6 +8,7 @@ from pipelines.ingestion.use_case_proposal import Proposal
 
 MOST_LEFT_OUT = 12
 MOST_DOUBTS = 12
+MOST_REASONS = 5
 
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
@@ -48,8 +49,9 @@ def result_lines(made: NewUseCase) -> Iterator[str]:
     yield f"{made.folder}: contract.yaml, policy.yaml and the baseline"
     refused = f", {ingested.quarantined:,} refused" if ingested.quarantined else ""
     yield f"snapshot {ingested.snapshot}: {ingested.rows:,} rows{refused}"
-    for reason, rows in list(ingested.reasons.items())[:5]:
-        yield f"  {rows:,} rows: {reason}"
+    refusals = [(rows, reason) for reason, rows in ingested.reasons.items() if rows]
+    for rows, reason in refusals[:MOST_REASONS]:
+        yield f"  {rows:,} {'row' if rows == 1 else 'rows'}: {reason}"
 
 
 def as_json(proposal: Proposal, made: NewUseCase) -> dict[str, Any]:
