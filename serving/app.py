@@ -1,14 +1,13 @@
 """Creates the application: the routes of every use case, and the threads beside them."""
 
-import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from anyio import move_on_after, sleep
 from anyio.to_thread import run_sync
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -21,13 +20,17 @@ from serving.background.heartbeat import Heartbeat
 from serving.background.model_watcher import ModelWatcher
 from serving.background.reloader import Reloader
 from serving.background.shipper import Shipper, Syncer
-from serving.hot_path import HotPath
+from serving.background.use_case_watcher import UseCaseWatcher
+from serving.background.watchers import UseCaseWatchers, Watchers
+from serving.hot_path import HotPath, Routing
 from serving.metrics.access_log import AccessLog
 from serving.metrics.worker_metrics import MetricSnapshots
 from serving.model.model_cache import ModelCache
 from serving.model.registry import FolderRegistry, RegistryReader
 from serving.routes import explain, explanations, health, labels, live, model, predict, predictions
+from serving.scoring import UseCaseScorer
 from serving.service import Service
+from serving.use_cases import Scorers
 from serving.wire import problems
 
 REGISTRY_TIMEOUT = 5.0
@@ -45,9 +48,9 @@ DESCRIPTION = (
     "`Live…`."
 )
 USE_CASE_ROUTES = (predict, explain, labels, predictions, explanations, model, live)
-BackgroundThread = Reloader | Heartbeat | Syncer | Shipper | AccessLog | MetricSnapshots
-
-log = logging.getLogger(__name__)
+BackgroundThread = (
+    UseCaseWatcher | Reloader | Heartbeat | Syncer | Shipper | AccessLog | MetricSnapshots
+)
 
 
 def create_app(settings: Settings, *, shared: Path | None = None) -> ASGIApp:
@@ -91,7 +94,41 @@ def registry(settings: Settings) -> RegistryReader:
 
 
 def build(service: Service, lifespan: object = None) -> ASGIApp:
-    """Create the ASGI application of a service, without starting threads."""
+    """Create the ASGI application of a service, without starting threads.
+
+    Its routing is replaced as a whole whenever use cases are taken up.
+    """
+    # By scorer, not by name: routes never belong to another scorer than the one that is served.
+    routers: dict[UseCaseScorer, APIRouter] = {}
+
+    def routing(scorers: Scorers) -> Routing:
+        nonlocal routers
+        routers = {scorer: routers.get(scorer) or _routes_of(service, scorer) for scorer in scorers}
+        return Routing.of(_application(service, routers, lifespan))
+
+    def publish(scorers: Scorers) -> None:
+        new = routing(scorers)
+        new.app.openapi()  # here, because it takes long, and shows what can't be documented
+        hot_path.routing = new
+
+    hot_path = HotPath(service, routing(service.scorers))
+    service.use_cases.publish = publish
+    origins = [origin.strip() for origin in service.settings.cors_origins.split(",")]
+    origins = [origin for origin in origins if origin]
+    return CORSMiddleware(hot_path, allow_origins=origins, **CORS) if origins else hot_path
+
+
+def _routes_of(service: Service, scorer: UseCaseScorer) -> APIRouter:
+    router = APIRouter()
+    for module in USE_CASE_ROUTES:
+        router.include_router(module.routes(service, scorer))
+    return router
+
+
+def _application(
+    service: Service, routers: Mapping[UseCaseScorer, APIRouter], lifespan: object
+) -> FastAPI:
+    """Create FastAPI's application of some use cases."""
     app: FastAPI = FastAPIOffline(
         title="Sixgate scoring server",
         description=DESCRIPTION,
@@ -99,31 +136,15 @@ def build(service: Service, lifespan: object = None) -> ASGIApp:
         redoc_url=None,  # its page would load a picture from another host
         lifespan=lifespan,
     )
-    app.state.use_cases = [scorer.use_case for scorer in service.scorers]
-    _add_routes(app, service)
-    problems.install(app)
-    openapi.install(app, service.scorers)
-    hot_path = HotPath(app, service, app.routes)
-    origins = [origin.strip() for origin in service.settings.cors_origins.split(",")]
-    origins = [origin for origin in origins if origin]
-    return CORSMiddleware(hot_path, allow_origins=origins, **CORS) if origins else hot_path
-
-
-def _add_routes(app: FastAPI, service: Service) -> None:
-    for scorer in service.scorers:
-        for module in USE_CASE_ROUTES:
-            app.include_router(
-                module.routes(service, scorer),
-                prefix=f"/v1/{scorer.use_case}",
-                tags=[scorer.contract.title],
-            )
-    for name, fault in service.faults.items():
-        if name in app.state.use_cases:
-            log.warning("%s: %s", name, fault)
-        else:
-            log.error("%s is not served: %s", name, fault)
-            app.include_router(health.unusable(name, fault), prefix=f"/v1/{name}")
+    app.state.use_cases = [scorer.use_case for scorer in routers]
+    app.state.unusable = service.use_cases.unusable
+    for scorer, router in routers.items():
+        prefix = f"/v1/{scorer.use_case}"
+        app.include_router(router, prefix=prefix, tags=[scorer.contract.title])
     app.include_router(health.routes(service), tags=["Health"])
+    problems.install(app)
+    openapi.install(app, tuple(routers))
+    return app
 
 
 def _start(service: Service, registry: RegistryReader) -> list[BackgroundThread]:
@@ -132,25 +153,27 @@ def _start(service: Service, registry: RegistryReader) -> list[BackgroundThread]
     They are stopped in the order of the list: the shipper comes late, because it ships what the
     others leave.
     """
+    use_cases = service.use_cases
     heartbeat = Heartbeat(
         settings=service.settings,
         replica=service.replica,
-        scorers=service.scorers,
+        scorers=lambda: use_cases.scorers,
         drift=service.drift,
     )
-    watchers = [
-        ModelWatcher(
+
+    def watchers_of(scorer: UseCaseScorer) -> UseCaseWatchers:
+        model = ModelWatcher(
             scorer=scorer,
             registry=registry,
             cache=ModelCache(service.settings.home / "models" / scorer.use_case),
             metrics=service.metrics,
             changed=heartbeat.now,
         )
-        for scorer in service.scorers
-    ]
-    contracts = [ContractWatcher(scorer, service, heartbeat.now) for scorer in service.scorers]
+        return UseCaseWatchers(model, ContractWatcher(scorer, service, heartbeat.now))
+
     threads: list[BackgroundThread] = [
-        Reloader(service.settings, watchers, contracts),
+        UseCaseWatcher(service, heartbeat.now),
+        Reloader(service.settings, Watchers(lambda: use_cases.scorers, watchers_of)),
         heartbeat,
         Syncer(service.journal),
         Shipper(service.settings, service.journal, service.metrics),

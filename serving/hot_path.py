@@ -6,12 +6,13 @@ these routes like all others. It is plain ASGI, and does as little as possible p
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from serving.service import Service, read_body
@@ -50,37 +51,57 @@ class HotEndpoint:
         )
 
 
-class HotPath:
-    """The outermost application."""
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The routes of the use cases that are served at one moment: the hot ones, and all of them."""
 
-    def __init__(self, app: ASGIApp, service: Service, routes: Sequence[BaseRoute]) -> None:
-        self._app = app
-        self._keys = service.keys
-        self._requests = service.requests
-        self._replayed = service.metrics.replayed
-        self._first_answers = service.first_answers
-        self._hot: Mapping[str, HotEndpoint] = {
+    app: FastAPI
+    hot: Mapping[str, HotEndpoint]
+    sockets: frozenset[str]
+
+    @classmethod
+    def of(cls, app: FastAPI) -> "Routing":
+        """Return the routing of an application."""
+        routes = app.routes
+        hot = {
             route.path: route.endpoint
             for route in routes
             if isinstance(route, APIRoute) and isinstance(route.endpoint, HotEndpoint)
         }
-        self._sockets = {route.path for route in routes if isinstance(route, APIWebSocketRoute)}
+        sockets = {route.path for route in routes if isinstance(route, APIWebSocketRoute)}
+        return cls(app, hot, frozenset(sockets))
+
+
+class HotPath:
+    """The outermost application.
+
+    Another thread replaces `routing` with one assignment when a use case is taken up. A request
+    reads it once.
+    """
+
+    def __init__(self, service: Service, routing: Routing) -> None:
+        self.routing = routing
+        self._keys = service.keys
+        self._requests = service.requests
+        self._replayed = service.metrics.replayed
+        self._first_answers = service.first_answers
         self._id_prefix = f"{time.time_ns():x}-"
         self._id_count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of a hot route, or pass it on to FastAPI."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.routing.app(scope, receive, send)
             return
         began = time.perf_counter()
         request_id, key, length, once = self._read(scope["headers"])
         path = scope["path"]
-        hot = self._hot.get(path) if scope.get("method") == "POST" else None
+        routing = self.routing
+        hot = routing.hot.get(path) if scope.get("method") == "POST" else None
         if hot is None:
             REQUEST_ID.set(request_id)
             scope.update(request_id=request_id, api_key=key, length=length)
-            await self._pass_on(scope, receive, send, began)
+            await self._pass_on(routing, scope, receive, send, began=began)
             return
         headers = [JSON, (HEADER_ID, request_id)]
         caller = None
@@ -125,7 +146,9 @@ class HotPath:
             self._replayed.labels(caller).inc()
         return answer
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, began: float) -> None:
+    async def _pass_on(
+        self, routing: Routing, scope: Scope, receive: Receive, send: Send, *, began: float
+    ) -> None:
         status = 500
         request_id = scope["request_id"]
         path = scope["path"]
@@ -139,12 +162,12 @@ class HotPath:
             await send(message)
 
         try:
-            if scope["type"] == "websocket" and path not in self._sockets:
+            if scope["type"] == "websocket" and path not in routing.sockets:
                 missing = Problem(404, f"there is no WebSocket route {path}: see /docs")
                 socket = WebSocket(scope, receive, send_with_id)
                 await socket.send_denial_response(refusal(missing))
             else:
-                await self._app(scope, receive, send_with_id)
+                await routing.app(scope, receive, send_with_id)
         finally:
             ended = time.perf_counter()
             route = getattr(scope.get("route"), "path", "other")

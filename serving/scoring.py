@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -51,6 +52,9 @@ class UseCaseScorer:
         self.state = ScoringState(self._accepted(contract, earlier), None)
         self.error: str | None = None
         self.looked_up = False  # whether alias and ledger have been read since the start
+        # Whether the ledger has a version in Production; None until it was read.
+        self.in_production: bool | None = None
+        self.followed_at = time.monotonic()  # when its promotions were looked for last
         self._journal = journal
         self._replica = replica
         self.live = LiveFeed()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
+
 from pipelines.errors import UseCaseError
 from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.alerts import AlertStore
@@ -23,7 +25,16 @@ from serving.wire.schemas import LiveContract
 REFUSED = "contract_refused"  # the cause of the alert
 RESOLUTION = "the contract's file is the contract in force"
 ACCEPTED_EVERY = 10.0  # seconds between looks at what the database says is accepted
-Signature = tuple[tuple[int, int, int] | None, ...]
+# Errors about one statement: the connection is usable, so they concern one use case only.
+UNRECORDED = (
+    psycopg.ProgrammingError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.LockNotAvailable,
+)
+RETRY = 10.0  # seconds
+FileSignature = tuple[int, int, int, int] | None
+Signature = tuple[FileSignature, ...]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +49,7 @@ class ContractWatcher:
         self.use_case = scorer.use_case
         self._scorer = scorer
         self._service = service
+        self._use_cases = service.use_cases
         self._changed = changed
         settings = service.settings
         folder = settings.reference / scorer.use_case
@@ -48,6 +60,8 @@ class ContractWatcher:
         self._seen = self._signature()
         self._recorded = False  # whether the contract in force is the current one of the database
         self._due = 0.0
+        self._retry_at = 0.0
+        self._unrecorded = False  # whether the database refused to record a contract
         self._fault: str | None = None
         self._alerted: str | None = ""  # empty at start: an earlier process may have left an alert
 
@@ -56,23 +70,44 @@ class ContractWatcher:
         self._seen = ()
         self._read = ()
         self._due = 0.0
+        self._retry_at = 0.0
 
     def check(self, connection: Connection | None) -> None:
-        """Apply the file's contract if it changed; without a database, it is recorded later."""
+        """Apply the file's contract if it changed; without a database, it is recorded later.
+
+        A contract that the database refuses to record, or whose lock another session holds, is
+        tried again later: it must not keep other use cases waiting.
+        """
+        if time.monotonic() < self._retry_at:
+            return
+        try:
+            self._follow_file(connection)
+            if connection is not None:
+                self._record(ContractStore(connection))
+                self._update_alert(AlertStore(connection))
+        except UNRECORDED as error:
+            self._unrecorded = True
+            self._retry_at = time.monotonic() + RETRY
+            reason = " ".join(str(error).split())
+            message = f"the contract can't be recorded in the database: {reason}"
+            self._use_cases.note(self.use_case, UseCaseError(message))
+            return
+        if self._unrecorded:
+            self._unrecorded = False
+            self._read = ()  # the next check notes the fault of the folder again, if it has one
+
+    def _follow_file(self, connection: Connection | None) -> None:
         hurried = self._seen == ()
         signature = self._signature()
         settled = hurried or signature == self._seen  # otherwise it may be half written
         self._seen = signature
         if settled and signature != self._read:
-            self._apply(self._service.reread(self.use_case), connection)
+            self._apply(self._use_cases.reread(self.use_case), connection)
             self._read = signature
             self._fault = self._fault_of_contract()
-        if connection is not None:
-            self._record(ContractStore(connection))
-            self._update_alert(AlertStore(connection))
 
     def _signature(self) -> Signature:
-        return tuple(_signature(file) for file in self._files)
+        return tuple(file_signature(file) for file in self._files)
 
     def _apply(self, contract: Contract | None, connection: Connection | None) -> None:
         """Put a contract into force; None and the one in force change nothing."""
@@ -83,7 +118,7 @@ class ContractWatcher:
             try:
                 ContractStore(connection).apply(contract)
             except UseCaseError as fault:
-                self._service.faults[self.use_case] = fault
+                self._use_cases.note(self.use_case, fault)
                 return
         self._accept(contract, [former, *self._scorer.earlier])
         if contract.hash == former.hash:
@@ -101,7 +136,7 @@ class ContractWatcher:
         """Accept rows of a contract and of others; each hash counts once."""
         earlier = {other.hash: other for other in others if other.hash != contract.hash}
         self._scorer.accept(contract, list(earlier.values()))
-        self._service.contracts.put([contract, *earlier.values()])
+        self._use_cases.contracts.put([contract, *earlier.values()])
         self._changed()
 
     def _record(self, contracts: ContractStore) -> None:
@@ -117,7 +152,7 @@ class ContractWatcher:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + ACCEPTED_EVERY
-        grace = self._service.grace(self.use_case)
+        grace = self._use_cases.grace(self.use_case)
         contracts.end_outlived(self.use_case, replaced_before=datetime.now(UTC) - grace)
         accepted = contracts.accepted(self.use_case)
         in_force = self._scorer.contract
@@ -128,8 +163,7 @@ class ContractWatcher:
     def _keep(self, contracts: ContractStore, fault: UseCaseError) -> None:
         """Keep the database's contract in force: the one of the file can't replace it."""
         current, *earlier = contracts.accepted(self.use_case)
-        log.error("%s: %s", self.use_case, fault)
-        self._service.faults[self.use_case] = fault
+        self._use_cases.note(self.use_case, fault)
         self._fault = str(fault)
         self._recorded = True
         self._accept(current, earlier)
@@ -146,7 +180,7 @@ class ContractWatcher:
 
     def _fault_of_contract(self) -> str | None:
         """Say why the file's contract is not in force; None when it is."""
-        fault = self._service.faults.get(self.use_case)
+        fault = self._use_cases.faults.get(self.use_case)
         if fault is None:
             return None
         try:
@@ -156,9 +190,10 @@ class ContractWatcher:
         return None if file == self._scorer.contract else str(fault)
 
 
-def _signature(file: Path) -> tuple[int, int, int] | None:
+def file_signature(file: Path) -> FileSignature:
+    """Return what changes with a file's content, name or permissions; None without the file."""
     try:
         status = file.stat()
     except OSError:
         return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino)
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)

@@ -5,7 +5,8 @@ It also refreshes the drift metrics, and stores the counts of refused and treate
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from pipelines.settings import Settings
 from pipelines.stores.database import Connection, connect
@@ -16,6 +17,7 @@ from serving.scoring import UseCaseScorer
 
 BEAT = 5.0
 RETRY = 1.0
+UNFOLLOWED = 30.0  # seconds without a look for promotions until a use case counts as not followed
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +29,20 @@ class Heartbeat(threading.Thread):
         self,
         settings: Settings,
         replica: str,
-        scorers: Sequence[UseCaseScorer],
+        scorers: Callable[[], Sequence[UseCaseScorer]],
         drift: DriftMetrics,
     ) -> None:
+        """`scorers` returns those of the use cases that are served now."""
         super().__init__(name="heartbeat", daemon=True)
         self._settings = settings
         self._replica = replica
         self._scorers = scorers
         self._drift = drift
-        self._quality = QualityReporter(scorers)
+        self._quality = QualityReporter()
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._fault = ""
+        self._unfollowed: set[str] = set()
 
     def now(self) -> None:
         """Report at once, because something changed."""
@@ -67,15 +71,15 @@ class Heartbeat(threading.Thread):
 
     def _beat(self, connection: Connection) -> None:
         replicas = ReplicaStore(connection)
-        use_cases = [scorer.use_case for scorer in self._scorers]
         while not self._ended.is_set():
             self._woken.clear()
-            for scorer in self._scorers:
+            scorers = self._scorers()
+            for scorer in scorers:
                 self._report(replicas, scorer)
-            self._drift.refresh(connection, use_cases)
-            self._quality.send(connection)
+            self._drift.refresh(connection, [scorer.use_case for scorer in scorers])
+            self._quality.send(connection, scorers)
             self._woken.wait(BEAT)
-        self._quality.send(connection)
+        self._quality.send(connection, self._scorers())
         replicas.forget(self._replica)
 
     def _report(self, replicas: ReplicaStore, scorer: UseCaseScorer) -> None:
@@ -85,7 +89,18 @@ class Heartbeat(threading.Thread):
             scorer.use_case,
             version=model.served.version if model else None,
             digest=model.served.digest if model else None,
-            error=scorer.error,
+            error=scorer.error or self._why_unfollowed(scorer),
             loaded_at=model.loaded_at if model else None,
             contract_hash=scorer.contract.hash,
         )
+
+    def _why_unfollowed(self, scorer: UseCaseScorer) -> str | None:
+        """Say that promotions are not followed; otherwise a replica that is alive would hide it."""
+        if time.monotonic() - scorer.followed_at < UNFOLLOWED:
+            self._unfollowed.discard(scorer.use_case)
+            return None
+        message = f"promotions were not looked for in the last {UNFOLLOWED:.0f} s"
+        if scorer.use_case not in self._unfollowed:
+            self._unfollowed.add(scorer.use_case)
+            log.error("%s: %s: see the lines of the reloader", scorer.use_case, message)
+        return message

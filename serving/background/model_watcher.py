@@ -19,7 +19,12 @@ from pipelines.rules.use_case.contract import Contract
 from pipelines.stores.alerts import AlertStore
 from pipelines.stores.ledger import Ledger
 from serving.metrics.metrics import Metrics
-from serving.model.ledger_agreement import Targets, allowed_targets, disagreement
+from serving.model.ledger_agreement import (
+    Targets,
+    allowed_targets,
+    disagreement,
+    in_production,
+)
 from serving.model.model_cache import ModelCache
 from serving.model.registry import RegistryReader
 from serving.model.served_model import ServedModel, load
@@ -90,16 +95,25 @@ class ModelWatcher:
         """Read alias and ledger, and serve the version on which they agree.
 
         `recorded` finds the contract of a version that does not hold it.
+        """
+        self._recorded = recorded
+        newest = self._follow(ledger, alerts)
+        # Last, because a version that has just become Production is loaded by now.
+        self._scorer.in_production = in_production(newest)
+        self._scorer.followed_at = time.monotonic()
+
+    def _follow(self, ledger: Ledger, alerts: AlertStore) -> LedgerEntry | None:
+        """Compare alias and ledger, and return the ledger's newest row.
 
         The alias is read first: a promotion writes its ledger row before it moves the alias, so the
         row of an alias that is read here exists already.
         """
-        self._recorded = recorded
         try:
             alias = self._registry.version(self.use_case)
         except (httpx.HTTPError, OSError) as error:
-            self._without_registry(ledger.newest(self.use_case), error)
-            return
+            newest = ledger.newest(self.use_case)
+            self._without_registry(newest, error)
+            return newest
         newest = ledger.newest(self.use_case)
         self._note_entry(newest)
         targets = allowed_targets(newest)
@@ -114,6 +128,7 @@ class ModelWatcher:
             self.agrees = False
             self._serve_cached(_newest_first(targets))
             self._alert_disagreement(alerts, disagreement(self.use_case, newest, alias))
+        return newest
 
     def without_database(self) -> None:
         """Serve the model that served last, if none is in service.
@@ -122,6 +137,7 @@ class ModelWatcher:
         """
         last = self._cache.last()
         self._serve_cached([last] if last else [])
+        self._scorer.followed_at = time.monotonic()  # the reloader itself logs what is missing
 
     def fault(self, message: str) -> None:
         """Report a fault that keeps this replica from following promotions; it is logged once."""

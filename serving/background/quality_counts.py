@@ -17,16 +17,15 @@ Counts = Counter[tuple[str, str]]
 
 
 class QualityReporter:
-    """Adds what the scorers counted since the last report to `quality_counts`."""
+    """Adds what scorers counted since the last report to `quality_counts`."""
 
-    def __init__(self, scorers: Sequence[UseCaseScorer]) -> None:
-        self._scorers = scorers
-        self._reports: dict[str, list[_Report]] = {scorer.use_case: [] for scorer in scorers}
+    def __init__(self) -> None:
+        self._reports: dict[str, list[_Report]] = {}
 
-    def send(self, connection: Connection) -> None:
-        """Store the new counts of each use case."""
+    def send(self, connection: Connection, scorers: Sequence[UseCaseScorer]) -> None:
+        """Store the new counts of each scorer."""
         store = QualityStore(connection)
-        for scorer in self._scorers:
+        for scorer in scorers:
             reports = self._current(scorer)
             new: Counts = Counter()
             for report in reports:
@@ -38,7 +37,7 @@ class QualityReporter:
 
     def _current(self, scorer: UseCaseScorer) -> Sequence["_Report"]:
         """Return a report for each counter of a scorer, of rows and of labels."""
-        reports = self._reports[scorer.use_case]
+        reports = self._reports.setdefault(scorer.use_case, [])
         for counts in (scorer.refused_rows, scorer.refused_labels):
             if not any(report.counts is counts for report in reports):
                 reports.append(_Report(counts))

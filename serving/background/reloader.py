@@ -6,7 +6,7 @@ It is notified of changes, and also polls.
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 from psycopg import Notify, sql
@@ -19,6 +19,7 @@ from pipelines.stores.database import Connection, connect
 from pipelines.stores.ledger import Ledger
 from serving.background.contract_watcher import ContractWatcher
 from serving.background.model_watcher import ModelWatcher
+from serving.background.watchers import UseCaseWatchers
 from serving.wire.schemas import LiveAlert
 
 PROMOTIONS = "sixgate_promotions"
@@ -27,6 +28,8 @@ CONTRACTS = "sixgate_contracts"
 POLL = 2.0
 FAST_POLL = 0.2
 SLICE = 0.5  # a stop is noticed within this time
+# Waiting for a lock of another session keeps every use case waiting.
+LOCK_TIMEOUT = "SET lock_timeout = '2s'"
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +40,12 @@ class Reloader(threading.Thread):
     def __init__(
         self,
         settings: Settings,
-        watchers: Sequence[ModelWatcher],
-        contracts: Sequence[ContractWatcher] = (),
+        watchers: Callable[[], Sequence[UseCaseWatchers]],
     ) -> None:
+        """`watchers` returns those of the use cases that are served now."""
         super().__init__(name="reloader", daemon=True)
         self._settings = settings
         self._watchers = watchers
-        self._contracts = contracts
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -51,15 +53,16 @@ class Reloader(threading.Thread):
         while not self._ended.is_set():
             try:
                 with connect(self._settings, autocommit=True) as connection:
+                    connection.execute(LOCK_TIMEOUT)
                     for channel in (PROMOTIONS, ALERTS, CONTRACTS):
                         listen = sql.SQL("LISTEN {}").format(sql.Identifier(channel))
                         connection.execute(listen)
                     self._follow(connection)
             except psycopg.Error as error:
                 log.warning("can't follow promotions: %s", " ".join(str(error).split()))
-                self._check_contracts(None)
-                for watcher in self._watchers:
-                    watcher.without_database()
+                for watchers in self._watchers():
+                    self._check_contract(watchers.contract, None)
+                    watchers.model.without_database()
             except Exception:
                 log.exception("internal error in the reloader; it continues")
             self._ended.wait(POLL)
@@ -71,22 +74,23 @@ class Reloader(threading.Thread):
 
     def _follow(self, connection: Connection) -> None:
         while not self._ended.is_set():
-            self._check_contracts(connection)
-            for watcher in self._watchers:
-                self._check(watcher, connection)
-            settling = any(watcher.settling for watcher in self._watchers)
+            current = self._watchers()
+            for watchers in current:
+                self._check_contract(watchers.contract, connection)
+            for watchers in current:
+                self._check(watchers.model, connection)
+            settling = any(watchers.model.settling for watchers in current)
             if self._await_promotion(connection, FAST_POLL if settling else POLL):
-                for watcher in self._watchers:
-                    watcher.hurry()
+                for watchers in self._watchers():
+                    watchers.model.hurry()
 
-    def _check_contracts(self, connection: Connection | None) -> None:
-        for watcher in self._contracts:
-            try:
-                watcher.check(connection)
-            except psycopg.Error:
-                raise
-            except Exception:  # a fault of one use case must not stop the others
-                log.exception("%s: can't follow the contract", watcher.use_case)
+    def _check_contract(self, watcher: ContractWatcher, connection: Connection | None) -> None:
+        try:
+            watcher.check(connection)
+        except psycopg.Error:
+            raise
+        except Exception:  # a fault of one use case must not stop the others
+            log.exception("%s: can't follow the contract", watcher.use_case)
 
     def _check(self, watcher: ModelWatcher, connection: Connection) -> None:
         try:
@@ -119,9 +123,9 @@ class Reloader(threading.Thread):
     def _contract_announced(self, notifications: list[Notify]) -> bool:
         """Whether a changed contract was announced; its file is read at the next check."""
         announced = {each.payload for each in notifications if each.channel == CONTRACTS}
-        for watcher in self._contracts:
-            if watcher.use_case in announced:
-                watcher.hurry()
+        for watchers in self._watchers():
+            if watchers.contract.use_case in announced:
+                watchers.contract.hurry()
         return bool(announced)
 
     def _publish_alerts(self, connection: Connection, notifications: list[Notify]) -> None:
@@ -141,6 +145,6 @@ class Reloader(threading.Thread):
             message=alert.message,
             at=alert.updated_at,
         )
-        for watcher in self._watchers:
-            if watcher.use_case == alert.use_case:
-                watcher.live.publish(event)
+        for watchers in self._watchers():
+            if watchers.model.use_case == alert.use_case:
+                watchers.model.live.publish(event)

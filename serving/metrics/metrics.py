@@ -133,7 +133,8 @@ class Metrics(Collector):
         )
         bounds = [f"{(number + 1) / BINS:g}" for number in range(BINS)]
         bounds.append("+Inf")
-        for use_case, counts in self._predictions.items():
+        # Copies, because use cases are added while this runs.
+        for use_case, counts in list(self._predictions.items()):
             for label, count in enumerate(counts.labels):
                 labels.add_metric([use_case, str(label)], count)
             buckets = list(zip(bounds, accumulate(counts.bins), strict=True))
@@ -149,7 +150,7 @@ class Metrics(Collector):
             "Rows that came under an earlier contract",
             labels=["use_case", "contract_hash"],
         )
-        for use_case, counts in self._earlier_rows.items():
+        for use_case, counts in list(self._earlier_rows.items()):
             for contract_hash, count in dict(counts).items():
                 family.add_metric([use_case, contract_hash], count)
         return family

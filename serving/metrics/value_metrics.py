@@ -38,9 +38,9 @@ class ValueMetrics(Collector):
             "Values of requests and labels that were refused, or taken as another one",
             labels=["use_case", "field", "treatment"],
         )
-        for use_case, counters in self._counts.items():
+        for use_case, counters in list(self._counts.items()):  # use cases may be added meanwhile
             total: Counts = Counter()
-            for counts in counters:
+            for counts in list(counters):
                 total.update(dict(counts))  # a copy in one step, while the event loop counts on
             for (field, treatment), count in sorted(total.items()):
                 family.add_metric([use_case, field, WORDS.get(treatment, treatment)], count)

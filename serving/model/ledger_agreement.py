@@ -1,7 +1,7 @@
 """Compares the alias with the ledger: a version serves only if the newest ledger row names it."""
 
 from pipelines.records import LedgerEntry
-from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.promotion.ledger import Served, may_serve
 
 Targets = dict[int | None, Served | None]
 
@@ -20,6 +20,13 @@ def allowed_targets(newest: LedgerEntry | None) -> Targets:
     if newest.state == "ROLLED_BACK":
         return source
     return {**source, **target}
+
+
+def in_production(newest: LedgerEntry | None) -> bool:
+    """Whether a version is in Production; the target of a promotion under way is not yet."""
+    if newest is not None and newest.state == "INTENDED":
+        return newest.from_version is not None
+    return may_serve(newest) is not None
 
 
 def disagreement(use_case: str, newest: LedgerEntry | None, alias: int | None) -> str:

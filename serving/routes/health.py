@@ -6,12 +6,13 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from pipelines.errors import UseCaseError
+from serving.scoring import UseCaseScorer
 from serving.service import Service
-from serving.wire.problems import Problem, document
+from serving.use_cases import UseCases
+from serving.wire.problems import document
 
 NOT_READY: dict[int | str, dict[str, Any]] = {
-    503: {"description": "a use case has no model, or the journal is full"}
+    503: {"description": "a Production model is not loaded, none is, or the journal is full"}
 }
 
 
@@ -26,10 +27,12 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/readyz", summary="Readiness", responses=NOT_READY)
     async def readyz() -> Response:
-        """200 once every use case has a model and the journal accepts predictions.
+        """200 once every Production model is loaded and the journal accepts predictions.
 
-        `contracts` has the hash of each contract in force. `faults` lists what is wrong with the
-        folders of use cases, whether the server is ready or not.
+        `without_model` lists the use cases that have no model. Those of them that no version of is
+        in Production are in `not_in_production`; the server is ready without them once another one
+        has a model. `contracts` has the hash of each contract in force. `faults` lists what is
+        wrong with the folders of use cases, whether the server is ready or not.
         """
         return readiness(service)
 
@@ -48,34 +51,50 @@ def routes(service: Service) -> APIRouter:
 
 def readiness(service: Service) -> Response:
     """Return the answer of `/readyz`."""
-    models = {
-        scorer.use_case: scorer.model.served.version for scorer in service.scorers if scorer.model
-    }
-    missing = [name for name in service.use_cases if name not in models]
-    members = {
-        "models": models,
-        "without_model": missing,
-        "contracts": {scorer.use_case: scorer.state.contracts.hash for scorer in service.scorers},
-        "faults": {name: str(fault) for name, fault in service.faults.items()},
-    }
     if service.journal.full:
         return document(
             503, "the journal is full: predictions are accepted again once it is shipped"
         )
-    if missing or not models:
-        names = ", ".join(missing) or "any use case"
-        reasons = {scorer.why_no_model() for scorer in service.scorers if not scorer.model}
-        why = "; ".join(sorted(reasons)) or "see faults"
-        return document(503, f"no model is loaded for {names}: {why}", members)
-    return JSONResponse({"status": "ready", **members})
+    use_cases = service.use_cases
+    scorers = {scorer.use_case: scorer for scorer in service.scorers}
+    models = {name: scorer.model for name, scorer in scorers.items()}
+    versions = {name: model.served.version for name, model in models.items() if model}
+    without = [name for name in use_cases.names if name not in versions]
+    members = {
+        "models": versions,
+        "without_model": without,
+        "not_in_production": [name for name in without if not _may_have_model(use_cases, name)],
+        "contracts": {name: scorer.state.contracts.hash for name, scorer in scorers.items()},
+        "faults": {name: str(fault) for name, fault in service.faults.items()},
+    }
+    missing = [name for name in without if _is_missed(use_cases, name)]
+    if versions and not missing:
+        return JSONResponse({"status": "ready", **members})
+    missing = missing or without
+    reasons = {_why_missing(scorers.get(name)) for name in missing}
+    names = ", ".join(missing) or "any use case"
+    why = "; ".join(sorted(reasons)) or "see faults"
+    return document(503, f"no model is loaded for {names}: {why}", members)
 
 
-def unusable(use_case: str, fault: UseCaseError) -> APIRouter:
-    """Create the routes of a use case whose contract is invalid: they answer 503."""
-    router = APIRouter()
+def _may_have_model(use_cases: UseCases, name: str) -> bool:
+    """Whether a version is in Production; also true before the ledger was read."""
+    scorer = use_cases.scorer(name)
+    known = use_cases.in_production.get(name) if scorer is None else scorer.in_production
+    return known is not False
 
-    @router.api_route("/{path:path}", methods=["GET", "POST"], include_in_schema=False)
-    async def refuse(path: str) -> Response:
-        raise Problem(503, f"the use case {use_case} can't be served: {fault}")
 
-    return router
+def _is_missed(use_cases: UseCases, name: str) -> bool:
+    """Whether a use case without a model keeps the server from being ready.
+
+    One of the start does unless no version is in Production. One that was taken up later does only
+    when its Production model can't be loaded.
+    """
+    scorer = use_cases.scorer(name)
+    if scorer is None or name in use_cases.started_with:
+        return _may_have_model(use_cases, name)
+    return scorer.in_production is True and scorer.error is not None
+
+
+def _why_missing(scorer: UseCaseScorer | None) -> str:
+    return scorer.why_no_model() if scorer else "see faults"

@@ -117,11 +117,20 @@ async def _http(request: Request, error: Exception) -> Response:
     path = request.url.path
     detail = error.detail
     if error.status_code == 404:
+        if fault := _why_unusable(request):
+            return document(503, fault)
         use_cases = ", ".join(request.app.state.use_cases)
         detail = f"there is no route {path}: see /docs; the use cases are {use_cases}"
     if error.status_code == 405:
         detail = f"the method {request.method} is not allowed at {path}: see /docs"
     return document(error.status_code, detail, headers=error.headers)
+
+
+def _why_unusable(request: Request) -> str | None:
+    """Return why the use case of a route is not served; None when it is, or has no folder."""
+    _, root, name, *_ = [*request.url.path.split("/"), "", ""]
+    fault = request.app.state.unusable(name) if root == "v1" else None
+    return None if fault is None else f"the use case {name} can't be served: {fault}"
 
 
 async def _parameter(request: Request, error: Exception) -> Response:

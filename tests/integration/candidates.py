@@ -11,7 +11,8 @@ import numpy as np
 from pipelines.context import Context, context
 from pipelines.rules.promotion.eligibility import promotion_id
 from pipelines.rules.promotion.ledger import champion
-from pipelines.settings import Settings
+from pipelines.rules.use_case.contract import Contract
+from pipelines.settings import ROOT, Settings
 from pipelines.steps import perform
 from pipelines.stores.model_registry import Account
 from stack.registry_server.access import STEPS
@@ -24,12 +25,13 @@ NOTHING_TO_TELL = Account(params={}, metrics={}, below=(), figures={}, card="")
 class Lifecycle:
     """Approved candidates without training, their promotion by the step, and an MLflow that can be stopped."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, *, root: Path = ROOT) -> None:
         self.mlflow_home, self._port = folder / "mlflow", free_port()
         self.mlflow_home.mkdir()
         self.mlflow_uri, self._passwords = f"http://127.0.0.1:{self._port}", draw_passwords()
         self.account = sign_in(self._passwords)
         self.settings = Settings(
+            root=root,
             home=folder / "steps",
             database_url=database_url,
             mlflow_tracking_uri=self.mlflow_uri,
@@ -45,52 +47,55 @@ class Lifecycle:
         self._running.close()
 
     @contextlib.contextmanager
-    def step(self, run_id: str, **params: int) -> Iterator[Context]:
-        wired = context(self.settings, "fraud", run_id, datetime.now(UTC), params=params)
+    def step(self, run_id: str, use_case: str = "fraud", **params: int) -> Iterator[Context]:
+        wired = context(self.settings, use_case, run_id, datetime.now(UTC), params=params)
         try:
             yield wired
         finally:
             wired.close()
 
-    def candidate(self, run_id: str, *, bias: float) -> tuple[int, int]:
+    def candidate(
+        self, run_id: str, *, bias: float, contract: Contract = made.FRAUD
+    ) -> tuple[int, int]:
         """Register a model and approve it against today's champion: its decision and its version."""
-        slopes = [0.001] + [0.0] * (len(made.FRAUD.columns) - 1)
+        use_case = contract.use_case
+        slopes = [0.001] + [0.0] * (len(contract.columns) - 1)
         nothing = [0.0] * len(slopes)
         trained = {"slopes": slopes, "intercept": bias, "medians": nothing, "means": nothing}
-        files = made.files(bias=bias) | {"explain.json": json.dumps(trained).encode()}
-        digest, contract = made.served(files).digest, made.FRAUD
-        with self.step(run_id) as wired:
-            now = champion(wired.ledger.recent("fraud"))
-            wired.registry.ensure("fraud")
+        files = made.files(contract, bias=bias) | {"explain.json": json.dumps(trained).encode()}
+        digest = made.served(files).digest
+        with self.step(run_id, use_case) as wired:
+            now = champion(wired.ledger.recent(use_case))
+            wired.registry.ensure(use_case)
             registered = wired.registry.register(
-                "fraud", run_id, files=files, account=NOTHING_TO_TELL, tags={"digest": digest},
+                use_case, run_id, files=files, account=NOTHING_TO_TELL, tags={"digest": digest},
                 example=np.zeros((1, len(contract.columns)), np.float32), columns=contract.columns, label="label", data=(),
             )  # fmt: skip
             wired.models.record_contract(contract)
             wired.models.record(
-                use_case="fraud", version=registered.version, run_id=run_id, mlflow_run_id=registered.mlflow_run_id,
+                use_case=use_case, version=registered.version, run_id=run_id, mlflow_run_id=registered.mlflow_run_id,
                 kind="logistic", digest=digest, contract_hash=contract.hash, threshold=made.THRESHOLD, metrics={},
                 data_hash="none",
             )  # fmt: skip
             wired.decisions.open(
-                "fraud", run_id, trigger="MANUAL", requested_by=None, reason=None, params={}, as_of=datetime.now(UTC),
+                use_case, run_id, trigger="MANUAL", requested_by=None, reason=None, params={}, as_of=datetime.now(UTC),
                 policy={}, git_sha=None,
             )  # fmt: skip
             wired.decisions.set_dataset(
-                "fraud",
+                use_case,
                 run_id,
                 dataset={},
                 evidence_source="REFERENCE",
                 champion_version=now.version if now else None,
             )
-            wired.decisions.set_challenger("fraud", run_id, registered.version)
+            wired.decisions.set_challenger(use_case, run_id, registered.version)
             decision = wired.decisions.decide(
-                "fraud", run_id, verdict="APPROVED", reason="test", evidence_hash=run_id
+                use_case, run_id, verdict="APPROVED", reason="test", evidence_hash=run_id
             )
         return decision.id, registered.version
 
-    def promote(self, decision: int) -> str:
-        with self.step(f"promotion-{decision}", decision_id=decision) as wired:
+    def promote(self, decision: int, use_case: str = "fraud") -> str:
+        with self.step(f"promotion-{decision}", use_case, decision_id=decision) as wired:
             return str(perform("promote", wired)["state"])
 
     def states(self, decision: int) -> list[str]:

@@ -17,6 +17,7 @@ import httpx
 import psycopg
 
 from pipelines.rules.promotion.ledger import Served
+from pipelines.rules.use_case.contract import Contract
 from pipelines.settings import ROOT
 from stack.temporary_services import free_port
 from tests.unit.serving import made
@@ -43,7 +44,7 @@ class Server:
     ) -> None:
         environment = {
             **os.environ,
-            "SIXGATE_USE_CASES": "fraud",  # the only one that tests promote: another without a model would not be ready
+            "SIXGATE_USE_CASES": "fraud",  # the only one that most tests promote
             **settings,
             "SIXGATE_HOME": str(self.home),
             "SIXGATE_DATABASE_URL": database_url or self._url,
@@ -143,27 +144,41 @@ def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> None:
 
 
 def promote(
-    server: Server, database: Database, version: int, *, bias: float, digest: str | None = None
+    server: Server,
+    database: Database,
+    version: int,
+    *,
+    bias: float,
+    digest: str | None = None,
+    contract: Contract = made.FRAUD,
 ) -> Served:
     """Publish a version and promote it as the promote step does: INTENDED, the alias, DONE."""
-    files = made.files(bias=bias)
+    use_case = contract.use_case
+    files = made.files(contract, bias=bias)
     served = Served(version, digest or made.served(files).digest)
-    made.put(server.models, "fraud", version, files | made.explainer(bias=bias))
+    made.put(server.models, use_case, version, files | made.explainer(contract, bias=bias))
     promotion = uuid4()
-    enter(database, promotion, "INTENDED", served)
-    made.point(server.models, "fraud", version)
-    enter(database, promotion, "DONE", served)
+    enter(database, promotion, "INTENDED", served, use_case=use_case)
+    made.point(server.models, use_case, version)
+    enter(database, promotion, "DONE", served, use_case=use_case)
     return served
 
 
 def enter(
-    database: Database, promotion: UUID, state: str, served: Served, before: Served | None = None
+    database: Database,
+    promotion: UUID,
+    state: str,
+    served: Served,
+    before: Served | None = None,
+    *,
+    use_case: str = "fraud",
 ) -> None:
     database.execute(
         "INSERT INTO promotions (promotion_id, use_case, from_version, from_digest, to_version, to_digest, action, state,"
-        " actor, reason) VALUES (%s, 'fraud', %s, %s, %s, %s, 'PROMOTE', %s, 'test', 'test')",
+        " actor, reason) VALUES (%s, %s, %s, %s, %s, %s, 'PROMOTE', %s, 'test', 'test')",
         (
             promotion,
+            use_case,
             before and before.version,
             before and before.digest,
             served.version,

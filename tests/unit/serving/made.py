@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from starlette.types import ASGIApp
 
 from pipelines.records import Prediction
 from pipelines.rules.model.bundle import EXPLAINERS, Bundle, Calibration, KnownAnswers, digest
@@ -117,10 +118,11 @@ def served(bundle_files: dict[str, bytes], version: int = 1) -> Served:
     return Served(version, digest(bundle_files))
 
 
-def serve(service: Service) -> None:
-    """Load version 1 into the first use case of a service."""
-    scorer = service.scorers[0]
-    bundle_files = files()
+def serve(service: Service, use_case: str | None = None) -> None:
+    """Load version 1 into a use case of a service, by default the first."""
+    scorer = service.use_cases.scorer(use_case) if use_case else service.scorers[0]
+    assert scorer
+    bundle_files = files(scorer.contract)
     scorer.model = load(bundle_files, served(bundle_files), scorer.contract, scorer.earlier)
 
 
@@ -184,10 +186,14 @@ def point(root: Path, use_case: str, version: int) -> None:
 
 
 class Client:
-    """Sends requests to a service without a network, with the admin's key by default."""
+    """Sends requests to a service without a network, with the admin's key by default.
 
-    def __init__(self, service: Service) -> None:
+    Each request is answered by a new application of the service, unless one is given.
+    """
+
+    def __init__(self, service: Service, app: ASGIApp | None = None) -> None:
         self._service = service
+        self._app = app
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
@@ -223,7 +229,7 @@ class Client:
 
     def _connect(self, key: str | None) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            transport=httpx.ASGITransport(build(self._service)),
+            transport=httpx.ASGITransport(self._app or build(self._service)),
             base_url="http://server",
             headers={"X-API-Key": key} if key else {},
         )

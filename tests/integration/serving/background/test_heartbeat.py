@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import msgspec
 import psycopg
 import pytest
 
@@ -30,7 +33,7 @@ def beat_of(service, **settings):
     return Heartbeat(
         settings=service.settings.model_copy(update=settings),
         replica="one",
-        scorers=service.scorers,
+        scorers=lambda: service.scorers,
         drift=service.drift,
     )
 
@@ -155,14 +158,49 @@ def test_counts_are_kept_while_the_database_is_away(service, settings, monkeypat
     forget_counts(settings)
     monkeypatch.setattr(heartbeat, "RETRY", 0.05)
     (scorer,) = service.scorers
-    reporter = QualityReporter(service.scorers)
+    reporter = QualityReporter()
     scorer.refused_rows["test.amount", "refused"] += 3
     with connect(settings, autocommit=True) as connection:
         connection.close()
         with pytest.raises(psycopg.Error):
-            reporter.send(connection)
+            reporter.send(connection, service.scorers)
     scorer.refused_rows["test.amount", "refused"] += 1
     with connect(settings, autocommit=True) as connection:
-        reporter.send(connection)
-        reporter.send(connection)
+        reporter.send(connection, service.scorers)
+        reporter.send(connection, service.scorers)
     assert stored_counts(settings) == {("test.amount", "refused"): 4}
+
+
+def test_a_use_case_whose_promotions_are_not_followed_says_so_in_its_report_and_once_in_the_log(
+    service, beat, replicas, monkeypatch, caplog
+):
+    until(lambda: replicas.live("fraud"), "the replica is reported")
+    (scorer,) = service.scorers
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    scorer.followed_at -= heartbeat.UNFOLLOWED
+
+    def error():
+        beat.now()
+        return replicas.live("fraud")[0].error
+
+    until(lambda: "not looked for" in (error() or ""), "the report says so")
+    seen_at = replicas.live("fraud")[0].seen_at
+    until(lambda: replicas.live("fraud")[0].seen_at > seen_at, "it is reported again")
+    assert caplog.text.count("promotions were not looked for") == 1
+    scorer.followed_at = time.monotonic()
+    until(lambda: error() is None, "it is followed again")
+
+
+def test_a_use_case_that_is_added_is_reported_and_its_counts_are_stored(
+    service, settings, beat, replicas, monkeypatch
+):
+    forget_counts(settings)
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    (scorer,) = service.scorers
+    contract = msgspec.structs.replace(made.FRAUD, use_case="loans")
+    added = service._make_scorer(contract, [])
+    service.use_cases.scorers = (scorer, added)
+    beat.now()
+    until(lambda: replicas.live("loans"), "it is reported")
+    added.refused_rows["test.amount", "refused"] += 3
+    until(lambda: stored_counts(settings) == {("test.amount", "refused"): 3}, "they are stored")

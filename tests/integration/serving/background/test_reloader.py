@@ -5,12 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from pipelines.rules.promotion.ledger import Served
 from serving.background import reloader
+from serving.background.contract_watcher import ContractWatcher
 from serving.background.model_watcher import ModelWatcher
 from serving.background.reloader import Reloader
+from serving.background.watchers import UseCaseWatchers
 from serving.model.model_cache import ModelCache
 from serving.model.registry import FolderRegistry
 from tests.integration.logged import rewrite
@@ -36,7 +39,7 @@ def world(service, settings, database):
     settings.model_folder.mkdir()
     return SimpleNamespace(
         scorer=scorer,
-        watcher=watcher,
+        watchers=UseCaseWatchers(watcher, ContractWatcher(scorer, service, lambda: None)),
         events=events,
         settings=settings,
         server=SimpleNamespace(models=settings.model_folder),
@@ -48,7 +51,7 @@ def world(service, settings, database):
 def running(world, monkeypatch):
     """The world with a running reloader that polls so seldom that only announcements count."""
     monkeypatch.setattr(reloader, "POLL", 60.0)
-    thread = Reloader(world.settings, [world.watcher])
+    thread = Reloader(world.settings, lambda: [world.watchers])
     thread.start()
     until(lambda: world.scorer.looked_up, "ledger and alias are read")
     yield world
@@ -129,7 +132,7 @@ def test_without_a_database_the_last_model_serves_until_the_database_is_back(
     files = made.files(bias=1)
     ModelCache(settings.home / "cache").put(Served(7, made.served(files).digest), files)
     away = settings.model_copy(update={"database_url": "postgresql://x:x@127.0.0.1:1/nothing"})
-    thread = Reloader(away, [world.watcher])
+    thread = Reloader(away, lambda: [world.watchers])
     thread.start()
     until(lambda: version(world) == 7, "the last model serves")
     assert "can't follow promotions: " in caplog.text
@@ -154,9 +157,46 @@ def test_a_fault_of_one_use_case_does_not_stop_the_others(world, monkeypatch):
             pass
 
     broken = Broken()
-    thread = Reloader(world.settings, [broken, world.watcher])
+    both = [UseCaseWatchers(broken, world.watchers.contract), world.watchers]
+    thread = Reloader(world.settings, lambda: both)
     thread.start()
     promote(world.server, world.database, 1, bias=1)
     until(lambda: version(world) == 1, "fraud is served")
     assert broken.message == "can't follow promotions: RuntimeError('so')"
     thread.stop()
+
+
+def test_a_use_case_that_is_added_while_it_waits_is_followed(world, service, monkeypatch):
+    monkeypatch.setattr(reloader, "POLL", 0.5)
+    served = []
+    thread = Reloader(world.settings, lambda: served)
+    thread.start()
+    promote(world.server, world.database, 1, bias=1)
+    served.append(world.watchers)
+    until(lambda: version(world) == 1, "it is loaded")
+    thread.stop()
+
+
+def test_a_lock_of_another_session_delays_neither_promotions_nor_other_use_cases(
+    running, service, database_url
+):
+    promote(running.server, running.database, 1, bias=1)
+    until(lambda: version(running) == 1, "version 1 serves")
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('sixgate.contract.fraud'))")
+        running.watchers.contract._recorded = False
+        announce_contract(running)
+        promote(running.server, running.database, 2, bias=2)
+        until(lambda: version(running) == 2, "version 2 serves while the lock is held")
+        fault = service.faults["fraud"]
+        assert "can't be recorded in the database" in str(fault)
+
+    def recorded():
+        announce_contract(running)
+        return not service.faults
+
+    until(recorded, "the contract is recorded once the lock is free")
+
+
+def announce_contract(world):
+    world.database.execute("SELECT pg_notify('sixgate_contracts', 'fraud')")

@@ -190,3 +190,35 @@ def test_without_a_database_the_last_model_serves_again(serving):
     serving.watcher.without_database()
     assert serving.scorer.model is not None
     assert serving.scorer.model.served == SERVED[1]
+
+
+def test_the_scorer_says_whether_a_version_is_in_production(world):
+    assert world.scorer.in_production is None
+    world.check()
+    assert world.scorer.in_production is False
+    world.ledger(1, "INTENDED", SERVED[1])
+    world.alias(1)
+    assert world.check() == 1
+    assert world.scorer.in_production is False
+    world.ledger(2, "DONE", SERVED[1])
+    world.check()
+    assert world.scorer.in_production is True
+    world.root.rename(world.root.with_name("moved"))
+    world.ledger(3, "ROLLED_BACK", SERVED[1])
+    world.check()
+    assert world.scorer.in_production is False
+
+
+def test_a_check_that_fails_leaves_the_time_of_the_last_one(world, monkeypatch):
+    world.check()
+    before = world.scorer.followed_at
+
+    def away(use_case):
+        raise RuntimeError("so")
+
+    monkeypatch.setattr(world, "newest", away)
+    with pytest.raises(RuntimeError, match="so"):
+        world.check()
+    assert world.scorer.followed_at == before
+    world.watcher.without_database()
+    assert world.scorer.followed_at > before

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections import Counter
+
 import pytest
 
 from serving.journal.journal import Journal
@@ -87,3 +91,30 @@ def test_two_servers_in_one_process_count_apart():
     one.reloads.labels("fraud").inc()
     assert 'sixgate_reloads_total{use_case="fraud"} 1.0' in one.text().decode()
     assert "sixgate_reloads_total{" not in two.text().decode()
+
+
+def test_metrics_are_collected_while_use_cases_are_added():
+    metrics = Metrics()
+    ended = threading.Event()
+    switches = sys.getswitchinterval()
+
+    def add() -> None:
+        number = 0
+        while not ended.is_set() and number < 2_000:
+            name = f"use_case_{number}"
+            metrics.prediction_counts(name)
+            metrics.earlier_rows(name)["hash"] = 1
+            metrics.values.watch(name, Counter({("amount", "refused"): 1}))
+            number += 1
+
+    adding = threading.Thread(target=add)
+    sys.setswitchinterval(1e-6)
+    try:
+        adding.start()
+        for _ in range(20):
+            assert list(metrics.collect())
+            assert list(metrics.values.collect())
+    finally:
+        ended.set()
+        adding.join()
+        sys.setswitchinterval(switches)

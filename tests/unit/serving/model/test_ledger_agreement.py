@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.records import LedgerEntry
 from pipelines.rules.promotion.ledger import Served
-from serving.model.ledger_agreement import allowed_targets, disagreement
+from serving.model.ledger_agreement import allowed_targets, disagreement, in_production
 
 ONE = Served(1, "one")
 TWO = Served(2, "two")
@@ -55,6 +55,22 @@ def entry(state: str, *, source: Served | None = ONE) -> LedgerEntry:
 )
 def test_targets_that_the_newest_row_allows(newest, expected):
     assert allowed_targets(newest) == expected
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        pytest.param(None, False, id="an empty ledger"),
+        pytest.param(entry("INTENDED", source=None), False, id="a first promotion is under way"),
+        pytest.param(entry("INTENDED"), True, id="the source of a promotion under way"),
+        pytest.param(entry("DONE"), True, id="a promotion is done"),
+        pytest.param(entry("ROLLED_BACK"), True, id="the source after a rollback"),
+        pytest.param(entry("ROLLED_BACK", source=None), False, id="a first one is rolled back"),
+        pytest.param(entry("REFUSED"), False, id="a refused promotion"),
+    ],
+)
+def test_whether_a_version_is_in_production(newest, expected):
+    assert in_production(newest) == expected
 
 
 def test_a_disagreement_names_both_sides_and_the_remedy():

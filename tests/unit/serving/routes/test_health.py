@@ -93,9 +93,103 @@ def test_with_a_model_the_server_is_ready_and_names_its_version(client):
         "status": "ready",
         "models": {"fraud": 1},
         "without_model": [],
+        "not_in_production": [],
         "contracts": {"fraud": made.FRAUD.hash},
         "faults": {},
     }
+
+
+def never_loaded(scorer):
+    scorer.looked_up = True
+    scorer.in_production = False
+
+
+def can_not_be_loaded(scorer):
+    scorer.in_production = True
+    scorer.error = "version 3 can't be served"
+
+
+def is_away(scorer):
+    scorer.in_production = False
+    scorer.error = "the model registry is not reachable"
+
+
+UNREADY = [
+    pytest.param(lambda scorer: None, [], 503, 200, id="nothing is known yet"),
+    pytest.param(never_loaded, ["loans"], 200, 200, id="no version is in Production"),
+    pytest.param(is_away, ["loans"], 200, 200, id="no version was when the registry went away"),
+    pytest.param(can_not_be_loaded, [], 503, 503, id="the Production version can't be loaded"),
+]
+
+
+@pytest.mark.parametrize(("state", "not_in_production", "of_start", "added"), UNREADY)
+@pytest.mark.parametrize("is_added", [False, True], ids=["of the start", "added"])
+def test_a_use_case_without_a_model_beside_one_that_has_one(
+    tmp_path, state, not_in_production, of_start, added, is_added
+):
+    made.copy_fraud(tmp_path)
+    if not is_added:
+        made.copy_fraud(tmp_path, "loans")
+    service = made.service_of(tmp_path)
+    made.serve(service, "fraud")
+    if is_added:
+        made.copy_fraud(tmp_path, "loans")
+        service.use_cases.add(["loans"], new=True)
+    state(service.use_cases.scorer("loans"))
+    ready = made.Client(service).get("/readyz")
+    assert ready.status_code == (added if is_added else of_start)
+    assert ready.json()["without_model"] == ["loans"]
+    assert ready.json()["not_in_production"] == not_in_production
+    service.journal.close()
+
+
+def test_without_any_model_a_server_is_not_ready_even_if_none_is_in_production(bare):
+    never_loaded(bare.use_cases.scorer("fraud"))
+    ready = made.Client(bare).get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["detail"] == (
+        "no model is loaded for fraud: no version is in Production yet"
+    )
+    assert ready.json()["not_in_production"] == ["fraud"]
+
+
+@pytest.mark.parametrize(
+    ("in_production", "status"),
+    [
+        pytest.param({}, 503, id="the ledger was not read yet"),
+        pytest.param({"loans": True}, 503, id="a version is in Production"),
+        pytest.param({"loans": False}, 200, id="no version is in Production"),
+    ],
+)
+def test_a_faulty_folder_of_the_start_counts_unless_no_version_is_in_production(
+    tmp_path, in_production, status
+):
+    made.copy_fraud(tmp_path)
+    valid = made.copy_fraud(tmp_path, "loans") / "contract.yaml"
+    content = valid.read_text()
+    valid.write_text("a: [")
+    service = made.service_of(tmp_path)
+    made.serve(service, "fraud")
+    service.use_cases.in_production = in_production
+    client = made.Client(service)
+    assert client.get("/readyz").status_code == status
+    valid.write_text(content)
+    service.use_cases.add(["loans"], new=True)
+    assert client.get("/readyz").status_code == status, "to be corrected changes nothing yet"
+    service.journal.close()
+
+
+def test_a_faulty_folder_that_appears_later_is_shown_and_the_server_stays_ready(tmp_path):
+    made.copy_fraud(tmp_path)
+    service = made.service_of(tmp_path)
+    made.serve(service, "fraud")
+    (made.copy_fraud(tmp_path, "loans") / "policy.yaml").write_text("a: [")
+    service.use_cases.add(["loans"], new=True)
+    ready = made.Client(service).get("/readyz")
+    assert ready.status_code == 200
+    assert "loans" in ready.json()["faults"]
+    assert ready.json()["without_model"] == []
+    service.journal.close()
 
 
 def test_liveness_names_the_replica(service, client):
