@@ -116,6 +116,14 @@ def _calibration(calibration: Calibration) -> str:
 def _rule(threshold: Threshold) -> str:
     if threshold.metric == "f1":
         return "the best F1"
+    if threshold.per_day is not None:
+        return (
+            "the lowest with which no day of the newest training rows has more than "
+            f"{threshold.per_day:,} flagged rows"
+        )
+    if threshold.per_share is not None:
+        share = f"{threshold.per_share:.2%}"
+        return f"the lowest with which at most {share} of the newest training rows are flagged"
     return (
         f"the lowest cost, where a miss costs {threshold.miss:g} "
         f"and a false alarm {threshold.false_alarm:g}"

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.rules.data.dataset_checks import Common
-from pipelines.rules.data.frame import Frame, concatenate, numbers
+from pipelines.rules.data.frame import ENTITY_KEY, Frame, concatenate, numbers
 from pipelines.rules.data.repeated import first_predictions
 from pipelines.rules.ingestion.column_reading import TIMESTAMP
 from pipelines.rules.ingestion.row_checks import snapshot_schema, written_under
@@ -84,6 +84,7 @@ def _logged_frame(table: pa.Table, features: NDArray[np.float64]) -> Frame:
         scores=np.array(table["score"]),
         thresholds=np.array(table["threshold"]),
         versions=np.array(table["model_version"].cast(pa.int64())),
+        entity_keys=table[ENTITY_KEY].take(all_rows).combine_chunks(),
     )
 
 
@@ -103,7 +104,15 @@ def historical(table: pa.Table, contract: Contract) -> Frame:
         scores=np.full(len(table), np.nan),
         thresholds=np.full(len(table), np.nan),
         versions=np.zeros(len(table), np.int64),
+        entity_keys=_entity_keys(table),
     )
+
+
+def _entity_keys(table: pa.Table) -> pa.StringArray | None:
+    """Return the entity keys (n,) of a snapshot or a baseline; None when it does not have them."""
+    if ENTITY_KEY not in table.column_names:
+        return None
+    return table[ENTITY_KEY].cast(pa.string()).combine_chunks()
 
 
 def also_logged(

@@ -2,8 +2,8 @@
 -- by a time, NULL without one. The reader keeps the first prediction of a transaction, by scored_at,
 -- because that one was acted on. The contract hash names the columns of the features.
 -- $1 use case · $2 window start · $3 matured before · $4 labels received before
-SELECT p.event_time, p.transaction_id, p.scored_at, p.model_version, p.score, p.threshold, p.contract_hash, p.features,
-       l.label
+SELECT p.event_time, p.transaction_id, p.entity_key, p.scored_at, p.model_version, p.score, p.threshold, p.contract_hash,
+       p.features, l.label
 FROM prediction_logs AS p
 LEFT JOIN LATERAL (
     SELECT label FROM label_store AS s

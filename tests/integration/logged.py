@@ -42,6 +42,7 @@ class Log:
         contract: str = CONTRACT.hash,
         width: int = 0,
         names: Sequence[str] = (),
+        entity: str | None = None,
     ) -> list[str]:
         """Log n answers of a moment; returns their transactions, new ones unless they are named."""
         names = list(names) or [f"t-{len(self.names) + number}" for number in range(n)]
@@ -54,7 +55,7 @@ class Log:
             row = JournalRow(
                 prediction_id=ident,
                 transaction_id=name,
-                entity_key=None,
+                entity_key=entity,
                 event_time=moment,
                 features=shipped,
                 score=score,

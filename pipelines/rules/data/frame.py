@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.rules.use_case.contract import NO_TIME, Contract
 
 Rows = NDArray[np.bool_] | NDArray[np.int64] | slice
+ENTITY_KEY = "entity_key"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Frame:
 
     features (n, columns) · labels (n,), −1 where unlabelled · event_times (n,) UTC
     scores, thresholds (n,): NaN where not logged · versions (n,): 0 where not logged
+    entity_keys (n,): null where unknown, as in all rows without this argument
     """
 
     event_times: NDArray[np.datetime64]
@@ -29,6 +31,11 @@ class Frame:
     scores: NDArray[np.float64]
     thresholds: NDArray[np.float64]
     versions: NDArray[np.int64]
+    entity_keys: pa.StringArray = None
+
+    def __post_init__(self) -> None:
+        if self.entity_keys is None:
+            object.__setattr__(self, "entity_keys", pa.nulls(len(self), pa.string()))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,6 +66,19 @@ class Frame:
             return "without event times"
         return f"{first} to {last} UTC"
 
+    @property
+    def days(self) -> NDArray[np.int64]:
+        """The day (n,) of each event time in UTC, as a number."""
+        return self.event_times.astype("datetime64[D]").astype(np.int64)
+
+    @property
+    def entities(self) -> NDArray[np.int64] | None:
+        """A number (n,) for each entity, −1 where it is unknown; None when no entity is known."""
+        if self.entity_keys.null_count == len(self):
+            return None
+        codes = pc.dictionary_encode(self.entity_keys).indices.fill_null(-1)
+        return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64)
+
     def none(self) -> "Frame":
         """Return an empty frame with the same columns."""
         return self.take(slice(0, 0))
@@ -86,7 +106,10 @@ class Frame:
         return before, after
 
     def table(self, contract: Contract) -> pa.Table:
-        """Return a table with one column per feature, for the artifact store."""
+        """Return a table with one column per feature, for the artifact store.
+
+        It has a column of entity keys where one is known.
+        """
         columns = {
             "event_time": self.event_times,
             "transaction_id": self.transaction_ids,
@@ -95,13 +118,16 @@ class Frame:
             "threshold": self.thresholds,
             "model_version": self.versions,
         }
+        if self.entity_keys.null_count < len(self):
+            columns[ENTITY_KEY] = self.entity_keys
         for index, name in enumerate(contract.columns):
             columns[name] = self.features[:, index]
         return pa.table(columns)
 
     @classmethod
     def of(cls, table: pa.Table, contract: Contract) -> "Frame":
-        """Read a table that `table` wrote."""
+        """Read a table that `table` wrote; those of earlier releases have no entity keys."""
+        has_keys = ENTITY_KEY in table.column_names
         return cls(
             event_times=table["event_time"].to_numpy(),
             transaction_ids=table["transaction_id"].combine_chunks(),
@@ -110,6 +136,7 @@ class Frame:
             scores=table["score"].to_numpy(),
             thresholds=table["threshold"].to_numpy(),
             versions=table["model_version"].to_numpy(),
+            entity_keys=table[ENTITY_KEY].combine_chunks() if has_keys else None,
         )
 
 

@@ -50,6 +50,19 @@ def tune_cut(n: int, share: float = 0.25) -> int:
     return int(n * (1 - share))
 
 
+def why_no_day(event_times: NDArray[np.datetime64]) -> str | None:
+    """Say why tuning rows can't be counted by day: they span less than one; None if they can."""
+    first = event_times.min()
+    last = event_times.max()
+    if last - first >= np.timedelta64(1, "D"):
+        return None
+    return (
+        f"the {len(event_times):,} training rows that set the threshold, from {first} to {last}, "
+        "span less than a day, and `training.threshold.per_day` counts rows of a day: wait for "
+        "more labels, or set `training.threshold.per_share`"
+    )
+
+
 def forward_folds(n: int, folds: int, share: float = 2 / 3) -> list[tuple[int, int]]:
     """Cut the newest `share` of n rows, in order of time, into blocks [begin, end).
 

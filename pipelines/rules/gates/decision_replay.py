@@ -7,6 +7,7 @@ from pipelines.records import Decision
 from pipelines.rules.gates.verdict import GateResult, Verdict, verdict
 
 COMPARED = ("outcome", "observed", "threshold", "p")
+FURTHER = ("observed", "threshold")  # of a further value
 CLOSE = 1e-9  # relative difference that another order of rows or another processor may cause
 
 
@@ -49,6 +50,25 @@ def _gate_differences(recorded: dict[str, Any] | None, result: GateResult) -> li
         now = replayed[key]
         if not _same(before, now):
             differing.append(f"{result.name}: {key} was {before}, is {now}")
+    return differing + _further_differences(recorded, replayed, result.name)
+
+
+def _further_differences(
+    recorded: dict[str, Any], replayed: dict[str, Any], gate: str
+) -> list[str]:
+    """Compare the further values of a gate. Decisions of earlier releases have none."""
+    if "further" not in recorded:
+        return []
+    now = replayed.get("further", {})
+    differing = []
+    for name, before in recorded["further"].items():
+        if name not in now:
+            differing.append(f"{gate}: {name} was recorded, and is no longer a value of the gate")
+            continue
+        for key in FURTHER:
+            if not _same(before[key], now[name][key]):
+                change = f"{key} was {before[key]}, is {now[name][key]}"
+                differing.append(f"{gate}: {name}: {change}")
     return differing
 
 

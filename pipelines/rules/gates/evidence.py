@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.rules.gates.score_bands import Parts
+from pipelines.rules.statistics.precision_at_k import Workload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,9 @@ class Evidence:
 
     labels (n,) 0 or 1 · scores (n,) in [0, 1] · flags (n,) whether score ≥ the model's own
     threshold · coverage: by band of scores, the labelled rows and all rows · slices: name and
-    mask (n,). Without a champion its arrays are None.
+    mask (n,) · workload: the days of the rows, where the policy says how many are investigated in a
+    day · is_equal_work: whether the champion flags as many rows as the challenger, and not those
+    from its own threshold on. Without a champion its arrays are None.
     """
 
     labels: NDArray[np.int8]
@@ -27,6 +30,8 @@ class Evidence:
     predictions: int
     coverage: Parts = field(default_factory=dict)
     slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    workload: Workload | None = None
+    is_equal_work: bool = False
 
     @property
     def positives(self) -> int:
@@ -59,6 +64,11 @@ class Evidence:
         for name, mask in sorted(self.slices.items()):
             content.update(name.encode())
             content.update(np.ascontiguousarray(mask).tobytes())
+        if self.workload is not None:
+            content.update(f"workload {self.workload.per_day}".encode())
+            content.update(self.workload.days.tobytes())
+            entities = self.workload.entities
+            content.update(b"-" if entities is None else entities.tobytes())
         return content.hexdigest()
 
 

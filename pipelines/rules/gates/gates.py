@@ -1,18 +1,20 @@
 """The six gates: each is a pure function of the evidence; NaN and missing evidence never pass."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from pipelines.rules.gates.daily_precision import as_values, daily_precision, in_words
 from pipelines.rules.gates.evidence import Evidence, f1_scores, table
 from pipelines.rules.gates.f1_gain import bootstrap_f1_gain, f1_gain
+from pipelines.rules.gates.flagged_share import flagged_share
 from pipelines.rules.gates.ranking_test import Gain, gain
 from pipelines.rules.gates.score_bands import Parts
-from pipelines.rules.gates.verdict import GateResult, Outcome
+from pipelines.rules.gates.verdict import FurtherValue, GateResult, Outcome
 from pipelines.rules.statistics import confidence_intervals
 from pipelines.rules.use_case.policy_sections.gates import Gates
 
@@ -27,7 +29,9 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
 
     F1 alone depends on where two thresholds happen to lie: equal models pass in 4 of 10 cases, and
     better ones hardly more often. So the ranking must gain, too, with a p-value below `level`: see
-    `ranking_test.gain`. The bounds of the gain in F1 are reported and not judged.
+    `ranking_test.gain`. The bounds of the gain in F1 are reported and not judged. Where the policy
+    limits the flagged rows, both models flag equally many, because a champion that flags more would
+    keep out every challenger that keeps the limit.
     """
     name = "f1_improvement"
     threshold = gates.f1_improvement
@@ -60,7 +64,7 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
         high=high,
         p=ranking.p,
         counts={"positives": evidence.positives, "rows": len(evidence.labels)},
-        reason=f"{_f1_change(counts, observed)}; {_ranking(ranking)}",
+        reason=f"{_f1_change(counts, observed)}{_equal_work(evidence)}; {_ranking(ranking)}",
         needs=f"at least {threshold:+.1%} and p < {gates.level}",
     )
 
@@ -68,6 +72,13 @@ def f1_improvement(evidence: Evidence, gates: Gates) -> GateResult:
 def _f1_change(counts: NDArray[np.int64], relative_gain: float) -> str:
     champion, challenger = (float(value) for value in f1_scores(counts))
     return f"F1 {champion:.3f} → {challenger:.3f}, {relative_gain:+.1%}"
+
+
+def _equal_work(evidence: Evidence) -> str:
+    if not evidence.is_equal_work:
+        return ""
+    flagged = int(evidence.challenger_flags.sum())
+    return f" (champion with at most {flagged:,} flagged rows, as many as the challenger)"
 
 
 def _ranking(ranking: Gain) -> str:
@@ -165,7 +176,9 @@ def label_coverage(evidence: Evidence, gates: Gates) -> GateResult:
 def recall(evidence: Evidence, gates: Gates) -> GateResult:
     """Pass when the challenger finds at least `recall` of the positives; without positives, wait.
 
-    With `slice_recall`, the worst slice that holds enough positives must reach it, too.
+    With `flagged_share`, it must not flag a larger share of the rows, because a model that flags
+    every row finds all positives. With `slice_recall`, the worst slice that holds enough positives
+    must reach it, too.
     """
     name = "recall"
     threshold = gates.recall
@@ -177,11 +190,18 @@ def recall(evidence: Evidence, gates: Gates) -> GateResult:
     hits = int(is_hit.sum())
     observed = hits / positives
     low, high = confidence_intervals.wilson(hits, positives)
-    reason = f"finds {hits:,} of {positives:,} positives, {observed:.1%}"
+    flagged = flagged_share(flags, gates.flagged_share)
+    reason = f"finds {hits:,} of {positives:,} positives, {observed:.1%}; {flagged}"
+    precision = daily_precision(evidence)
+    if precision:
+        reason += f"; {in_words(precision)}"
     needs = f"at least {threshold:.1%}"
     parts = _recall_of_slices(evidence)
     worst = _worst_slice(parts, positives=gates.positives)
     passes = observed >= threshold
+    if not flagged.is_within:
+        passes = False
+        needs += f", {flagged.needs}"
     if worst is not None:
         reason += f"; worst slice: {worst}"
     if worst is not None and worst.recall < gates.slice_recall:
@@ -197,10 +217,11 @@ def recall(evidence: Evidence, gates: Gates) -> GateResult:
         counts={
             "found": hits,
             "positives": positives,
-            "flagged": int(flags.sum()),
-            "rows": len(evidence.labels),
+            "flagged": flagged.flagged,
+            "rows": flagged.rows,
         },
         parts=parts,
+        further=flagged.judged | as_values(precision),
         reason=reason,
         needs=needs,
     )
@@ -291,6 +312,7 @@ def _result(
     p: float | None = None,
     counts: dict[str, int] | None = None,
     parts: Parts | None = None,
+    further: Mapping[str, FurtherValue] | None = None,
     reason: str,
     needs: str,
 ) -> GateResult:
@@ -306,6 +328,7 @@ def _result(
         p=p,
         counts=counts or {},
         parts=parts or {},
+        further=dict(further or {}),
         reason=reason if passes else f"{reason}; needs {needs}",
     )
 

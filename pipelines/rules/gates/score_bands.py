@@ -1,6 +1,6 @@
 """Score bands as the API names them: high from the threshold, medium from half of it, low below."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +31,21 @@ def coverage(
             labelled_rows = int((mask & labelled).sum())
             parts[name] = (labelled_rows, int(mask.sum()))
     return parts
+
+
+def predictions_per_row(
+    scores: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+    covered: Mapping[str, Sequence[int]],
+) -> NDArray[np.float64]:
+    """How many predictions of its band each labelled row (n,) stands for, labelled or not.
+
+    `covered` has the labelled rows and all rows of each band, as `coverage` counts them. A row that
+    was never scored stands for itself.
+    """
+    weights = np.ones(len(scores))
+    for name, mask in bands(scores, thresholds):
+        labelled, rows = covered.get(name, (0, 0))
+        if labelled:
+            weights[mask] = rows / labelled
+    return weights

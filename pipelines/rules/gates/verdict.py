@@ -28,11 +28,21 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FurtherValue:
+    """Another value that a gate observes; `threshold` is None where it is reported only."""
+
+    observed: float
+    threshold: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class GateResult:
     """The outcome of one gate, with the numbers behind it.
 
     `low` and `high` bound the observed value, `p` is the p-value of a test, `parts` are counts and
-    totals by band or slice.
+    totals by band or slice, `further` are other values by name.
     """
 
     name: str
@@ -44,12 +54,20 @@ class GateResult:
     p: float | None = None
     counts: dict[str, int] = field(default_factory=dict)
     parts: Parts = field(default_factory=dict)
+    further: dict[str, FurtherValue] = field(default_factory=dict)
     reason: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as JSON: NaN and infinity become null."""
+        """Return the result as JSON: NaN and infinity become null.
+
+        `further` is left out where it is empty, so that a result without it is stored as before.
+        """
         fields = asdict(self)
-        return {name: _finite(value) for name, value in fields.items()}
+        further = fields.pop("further")
+        document = _all_finite(fields)
+        if further:
+            document["further"] = {name: _all_finite(value) for name, value in further.items()}
+        return document
 
 
 def verdict(results: list[GateResult]) -> tuple[Verdict, str]:
@@ -77,6 +95,10 @@ def _with_outcome(results: list[GateResult], outcome: Outcome) -> list[GateResul
 def _reasons(results: list[GateResult]) -> str:
     reasons = [f"{result.name}: {result.reason}" for result in results]
     return "; ".join(reasons)
+
+
+def _all_finite(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: _finite(value) for name, value in fields.items()}
 
 
 def _finite(value: Any) -> Any:

@@ -17,10 +17,15 @@ from sklearn.metrics import (
 
 from pipelines.errors import DataError, ModelRejected
 from pipelines.rules.model.bundle import Calibration
+from pipelines.rules.training.daily_capacity import Capacity
 from pipelines.rules.training.estimators.interface import Estimator, Params, Rows
 from pipelines.rules.training.fitting import FittedModel, Trainer
 from pipelines.rules.training.hyperparameter_search import SearchTrial, best, search
-from pipelines.rules.training.operating_threshold import operating_threshold, why_inconsistent
+from pipelines.rules.training.operating_threshold import (
+    ABOVE_ALL,
+    operating_threshold,
+    why_inconsistent,
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,10 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A fitted model with its calibration, operating threshold, parameters, metrics and trials."""
+    """A fitted model with its calibration, operating threshold, parameters, metrics and trials.
+
+    `over_capacity` says why no threshold keeps the capacity; the model then flags no row.
+    """
 
     fitted: FittedModel
     calibration: Calibration
@@ -42,6 +50,7 @@ class Candidate:
     metrics: dict[str, float]
     trials: tuple[SearchTrial, ...] = ()
     judged: Judged | None = None
+    over_capacity: str | None = None
 
     @property
     def kind(self) -> str:
@@ -58,8 +67,16 @@ class Candidate:
 
 
 def choose(candidates: list[Candidate]) -> Candidate:
-    """Return the candidate with the best average precision; the first of equals."""
-    return max(candidates, key=lambda candidate: candidate.metrics["average_precision"])
+    """Return the candidate with the best average precision; the first of equals.
+
+    One without a threshold that keeps the capacity can't be chosen. Raises ModelRejected, with each
+    reason, when all are such candidates.
+    """
+    usable = [candidate for candidate in candidates if candidate.over_capacity is None]
+    if not usable:
+        reasons = [f"estimator {each.kind!r}: {each.over_capacity}" for each in candidates]
+        raise ModelRejected(f"{'; '.join(reasons)}: permit more flagged rows")
+    return max(usable, key=lambda candidate: candidate.metrics["average_precision"])
 
 
 def fit_all(
@@ -68,18 +85,28 @@ def fit_all(
     estimators: Sequence[Estimator],
     trainer: Trainer,
     over: Callable[[], bool] = lambda: False,
+    *,
+    capacity: Capacity | None = None,
 ) -> list[Candidate]:
     """Search and fit each estimator on all `rows`; calibrate and judge on those from `tune` on.
 
     These newest rows are scored by models that saw all older rows and the other half of the newest.
     When the world has just changed, only the newest rows show it, and a model that is judged on
     some of them must have been able to learn from the others. `over` says that the time for the
-    search has passed. Raises DataError where one of the classes is missing, and ModelRejected where
-    a model does not flag as its metrics say.
+    search has passed, and `capacity` is what the threshold metric `alerts` needs. Raises DataError
+    where one of the classes is missing, and ModelRejected where a model does not flag as its
+    metrics say.
     """
     _require_both_classes(rows, tune)
     return [
-        _candidate(estimator, rows, tune, trainer, search(estimator, rows, trainer, over))
+        _candidate(
+            estimator,
+            rows,
+            tune,
+            trainer,
+            search(estimator, rows, trainer, over),
+            capacity=capacity,
+        )
         for estimator in estimators
     ]
 
@@ -90,6 +117,8 @@ def _candidate(
     tune: int,
     trainer: Trainer,
     trials: list[SearchTrial],
+    *,
+    capacity: Capacity | None,
 ) -> Candidate:
     params = best(trials).params
     margins = _cross_fitted(estimator, rows, tune, trainer, params)
@@ -98,10 +127,19 @@ def _candidate(
     scores = calibration.score(margins)
     fitted = trainer.fit(estimator, rows, params)
     final = calibration.score(fitted.margin(rows.features[tune:]))
-    threshold = operating_threshold(labels, scores, final, trainer.training.threshold)
-    if reason := why_inconsistent(labels, scores, final, threshold):
+    policy = trainer.training.threshold
+    over_capacity = None
+    try:
+        threshold = operating_threshold(labels, scores, final, policy, capacity)
+    except ModelRejected as reason:
+        threshold = ABOVE_ALL
+        over_capacity = str(reason)
+    metrics = _metrics(labels, scores, threshold)
+    if capacity is not None:
+        metrics |= capacity.metrics(labels, scores, threshold)
+    if fault := why_inconsistent(labels, scores, final, threshold):
         raise ModelRejected(
-            f"estimator {estimator.name!r}: {reason}: train on more labelled rows, or remove it "
+            f"estimator {estimator.name!r}: {fault}: train on more labelled rows, or remove it "
             "from `training.estimators`"
         )
     return Candidate(
@@ -109,9 +147,10 @@ def _candidate(
         calibration=calibration,
         threshold=threshold,
         params=params,
-        metrics=_metrics(labels, scores, threshold),
+        metrics=metrics,
         trials=tuple(trials),
         judged=Judged(labels, scores),
+        over_capacity=over_capacity,
     )
 
 

@@ -1,20 +1,34 @@
 """The operating threshold: a prediction is flagged when its score reaches it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.errors import ModelRejected
 from pipelines.rules.statistics.confidence_intervals import Z999, wilson
+from pipelines.rules.training.daily_capacity import Capacity
 from pipelines.rules.use_case.policy_sections.training import Threshold
 
 SMALLEST_SUM = 1e-12  # of precision and recall, so that F1 is defined where both are 0
 SAME_LEVEL = 1e-9  # relative difference of scores that differ by rounding only
+ABOVE_ALL = float(np.nextafter(1.0, 2.0))  # a threshold that no score reaches
 
 Labels = NDArray[np.int8]
 Scores = NDArray[np.float64]
 
 
-def operating_threshold(labels: Labels, scores: Scores, final: Scores, policy: Threshold) -> float:
-    """Choose the threshold with the best F1 on these rows (n,), or with the least expected cost.
+def operating_threshold(
+    labels: Labels,
+    scores: Scores,
+    final: Scores,
+    policy: Threshold,
+    capacity: Capacity | None = None,
+) -> float:
+    """Choose the threshold of these rows (n,) by the metric of the policy.
+
+    It has the best F1, or the least expected cost, or it is the lowest with which no day has more
+    flagged rows than investigators can work off (`capacity`).
 
     `scores` are of models that did not see the rows, `final` of the model that will serve. A
     threshold lies between two levels of scores, so that small differences flag no other rows. Where
@@ -23,8 +37,14 @@ def operating_threshold(labels: Labels, scores: Scores, final: Scores, policy: T
 
     With calibrated scores the least cost needs no rows: flag where p · miss ≥ (1 − p) · false_alarm
     (Elkan, The Foundations of Cost-Sensitive Learning, IJCAI 2001).
+
+    Raises ModelRejected where the rows with the highest score exceed the capacity.
     """
     coarse = is_coarse(final)
+    if policy.metric == "alerts":
+        if capacity is None:
+            raise ValueError("metric alerts needs the capacity of these rows")
+        return _within_capacity(capacity, [scores, final] if coarse else [scores])
     if policy.metric == "cost":
         cost = policy.false_alarm / (policy.false_alarm + policy.miss)
         return _between_levels(cost, levels(final)) if coarse else cost
@@ -67,6 +87,17 @@ def why_inconsistent(labels: Labels, scores: Scores, final: Scores, threshold: f
                 f"models that did not see these rows flag {judged:,}"
             )
     return None
+
+
+def _within_capacity(capacity: Capacity, scores: Sequence[Scores]) -> float:
+    """The lowest threshold between levels of the last scores that keeps the budget for all."""
+    cuts = _cuts(levels(scores[-1]))
+    highest = max(scores, key=capacity.highest_excess)
+    excess = capacity.highest_excess(highest)
+    position = int(np.searchsorted(cuts, excess, side="right"))
+    if position == len(cuts):
+        raise ModelRejected(capacity.why_exceeded(highest >= excess))
+    return float(cuts[position])
 
 
 def _cuts(distinct: Scores) -> Scores:

@@ -25,6 +25,7 @@ def contradictions(policy: "Policy") -> Iterator[Contradiction]:
         yield from _single(key)
     yield from _drift(policy.drift)
     yield from _sizes(policy)
+    yield from _threshold(policy)
 
 
 def _single(key: PolicyKey) -> Iterator[Contradiction]:
@@ -62,3 +63,27 @@ def _sizes(policy: "Policy") -> Iterator[Contradiction]:
     if kept < window:
         rule = f"must not be shorter than evaluation.window, {window}: retraining reads these rows"
         yield "retention.predictions", kept, rule
+
+
+def _threshold(policy: "Policy") -> Iterator[Contradiction]:
+    threshold = policy.training.threshold
+    per_day = threshold.per_day
+    per_share = threshold.per_share
+    if threshold.metric != "alerts":
+        rule = f"has no effect with metric {threshold.metric}: set metric to alerts, or remove it"
+        if per_day is not None:
+            yield "training.threshold.per_day", per_day, rule
+        if per_share is not None:
+            yield "training.threshold.per_share", per_share, rule
+    elif per_day is None and per_share is None:
+        rule = "needs per_day or per_share: how many rows may be flagged"
+        yield "training.threshold.metric", "alerts", rule
+    elif per_day is not None and per_share is not None:
+        rule = "must not be set beside per_day: remove one of them"
+        yield "training.threshold.per_share", per_share, rule
+    elif per_day is not None and policy.evaluation.split == "id":
+        rule = (
+            "needs whole days of rows, which `evaluation.split: id` spreads over training and "
+            "held-out rows: set training.threshold.per_share in its place"
+        )
+        yield "training.threshold.per_day", per_day, rule

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import NoneType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -47,6 +48,8 @@ def default_keys(policy: PolicySection) -> list[str]:
 
 def valid_values(annotation: Any) -> str:
     """Describe the values that a key may have, such as "a number, from 0 to 1"."""
+    if value := _unless_null(annotation):
+        return f"{valid_values(value)}, or null"
     base, *metadata = (annotation,)
     if get_origin(annotation) is Annotated:
         base, *metadata = get_args(annotation)
@@ -58,6 +61,15 @@ def valid_values(annotation: Any) -> str:
         return "a mapping of names to conditions"
     (meta,) = metadata
     return meta.description or f"{KINDS[base]}, {_bounds(meta)}"
+
+
+def _unless_null(annotation: Any) -> Any:
+    """Return the annotation of a value that may also be null; None when it must not be."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is not Union or NoneType not in parts:
+        return None
+    (value,) = (part for part in parts if part is not NoneType)
+    return value
 
 
 def _bounds(meta: msgspec.Meta) -> str:

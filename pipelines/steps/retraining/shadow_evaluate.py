@@ -1,6 +1,7 @@
 """Compare the challenger with the champion on the same held-out rows, and decide by six gates."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +14,12 @@ from pipelines.records import Decision
 from pipelines.reporting.tables import gate_table
 from pipelines.rules.data.frame import Frame
 from pipelines.rules.gates.decision_replay import differences
+from pipelines.rules.gates.equal_workload import highest
 from pipelines.rules.gates.evidence import Evidence
 from pipelines.rules.gates.gates import judge
 from pipelines.rules.gates.slices import masks
 from pipelines.rules.gates.verdict import GateResult, verdict
+from pipelines.rules.statistics.precision_at_k import Workload
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_projection import Projection
 from pipelines.rules.use_case.policy_sections.gates import Gates
@@ -85,8 +88,9 @@ def thresholds(decision: Decision) -> Gates:
 def gather(context: Context, decision: Decision) -> Evidence:
     """Score the held-out rows with both models, each flagging at its own stored threshold.
 
-    Rows are read by the contract that the challenger was trained under, because the folder's may
-    have changed since. Raises EvidenceError when the decision has no challenger.
+    Where the policy limits the flagged rows, the champion flags as many as the challenger. Rows are
+    read by the contract that the challenger was trained under, because the folder's may have
+    changed since. Raises EvidenceError when the decision has no challenger.
     """
     if decision.challenger_version is None or decision.dataset is None:
         raise EvidenceError(f"decision {decision.id} has no challenger: run its train step first")
@@ -98,6 +102,7 @@ def gather(context: Context, decision: Decision) -> Evidence:
     scores = challenger.scores(rows.features)
     coverage = decision.dataset.get("coverage", {})
     slices = decision.policy["evaluation"].get("slices", {})
+    threshold = decision.policy.get("training", {}).get("threshold", {})
     evidence = Evidence(
         labels=rows.labels,
         challenger_scores=scores,
@@ -105,10 +110,23 @@ def gather(context: Context, decision: Decision) -> Evidence:
         predictions=int(decision.dataset["predictions"]),
         coverage={band: (labelled, total) for band, (labelled, total) in coverage.items()},
         slices=masks(slices, contract, rows.features),
+        workload=_workload(rows, threshold),
+        is_equal_work=threshold.get("metric") == "alerts",
     )
     if not decision.champion_version:
         return evidence
     return _with_champion(context, decision.champion_version, rows, evidence, contract=contract)
+
+
+def _workload(rows: Frame, threshold: Mapping[str, Any]) -> Workload | None:
+    """The days of the held-out rows; None unless the stored policy says how many are investigated.
+
+    Policies of earlier releases never say it.
+    """
+    per_day = threshold.get("per_day")
+    if per_day is None:
+        return None
+    return Workload(per_day=per_day, days=rows.days, entities=rows.entities)
 
 
 def _with_champion(
@@ -130,5 +148,8 @@ def _with_champion(
         cutoffs[by_others] = champion.bundle.threshold
     count = len(rows) - int(by_others.sum())
     log.info("%s of %s rows have logged scores of the champion", count, len(rows))
-    flags = np.asarray(scores >= cutoffs)
+    if evidence.is_equal_work:
+        flags = highest(scores, int(evidence.challenger_flags.sum()))
+    else:
+        flags = np.asarray(scores >= cutoffs)
     return replace(evidence, champion_scores=scores, champion_flags=flags)

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,16 +17,18 @@ from pipelines.reporting.model_card import Data, model_card
 from pipelines.rules.data.frame import Frame
 from pipelines.rules.data.time_split import tune_cut
 from pipelines.rules.explanation.shap_explainer import add_up
+from pipelines.rules.gates.score_bands import predictions_per_row
 from pipelines.rules.model.bundle import digest
 from pipelines.rules.model.model_input import narrow
 from pipelines.rules.monitoring.converted_profiles import newer_profiles
 from pipelines.rules.monitoring.training_profile import Reference
 from pipelines.rules.training.candidates import Candidate, choose, fit_all
+from pipelines.rules.training.daily_capacity import Capacity
 from pipelines.rules.training.directions import indirect, keeping
 from pipelines.rules.training.estimators.interface import Rows
 from pipelines.rules.training.fitting import Trainer
 from pipelines.rules.training.packaging import pack
-from pipelines.rules.use_case.policy_sections.training import Training
+from pipelines.rules.use_case.policy_sections.training import Threshold, Training
 from pipelines.stores import model_registry
 from pipelines.stores.baseline import read_manifest
 from pipelines.stores.estimators import find_estimator, read_explainer
@@ -50,7 +52,7 @@ def run(context: Context) -> dict[str, Any]:
         _use_contract_of(context, data)
         table = context.artifacts.load("datasets", data["train"])
         frame = Frame.of(table, context.use_case.contract)
-        fitted = _fit(context, frame)
+        fitted = _fit(context, frame, data)
         data = _with_notes(context, decision, data, fitted.notes)
         _record(context, frame, fitted, data)
         model = context.models.of_run(context.name, context.run_id)
@@ -108,7 +110,7 @@ class Fitted:
         return self.candidates[0]
 
 
-def _fit(context: Context, frame: Frame) -> Fitted:
+def _fit(context: Context, frame: Frame, data: dict[str, Any]) -> Fitted:
     begun = time.monotonic()
     training = context.use_case.policy.training
     contract = context.use_case.contract
@@ -131,6 +133,7 @@ def _fit(context: Context, frame: Frame) -> Fitted:
         kept.estimators,
         Trainer(training, threads=os.cpu_count() or 1),
         over=lambda: time.monotonic() > end,
+        capacity=_capacity(frame, data, training.threshold),
     )
     seconds = time.monotonic() - begun
     for candidate in candidates:
@@ -147,9 +150,42 @@ def _fit(context: Context, frame: Frame) -> Fitted:
         "%s is chosen, threshold %.4f; fitted in %.1f s", chosen.kind, chosen.threshold, seconds
     )
     others = [candidate for candidate in candidates if candidate is not chosen]
+    for warning in _capacity_warnings([chosen, *others]):
+        log.warning("%s", warning)
     for candidate in others:
         pack(candidate, contract, frame.features)  # refuses an estimator by name
     return Fitted([chosen, *others], seconds, (*kept.reasons, *indirect(contract)))
+
+
+def _capacity(frame: Frame, data: dict[str, Any], threshold: Threshold) -> Capacity | None:
+    """How many of the tuning rows investigators can work off; None if the policy does not say.
+
+    A labelled row stands for the predictions of its score band and time that are not labelled, too.
+    """
+    if threshold.metric != "alerts":
+        return None
+    rows = frame.take(slice(tune_cut(len(frame)), None))
+    covered = data.get("tune_coverage", {})
+    weights = predictions_per_row(rows.scores, rows.thresholds, covered)
+    return Capacity.of(threshold, days=rows.days, weights=weights, entities=rows.entities)
+
+
+def _capacity_warnings(candidates: list[Candidate]) -> Iterator[str]:
+    """Warn of candidates that exceed the capacity, and of a chosen one, the first, that has room.
+
+    Nothing to warn of where the policy states no capacity.
+    """
+    for candidate in candidates:
+        if candidate.over_capacity is not None:
+            yield f"{candidate.kind} can't be chosen: {candidate.over_capacity}"
+    metrics = candidates[0].metrics
+    if metrics.get("flagged_share", 0.0) == 1:
+        most = metrics.get("most_flagged_per_day", 0.0)
+        yield (
+            f"every tuning row is flagged, because no day has more than {most:,.0f} rows: lower "
+            "`training.threshold.per_day`, or set `per_share` if the rows are a sample of the "
+            "traffic"
+        )
 
 
 def _was_cut_short(candidate: Candidate, training: Training) -> bool:
@@ -314,7 +350,11 @@ def _account(
         rows=len(frame),
         positives=int(frame.labels.sum()),
         hash=data["train"],
-        warnings=(*data.get("warnings", ()), *fitted.notes),
+        warnings=(
+            *data.get("warnings", ()),
+            *fitted.notes,
+            *_capacity_warnings(fitted.candidates),
+        ),
         window=frame.period,
     )
     plots = figures(

@@ -19,9 +19,9 @@ from pipelines.rules.data.dataset_checks import Common, Finding
 from pipelines.rules.data.frame import Frame, concatenate
 from pipelines.rules.data.missing_codes import missing_codes
 from pipelines.rules.data.pandera_schema import failures, positions, reasons, summary
-from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_uneven
+from pipelines.rules.data.time_split import holdout_cut, tune_cut, why_no_day, why_uneven
 from pipelines.rules.data.window_checks import window_warnings
-from pipelines.rules.gates.score_bands import coverage
+from pipelines.rules.gates.score_bands import Parts, coverage
 from pipelines.rules.ingestion.row_checks import QUARANTINED
 from pipelines.rules.promotion.ledger import Served, champion, promoting_decision
 from pipelines.rules.training.reference_rows import (
@@ -65,22 +65,34 @@ class Gathered:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Rows that train and rows that are held out; `after_cut` also holds those without a label.
+    """Rows that train and rows that are held out.
 
-    `cut` is the first event time of the held-out rows.
+    `cut` is the first event time of the held-out rows. `before_cut` and `after_cut` also hold the
+    rows without a label; a split by id leaves `before_cut` empty.
     """
 
     cut: np.datetime64
     train: Frame
     holdout: Frame
+    before_cut: Frame
     after_cut: Frame
+
+    @property
+    def tuning(self) -> Frame:
+        """The training rows that tune the model."""
+        return self.train.take(slice(tune_cut(len(self.train)), None))
 
     @property
     def tune_from(self) -> np.datetime64:
         """The first event time of the training rows that tune the model."""
-        times = self.train.event_times[tune_cut(len(self.train)) :]
-        first: np.datetime64 = times.min()
+        first: np.datetime64 = self.tuning.event_times.min()
         return first
+
+    @property
+    def tune_coverage(self) -> Parts:
+        """By score band, the labelled rows and all rows of the time of the tuning rows."""
+        _, rows = self.before_cut.split(self.tune_from)
+        return coverage(rows.scores, rows.thresholds, rows.labels >= 0)
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -286,13 +298,16 @@ def _split(context: Context, rows: Gathered, frame: Frame) -> Split:
     if len(np.unique(split.train.labels)) < 2:
         reason = f"the {len(split.train)} training rows hold one class only: wait for more labels"
         _stop(context, "INSUFFICIENT", reason)
-    tuning = split.train.labels[tune_cut(len(split.train)) :]
-    if len(np.unique(tuning)) < 2:
+    tuning = split.tuning
+    if len(np.unique(tuning.labels)) < 2:
         reason = (
             f"the {len(tuning):,} training rows that set the threshold, from "
             f"{split.tune_from} on, hold one class only: wait for more labels"
         )
         _stop(context, "INSUFFICIENT", reason)
+    per_day = context.use_case.policy.training.threshold.per_day
+    if per_day is not None and (short := why_no_day(tuning.event_times)):
+        _stop(context, "INSUFFICIENT", short)
     return split
 
 
@@ -300,9 +315,14 @@ def _split_by_time(labelled: Frame, only_older: Frame, frame: Frame, share: floa
     cut = holdout_cut(labelled.event_times, share)
     before, holdout = labelled.split(cut)
     older, _ = only_older.split(cut)
-    _, after_cut = frame.split(cut)
-    train = concatenate([before, older])
-    return Split(cut=cut, train=train, holdout=holdout, after_cut=after_cut)
+    before_cut, after_cut = frame.split(cut)
+    return Split(
+        cut=cut,
+        train=concatenate([before, older]),
+        holdout=holdout,
+        before_cut=before_cut,
+        after_cut=after_cut,
+    )
 
 
 def _split_by_id(labelled: Frame, only_older: Frame, frame: Frame, share: float) -> Split:
@@ -320,6 +340,7 @@ def _split_by_id(labelled: Frame, only_older: Frame, frame: Frame, share: float)
         cut=first,
         train=train.take(id_split.order(train.transaction_ids)),
         holdout=holdout,
+        before_cut=frame.none(),
         after_cut=frame.take(id_split.is_held_out(frame.transaction_ids, share)),
     )
 
@@ -427,6 +448,7 @@ def _store(context: Context, rows: Gathered, split: Split) -> dict[str, Any]:
         "predictions": len(after_cut),
         # By score band; empty for rows that were never scored.
         "coverage": coverage(after_cut.scores, after_cut.thresholds, after_cut.labels >= 0),
+        "tune_coverage": split.tune_coverage,
         "cut": str(split.cut),
     }
 

@@ -44,6 +44,8 @@ class Gates(PolicySection, frozen=True):
     decide. 0 reports the shares only."""
     slice_recall: Share = 0.0
     """Smallest recall in each slice with enough positives. 0 reports the worst slice only."""
+    flagged_share: Share | None = None
+    """Largest share of the labelled rows that the model may flag. Null reports the share only."""
 
 
 class Evaluation(PolicySection, frozen=True):

@@ -10,6 +10,7 @@ from pipelines.rules.use_case.policy_sections.values import (
     Count,
     Duration,
     Factor,
+    Inside,
     PolicySection,
     Positive,
     PositiveDuration,
@@ -21,12 +22,18 @@ from pipelines.rules.use_case.policy_sections.values import (
 class Threshold(PolicySection, frozen=True):
     """How the score is chosen from which on a row is flagged."""
 
-    metric: Literal["f1", "cost"] = "f1"
-    """`f1` gives the best F1 on the newest training rows, `cost` the least cost of errors."""
+    metric: Literal["f1", "cost", "alerts"] = "f1"
+    """`f1` gives the best F1 on the newest training rows, `cost` the least cost of errors, `alerts`
+    as many flagged rows as investigators can work off."""
     false_alarm: AboveZero = 1.0
     """Cost of a flagged negative, with `metric: cost`."""
     miss: AboveZero = 1.0
     """Cost of a positive that is not flagged, with `metric: cost`."""
+    per_day: Positive | None = None
+    """Largest number of flagged rows of a day (UTC), with `metric: alerts`."""
+    per_share: Inside | None = None
+    """Largest share of flagged rows, with `metric: alerts`: for rows whose event time says
+    nothing, and for snapshots that are a sample of the traffic."""
 
 
 class Training(PolicySection, frozen=True):

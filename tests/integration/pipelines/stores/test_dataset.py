@@ -200,3 +200,20 @@ def test_without_rows_nothing_is_common(wired: Context) -> None:
     common = dataset.also_ingested(wired.artifacts, wired.converter, read(wired))
     assert len(common.positions) == 0
     assert common.logged.shape == common.ingested.shape == (0, len(CONTRACT.raw))
+
+
+def test_entity_keys_are_read_from_the_log_and_from_snapshots_that_have_them(
+    wired: Context,
+) -> None:
+    log = Log(wired)
+    with_key = log.ship(2, NOW, entity="card-7")
+    without = log.ship(1, NOW)
+    rows = read(wired)
+    keys = dict(zip(rows.transaction_ids.to_pylist(), rows.entity_keys.to_pylist(), strict=True))
+    assert keys == dict.fromkeys(with_key, "card-7") | dict.fromkeys(without)
+    table = snapshot(log, with_key).set_column(0, "transaction_id", pa.array(["x", "y"]))
+    position = table.schema.get_field_index("entity_key")
+    keyed = table.set_column(position, "entity_key", pa.array(["a", None], pa.string()))
+    assert dataset.historical(keyed, CONTRACT).entity_keys.to_pylist() == ["a", None]
+    older = table.drop_columns(["entity_key"])
+    assert dataset.historical(older, CONTRACT).entities is None

@@ -92,6 +92,14 @@ def test_calibration(calibration: Calibration, words: str) -> None:
             Threshold(metric="cost", miss=20, false_alarm=1.5),
             "0.4321: the lowest cost, where a miss costs 20 and a false alarm 1.5",
         ),
+        (
+            Threshold(metric="alerts", per_day=1500),
+            "0.4321: the lowest with which no day of the newest training rows has more than 1,500 flagged rows",
+        ),
+        (
+            Threshold(metric="alerts", per_share=0.005),
+            "0.4321: the lowest with which at most 0.50% of the newest training rows are flagged",
+        ),
     ],
 )
 def test_the_rule_of_the_threshold(threshold: Threshold, words: str) -> None:

@@ -1,6 +1,7 @@
 """Frames are selected, split, joined and reported."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -64,3 +65,31 @@ def test_samples_can_be_written_as_json() -> None:
 def test_the_period_is_the_span_of_event_times() -> None:
     assert frame(5, 65).period.endswith(" UTC")
     assert frame(0, 0).period == "without event times"
+
+
+def keyed(keys: list[str | None], *seconds: int) -> Frame:
+    return replace(frame(*seconds), entity_keys=pa.array(keys, pa.string()))
+
+
+def test_entity_keys_follow_their_rows_and_are_unknown_where_a_frame_has_none() -> None:
+    rows = concatenate([keyed(["a", None, "b"], 5, 6, 9), frame(7), keyed(["a"], 1)])
+    assert rows.entity_keys.to_pylist() == ["a", "a", None, None, "b"]
+    codes = rows.entities
+    assert codes is not None
+    assert codes.tolist() == [0, 0, -1, -1, 1]
+    assert rows.take(codes == 1).entity_keys.to_pylist() == ["b"]
+    assert frame(1, 2).entities is None
+
+
+def test_entity_keys_are_stored_where_one_is_known_and_older_files_have_none() -> None:
+    table = keyed(["a", None], 1, 2).table(CONTRACT)
+    assert Frame.of(table, CONTRACT).entity_keys.to_pylist() == ["a", None]
+    older = table.drop_columns(["entity_key"])
+    assert Frame.of(older, CONTRACT).entity_keys.to_pylist() == [None, None]
+    unknown = frame(1, 2).table(CONTRACT)
+    assert unknown.column_names == older.column_names, "a file without keys is as it was before"
+
+
+def test_days_are_those_of_utc() -> None:
+    day = 24 * 3600
+    assert frame(-1, 0, day - 1, day).days.tolist() == [-1, 0, 0, 1]

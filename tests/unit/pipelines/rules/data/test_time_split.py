@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.rules.data.time_split import holdout_cut, why_uneven
+from pipelines.rules.data.time_split import holdout_cut, why_no_day, why_uneven
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=200), st.floats(0.05, 0.95))
@@ -49,3 +49,18 @@ def test_rows_of_one_moment_stay_together(days: list[int], held_out: int, uneven
         assert f"{days.count(largest)} of {len(days)} labelled rows have the event time " in reason
         assert f"2026-01-0{largest}T00:00:00 UTC" in reason
         assert "set `evaluation.split: id`" in reason
+
+
+@pytest.mark.parametrize(
+    ("last", "is_long_enough"),
+    [
+        pytest.param("2026-03-02T06:00", True, id="a whole day"),
+        pytest.param("2026-03-02T05:59", False, id="a minute less, on two dates"),
+        pytest.param("2026-03-01T06:00", False, id="one moment"),
+    ],
+)
+def test_rows_are_counted_by_day_if_they_span_one(last: str, is_long_enough: bool) -> None:
+    times = np.array(["2026-03-01T06:00", last], "datetime64[us]")
+    reason = why_no_day(times)
+    assert (reason is None) == is_long_enough
+    assert is_long_enough or "set `training.threshold.per_share`" in str(reason)

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.records import Decision
 from pipelines.rules.gates.decision_replay import differences
-from pipelines.rules.gates.verdict import GateResult, Outcome
+from pipelines.rules.gates.verdict import FurtherValue, GateResult, Outcome
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 RESULTS = [
@@ -110,3 +110,42 @@ def test_what_differs_is_said(recorded: Decision, words: list[str]) -> None:
 def test_every_difference_is_said() -> None:
     failed = [replace(RESULTS[0], outcome=Outcome.FAIL, observed=0.1), RESULTS[1]]
     assert len(differences(decision(), "other", failed)) == 4
+
+
+LIMITED = replace(
+    RESULTS[0],
+    further={
+        "flagged_share": FurtherValue(observed=0.45, threshold=0.5),
+        "precision_at_100": FurtherValue(observed=0.3),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        pytest.param({}, [], id="nothing changed"),
+        pytest.param(
+            {"flagged_share": {"observed": 0.44, "threshold": 0.4}},
+            [
+                "recall: flagged_share: observed was 0.44, is 0.45",
+                "recall: flagged_share: threshold was 0.4, is 0.5",
+            ],
+            id="another share and another limit",
+        ),
+        pytest.param(
+            {"precision_at_50": {"observed": 0.3, "threshold": None}},
+            ["recall: precision_at_50 was recorded, and is no longer a value of the gate"],
+            id="a value that is gone",
+        ),
+    ],
+)
+def test_further_values_are_compared(recorded: dict[str, Any], words: list[str]) -> None:
+    stored = LIMITED.as_dict()
+    stored["further"] |= recorded
+    second = RESULTS[1].as_dict()
+    assert differences(decision(gates=[stored, second]), "abc", [LIMITED, RESULTS[1]]) == words
+
+
+def test_a_decision_of_before_further_values_is_the_same_as_recorded() -> None:
+    assert differences(decision(), "abc", [LIMITED, RESULTS[1]]) == []

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.rules.gates.evidence import Evidence, f1_scores, table
+from pipelines.rules.statistics.precision_at_k import Workload
 
 LABELS = np.array([1, 1, 0, 0], np.int8)
 SCORES = np.array([0.9, 0.2, 0.7, 0.1])
@@ -21,6 +22,7 @@ EVIDENCE = Evidence(
     coverage={"high": (2, 3)},
     slices={"large": np.array([True, False, False, True])},
 )
+WORKLOAD = Workload(per_day=2, days=np.array([1, 1, 2, 2]))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,7 @@ EVIDENCE = Evidence(
         pytest.param({"coverage": {}}, id="the bands"),
         pytest.param({"slices": {"small": EVIDENCE.slices["large"]}}, id="a slice's name"),
         pytest.param({"slices": {"large": ~EVIDENCE.slices["large"]}}, id="a slice's rows"),
+        pytest.param({"workload": WORKLOAD}, id="that rows of a day are investigated"),
     ],
 )
 def test_the_hash_changes_with(change: dict[str, object]) -> None:
@@ -48,6 +51,25 @@ def test_equal_evidence_has_an_equal_hash_in_whatever_order_slices_are_named() -
     there = replace(EVIDENCE, slices=masks)
     back = replace(EVIDENCE, slices=dict(reversed(masks.items())), labels=LABELS.copy())
     assert there.hash == back.hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"per_day": 3}, id="how many are investigated"),
+        pytest.param({"days": np.array([1, 1, 1, 2])}, id="the days"),
+        pytest.param({"entities": np.array([0, 1, 0, -1])}, id="the entities"),
+    ],
+)
+def test_the_hash_changes_with_the_workload(change: dict[str, object]) -> None:
+    before = replace(EVIDENCE, workload=WORKLOAD)
+    after = replace(EVIDENCE, workload=replace(WORKLOAD, **change))  # type: ignore[arg-type]
+    assert before.hash != after.hash
+
+
+def test_evidence_without_a_workload_has_the_hash_of_earlier_releases() -> None:
+    recorded = "359025ce467d2901aee5edb71e3ed85a21a06a43237f896f4ff4e5ab371f9446"
+    assert EVIDENCE.hash == recorded
 
 
 def test_labels_are_counted_by_class() -> None:

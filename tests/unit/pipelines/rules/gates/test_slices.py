@@ -5,11 +5,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.errors import UseCaseError
 from pipelines.rules.gates.evidence import Evidence
 from pipelines.rules.gates.gates import label_coverage, recall
-from pipelines.rules.gates.score_bands import bands, coverage
+from pipelines.rules.gates.score_bands import bands, coverage, predictions_per_row
 from pipelines.rules.gates.slices import masks
 from pipelines.rules.gates.verdict import Outcome
 from pipelines.settings import ROOT
@@ -58,6 +60,25 @@ def test_every_scored_row_is_in_one_band_and_what_was_never_scored_in_none() -> 
         "low": (0, 1),
     }
     assert coverage(np.full(2, np.nan), np.full(2, np.nan), np.ones(2, bool)) == {}
+
+
+def test_a_labelled_row_stands_for_the_predictions_of_its_band() -> None:
+    scores = np.array([0.9, 0.3, 0.1, np.nan])
+    covered = {"high": [2, 2], "low": [1, 4]}
+    weights = predictions_per_row(scores, np.full(4, 0.5), covered)
+    assert weights.tolist() == [1.0, 1.0, 4.0, 1.0], "a band without a count stands for itself"
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_labelled_rows_stand_for_all_rows_of_bands_with_labels(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.random(50)
+    thresholds = np.full(50, 0.5)
+    labelled = random.random(50) < 0.4
+    covered = coverage(scores, thresholds, labelled)
+    weights = predictions_per_row(scores[labelled], thresholds[labelled], covered)
+    total = sum(rows for labels, rows in covered.values() if labels)
+    assert weights.sum() == pytest.approx(total)
 
 
 def test_a_biased_coverage_is_shown_and_a_policy_may_wait_for_the_labels_that_are_missing() -> None:

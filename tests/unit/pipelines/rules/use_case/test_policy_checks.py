@@ -63,3 +63,56 @@ def test_a_schedule_is_a_cron_expression(name: str) -> None:
 )
 def test_keys_that_contradict_each_other_are_refused(name: str, value: Any, rule: str) -> None:
     assert rule in refusal(name, value)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "split", "message"),
+    [
+        pytest.param(
+            {"metric": "alerts"},
+            "time",
+            "training.threshold.metric: alerts needs per_day or per_share: how many rows may be flagged",
+            id="no capacity",
+        ),
+        pytest.param(
+            {"metric": "alerts", "per_day": 100, "per_share": 0.1},
+            "time",
+            "training.threshold.per_share: 0.1 must not be set beside per_day: remove one of them",
+            id="two capacities",
+        ),
+        pytest.param(
+            {"per_day": 100},
+            "time",
+            "training.threshold.per_day: 100 has no effect with metric f1: set metric to alerts, or remove it",
+            id="a number that nothing uses",
+        ),
+        pytest.param(
+            {"metric": "cost", "per_share": 0.1},
+            "time",
+            "training.threshold.per_share: 0.1 has no effect with metric cost: set metric to alerts, or remove it",
+            id="a share that nothing uses",
+        ),
+        pytest.param(
+            {"metric": "alerts", "per_day": 100},
+            "id",
+            "training.threshold.per_day: 100 needs whole days of rows, which `evaluation.split: id` spreads over "
+            "training and held-out rows: set training.threshold.per_share in its place",
+            id="days that a split by id takes apart",
+        ),
+    ],
+)
+def test_a_capacity_that_can_not_be_kept_is_refused(
+    threshold: dict[str, Any], split: str, message: str
+) -> None:
+    document = {"training": {"threshold": threshold}, "evaluation": {"split": split}}
+    with pytest.raises(UseCaseError) as refused:
+        parse_policy(document, use_case="loans", file="policy.yaml")
+    assert str(refused.value) == f"policy.yaml: {message}"
+
+
+@pytest.mark.parametrize("split", ["time", "id"])
+def test_a_share_can_be_flagged_whatever_the_split(split: str) -> None:
+    threshold = {"metric": "alerts", "per_share": 0.02}
+    document = {"training": {"threshold": threshold}, "evaluation": {"split": split}}
+    policy = parse_policy(document, use_case="loans", file="policy.yaml")
+    assert policy.training.threshold.per_share == 0.02

@@ -38,6 +38,16 @@ from pipelines.rules.use_case.policy_keys import keys_of, valid_values
             id="a share above one",
         ),
         pytest.param(
+            {"gates": {"flagged_share": "all"}},
+            "gates.flagged_share: 'all' must be a number, from 0 to 1, or null",
+            id="a text where a number or null is valid",
+        ),
+        pytest.param(
+            {"gates": {"flagged_share": 45}},
+            "gates.flagged_share: 45 must be a number, from 0 to 1, or null",
+            id="a percentage where a share is meant",
+        ),
+        pytest.param(
             {"gates": {"level": 0}},
             "gates.level: 0 must be a number, above 0 and below 1",
             id="a bound that is not included",
