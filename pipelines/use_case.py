@@ -332,13 +332,6 @@ def mismatches(policy: Policy, contract: Contract) -> Iterator[UseCaseError]:
             "`event_time:` to the contract",
             key="evaluation.split",
         )
-    if not contract.has_times and policy.training.threshold.per_day is not None:
-        yield UseCaseError(
-            f"{contract.use_case}/{POLICY}: training.threshold.per_day: "
-            f"{policy.training.threshold.per_day} needs event times, and the contract names no "
-            "column of them: state `per_share` instead, or add `event_time:` to the contract",
-            key="training.threshold.per_day",
-        )
 
 
 def _require_match(policy: Policy, contract: Contract) -> None:
