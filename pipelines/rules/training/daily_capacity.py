@@ -80,16 +80,16 @@ class Capacity:
         metrics["most_flagged_per_day"] = float(flagged.max())
         return metrics | self.workload.precision(labels, scores)
 
-    def why_exceeded(self, highest: NDArray[np.bool_]) -> str:
-        """Say why no threshold keeps the budget: too many rows (m,) have the highest scores."""
-        flagged = float(self.flagged(highest).max())
+    def why_exceeded(self, flags: NDArray[np.bool_]) -> str:
+        """Say why no threshold keeps the budget: one flags these rows (m,), higher ones no row."""
+        flagged = float(self.flagged(flags).max())
         if self.workload is None:
-            share = flagged / self.weights.sum()
+            total = self.weights.sum()
             return (
-                f"{share:.2%} of the tuning rows share its highest score, more than "
-                "`training.threshold.per_share` permits"
+                f"its thresholds flag {flagged / total:.2%} of the tuning rows or none, and "
+                f"`training.threshold.per_share` permits {self.budget / total:.2%}"
             )
         return (
-            f"{flagged:,.0f} predictions of one day share its highest score, and "
+            f"its thresholds flag {flagged:,.0f} predictions of one day or none, and "
             f"`training.threshold.per_day` permits {self.budget:,.0f}"
         )

@@ -1,7 +1,5 @@
 """The operating threshold: a prediction is flagged when its score reaches it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,13 +36,13 @@ def operating_threshold(
     With calibrated scores the least cost needs no rows: flag where p · miss ≥ (1 − p) · false_alarm
     (Elkan, The Foundations of Cost-Sensitive Learning, IJCAI 2001).
 
-    Raises ModelRejected where the rows with the highest score exceed the capacity.
+    Raises ModelRejected where every threshold exceeds the capacity or flags no row.
     """
     coarse = is_coarse(final)
     if policy.metric == "alerts":
         if capacity is None:
             raise ValueError("metric alerts needs the capacity of these rows")
-        return _within_capacity(capacity, [scores, final] if coarse else [scores])
+        return _within_capacity(capacity, scores, _cuts(levels(final if coarse else scores)))
     if policy.metric == "cost":
         cost = policy.false_alarm / (policy.false_alarm + policy.miss)
         return _between_levels(cost, levels(final)) if coarse else cost
@@ -89,14 +87,12 @@ def why_inconsistent(labels: Labels, scores: Scores, final: Scores, threshold: f
     return None
 
 
-def _within_capacity(capacity: Capacity, scores: Sequence[Scores]) -> float:
-    """The lowest threshold between levels of the last scores that keeps the budget for all."""
-    cuts = _cuts(levels(scores[-1]))
-    highest = max(scores, key=capacity.highest_excess)
-    excess = capacity.highest_excess(highest)
+def _within_capacity(capacity: Capacity, scores: Scores, cuts: Scores) -> float:
+    """The lowest of the cuts (m,) that keeps the budget of every day and flags a row (n,)."""
+    excess = capacity.highest_excess(scores)
     position = int(np.searchsorted(cuts, excess, side="right"))
-    if position == len(cuts):
-        raise ModelRejected(capacity.why_exceeded(highest >= excess))
+    if position == len(cuts) or scores.max() < cuts[position]:
+        raise ModelRejected(capacity.why_exceeded(scores >= excess))
     return float(cuts[position])
 
 

@@ -21,16 +21,11 @@ from pipelines.steps.retraining.shadow_evaluate import replay
 from pipelines.stores.registered_model import RegisteredModel
 from stack.demo.shipped_baselines import as_snapshot
 from stack.demo.simulator import simulate
-from tests.integration.lifecycle import RETRAIN, Run, Stage, runner, traffic_world
+from tests.integration.lifecycle import RETRAIN, Run, runner, traffic_world
 from tests.integration.logged import rewrite
 
 PER_DAY = 20
 Limited = Callable[[dict[str, Any]], Run]
-
-
-@pytest.fixture(scope="module")
-def stage(first: Stage) -> Stage:
-    return first
 
 
 @pytest.fixture

@@ -113,23 +113,36 @@ def test_a_capacity_that_no_day_reaches_flags_every_row() -> None:
     assert metrics["flagged_share"] == 1
 
 
-def test_few_levels_keep_the_capacity_for_the_model_that_will_serve_too() -> None:
-    """Models of halves put 2 of 4 rows above 0.5; the one that will serve puts all there."""
-    scores = np.repeat([0.2, 0.8], 2)
-    final = np.repeat([0.8, 0.8], 2)
-    policy = Threshold(metric="alerts", per_day=3)
-    of = capacity(policy, np.zeros(4, np.int64))
+def test_a_level_of_the_model_that_will_serve_is_flagged_whole_or_not() -> None:
+    """Models of halves give the highest level two scores; a threshold between would flag half."""
+    scores = np.array([0.2, 0.2, 0.79, 0.81] * 5)
+    final = np.array([0.2, 0.2, 0.8, 0.8] * 5)
+    labels = np.zeros(20, np.int8)
+    days = np.zeros(20, np.int64)
+    ten = Threshold(metric="alerts", per_day=10)
+    assert operating_threshold(labels, scores, final, ten, capacity(ten, days)) == 0.5
+    nine = Threshold(metric="alerts", per_day=9)
     with pytest.raises(
         ModelRejected,
-        match=r"4 predictions of one day share its highest score, and `training\.threshold\.per_day` permits 3",
+        match=r"flag 10 predictions of one day or none, and `training\.threshold\.per_day` permits 9",
     ):
-        operating_threshold(np.zeros(4, np.int8), scores, final, policy, of)
+        operating_threshold(labels, scores, final, nine, capacity(nine, days))
+
+
+def test_a_threshold_that_no_unseen_row_reaches_is_refused() -> None:
+    """The model that will serve saw these rows, and gives the first ones a score of their own."""
+    scores = np.array([0.7, 0.7, 0.7, 0.1] * 5)
+    final = np.array([0.9, 0.7, 0.7, 0.1] * 5)
+    policy = Threshold(metric="alerts", per_day=10)
+    of = capacity(policy, np.zeros(20, np.int64))
+    with pytest.raises(ModelRejected, match="flag 15 predictions of one day or none"):
+        operating_threshold(np.zeros(20, np.int8), scores, final, policy, of)
 
 
 def test_a_share_that_the_highest_score_exceeds_is_refused() -> None:
     policy = Threshold(metric="alerts", per_share=0.1)
     scores = np.repeat([0.2, 0.8], 5)
-    with pytest.raises(ModelRejected, match=r"50\.00% of the tuning rows share its highest score"):
+    with pytest.raises(ModelRejected, match=r"flag 50\.00% of the tuning rows or none, .* 10\.00%"):
         operating_threshold(
             np.zeros(10, np.int8), scores, scores, policy, capacity(policy, np.arange(10))
         )
