@@ -16,6 +16,7 @@ from pipelines.rules.use_case.policy_keys import fault_of
 from pipelines.rules.use_case.policy_sections.contract import ContractPolicy
 from pipelines.rules.use_case.policy_sections.explanation import ExplanationPolicy
 from pipelines.rules.use_case.policy_sections.gates import Evaluation, Gates
+from pipelines.rules.use_case.policy_sections.ingest import Ingest
 from pipelines.rules.use_case.policy_sections.monitoring import Alerts, Drift, Performance, Report
 from pipelines.rules.use_case.policy_sections.promotion import (
     FinalValidation,
@@ -49,6 +50,7 @@ class Policy(PolicySection, frozen=True):
     guard: Guard = Guard()
     explanation: ExplanationPolicy = ExplanationPolicy()
     contract: ContractPolicy = ContractPolicy()
+    ingest: Ingest = Ingest()
     retention: Retention = Retention()
     use_case: str = ""
 

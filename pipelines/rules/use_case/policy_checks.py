@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from croniter import croniter
 
+from pipelines.rules.use_case.ingest_checks import ingest_contradictions
 from pipelines.rules.use_case.policy_keys import PolicyKey, keys_of
 from pipelines.rules.use_case.policy_sections.monitoring import Drift
-from pipelines.rules.use_case.policy_sections.values import Duration, PositiveDuration, Schedule
+from pipelines.rules.use_case.policy_sections.values import (
+    Duration,
+    OptionalSchedule,
+    PositiveDuration,
+    Schedule,
+)
 
 if TYPE_CHECKING:
     from pipelines.rules.use_case.policy import Policy
@@ -26,6 +32,7 @@ def contradictions(policy: "Policy") -> Iterator[Contradiction]:
     yield from _drift(policy.drift)
     yield from _sizes(policy)
     yield from _threshold(policy)
+    yield from ingest_contradictions(policy.ingest)
 
 
 def _single(key: PolicyKey) -> Iterator[Contradiction]:
@@ -35,7 +42,8 @@ def _single(key: PolicyKey) -> Iterator[Contradiction]:
         yield key.name, value, "must be longer than zero"
     if key.annotation is Duration and value < ZERO:
         yield key.name, value, "must not be negative"
-    if key.annotation is Schedule and not croniter.is_valid(value):
+    is_schedule = key.annotation is Schedule or (key.annotation is OptionalSchedule and value)
+    if is_schedule and not croniter.is_valid(value):
         yield key.name, repr(value), "is not a cron expression: see crontab(5)"
 
 

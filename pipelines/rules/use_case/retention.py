@@ -11,10 +11,15 @@ SHORTEST = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Expiry:
-    """The first days that are kept: predictions with their explanations, and metrics and counts."""
+    """The first days that are kept.
+
+    `predictions` also goes for their explanations, `metrics` for counts, and `history` for what the
+    ingest DAG imported.
+    """
 
     predictions: date
     metrics: date
+    history: date
 
 
 def expiries(
@@ -35,6 +40,7 @@ def expiries(
         by_use_case[name] = Expiry(
             predictions=today - max(retention.predictions, SHORTEST),
             metrics=today - max(retention.metrics, SHORTEST),
+            history=today - max(retention.history, SHORTEST),
         )
     return by_use_case
 

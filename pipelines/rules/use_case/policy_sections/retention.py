@@ -17,6 +17,9 @@ class Retention(PolicySection, frozen=True):
     """Ingested snapshots that no registered model, open decision or candidate uses."""
     datasets: PositiveDuration = timedelta(days=400)
     """Datasets of runs, under the same condition."""
+    history: PositiveDuration = timedelta(days=400)
+    """Rows of history that the ingest DAG imported, since they were imported or changed, and its
+    notes of imported labels. Labels themselves are never deleted."""
     quarantine: PositiveDuration = timedelta(days=90)
     """Quarantined rows, with the reasons why they were refused."""
     reports: PositiveDuration = timedelta(days=400)

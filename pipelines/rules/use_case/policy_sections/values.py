@@ -12,7 +12,8 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 AboveZero = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-# msgspec does not check these three: see `pipelines.rules.use_case.policy_checks`.
+Text = Annotated[str, msgspec.Meta(description="text")]
+# msgspec does not check these: see `pipelines.rules.use_case.policy_checks`.
 Duration = Annotated[
     timedelta, msgspec.Meta(description="a duration such as P7D or PT1H, at least 0")
 ]
@@ -20,6 +21,9 @@ PositiveDuration = Annotated[
     timedelta, msgspec.Meta(description="a duration such as P7D or PT1H, longer than 0")
 ]
 Schedule = Annotated[str, msgspec.Meta(description="a cron expression, see crontab(5)")]
+OptionalSchedule = Annotated[
+    str, msgspec.Meta(description="a cron expression, see crontab(5), or empty text")
+]
 
 
 class PolicySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

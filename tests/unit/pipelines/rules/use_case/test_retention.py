@@ -9,7 +9,9 @@ from pipelines.rules.use_case.policy_sections.retention import Retention
 from pipelines.rules.use_case.retention import Expiry, expired_for_all, expiries
 
 TODAY = date(2026, 11, 26)
-SHORT = Retention(predictions=timedelta(days=30), metrics=timedelta(days=60))
+SHORT = Retention(
+    predictions=timedelta(days=30), metrics=timedelta(days=60), history=timedelta(days=90)
+)
 DEFAULT = Retention(predictions=timedelta(days=400), metrics=timedelta(days=400))
 
 durations = st.timedeltas(timedelta(hours=1), timedelta(days=4000))
@@ -20,8 +22,12 @@ names = st.sampled_from(["credit_risk", "fraud", "loan_default", "removed"])
 def test_each_use_case_expires_by_its_own_policy_and_others_by_the_default() -> None:
     found = expiries(["fraud", "removed"], {"fraud": SHORT}, default=DEFAULT, today=TODAY)
     assert found == {
-        "fraud": Expiry(predictions=date(2026, 10, 27), metrics=date(2026, 9, 27)),
-        "removed": Expiry(predictions=date(2025, 10, 22), metrics=date(2025, 10, 22)),
+        "fraud": Expiry(
+            predictions=date(2026, 10, 27), metrics=date(2026, 9, 27), history=date(2026, 8, 28)
+        ),
+        "removed": Expiry(
+            predictions=date(2025, 10, 22), metrics=date(2025, 10, 22), history=date(2025, 10, 22)
+        ),
     }
 
 
