@@ -14,6 +14,7 @@ from pipelines.stores.alerts import AlertStore
 from pipelines.stores.database import Connection, connect
 from pipelines.stores.decisions import DecisionStore
 from pipelines.stores.explanations import ExplanationStore
+from pipelines.stores.ingest import IngestStore
 from pipelines.stores.ledger import Ledger, ReplicaStore
 from pipelines.stores.metrics import MetricStore
 from pipelines.stores.models import ModelStore
@@ -25,6 +26,7 @@ from pipelines.use_case import UseCase, read_in_force
 
 if TYPE_CHECKING:
     from pipelines.stores.artifacts import Artifacts
+    from pipelines.stores.ingested_history import IngestedHistory
     from pipelines.stores.model_registry import ModelRegistry
     from pipelines.stores.row_conversion import RowConverter
 
@@ -120,10 +122,26 @@ class Context:
         return ExplanationStore(self.connection)
 
     @cached_property
+    def imports(self) -> IngestStore:
+        return IngestStore(self.connection)
+
+    @cached_property
     def artifacts(self) -> "Artifacts":
         from pipelines.stores.artifacts import Artifacts
 
         return Artifacts.of(self.settings, self.name)
+
+    @cached_property
+    def ingested(self) -> "IngestedHistory":
+        """The labelled history that the ingest DAG imported."""
+        from pipelines.stores.ingested_history import IngestedHistory
+
+        return IngestedHistory(
+            self.settings,
+            self.artifacts,
+            self.use_case.contract,
+            contract_of=self.models.recorded_contract,
+        )
 
     @cached_property
     def registry(self) -> "ModelRegistry":

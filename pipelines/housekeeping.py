@@ -27,11 +27,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Deleted:
-    """How many of one use case's rows were deleted; `metrics` includes counts and sums."""
+    """How many of one use case's rows were deleted.
+
+    `metrics` includes counts and sums, `history` notes of imported labels.
+    """
 
     predictions: int
     explanations: int
     metrics: int
+    history: int
 
 
 @dataclass(frozen=True)
@@ -148,4 +152,5 @@ def _delete_rows(store: RetentionStore, use_case: str, expiry: Expiry) -> Delete
         explanations=store.delete_explanations(use_case, expiry.predictions),
         predictions=store.delete_predictions(use_case, expiry.predictions),
         metrics=store.delete_metrics(use_case, expiry.metrics),
+        history=store.delete_history(use_case, expiry.history),
     )

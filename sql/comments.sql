@@ -38,7 +38,7 @@ COMMENT ON COLUMN label_store.transaction_id IS 'Transaction that is labelled.';
 COMMENT ON COLUMN label_store.label IS '1 is positive, 0 negative.';
 COMMENT ON COLUMN label_store.labelled_at IS 'When the label was decided, as the sender said.';
 COMMENT ON COLUMN label_store.received_at IS 'When the label arrived.';
-COMMENT ON COLUMN label_store.source IS 'Who sent it: `api:` and the name of the API key.';
+COMMENT ON COLUMN label_store.source IS 'Who sent it: `api:` and the name of the API key, or `ingest:` and the connection or folder it was read from.';
 COMMENT ON COLUMN label_store.logged_xid IS 'Transaction id of the insert.';
 
 COMMENT ON TABLE model_metadata IS 'Every trained model version.';
@@ -148,6 +148,39 @@ COMMENT ON COLUMN score_rollups.bin IS 'Number of the bin of the score.';
 COMMENT ON COLUMN score_rollups.n IS 'Number of predictions.';
 COMMENT ON COLUMN score_rollups.score IS 'Sum of the scores.';
 COMMENT ON COLUMN score_rollups.square IS 'Sum of the squared scores.';
+
+COMMENT ON TABLE ingested_rows IS 'Labelled history that the ingest DAG imported, one row for each transaction. A retraining makes a snapshot of it.';
+COMMENT ON COLUMN ingested_rows.use_case IS 'Name of the use case.';
+COMMENT ON COLUMN ingested_rows.transaction_id IS 'Id of the transaction.';
+COMMENT ON COLUMN ingested_rows.entity_key IS 'Entity that acted, such as a customer.';
+COMMENT ON COLUMN ingested_rows.event_time IS 'When the transaction happened.';
+COMMENT ON COLUMN ingested_rows.label IS '1 is positive, 0 negative.';
+COMMENT ON COLUMN ingested_rows.contract_hash IS 'Contract that names the features.';
+COMMENT ON COLUMN ingested_rows.features IS 'Raw features in the order of the contract, NULL where missing; a category is its index.';
+COMMENT ON COLUMN ingested_rows.imported_at IS 'When this version of the row was imported.';
+
+COMMENT ON TABLE ingested_labels IS 'Labels that the ingest DAG read, so that reading them again changes nothing. label_store has the labels themselves.';
+COMMENT ON COLUMN ingested_labels.use_case IS 'Name of the use case.';
+COMMENT ON COLUMN ingested_labels.transaction_id IS 'Transaction that is labelled.';
+COMMENT ON COLUMN ingested_labels.labelled_at IS 'When the label was decided, as the source says.';
+COMMENT ON COLUMN ingested_labels.label IS '1 is positive, 0 negative.';
+COMMENT ON COLUMN ingested_labels.imported_at IS 'When it was read first.';
+
+COMMENT ON TABLE ingested_files IS 'Files that the ingest DAG imported.';
+COMMENT ON COLUMN ingested_files.use_case IS 'Name of the use case.';
+COMMENT ON COLUMN ingested_files.source IS '`history` or `labels`.';
+COMMENT ON COLUMN ingested_files.name IS 'Path below the folder.';
+COMMENT ON COLUMN ingested_files.digest IS 'SHA-256 of the content.';
+COMMENT ON COLUMN ingested_files.size IS 'Bytes.';
+COMMENT ON COLUMN ingested_files.modified_at IS 'When the file was changed last.';
+COMMENT ON COLUMN ingested_files.rows IS 'Number of its rows that conform to the contract.';
+COMMENT ON COLUMN ingested_files.imported_at IS 'When it was imported.';
+
+COMMENT ON TABLE ingest_watermarks IS 'How far the ingest DAG has read the query of each source.';
+COMMENT ON COLUMN ingest_watermarks.use_case IS 'Name of the use case.';
+COMMENT ON COLUMN ingest_watermarks.source IS '`history` or `labels`.';
+COMMENT ON COLUMN ingest_watermarks.watermark IS 'Time of the newest change that was read.';
+COMMENT ON COLUMN ingest_watermarks.moved_at IS 'When a run last read the source to its end.';
 
 COMMENT ON TABLE quality_counts IS 'Values that were refused or taken as another one, and repeated transaction ids, by hour.';
 COMMENT ON COLUMN quality_counts.use_case IS 'Name of the use case.';
@@ -273,7 +306,7 @@ COMMENT ON COLUMN current_labels.transaction_id IS 'Transaction that is labelled
 COMMENT ON COLUMN current_labels.label IS '1 is positive, 0 negative.';
 COMMENT ON COLUMN current_labels.labelled_at IS 'When the label was decided, as the sender said.';
 COMMENT ON COLUMN current_labels.received_at IS 'When the label arrived.';
-COMMENT ON COLUMN current_labels.source IS 'Who sent it: `api:` and the name of the API key.';
+COMMENT ON COLUMN current_labels.source IS 'Who sent it: `api:` and the name of the API key, or `ingest:` and the connection or folder it was read from.';
 
 COMMENT ON VIEW daily_performance IS 'Performance by the day on which predictions were made, as of the last drift check.';
 COMMENT ON COLUMN daily_performance.use_case IS 'Name of the use case.';

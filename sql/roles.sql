@@ -41,6 +41,11 @@ GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write
     write_verdict(text, text, text, text, jsonb, text), write_failure(text, text, text),
     what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date),
     delete_predictions(text, date, integer), thin_metrics(date), show_predictions(text) TO :steps;
+-- The ingest DAG stores labels as the scoring server does; it can't change or delete one.
+GRANT INSERT (use_case, transaction_id, label, labelled_at, source) ON label_store TO :steps;
+GRANT INSERT, UPDATE, DELETE ON ingested_rows TO :steps;
+GRANT INSERT, DELETE ON ingested_labels TO :steps;
+GRANT INSERT, UPDATE ON ingested_files, ingest_watermarks TO :steps;
 GRANT INSERT, UPDATE, DELETE ON monitoring_metrics, monitoring_alerts, feature_rollups, score_rollups, attribution_rollups,
     quality_counts, rollup_watermarks, explanations, explanation_watermarks, scoring_jobs TO :steps;
 -- Files are scored by a step or a command, and logged when that is asked for.

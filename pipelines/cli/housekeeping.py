@@ -51,7 +51,8 @@ def retention(as_json: JsonOption = False) -> None:
     for use_case, rows in retained.rows.items():
         typer.echo(
             f"{use_case}: deleted {rows.predictions:,} predictions of other days, "
-            f"{rows.explanations:,} explanations, {rows.metrics:,} metrics and counts"
+            f"{rows.explanations:,} explanations, {rows.metrics:,} metrics and counts, "
+            f"{rows.history:,} imported rows"
         )
     typer.echo(f"{retained.thinned:,} metrics of repeated drift checks deleted")
 

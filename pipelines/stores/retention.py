@@ -22,8 +22,11 @@ class RetentionStore:
         return self._names("logged_use_cases")
 
     def stored(self) -> list[str]:
-        """List the use cases that have explanations, metrics or counts; a name may come twice."""
-        names = ("explained_use_cases", "measured_use_cases")
+        """List the use cases that have explanations, metrics, counts or imported rows.
+
+        A name may come twice.
+        """
+        names = ("explained_use_cases", "measured_use_cases", "importing_use_cases")
         return [name for query in names for name in self._names(query)]
 
     def drop_partitions(self, before: date) -> int:
@@ -37,6 +40,11 @@ class RetentionStore:
     def delete_explanations(self, use_case: str, before: date) -> int:
         """Delete the explanations of one use case's predictions before a date; return how many."""
         return self._in_batches("delete_explanations", use_case, before)
+
+    def delete_history(self, use_case: str, before: date) -> int:
+        """Delete history that was imported before a date, and notes of labels; return how many."""
+        tables = ("delete_ingested_rows", "delete_ingested_labels")
+        return sum(self._in_batches(query, use_case, before) for query in tables)
 
     def delete_metrics(self, use_case: str, before: date) -> int:
         """Delete one use case's metrics, counts and sums before a date; return how many rows."""

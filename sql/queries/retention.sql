@@ -23,6 +23,10 @@ SELECT use_case FROM explained WHERE use_case IS NOT NULL;
 -- The use cases whose predictions were counted at least once: only these have metrics and counts.
 SELECT use_case FROM rollup_watermarks UNION SELECT use_case FROM explanation_watermarks;
 
+-- name: importing_use_cases
+-- The use cases into which history or labels were imported.
+SELECT use_case FROM ingest_watermarks UNION SELECT use_case FROM ingested_files;
+
 -- name: drop_partitions$
 -- Drops the days before a date, of all use cases; returns how many. Refuses today and later.
 SELECT drop_partitions(:before);
@@ -36,6 +40,22 @@ SELECT delete_predictions(:use_case, :before, :most);
 DELETE FROM explanations
 WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM explanations WHERE use_case = :use_case AND scored_at < :before LIMIT :most
+));
+
+-- name: delete_ingested_rows!
+-- Deletes imported history of one use case that was imported or changed last before a date, at most
+-- so many rows.
+DELETE FROM ingested_rows
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ingested_rows WHERE use_case = :use_case AND imported_at < :before LIMIT :most
+));
+
+-- name: delete_ingested_labels!
+-- Deletes notes of labels of one use case that were imported before a date, at most so many. The
+-- labels themselves stay.
+DELETE FROM ingested_labels
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM ingested_labels WHERE use_case = :use_case AND imported_at < :before LIMIT :most
 ));
 
 -- name: delete_metrics!

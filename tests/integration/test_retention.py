@@ -113,6 +113,44 @@ def test_rows_of_each_use_case_go_after_its_own_retention(database: Connection) 
     assert deleted.rows["removed"].explanations == 1
 
 
+IMPORTED = (
+    "INSERT INTO ingested_rows (use_case, transaction_id, event_time, label, contract_hash, features, imported_at)"
+    " VALUES (%(use_case)s, %(id)s, '2020-01-01', 1, 'c', '{1}', %(time)s)",
+    "INSERT INTO ingested_labels (use_case, transaction_id, labelled_at, label, imported_at)"
+    " VALUES (%(use_case)s, %(id)s, '2020-01-01', 1, %(time)s)",
+)
+
+
+def test_imported_history_goes_by_the_time_of_its_import_and_labels_stay(
+    database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setitem(COLUMNS, "ingested_rows", "imported_at")
+    monkeypatch.setitem(COLUMNS, "ingested_labels", "imported_at")
+    noon = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=12)
+    for use_case in ("fraud", "removed"):
+        database.execute(
+            "INSERT INTO ingest_watermarks (use_case, source, watermark) VALUES (%s, 'labels', now())",
+            [use_case],
+        )
+        for age in AGES:
+            values = {"use_case": use_case, "id": f"t-{age}", "time": noon - timedelta(days=age)}
+            for statement in IMPORTED:
+                database.execute(statement, values)
+    database.execute(
+        "INSERT INTO label_store (use_case, transaction_id, label, labelled_at, received_at, source)"
+        " VALUES ('fraud', 't', 1, '2020-01-01', '2020-01-01', 'ingest:warehouse')"
+    )
+    policies = {"fraud": Retention(history=timedelta(days=100))}
+    deleted = delete_expired(RetentionStore(database), policies, TODAY)
+    for table in ("ingested_rows", "ingested_labels"):
+        assert ages(database, table, "fraud") == younger(100)
+        assert ages(database, table, "removed") == younger(400)
+    assert (deleted.rows["fraud"].history, deleted.rows["removed"].history) == (6, 2)
+    assert database.execute("SELECT count(*) AS n FROM label_store").fetchone() == {"n": 1}
+    assert delete_expired(RetentionStore(database), policies, TODAY).rows["fraud"].history == 0
+
+
 def test_a_second_run_finds_nothing_to_delete(database: Connection) -> None:
     fill(database, "fraud", "loan_default")
     store = RetentionStore(database)

@@ -150,6 +150,15 @@ APPROVED = (
             " DO UPDATE SET n = quality_counts.n + excluded.n",
             id="the server counts refused values",
         ),
+        pytest.param(STEPS, LABEL, id="the ingest DAG imports labels"),
+        pytest.param(STEPS, "DELETE FROM ingested_rows", id="housekeeping forgets old history"),
+        pytest.param(STEPS, "DELETE FROM ingested_labels", id="housekeeping forgets old notes"),
+        pytest.param(
+            STEPS,
+            "INSERT INTO ingest_watermarks (use_case, source, watermark) VALUES ('fraud', 'labels', now())"
+            " ON CONFLICT (use_case, source) DO UPDATE SET watermark = excluded.watermark",
+            id="the ingest DAG remembers how far it read",
+        ),
         pytest.param(STEPS, "DELETE FROM quality_counts", id="housekeeping forgets old counts"),
         pytest.param(
             STEPS,
@@ -257,6 +266,11 @@ def test_nobody_but_the_owner_has_a_right_to_change_ledger_and_decisions(
             " OVERRIDING SYSTEM VALUE VALUES (9, 'fraud', 't', 1, now(), 's')",
         ),
         (STEPS, "UPDATE label_store SET label = 0"),
+        (STEPS, "DELETE FROM label_store"),
+        (STEPS, "UPDATE ingested_labels SET label = 0"),
+        (STEPS, "DELETE FROM ingested_files"),
+        (SERVER, "SELECT * FROM ingested_rows"),
+        (PAGES, "DELETE FROM ingest_watermarks"),
         (STEPS, "DELETE FROM serving_replicas"),
         (STEPS, "UPDATE model_metadata SET digest = 'other'"),
         (PAGES, LABEL),
