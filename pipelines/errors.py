@@ -5,6 +5,7 @@ SixgateError           an error that the user can resolve; the message names the
 ├── ParameterError     a run parameter that is unknown, or whose value is not permitted
 ├── UseCaseError       a contract, policy or baseline that is missing or invalid
 ├── DataError          rows that break the contract, or too few rows
+├── SourceUnavailable  a team's database or folder that does not answer; retry later (exit code 1)
 ├── EvidenceError      a decision, version, snapshot or report that is missing, changed or closed
 ├── PromotionRefused   a promotion, rollback or review that is not permitted, for example because
 │                      the champion or the evidence changed since the verdict
@@ -38,6 +39,10 @@ class UseCaseError(SixgateError):
 
 class DataError(SixgateError):
     """Rows that break the contract, or too few rows."""
+
+
+class SourceUnavailable(SixgateError):
+    """A team's database or folder that does not answer."""
 
 
 class EvidenceError(SixgateError):

@@ -18,7 +18,7 @@ from pipelines.cli.shared.groups import DATA, MODELS, MONITORING, STEPS, PanelGr
 from pipelines.cli.snapshots import snapshots
 from pipelines.cli.step import HELP as STEP_HELP
 from pipelines.cli.step import step
-from pipelines.errors import PromotionBusy, SixgateError
+from pipelines.errors import PromotionBusy, SixgateError, SourceUnavailable
 from pipelines.exit_codes import FAILED, REFUSED
 
 HELP = """Train, evaluate, promote and monitor tabular models.
@@ -80,7 +80,7 @@ def main() -> None:
         app()
     except SixgateError as error:
         typer.echo(f"sixgate: {error}", err=True)
-        sys.exit(FAILED if isinstance(error, PromotionBusy) else REFUSED)
+        sys.exit(FAILED if isinstance(error, PromotionBusy | SourceUnavailable) else REFUSED)
     except Exception as error:
         if type(error).__name__ not in ENVIRONMENT_ERRORS:
             raise

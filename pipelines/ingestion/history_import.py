@@ -63,19 +63,54 @@ def ingest_from(
     not conform to the contract, or all of them; the quarantine is written all the same. Raises
     DataError when there are no rows, or when the source is not readable.
     """
+    with (
+        readable(source),
+        artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot,
+    ):
+        ingested = import_rows(
+            source,
+            contract,
+            artifacts,
+            write=snapshot.writer.write_table,
+            folder=artifacts.root / "snapshots",
+            progress=progress,
+        )
+        _require_few_refused(ingested, source, share=quarantine_share)
+        snapshot.writer.add_key_value_metadata({QUARANTINED: str(ingested.quarantined)})
+    _note_origin(artifacts, snapshot.id, source, ingested)
+    return replace(ingested, snapshot=snapshot.id)
+
+
+def import_rows(
+    source: Source,
+    contract: Contract,
+    artifacts: Artifacts,
+    *,
+    write: Callable[[pa.Table], None],
+    folder: Path,
+    unique: bool = True,
+    named: bool = False,
+    progress: Progress = lambda _: None,
+) -> Ingested:
+    """Check the rows of a source; `write` gets those that conform, the others go to quarantine.
+
+    With `unique`, the first row of an id is kept and the others are refused; ids are compared in
+    `folder`. With `named`, a source without a column of ids raises DataError: otherwise its rows
+    are named by their place.
+    """
     tally = Tally(contract)
     with (
-        _readable(source),
         Quarantine(artifacts) as quarantine,
-        artifacts.writing("snapshots", snapshot_schema(contract)) as snapshot,
-        Repeats(artifacts.root / "snapshots") as repeats,
+        Repeats(folder) as repeats,
         Background() as writing,
     ):
 
         def keep(part: CheckedPart, good: pa.Table) -> None:
-            snapshot.writer.write_table(repeats.without_suspects(part, good))
+            write(repeats.without_suspects(part, good) if unique else good)
 
         for part in checked_parts(source, contract, now=datetime.now(UTC)):
+            if named and not part.has_ids:
+                raise DataError(_without_ids(contract))
             good = _good_rows(part, first_row=tally.read)
             writing.run(keep, part, good)
             _put_aside(part, quarantine)
@@ -83,15 +118,19 @@ def ingest_from(
             progress(tally.read)
         writing.wait()
         for held in repeats.resolved():
-            snapshot.writer.write_table(held.new)
+            write(held.new)
             quarantine.add(held.repeated, held.reasons(contract))
             tally.add_repeated(held.repeated, held.numbers)
         quarantine.keep()
-        ingested = _result(tally, source, quarantine)
-        _require_few_refused(ingested, tally.read, source, share=quarantine_share)
-        snapshot.writer.add_key_value_metadata({QUARANTINED: str(ingested.quarantined)})
-    _note_origin(artifacts, snapshot.id, source, ingested)
-    return replace(ingested, snapshot=snapshot.id)
+    return _result(tally, source, quarantine)
+
+
+def _without_ids(contract: Contract) -> str:
+    return (
+        f"no column for {contract.transaction_id}: rows that are imported in parts are found again "
+        "by it; name the column that identifies a transaction, or add it to the contract's "
+        "`sources:`"
+    )
 
 
 def _note_origin(artifacts: Artifacts, snapshot: str, source: Source, ingested: Ingested) -> None:
@@ -144,7 +183,7 @@ def _result(tally: Tally, source: Source, quarantine: Quarantine) -> Ingested:
     )
 
 
-def _require_few_refused(ingested: Ingested, read: int, source: Source, *, share: float) -> None:
+def _require_few_refused(ingested: Ingested, source: Source, *, share: float) -> None:
     rows = ingested.rows + ingested.quarantined
     if not rows:
         raise DataError(f"{source.name}: no row conforms to the contract: {_no_rows(ingested)}")
@@ -171,7 +210,7 @@ def _no_rows(ingested: Ingested) -> str:
 
 
 @contextmanager
-def _readable(source: Source) -> Iterator[None]:
+def readable(source: Source) -> Iterator[None]:
     """Raise DataError with the source's name when it is truncated or not of its format."""
     try:
         yield

@@ -36,6 +36,11 @@ def open_file(file: Path, contract: Contract, csv: CsvFormat) -> Source:
     raise DataError(f"{file}: {suffix!r} is not a supported format: use {SUPPORTED}")
 
 
+def is_supported(file: Path) -> bool:
+    """Whether there is a reader for a file of this name."""
+    return file.suffix.lower() in BINARY or _text_suffix(file) in TEXT
+
+
 def _text_suffix(file: Path) -> str:
     """Return the suffix of a file, of a compressed one that of its content."""
     if file.suffix.lower() in COMPRESSIONS:

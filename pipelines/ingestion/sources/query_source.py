@@ -6,6 +6,7 @@ The query is that of the person who has the credentials: it runs as it is writte
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import sqlalchemy
@@ -58,13 +59,19 @@ class QuerySource:
             if not _is_of_database(error):
                 raise
             message = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise DataError(
-                f"{self.name} failed: {_without_password(message, self._url)}"
-            ) from None
+            raise DataError(f"{self.name} failed: {without_password(message, self._url)}") from None
 
 
 def open_query(query: str, connection: str, contract: Contract) -> QuerySource:
     """Return the source of a query on a URL or an Airflow connection.
+
+    Raises ParameterError when the connection is missing or not usable.
+    """
+    return QuerySource(query.strip().rstrip(";"), database_url(connection), contract)
+
+
+def database_url(connection: str) -> URL:
+    """Return the URL of a database, given as a URL or as the id of an Airflow connection.
 
     Raises ParameterError when the connection is missing or not usable.
     """
@@ -82,7 +89,7 @@ def open_query(query: str, connection: str, contract: Contract) -> QuerySource:
         ) from None
     if url.drivername == "postgres":
         url = url.set(drivername="postgresql")
-    return QuerySource(query.strip().rstrip(";"), url, contract)
+    return url
 
 
 @contextmanager
@@ -122,13 +129,14 @@ def _run_elsewhere(query: str, url: URL) -> Iterator[Result]:
         with engine.connect().execution_options(stream_results=True) as connection:
             result = connection.execute(sqlalchemy.text(query.replace(":", "\\:")))
             names = list(result.keys())
-            batches = (_batch(rows, names) for rows in result.partitions(BATCH_ROWS))
+            batches = (batch_of(rows, names) for rows in result.partitions(BATCH_ROWS))
             yield names, batches
     finally:
         engine.dispose()
 
 
-def _batch(rows: Sequence[Sequence[Any]], names: list[str]) -> pa.RecordBatch:
+def batch_of(rows: Sequence[Sequence[Any]], names: list[str]) -> pa.RecordBatch:
+    """Return rows as columns; a column that mixes types is text."""
     columns = [_column([row[place] for row in rows]) for place in range(len(names))]
     return pa.RecordBatch.from_arrays(columns, names=names)
 
@@ -146,6 +154,9 @@ def _is_of_database(error: Exception) -> bool:
     return isinstance(error, SQLAlchemyError) or type(error).__module__.startswith("adbc_driver")
 
 
-def _without_password(message: str, url: URL) -> str:
+def without_password(message: str, url: URL) -> str:
+    """Return a message of a driver with stars in place of the password."""
     password = str(url.password or "")
-    return message.replace(password, "***") if password else message
+    if not password:
+        return message
+    return message.replace(password, "***").replace(quote(password, safe=""), "***")

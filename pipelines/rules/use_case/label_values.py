@@ -24,7 +24,7 @@ class LabelValues:
 
     def __init__(self, label: LabelColumn, *, classes: bool = False) -> None:
         positive = listed(label.positive)
-        negative = listed(label.negative) or _opposites(positive)
+        negative = listed(label.negative) or opposites(positive)
         self._classes = {
             **{label_key(value): UNLABELLED for value in label.unlabelled},
             **{label_key(value): NEGATIVE for value in negative},
@@ -80,7 +80,7 @@ def label_fault(label: LabelColumn) -> Iterator[tuple[str, Any, str]]:
     negative = listed(label.negative)
     if not positive:
         yield "positive", [], "is empty; list the values of the positive class"
-    if not (negative or _opposites(positive)):
+    if not (negative or opposites(positive)):
         yield (
             "negative",
             list(negative),
@@ -99,7 +99,7 @@ def label_fault(label: LabelColumn) -> Iterator[tuple[str, Any, str]]:
                 yield name, value, f"is also listed as {seen[key]}; remove it from one of the lists"
 
 
-def _opposites(positive: tuple[Value, ...]) -> tuple[Value, ...]:
+def opposites(positive: tuple[Value, ...]) -> tuple[Value, ...]:
     """Return the other class of a positive class that is 1 or 0, true or false."""
     keys = {label_key(value) for value in positive}
     if keys == {1.0}:
