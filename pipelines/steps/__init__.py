@@ -33,6 +33,7 @@ FOLDERS = {
         "resume_promotion",
     ),
     "explanation": ("plan", "explain", "summarise"),
+    "ingestion": ("ingest_history", "ingest_labels"),
 }
 MODULES = {
     name: f"pipelines.steps.{folder}.{name}" for folder, names in FOLDERS.items() for name in names

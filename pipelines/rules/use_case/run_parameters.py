@@ -109,7 +109,8 @@ RETRAINING: Parameters = {
         types=("null", "string"),
         title="Snapshot",
         description="Train and evaluate on this ingested snapshot instead of logged predictions "
-        "(`sixgate ingest` prints its id).",
+        "(`sixgate ingest` prints its id). `history` stands for all rows that the ingest DAG "
+        "imported.",
     ),
     "reference": Parameter(
         types=("boolean",),
@@ -134,6 +135,15 @@ BATCH_EXPLANATION: Parameters = {
         title="Which predictions",
         description="By default the new predictions that the policy selects; otherwise also those "
         "made in the policy's evaluation window.",
+    ),
+}
+INGEST: Parameters = {
+    "full": Parameter(
+        types=("boolean",),
+        default=False,
+        title="Read everything again",
+        description="Reads all rows and files of the sources, also those that were imported "
+        "before.",
     ),
 }
 ROLLBACK: Parameters = {
@@ -167,6 +177,7 @@ DAG_PARAMETERS: Mapping[str, Parameters] = {
     "promotion": PROMOTION,
     "drift_detection": NONE,
     "batch_explanation": BATCH_EXPLANATION,
+    "ingest": INGEST,
     "rollback": ROLLBACK,
     HOUSEKEEPING: NONE,
 }
@@ -198,6 +209,7 @@ STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
     ),
     "notify": ({"notified": Parameter(types=("array",))},),
     **dict.fromkeys(("plan", "summarise"), (BATCH_EXPLANATION,)),
+    **dict.fromkeys(("ingest_history", "ingest_labels"), (INGEST,)),
     "explain": ({**BATCH_EXPLANATION, "chunk": Parameter(types=("string",))},),
 }
 
