@@ -11,6 +11,7 @@ from pipelines.rules.use_case.policy_sections.training import Training
 REFERENCE = "REFERENCE"  # source of evidence that is no real traffic
 FROM_BASELINE = "reference"  # history that is the baseline
 NO_HISTORY = "none"  # history of a model that real rows alone trained
+IMPORTED = "history"  # in place of a snapshot's id: all rows that the ingest DAG imported
 REAL = ("LOGGED", "INGESTED")  # sources of evidence
 
 

@@ -16,7 +16,7 @@ class Conditions:
     last_trained: when the last run that trained was opened · trained_this_week: number of runs that
     trained in the seven days before · waiting: the decision whose approved candidate is neither
     promoted nor refused · reference: a person asked for reference rows · champion_is_real: the
-    champion was judged on real rows
+    champion was judged on real rows · has_history: the ingest DAG imported labelled history
     """
 
     as_of: datetime
@@ -30,13 +30,14 @@ class Conditions:
     snapshot: str | None
     reference: bool = False
     champion_is_real: bool = False
+    has_history: bool = False
 
 
 def why_not(conditions: Conditions, policy: Policy) -> str | None:
     """The reason why a run may not start; None when it may.
 
     A first model, a named snapshot and reference rows need no logged labels, but a first model
-    needs one of the latter two. `force` skips the cooldown only, and needs a
+    needs one of the latter two, or imported history. `force` skips the cooldown only, and needs a
     reason.
     """
     if conditions.forced and not conditions.reason:
@@ -76,7 +77,8 @@ def _reference(conditions: Conditions) -> str | None:
             "reference: the model in Production was trained on real rows, and reference rows never "
             "replace it: leave out the param `reference`"
         )
-    if conditions.has_champion or conditions.snapshot or conditions.reference:
+    has_rows = conditions.snapshot or conditions.reference or conditions.has_history
+    if conditions.has_champion or has_rows:
         return None
     return (
         "data: no model is in Production, so no prediction is logged to train on: ingest labelled "

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from pipelines.context import Context, git_sha
-from pipelines.errors import StepSkipped
+from pipelines.errors import EvidenceError, StepSkipped
 from pipelines.records import Decision
 from pipelines.rules.promotion.ledger import champion
-from pipelines.rules.training.reference_rows import REAL
+from pipelines.rules.training.reference_rows import IMPORTED, REAL
 from pipelines.rules.training.retraining_conditions import WEEK, Conditions, why_not
 from pipelines.steps.champion_evidence import evidence_of_champion
 
@@ -31,8 +31,7 @@ def run(context: Context) -> dict[str, Any]:
             decision.verdict,
         )
         return {"decision_id": decision.id}
-    if snapshot := context.params.get("snapshot"):
-        context.artifacts.require("snapshots", str(snapshot))
+    _require_snapshot(context)
     reason = why_not(_gather(context), context.use_case.policy)
     if reason:
         context.decisions.decide(context.name, context.run_id, verdict="SKIPPED", reason=reason)
@@ -44,6 +43,19 @@ def run(context: Context) -> dict[str, Any]:
         decision.as_of.isoformat(),
     )
     return {"decision_id": decision.id}
+
+
+def _require_snapshot(context: Context) -> None:
+    """Raise EvidenceError unless the rows exist that the run names."""
+    snapshot = context.params.get("snapshot")
+    if snapshot == IMPORTED:
+        if not context.imports.has_rows(context.name):
+            raise EvidenceError(
+                f"snapshot {IMPORTED!r}: {context.name}_ingest has imported no history: set "
+                "`ingest.history` in the policy and run it"
+            )
+    elif snapshot:
+        context.artifacts.require("snapshots", str(snapshot))
 
 
 def _open(context: Context) -> Decision:
@@ -79,6 +91,7 @@ def _gather(context: Context) -> Conditions:
         forced=bool(context.params.get("force")),
         reason=context.params.get("reason") or None,
         snapshot=context.params.get("snapshot") or None,
+        has_history=context.imports.has_rows(context.name),
         reference=bool(context.params.get("reference")),
         champion_is_real=evidence_of_champion(context, entries) in REAL,
     )

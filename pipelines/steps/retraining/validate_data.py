@@ -26,6 +26,7 @@ from pipelines.rules.ingestion.row_checks import QUARANTINED
 from pipelines.rules.promotion.ledger import Served, champion, promoting_decision
 from pipelines.rules.training.reference_rows import (
     FROM_BASELINE,
+    IMPORTED,
     NO_HISTORY,
     REFERENCE,
     real_rows_suffice,
@@ -159,7 +160,7 @@ def _recorded(decision: Decision) -> dict[str, Any]:
 def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gathered:
     """Read a snapshot that the run names, else the log, or the history if there is no champion."""
     contract = context.use_case.contract
-    if snapshot := context.params.get("snapshot"):
+    if snapshot := _snapshot(context, has_champion=has_champion):
         return _gather_snapshot(context, decision, snapshot)
     if not has_champion or context.params.get("reference"):
         return _gather_reference(context)
@@ -172,6 +173,18 @@ def _gather(context: Context, decision: Decision, *, has_champion: bool) -> Gath
         table = context.artifacts.load("snapshots", history)
     older = dataset.historical(table, contract)
     return _gather_logged(context, decision, history, older=older)
+
+
+def _snapshot(context: Context, *, has_champion: bool) -> str | None:
+    """Return the snapshot that the run names; for a first model, that of the imported history.
+
+    None when the run names no snapshot and nothing was imported, or when the log is read.
+    """
+    named = context.params.get("snapshot")
+    is_first = not has_champion and not context.params.get("reference")
+    if named == IMPORTED or (not named and is_first and context.imports.has_rows(context.name)):
+        return context.ingested.snapshot()
+    return str(named) if named else None
 
 
 def _gather_reference(context: Context) -> Gathered:
@@ -274,11 +287,16 @@ def _history(context: Context) -> str:
     """Return what the champion's history is: the id of a snapshot, "reference" or "none".
 
     The history that trained the first model trains its successors too, the baseline only until
-    there are enough real rows.
+    there are enough real rows. What the ingest DAG imported is added to that history, and takes the
+    place of the baseline.
     """
     decision = decision_of_champion(context, context.ledger.recent(context.name, limit=1000))
     record = decision.dataset if decision else None
-    return str((record or {}).get("history", FROM_BASELINE))
+    history = str((record or {}).get("history", FROM_BASELINE))
+    if not context.imports.has_rows(context.name):
+        return history
+    base = None if history in (FROM_BASELINE, NO_HISTORY) else history
+    return context.ingested.snapshot(base)
 
 
 def _split(context: Context, rows: Gathered, frame: Frame) -> Split:
