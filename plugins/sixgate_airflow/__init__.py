@@ -3,6 +3,7 @@
 from sixgate_airflow.assets import candidate_asset, drift_asset, rollback_asset
 from sixgate_airflow.command import CommandOperator
 from sixgate_airflow.defaults import DEFAULTS, faults, policies, use_cases
+from sixgate_airflow.ingest import ingest_schedule, ingest_tasks
 from sixgate_airflow.links import PageLink, ResultLink
 from sixgate_airflow.notify import notify
 from sixgate_airflow.params import refuse_unknown, run_params
@@ -19,6 +20,8 @@ __all__ = [
     "candidate_asset",
     "drift_asset",
     "faults",
+    "ingest_schedule",
+    "ingest_tasks",
     "notify",
     "policies",
     "refuse_unknown",

@@ -51,8 +51,10 @@ def described(task):
 def triggers(dag):
     timetable = dag.timetable
     condition = getattr(timetable, "asset_condition", None)
+    objects = getattr(condition, "objects", [condition] if condition else [])
     return {
-        "assets": sorted(asset.uri for asset in getattr(condition, "objects", [])),
+        "assets": sorted(asset.uri for asset in objects if isinstance(asset, Asset)),
+        "references": [getattr(each, "uri", None) or each.name for each in objects if not isinstance(each, Asset)],
         "cron": str(getattr(getattr(timetable, "timetable", timetable), "expression", None)),
     }
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from pipelines.settings import ROOT
+from pipelines.use_case import read_contract
 from stack.temporary_services import free_port
 from tests.dags.listeners import hook, mailbox
 from tests.thoroughness import THOROUGH
@@ -35,9 +38,46 @@ def told() -> Iterator[Told]:
         yield Told(web, mail)
 
 
+PASSWORD = "wareh0use s3cret/%"
+INGEST = """
+ingest:
+  labels:
+    connection: warehouse
+    watermark: reported_at
+    sql: SELECT transaction_id, outcome AS is_fraud, reported_at FROM chargebacks WHERE reported_at > :watermark
+  history:
+    connection: warehouse
+    watermark: updated_at
+    sql: SELECT * FROM payments WHERE updated_at > :watermark
+"""
+
+
+@pytest.fixture(scope="module")
+def warehouse(new_database: Callable[[], str]) -> Iterator[tuple[psycopg.Connection[Any], str]]:
+    """A team's database of payments and chargebacks, and the URL of a user who may read it."""
+    url = new_database()
+    reader = f"reader_{os.getpid()}"
+    features = ", ".join(f"0 AS {name}" for name in read_contract(ROOT / "reference" / "fraud").raw)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE TABLE payments AS SELECT n AS transaction_id, n AS customer_id, now() - n * interval '1 hour' AS event_time,"
+            f" n % 2 AS is_fraud, now() - interval '1 day' AS updated_at, {features} FROM generate_series(1, 50) AS n"
+        )
+        connection.execute(
+            "CREATE TABLE chargebacks AS SELECT n AS transaction_id, 1 AS outcome, now() - interval '1 day' AS reported_at"
+            " FROM generate_series(1, 20) AS n"
+        )
+        connection.execute(f"CREATE ROLE {reader} LOGIN PASSWORD '{PASSWORD}'")
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}")
+        parts = conninfo_to_dict(url)
+        address = f"{parts['host']}:{parts['port']}/{parts['dbname']}?sslmode=prefer"
+        yield connection, f"postgres://{reader}:{quote(PASSWORD, safe='')}@{address}"
+
+
 @pytest.fixture(scope="module")
 def run_dag(
     database_url: str,
+    warehouse: tuple[psycopg.Connection[Any], str],
     new_database: Callable[[], str],
     mlflow_uri: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -47,7 +87,7 @@ def run_dag(
     home = tmp_path_factory.mktemp("airflow")
     overlay = home / "policy.yaml"
     targets = "alerts: {notify: [log, hook, mail, away]}\n"
-    overlay.write_text((ROOT / "stack" / "policy.demo.yaml").read_text() + targets)
+    overlay.write_text((ROOT / "stack" / "policy.demo.yaml").read_text() + targets + INGEST)
     airflow_database = new_database().replace("postgresql:", "postgresql+psycopg2:")
     environment = {
         **os.environ,
@@ -61,6 +101,7 @@ def run_dag(
         "SIXGATE_DATABASE_URL": database_url,
         "AIRFLOW_CONN_SIXGATE": database_url,
         "SIXGATE_POLICY_OVERLAY": str(overlay),
+        "AIRFLOW_CONN_WAREHOUSE": warehouse[1],
         "AIRFLOW_CONN_HOOK": json.dumps(
             {
                 "conn_type": "http",
@@ -106,7 +147,10 @@ def run_dag(
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, cwd=home, timeout=240
         )
+        said = done.stdout + done.stderr
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        assert PASSWORD not in said
+        assert quote(PASSWORD, safe="") not in said
         result = json.loads(done.stdout.splitlines()[-1])
         assert result["state"] == state, done.stdout[-5000:]
         return dict(result["tasks"])
@@ -206,6 +250,7 @@ FIRST_TASKS = [
     ("drift_detection", "fraud_drift_detection", {"roll_up", "resume_promotion"}),
     ("batch_explanation", "fraud_batch_explanation", {"plan"}),
     ("rollback", "fraud_rollback", {"select_rollback"}),
+    ("ingest", "fraud_ingest", {"ingest_history", "ingest_labels"}),
 ]
 
 
@@ -224,6 +269,27 @@ def test_a_run_with_an_unknown_parameter_fails_in_its_first_tasks(
     tasks = run_dag(file, dag_id, {"requre_review": True}, state="failed")
     assert {task for task, state in tasks.items() if state == "failed"} == first
     assert set(tasks.values()) <= {"failed", "upstream_failed", "None"}
+
+
+def test_history_and_labels_are_imported_from_the_database_of_a_connection(
+    run_dag: Test, warehouse: tuple[psycopg.Connection[Any], str], database_url: str
+) -> None:
+    tasks = run_dag("ingest", "fraud_ingest")
+    assert tasks == {"ingest_history": "success", "ingest_labels": "success"}
+    source, _ = warehouse
+    source.execute("INSERT INTO chargebacks VALUES (21, 0, now())")
+    source.execute("UPDATE payments SET updated_at = now(), is_fraud = 1 WHERE transaction_id = 2")
+    assert set(run_dag("ingest", "fraud_ingest").values()) == {"success"}
+    with psycopg.connect(database_url) as connection:
+        counts = connection.execute(
+            "SELECT (SELECT count(*) FROM label_store WHERE source = 'ingest:warehouse'), count(*), sum(label)"
+            " FROM ingested_rows"
+        ).fetchone()
+    assert counts == (21, 50, 26)
+    source.execute("ALTER TABLE chargebacks RENAME outcome TO verdict")
+    tasks = run_dag("ingest", "fraud_ingest", {"full": True}, state="failed")
+    assert tasks == {"ingest_history": "success", "ingest_labels": "failed"}
+    source.execute("ALTER TABLE chargebacks RENAME verdict TO outcome")
 
 
 def test_with_nothing_to_explain_the_run_is_skipped(run_dag: Test) -> None:
