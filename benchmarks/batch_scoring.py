@@ -146,8 +146,15 @@ def score(file: Path) -> dict[str, float]:
         "refused": scored.refused,
         "seconds": seconds,
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "rss_mb": usage.ru_maxrss / 1024,
+        "rss_mb": _peak_mb(),
     }
+
+
+def _peak_mb() -> float:
+    """Return the peak memory of this process; that of getrusage includes the process before it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(peak) / 1024
 
 
 def bare(file: Path) -> dict[str, float]:

@@ -14,8 +14,10 @@ from pipelines.settings import Settings
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection
 from pipelines.stores.files import FileUsers, TaskLogs
+from pipelines.stores.job_files import JobFiles, job_folders
 from pipelines.stores.ledger import Ledger
 from pipelines.stores.retention import RetentionStore
+from pipelines.stores.scoring_jobs import ScoringJobStore
 from pipelines.use_case import ALL, UseCase, read_each, read_in_force
 
 THIN_AFTER = timedelta(days=2)  # after this, only one drift check of each window is kept
@@ -49,11 +51,15 @@ class Retained:
 
 @dataclass(frozen=True)
 class DeletedFiles:
-    """What one run deleted of a use case: files by kind, their bytes, and runs with task logs."""
+    """What one run deleted of a use case: files by kind, their bytes, and runs with task logs.
+
+    `jobs` counts the uploaded files that were scored, each with its result.
+    """
 
     files: Mapping[str, int]
     bytes: int
     logs: int
+    jobs: int = 0
 
 
 def delete_expired_files(
@@ -75,7 +81,8 @@ def delete_expired_files(
         by_kind, freed = _delete_files(settings, connection, name, retention, now=now)
         before = now - max(retention.logs, SHORTEST)
         runs = sum(logs.remove(dag, before) for dag in logs.dags() if _owner(dag, names) == name)
-        deleted[name] = DeletedFiles(files=by_kind, bytes=freed, logs=runs)
+        jobs = _delete_jobs(settings, connection, name, retention, now=now)
+        deleted[name] = DeletedFiles(files=by_kind, bytes=freed, logs=runs, jobs=jobs)
     shared = [dag for dag in logs.dags() if _owner(dag, names) is None]
     before = now - DEFAULT.logs
     runs = sum(logs.remove(dag, before) for dag in shared)
@@ -110,6 +117,28 @@ def _delete_files(
         by_kind[file.kind] += bool(size)
         log.info("deleted %s %s of %s", file.kind, file.name, name)
     return by_kind, freed
+
+
+def _delete_jobs(
+    settings: Settings, connection: Connection, name: str, retention: Retention, *, now: datetime
+) -> int:
+    """Delete jobs past their retention, and what an upload that broke off left; return how many.
+
+    A job of a command is forgotten with its predictions: until then, it keeps them from being
+    logged twice.
+    """
+    store = ScoringJobStore(connection)
+    expired = store.expired(name, now - max(retention.jobs, SHORTEST))
+    for job_id in expired:
+        JobFiles.of(settings, name, job_id).remove()
+        store.delete(job_id)
+    store.delete_logged(name, (now - max(retention.predictions, SHORTEST)).date())
+    listed = job_folders(settings, name)
+    old = [job_id for job_id, written in listed if now - written > SHORTEST]
+    strays = set(old) - store.known(old)
+    for job_id in strays:
+        JobFiles.of(settings, name, job_id).remove()
+    return len(expired) + len(strays)
 
 
 def delete_expired(

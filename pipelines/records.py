@@ -243,6 +243,34 @@ class Claimed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoringJob:
+    """A file to be scored; the counts are None until it was scored.
+
+    `model_version` and `scored_at` are those of its first start, which a repeated job keeps.
+    """
+
+    job_id: UUID
+    use_case: str
+    origin: str
+    file_name: str
+    format: str
+    is_logged: bool
+    state: str
+    requested_by: str | None
+    requested_at: datetime
+    model_version: int | None
+    scored_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    rows: int | None
+    flagged: int | None
+    refused: int | None
+    quarantine: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """An ingested snapshot; `imports` has each import of the same content, newest last.
 

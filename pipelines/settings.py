@@ -86,6 +86,15 @@ class Settings(BaseSettings):
     journal_bytes: int = Field(2**30, ge=2**20)
     """Limit of the journal on disk. When it is reached, predictions are refused with 503."""
 
+    upload_bytes: int = Field(2**30, ge=2**20)
+    """Largest file that may be uploaded to the scoring server to be scored."""
+    jobs: Path | None = None
+    """The folder of uploaded files and of their results, which the scoring server and the steps
+    share. The default is the folder `jobs` of SIXGATE_HOME."""
+    files: Path | None = None
+    """The folder in which the DAG of batch scoring reads and writes the files of its parameters.
+    The default is the folder `files` of SIXGATE_HOME."""
+
     @property
     def reference(self) -> Path:
         """The folder that holds one folder per use case."""
@@ -100,6 +109,16 @@ class Settings(BaseSettings):
     def artifact_root(self) -> Path:
         """The folder of snapshots, datasets, reports and quarantined rows."""
         return self.artifacts or self.home / "artifacts"
+
+    @property
+    def jobs_root(self) -> Path:
+        """The folder of uploaded files and of their results."""
+        return self.jobs or self.home / "jobs"
+
+    @property
+    def files_root(self) -> Path:
+        """The folder of the files that the DAG of batch scoring may be given."""
+        return self.files or self.home / "files"
 
     @property
     def api_url(self) -> str:

@@ -27,7 +27,17 @@ from serving.metrics.access_log import AccessLog
 from serving.metrics.worker_metrics import MetricSnapshots
 from serving.model.model_cache import ModelCache
 from serving.model.registry import FolderRegistry, RegistryReader
-from serving.routes import explain, explanations, health, labels, live, model, predict, predictions
+from serving.routes import (
+    explain,
+    explanations,
+    health,
+    jobs,
+    labels,
+    live,
+    model,
+    predict,
+    predictions,
+)
 from serving.scoring import UseCaseScorer
 from serving.service import Service
 from serving.use_cases import Scorers
@@ -47,7 +57,7 @@ DESCRIPTION = (
     "the predictions, model reloads and alerts as they happen; its messages have the schemas "
     "`Live…`."
 )
-USE_CASE_ROUTES = (predict, explain, labels, predictions, explanations, model, live)
+USE_CASE_ROUTES = (predict, explain, labels, predictions, explanations, jobs, model, live)
 BackgroundThread = (
     UseCaseWatcher | Reloader | Heartbeat | Syncer | Shipper | AccessLog | MetricSnapshots
 )

@@ -28,6 +28,7 @@ from serving.wire.schemas import (
     PredictionOut,
     PredictionsOut,
     ProblemOut,
+    ScoringJobOut,
 )
 
 LIVE = (LiveHello, LivePrediction, LiveReload, LiveContract, LiveAlert, LiveMissed)
@@ -41,13 +42,16 @@ MESSAGES = (
     ProblemOut,
     LabelReceiptOut,
     LabelsIn,
+    ScoringJobOut,
     *LIVE,
 )
 PROBLEMS = {
     401: "no API key was sent",
     403: "the API key is unknown, or lacks the required scope",
     404: "the route, use case or prediction does not exist",
+    409: "the job has no result, or not yet",
     413: "the body is too large",
+    415: "the content type is not one that can be scored",
     422: "a value breaks a rule; `field`, `value` and `rule` name them",
     429: "the API key exceeded its rate limit; Retry-After gives the seconds to wait",
     501: "this server lacks an optional dependency that the request needs",

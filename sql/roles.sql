@@ -40,16 +40,17 @@ GRANT INSERT (use_case, contract_hash), UPDATE (ended_at) ON contract_versions T
 GRANT EXECUTE ON FUNCTION write_dataset(text, text, jsonb, text, integer), write_challenger(text, text, integer),
     write_verdict(text, text, text, text, jsonb, text), write_failure(text, text, text),
     what_served(text, timestamptz), ensure_partitions(date, integer), drop_partitions(date),
-    delete_predictions(text, date, integer), thin_metrics(date), show_predictions(text) TO :steps;
+    delete_predictions(text, date, integer), thin_metrics(date), show_predictions(text), start_scoring_job(uuid, integer),
+    log_scored_rows(uuid, json) TO :steps;
 -- The ingest DAG stores labels as the scoring server does; it can't change or delete one.
 GRANT INSERT (use_case, transaction_id, label, labelled_at, source) ON label_store TO :steps;
 GRANT INSERT, UPDATE, DELETE ON ingested_rows TO :steps;
 GRANT INSERT, DELETE ON ingested_labels TO :steps;
 GRANT INSERT, UPDATE ON ingested_files, ingest_watermarks TO :steps;
 GRANT INSERT, UPDATE, DELETE ON monitoring_metrics, monitoring_alerts, feature_rollups, score_rollups, attribution_rollups,
-    quality_counts, rollup_watermarks, explanations, explanation_watermarks, scoring_jobs TO :steps;
--- Files are scored by a step or a command, and logged when that is asked for.
-GRANT INSERT ON prediction_logs TO :steps;
+    quality_counts, rollup_watermarks, explanations, explanation_watermarks TO :steps;
+GRANT INSERT (job_id, use_case, origin, file_name, format, is_logged, state, requested_by),
+    UPDATE (state, finished_at, rows, flagged, refused, quarantine, error), DELETE ON scoring_jobs TO :steps;
 
 -- Pages in Airflow show everything, acknowledge alerts, and ask for explanations.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO :pages;

@@ -13,7 +13,7 @@ from pipelines.errors import StackError
 from pipelines.settings import ENV_FILE, Settings
 
 NEEDED_BYTES = 1_000_000_000
-FOLDERS = ("artifacts", "audit", "mlflow", "cache", "policies", "tmp")
+FOLDERS = ("artifacts", "audit", "mlflow", "cache", "policies", "tmp", "jobs", "files")
 # The first version already wrote these.
 FIRST_SECRETS = frozenset({"instance", "postgres", "api_key"})
 

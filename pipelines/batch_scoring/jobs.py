@@ -1,20 +1,19 @@
 """Runs one file: load the model, score the rows, log the predictions when that is asked for."""
 
 import hashlib
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid5
 
-from pipelines.batch_scoring.file_scoring import Log, Progress, score_rows
+from pipelines.batch_scoring.file_scoring import Progress, score_rows
 from pipelines.batch_scoring.files.formats import open_rows, scored_file
 from pipelines.batch_scoring.result import LoggedJob, NoRowScored, ScoredFile
 from pipelines.batch_scoring.serving_model import BatchModel
-from pipelines.errors import ParameterError, SixgateError
+from pipelines.errors import EvidenceError, ParameterError, SixgateError
 from pipelines.rules.use_case.csv_format import CsvFormat
 from pipelines.settings import Settings
 from pipelines.stores.artifacts import Artifacts
 from pipelines.stores.database import Connection
-from pipelines.stores.predictions import PredictionLog
 from pipelines.stores.scoring_jobs import ScoringJobStore
 
 JOBS = UUID("5d1f6f0e-3c1b-5a52-9d0b-6f1a3f0f6c4e")  # the namespace of jobs of the command line
@@ -55,7 +54,7 @@ def score_file(
             target,
             form,
             job=job,
-            log=logging_to(connection),
+            log=partial(jobs.log, job.id),
             progress=progress,
         )
     except NoRowScored as fault:
@@ -68,16 +67,6 @@ def score_file(
         raise
     store_result(jobs, job.id, scored)
     return scored
-
-
-def logging_to(connection: Connection) -> Log:
-    """Return what logs the lines of one part in a transaction of its own."""
-
-    def log(lines: Iterable[bytes]) -> int:
-        with connection.transaction():
-            return PredictionLog(connection).record(lines)
-
-    return log
 
 
 def store_result(jobs: ScoringJobStore, job_id: UUID, scored: ScoredFile) -> None:
@@ -101,11 +90,9 @@ def job_id_of(file: Path, model: BatchModel) -> UUID:
 
 def _opened(jobs: ScoringJobStore, model: BatchModel, file: Path, form: str) -> LoggedJob:
     job_id = job_id_of(file, model)
-    scored_at = jobs.open(
-        job_id,
-        model.contract.use_case,
-        file_name=file.name,
-        form=form,
-        model_version=model.version,
-    )
+    jobs.open(job_id, model.contract.use_case, file_name=file.name, form=form)
+    started = jobs.start(job_id, model.version)
+    if started is None:
+        raise EvidenceError(f"the job {job_id} was ended by another process: score the file again")
+    _, scored_at = started
     return LoggedJob(job_id, scored_at)

@@ -110,9 +110,10 @@ def _print_faults(faults: list[str], as_json: bool) -> None:
 def files(as_json: JsonOption = False) -> None:
     """Delete files whose retention has passed, for each use case by its own policy.
 
-    Deletes snapshots, datasets, quarantined rows, reports and the logs of
-    tasks. Keeps what a registered model, an open decision, an approved
-    candidate or the champion uses: see `sixgate snapshots`.
+    Deletes snapshots, datasets, quarantined rows, reports, files that were
+    uploaded to be scored, and the logs of tasks. Keeps what a registered
+    model, an open decision, an approved candidate or the champion uses: see
+    `sixgate snapshots`.
 
     Example:
       sixgate housekeeping files --json
@@ -131,7 +132,7 @@ def files(as_json: JsonOption = False) -> None:
         return
     for name, each in deleted.items():
         counts = ", ".join(f"{n:,} {kind}" for kind, n in each.files.items())
-        runs = f"logs of {each.logs:,} runs deleted"
+        runs = f"{each.jobs:,} scoring jobs, logs of {each.logs:,} runs deleted"
         typer.echo(
             f"{name}: {counts} ({each.bytes:,} bytes), {runs}" if counts else f"{name}: {runs}"
         )

@@ -34,6 +34,7 @@ FOLDERS = {
     ),
     "explanation": ("plan", "explain", "summarise"),
     "ingestion": ("ingest_history", "ingest_labels"),
+    "batch_scoring": ("score_file",),
 }
 MODULES = {
     name: f"pipelines.steps.{folder}.{name}" for folder, names in FOLDERS.items() for name in names

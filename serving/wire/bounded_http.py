@@ -8,6 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # Bytes of headers or trailers, not counting the read in which they began.
 LARGEST_HEAD = 64 * 1024
 SLOWEST_REQUEST = 60.0  # seconds from the connection, or from a request's first byte, to its last
+UPLOADS = "/jobs"  # where the paths of uploads end
 TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"connection: close\r\n"
@@ -50,8 +51,14 @@ class BoundedHttp(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def on_body(self, body: bytes) -> None:
-        """Note that a body part arrived; the application limits the size of bodies."""
+        """Note that a body part arrived; the application limits the size of bodies.
+
+        An upload may take longer than other requests: its time begins anew with each part, until it
+        is answered.
+        """
         self._body_came = True
+        if self._since is not None and self._is_upload():
+            self._since = self.loop.time()
         super().on_body(body)
 
     def data_received(self, data: bytes) -> None:
@@ -70,6 +77,11 @@ class BoundedHttp(HttpToolsProtocol):
             self._head += len(data)
             if self._head > LARGEST_HEAD:
                 self._refuse()
+
+    def _is_upload(self) -> bool:
+        """Whether an upload is under way; one without a valid key is answered before its body."""
+        unanswered = self.cycle is not None and not self.cycle.response_started
+        return unanswered and self.scope["path"].endswith(UPLOADS)
 
     def _complete(self) -> bool:
         """Whether all requests that began have arrived, and one of them is being answered."""

@@ -162,6 +162,35 @@ class ProblemOut(msgspec.Struct, omit_defaults=True):
     hint: str | None = None
 
 
+class JobLinks(msgspec.Struct):
+    """Where a job is found; `result` is null until it has SUCCEEDED."""
+
+    self: str
+    result: str | None = None
+
+
+class ScoringJobOut(msgspec.Struct, kw_only=True):
+    """A file to be scored.
+
+    The counts are null until it was read. `refused` are rows that break the contract, which are not
+    in the result, and `error` says why a job FAILED.
+    """
+
+    job_id: UUID
+    state: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED"]
+    file_name: str
+    format: Literal["csv", "parquet"]
+    is_logged: bool
+    requested_at: datetime
+    finished_at: datetime | None
+    model_version: int | None
+    rows: int | None
+    flagged: int | None
+    refused: int | None
+    error: str | None
+    links: JobLinks
+
+
 class LiveHello(msgspec.Struct, tag="hello"):
     """The first message.
 

@@ -96,6 +96,7 @@ class Environments:
         """The scoring server: its database role, its API key and a read-only account in MLflow."""
         return self._common() | {
             "SIXGATE_HOME": str(self.home.server),
+            "SIXGATE_JOBS": str(self.settings.jobs_root.resolve()),
             "TMPDIR": str(self.home.server / "tmp"),
             "SIXGATE_DATABASE_URL": self._database(SERVER),
             "SIXGATE_API_KEY": self.secrets.api_key,

@@ -134,7 +134,7 @@ def _server(environments: Environments) -> Program:
         command=[sys.executable, "-m", "serving"],
         environment=environments.server(),
         confinement=Confinement(
-            writes=(environments.home.server, *DEVICES),
+            writes=(environments.home.server, settings.jobs_root.resolve(), *DEVICES),
             reads=(*SYSTEM, *code, settings.reference.resolve(), *overlay, *models),
             lists=(ROOT,),
             ports=((settings.api_port,), (environments.postgres.port, settings.mlflow_port)),
@@ -191,6 +191,8 @@ def _written_by_steps(settings: Settings) -> tuple[Path, ...]:
         settings.artifact_root.resolve(),
         settings.last_valid.resolve(),
         (settings.home / "audit").resolve(),
+        settings.jobs_root.resolve(),
+        settings.files_root.resolve(),
         *(Path(path) for path in listed if path),
     )
 

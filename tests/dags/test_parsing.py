@@ -45,7 +45,7 @@ def test_the_last_valid_policy_keeps_its_dags_and_a_use_case_without_one_keeps_i
         "SIXGATE_ROOT": str(tmp_path),
         "SIXGATE_HOME": str(tmp_path / "home"),
     }
-    kinds = ("retraining", "promotion", "drift_detection", "batch_explanation")
+    kinds = ("retraining", "promotion", "drift_detection", "batch_explanation", "batch_scoring")
     files = [ROOT / f"dags/{name}.py" for name in (*kinds, "rollback", "housekeeping")]
     assert dag_ids(parse(*files, cwd=tmp_path, **variables)) == [
         *([f"fraud_{kind}"] for kind in kinds),

@@ -249,6 +249,7 @@ FIRST_TASKS = [
     ("promotion", "fraud_promotion", {"needs_review"}),
     ("drift_detection", "fraud_drift_detection", {"roll_up", "resume_promotion"}),
     ("batch_explanation", "fraud_batch_explanation", {"plan"}),
+    ("batch_scoring", "fraud_batch_scoring", {"score_file"}),
     ("rollback", "fraud_rollback", {"select_rollback"}),
     ("ingest", "fraud_ingest", {"ingest_history", "ingest_labels"}),
 ]
@@ -294,6 +295,10 @@ def test_history_and_labels_are_imported_from_the_database_of_a_connection(
 
 def test_with_nothing_to_explain_the_run_is_skipped(run_dag: Test) -> None:
     assert set(run_dag("batch_explanation", "fraud_batch_explanation").values()) == {"skipped"}
+
+
+def test_with_no_uploaded_file_the_run_is_skipped(run_dag: Test) -> None:
+    assert set(run_dag("batch_scoring", "fraud_batch_scoring").values()) == {"skipped"}
 
 
 def test_housekeeping_keeps_house(run_dag: Test, database_url: str) -> None:

@@ -18,7 +18,14 @@ from stack.status.report import status
 from tests.e2e.test_story import sixgate, until, wait_for_two_heartbeats
 
 pytestmark = pytest.mark.timeout(600)
-KINDS = ("retraining", "promotion", "rollback", "drift_detection", "batch_explanation")
+KINDS = (
+    "retraining",
+    "promotion",
+    "rollback",
+    "drift_detection",
+    "batch_explanation",
+    "batch_scoring",
+)
 
 
 @pytest.fixture(scope="module")

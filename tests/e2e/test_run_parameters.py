@@ -38,6 +38,7 @@ PERMITTED = {
     "fraud_promotion": "decision_id",
     "fraud_drift_detection": "none",
     "fraud_batch_explanation": "select",
+    "fraud_batch_scoring": "file, job, log, out, version",
     "fraud_rollback": "reason, version",
     "housekeeping": "none",
 }

@@ -33,7 +33,14 @@ from stack.processes import child
 from stack.status.report import status
 
 pytestmark = pytest.mark.timeout(600)
-KINDS = ("batch_explanation", "drift_detection", "promotion", "retraining", "rollback")
+KINDS = (
+    "batch_explanation",
+    "batch_scoring",
+    "drift_detection",
+    "promotion",
+    "retraining",
+    "rollback",
+)
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )

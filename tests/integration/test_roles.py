@@ -260,6 +260,11 @@ def test_nobody_but_the_owner_has_a_right_to_change_ledger_and_decisions(
         (STEPS, FORGED_NUMBER),
         (STEPS, FORGED_TIME),
         (STEPS, "UPDATE promotion_runs SET decision_id = 1"),
+        (STEPS, "UPDATE scoring_jobs SET scored_at = now() - interval '1 year'"),
+        (STEPS, "UPDATE scoring_jobs SET model_version = 1"),
+        (SERVER, "UPDATE scoring_jobs SET state = 'SUCCEEDED'"),
+        (SERVER, "SELECT log_scored_rows(gen_random_uuid(), '{}')"),
+        (PAGES, "SELECT log_scored_rows(gen_random_uuid(), '{}')"),
         (
             SERVER,
             "INSERT INTO label_store (id, use_case, transaction_id, label, labelled_at, source)"

@@ -22,6 +22,7 @@ from pipelines.batch_scoring.files.rows_file import RowsFile, RowsPart
 from pipelines.errors import DataError
 from pipelines.rules.batch_scoring.output_columns import AddedColumns
 
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 GROUP_ROWS = 1 << 16  # rows of a row group of a Parquet file
 
 
@@ -84,7 +85,7 @@ def writing(
 def _opened(temporary: Path, path: Path, mode: int) -> int:
     """Create the file, locked by this process and empty."""
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode)
+        descriptor = os.open(temporary, FLAGS, mode)
     except OSError as error:
         raise DataError(
             f"{path} can't be written: {error.strerror}: name another file with --out"
@@ -158,7 +159,9 @@ class ScoredParquet:
         added = [pa.field(name, kind) for name, kind in zip(names.names, types, strict=False)]
         self._schema = pa.schema([*rows.schema, *added])
         self._names = names
-        self._writer = pq.ParquetWriter(sink, self._schema)
+        self._writer = pq.ParquetWriter(
+            sink, self._schema, compression="lz4", use_dictionary=_repetitive(self._schema)
+        )
         self._held: list[pa.Table] = []
 
     def write(self, part: RowsPart, rows: int, added: AddedValues) -> None:
@@ -177,6 +180,12 @@ class ScoredParquet:
             table = pa.concat_tables(self._held).cast(self._schema)
             self._held = []
             self._writer.write_table(table, row_group_size=len(table) or None)
+
+
+def _repetitive(schema: pa.Schema) -> list[str]:
+    """Return the columns whose values repeat often: numbers seldom do, and a dictionary is slow."""
+    names = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    return [name for name in names if not pa.types.is_nested(schema.field(name).type)]
 
 
 def _with_added(part: RowsPart, added: AddedValues, names: AddedColumns) -> pa.Table:

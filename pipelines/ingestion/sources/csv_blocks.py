@@ -74,8 +74,9 @@ def _filled(stream: pa.NativeFile, size: int) -> bytes:
 
 def _end_of_rows(content: bytes, newline: bytes) -> int:
     """Return where the last whole row ends; a newline in quotes does not end a row."""
-    if b'"' not in content:
-        return content.rfind(newline) + 1
+    last = content.rfind(newline) + 1
+    if content.count(b'"', 0, last) % 2 == 0:
+        return last
     characters = np.frombuffer(content, np.uint8)
     newlines = np.flatnonzero(characters == newline[0])
     quotes = np.flatnonzero(characters == QUOTE)

@@ -146,6 +146,38 @@ INGEST: Parameters = {
         "before.",
     ),
 }
+BATCH_SCORING: Parameters = {
+    "file": Parameter(
+        types=("null", "string"),
+        title="File",
+        description="A file of rows below the folder SIXGATE_FILES, by default the folder `files` "
+        "of SIXGATE_HOME. Without a file and a job, every uploaded file that waits is scored.",
+    ),
+    "job": Parameter(
+        types=("null", "string"),
+        max_length=36,
+        title="Job",
+        description="The id of one uploaded file, as POST /jobs returned it.",
+    ),
+    "out": Parameter(
+        types=("null", "string"),
+        title="Scored file",
+        description="With a file: the scored file, in the same folder; by default it is beside the "
+        "file.",
+    ),
+    "log": Parameter(
+        types=("boolean",),
+        default=False,
+        title="Log the predictions",
+        description="With a file: log its predictions as those of the scoring server are.",
+    ),
+    "version": Parameter(
+        types=("null", "integer"),
+        minimum=1,
+        title="Version",
+        description="With a file: the version that scores it; by default the one in Production.",
+    ),
+}
 ROLLBACK: Parameters = {
     "version": Parameter(
         types=("null", "integer"),
@@ -178,6 +210,7 @@ DAG_PARAMETERS: Mapping[str, Parameters] = {
     "drift_detection": NONE,
     "batch_explanation": BATCH_EXPLANATION,
     "ingest": INGEST,
+    "batch_scoring": BATCH_SCORING,
     "rollback": ROLLBACK,
     HOUSEKEEPING: NONE,
 }
@@ -208,6 +241,7 @@ STEP_PARAMETERS: Mapping[str, tuple[Parameters, ...]] = {
         },
     ),
     "notify": ({"notified": Parameter(types=("array",))},),
+    "score_file": (BATCH_SCORING,),
     **dict.fromkeys(("plan", "summarise"), (BATCH_EXPLANATION,)),
     **dict.fromkeys(("ingest_history", "ingest_labels"), (INGEST,)),
     "explain": ({**BATCH_EXPLANATION, "chunk": Parameter(types=("string",))},),

@@ -24,5 +24,7 @@ class Retention(PolicySection, frozen=True):
     """Quarantined rows, with the reasons why they were refused."""
     reports: PositiveDuration = timedelta(days=400)
     """Reports on validation and explanations. Drift reports are kept for `report.keep`."""
+    jobs: PositiveDuration = timedelta(days=30)
+    """Uploaded files that were scored, and their results, from the request on."""
     logs: PositiveDuration = timedelta(days=90)
     """Logs of the tasks of the DAGs."""

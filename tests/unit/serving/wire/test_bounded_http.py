@@ -165,6 +165,36 @@ async def test_an_empty_line_after_an_answer_does_not_hold_a_connection(
         assert await ended(reader) == b""
 
 
+@pytest.mark.parametrize(
+    ("path", "is_answered"), [(b"/v1/fraud/jobs", True), (b"/v1/fraud/predict", False)]
+)
+async def test_an_upload_may_be_slow_while_its_parts_come(
+    path: bytes, is_answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.4)
+    async with listening() as connect:
+        reader, writer = await connect()
+        writer.write(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: 12\r\n\r\n" % path)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(12):
+                writer.write(b"a")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        if is_answered:
+            assert await answer(reader) == (b"HTTP/1.1 200 OK", b"12")
+            return
+        with contextlib.suppress(ConnectionError):
+            assert b"200 OK" not in await ended(reader)
+
+
+async def test_an_upload_that_stops_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.3)
+    async with listening() as connect:
+        reader, writer = await connect()
+        writer.write(b"POST /v1/fraud/jobs HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\na")
+        assert b"200 OK" not in await ended(reader)
+
+
 async def test_a_connection_that_reads_no_answers_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded_http, "SLOWEST_REQUEST", 0.3)
     kept: list[BoundedHttp] = []

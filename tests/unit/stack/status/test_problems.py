@@ -26,10 +26,11 @@ def sentences(problems: list[StatusProblem]) -> list[str]:
     return [f"{each.which} {each.what}: {each.remedy}" for each in problems]
 
 
-def test_the_dags_of_a_deployment_are_housekeeping_and_five_per_use_case() -> None:
+def test_the_dags_of_a_deployment_are_housekeeping_and_six_per_use_case() -> None:
     assert dag_ids(SETTINGS) == [
         "housekeeping",
         "fraud_batch_explanation",
+        "fraud_batch_scoring",
         "fraud_drift_detection",
         "fraud_promotion",
         "fraud_retraining",

@@ -6,8 +6,8 @@ from alembic import op
 
 from pipelines.errors import StackError
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
@@ -20,5 +20,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Downgrades are not supported: they would delete what makes a repeated job log once."""
     raise StackError(
-        "revision 0010 can't be undone: restore a backup that was made before the upgrade"
+        "revision 0011 can't be undone: restore a backup that was made before the upgrade"
     )

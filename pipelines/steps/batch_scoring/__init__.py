@@ -1,0 +1,1 @@
+"""The step of the DAG `batch_scoring`."""
