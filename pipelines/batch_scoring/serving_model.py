@@ -75,8 +75,10 @@ def contract_in_force(settings: Settings, connection: Connection, use_case: str)
 def _served(connection: Connection, use_case: str, version: int | None) -> Served:
     ledger = Ledger(connection).recent(use_case)
     current = champion(ledger)
-    if version is not None and (current is None or current.version != version):
-        return Served(version, ModelStore(connection).get(use_case, version).digest)
+    if version is not None:
+        promoted = [entry.to_digest for entry in ledger if entry.to_version == version]
+        digest = promoted[0] if promoted else ModelStore(connection).get(use_case, version).digest
+        return Served(version, digest)
     if current is None:
         raise EvidenceError(
             f"{use_case} has no model in Production: train and promote one, or name a version "
