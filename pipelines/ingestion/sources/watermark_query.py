@@ -138,7 +138,8 @@ class WatermarkQuery:
             address, connect_timeout=CONNECT_SECONDS, application_name="sixgate ingest"
         ) as connection:
             connection.read_only = True
-            connection.execute("SET TIME ZONE 'UTC'")  # of times without a zone, and in text
+            # Times without a zone are UTC; times are sent as text.
+            connection.execute("SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'")
             kept = _load_as_text(connection)
             with connection.cursor(name="sixgate_ingest") as cursor:
                 cursor.execute(text.encode(), {"watermark": self._since})

@@ -407,11 +407,9 @@ def test_times_without_a_zone_are_utc_and_percent_signs_and_casts_are_sql(
     warehouse.connection.execute(
         "ALTER TABLE payments ALTER updated_at TYPE timestamp USING updated_at AT TIME ZONE 'UTC'"
     )
-    warehouse.connection.execute(
-        "ALTER DATABASE {} SET TimeZone = 'Asia/Tokyo'".format(
-            conninfo_to_dict(warehouse.url)["dbname"]
-        )
-    )
+    database = conninfo_to_dict(warehouse.url)["dbname"]
+    for setting in ("TimeZone = 'Asia/Tokyo'", "DateStyle = 'German, DMY'"):
+        warehouse.connection.execute(f"ALTER DATABASE {database} SET {setting}")
     shop.say(ingest=history(
         lag="PT0S",
         sql="SELECT p.*, 5 % 3 AS rest FROM payments AS p WHERE updated_at::timestamp > :watermark AND \"order\" LIKE 'o%' -- :watermark",

@@ -74,6 +74,16 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
             id="a first model on reference rows that nobody asked for",
         ),
         pytest.param(
+            {"has_champion": False, "has_history": True},
+            None,
+            id="a first model on imported history",
+        ),
+        pytest.param(
+            {"has_history": True, "matured_labels": 199},
+            "1 more are needed",
+            id="imported history beside a model in Production needs logged labels",
+        ),
+        pytest.param(
             {"has_champion": False, "reference": True},
             None,
             id="a first model on reference rows that a person asked for",
