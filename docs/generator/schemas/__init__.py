@@ -1,0 +1,1 @@
+"""JSON Schema files with which editors complete and check contracts and policies."""
