@@ -15,8 +15,8 @@ UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
 
-demo: .venv/stack ## Start the stack and run the model lifecycle once, with simulated payments.
-	@$(BIN)/sixgate demo
+demo: .venv/stack ## Start the stack and run the model lifecycle once, with simulated transactions.
+	@$(BIN)/sixgate demo $(if $(USE_CASE),--use-case $(USE_CASE))
 
 up: .venv/stack ## Start the stack.
 	@$(BIN)/sixgate up

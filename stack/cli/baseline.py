@@ -16,7 +16,7 @@ def baseline(
         str | None,
         typer.Option(
             "--from",
-            help="An ingested snapshot to draw from; default: the seeded simulator (fraud only).",
+            help="An ingested snapshot to draw from; default: the use case's seeded simulator.",
         ),
     ] = None,
     to: Annotated[
@@ -39,6 +39,7 @@ def baseline(
     from pipelines.stores.artifacts import Artifacts
     from pipelines.use_case import read_contract, require_name
     from stack.demo.shipped_baselines import freeze, freeze_snapshot
+    from stack.demo.simulator import simulated
 
     settings = Settings.load()
     require_name(settings.reference, use_case)
@@ -50,9 +51,9 @@ def baseline(
             f"{target} already has a baseline, and baselines are never changed: "
             "name another folder with --to"
         )
-    if snapshot is None and use_case != "fraud":
+    if snapshot is None and use_case not in simulated():
         raise SixgateError(
-            f"only fraud has a simulator: run `sixgate ingest FILE -u {use_case}`, "
+            f"{use_case} has no simulator: run `sixgate ingest FILE -u {use_case}`, "
             "then name its snapshot with --from"
         )
     table = Artifacts.of(settings, use_case).load("snapshots", snapshot) if snapshot else None

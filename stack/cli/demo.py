@@ -1,4 +1,4 @@
-"""`sixgate demo`: run the model lifecycle once, with simulated card payments."""
+"""`sixgate demo`: run the model lifecycle once, with simulated transactions."""
 
 import contextlib
 import os
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from pipelines.cli.shared.options import UseCaseOption
 from pipelines.errors import SixgateError
 from stack.cli.progress import timed_printer
 
@@ -15,26 +16,31 @@ if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import qui
     from pipelines.settings import Settings
 
 
-def demo() -> None:
-    """Run the whole model lifecycle on a new stack, with simulated card payments.
+def demo(use_case: UseCaseOption = "fraud") -> None:
+    """Run the whole model lifecycle of one use case, with simulated transactions.
 
-    The demo trains and promotes a model, sends it traffic, starts a new fraud
-    pattern, waits for the drift alert and the retraining that it triggers,
-    and explains predictions. It takes about 4 minutes, and needs a stack
-    without models. It checks the result of every step: the exit code is 0
-    only if all checks passed. The stack keeps running.
+    The demo trains and promotes a model, sends it traffic, starts a new
+    pattern of positives, waits for the drift alert and the retraining that it
+    triggers, and explains predictions. It takes about 4 minutes. The use case
+    must not have a model yet; the others stay as they are. It checks the
+    result of every step: the exit code is 0 only if all checks passed. The
+    stack keeps running.
 
     Example:
-      sixgate demo
+      sixgate demo --use-case credit_risk
     """
     from pipelines.settings import ROOT, Settings
+    from pipelines.use_case import require_name
     from stack import lifecycle
+    from stack.demo.simulator import profile_of
     from stack.status.report import status
     from stack.status.screen import print_status
 
     overlay = ROOT / "stack" / "policy.demo.yaml"
     os.environ.setdefault("SIXGATE_POLICY_OVERLAY", str(overlay))
     settings = Settings.load()
+    require_name(settings.reference, use_case)
+    profile_of(use_case)  # refuses a use case without a simulator before anything starts
     console = Console(width=None if sys.stdout.isatty() else 140)
     policy = settings.policy_overlay or overlay
     console.print(f"policy overlay: {policy}\n[dim]{policy.read_text()}[/]", highlight=False)
@@ -42,7 +48,7 @@ def demo() -> None:
     started = lifecycle.up(settings, say=timed_printer(console, start))
     if not started:
         _require_overlay(settings)
-    _run_demo(Settings.load(), console, start)
+    _run_demo(Settings.load(), console, start, use_case)
     report = status(Settings.load())
     print_status(report, console)
     if not report["ok"]:
@@ -64,16 +70,16 @@ def _require_overlay(settings: "Settings") -> None:
         )
 
 
-def _run_demo(settings: "Settings", console: Console, start: float) -> None:
+def _run_demo(settings: "Settings", console: Console, start: float, use_case: str) -> None:
     """Run the demo and print its decision, the ledger and a table of the steps."""
     from pipelines.reporting.tables import decision_view, ledger_table
     from stack.demo.walkthrough import Demo
 
-    with contextlib.closing(Demo(settings, console, start)) as walkthrough:
+    with contextlib.closing(Demo(settings, console, start, use_case)) as walkthrough:
         if walkthrough.ledger():
             raise SixgateError(
-                "the demo needs a stack without models, and this one has promoted one: "
-                "run `make clean`, then `make demo` again"
+                f"the demo needs a use case without models, and {use_case} has one: name another "
+                "with --use-case, or run `make clean`, then `make demo` again"
             )
         walkthrough.run()
     parts = (

@@ -1,4 +1,4 @@
-"""`sixgate simulate`: send simulated card transactions to the scoring server."""
+"""`sixgate simulate`: send simulated transactions to the scoring server."""
 
 import json
 import time
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.shared.options import UseCaseOption
 from pipelines.errors import SixgateError
 
 if TYPE_CHECKING:  # `sixgate --help` imports this module, so it must import quickly
@@ -32,6 +33,7 @@ def simulate(
             autocompletion=drift_kinds,
         ),
     ] = None,
+    use_case: UseCaseOption = "fraud",
     seed: Annotated[
         int | None, typer.Option(help="Seed of the simulated world; default: the baseline's.")
     ] = None,
@@ -53,28 +55,30 @@ def simulate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
-    """Send simulated card transactions and some of their labels to the scoring server.
+    """Send simulated transactions and some of their labels to the scoring server.
 
     Prints how many were answered, by version, labelled, and failed. The kinds
-    of drift: `covariate` inflates amounts, `prior` multiplies the frauds,
-    `concept` moves fraud to small amounts at night, and `attack` is a new
-    fraud pattern that changes features and labels. Without --drift the
-    transactions are like those of the baseline.
+    of drift: `covariate` changes the features, such as by inflation, `prior`
+    multiplies the positives, `concept` makes other transactions positive, and
+    `attack` is a new pattern of positives that changes features and labels.
+    Without --drift the transactions are like those of the baseline.
 
     Example:
-      sixgate simulate --count 2000 --rate 100 --drift attack
+      sixgate simulate --use-case credit_risk --count 2000 --drift attack
     """
     from pipelines.settings import Settings
-    from pipelines.use_case import read_contract
+    from pipelines.use_case import read_contract, require_name
     from stack.demo.traffic import Plan, TrafficStream, draw
 
     settings = Settings.load()
+    require_name(settings.reference, use_case)
     transactions = draw(
         count,
         days=days,
         drift=frozenset(drift or ()),
         seed=seed,
         shuffle=not in_order,
+        use_case=use_case,
     )
     plan = Plan(
         rate=rate,
@@ -86,7 +90,7 @@ def simulate(
     traffic = TrafficStream(
         url=settings.api_url,
         api_key=settings.api_key,
-        contract=read_contract(settings.reference / "fraud"),
+        contract=read_contract(settings.reference / use_case),
         transactions=transactions,
         plan=plan,
     )

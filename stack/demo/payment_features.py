@@ -11,8 +11,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from stack.demo.world import DAY, HOUR, Floats, Ints
+
 Rows = NDArray[np.void]  # payments without features, of dtype PAYMENT
 
 PAYMENT = np.dtype(
@@ -28,8 +28,6 @@ FEATURES: tuple[str, ...] = (
     *(f"terminal_{value}_{days}d" for days in WINDOW_DAYS for value in ("count", "risk")),
 )
 
-HOUR = 3_600_000_000  # times are microseconds since 1970, UTC
-DAY = 24 * HOUR
 NIGHT_HOURS = 7  # 00:00 up to 07:00
 
 

@@ -1,6 +1,6 @@
 """The baselines that come with the repository.
 
-They are drawn from the seeded simulator and stored; a test draws them again and compares.
+They are drawn from the seeded simulators and stored; a test draws them again and compares.
 """
 
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipelines.rules.ingestion.row_checks import snapshot_schema
 from pipelines.rules.use_case.contract import Contract, Feature
 from pipelines.stores.baseline import Manifest, write_baseline
+from stack.demo import profiles
 from stack.demo.simulator import Transactions, World, simulate
 
 SEED = 6
@@ -22,7 +23,7 @@ ROWS = 30_000
 
 def draw(contract: Contract) -> pa.Table:
     """Return ROWS transactions of four whole weeks without drift, in order of time."""
-    transactions = simulate(WORLD)
+    transactions = simulate(WORLD, contract.use_case)
     sample = _sample(len(transactions), ROWS)
     return as_snapshot(transactions.take(sample), contract)
 
@@ -59,9 +60,9 @@ def _simulated(transactions: Transactions, feature: Feature) -> pa.Array:
 
 
 def freeze(folder: Path, contract: Contract) -> Manifest:
-    """Write `baseline.parquet` and `manifest.json` of the simulated use case."""
+    """Write `baseline.parquet` and `manifest.json` of a use case that has a simulator."""
     source: dict[str, str | int | float] = {
-        "simulator": "stack.demo.simulator",
+        "simulator": f"{profiles.__name__}.{contract.use_case}",
         "seed": SEED,
         "start": WORLD.start.date().isoformat(),
         "days": WORLD.days,

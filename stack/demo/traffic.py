@@ -18,7 +18,7 @@ from pipelines.errors import DataError
 from pipelines.rules.promotion.serving_trial import typed
 from pipelines.rules.use_case.contract import Contract
 from stack.demo.shipped_baselines import SEED
-from stack.demo.simulator import Transactions, World, simulate
+from stack.demo.simulator import DEFAULT, Transactions, World, simulate
 
 LABELS_PER_POST = 500
 MOST_LABEL_DELAY_SECONDS = 0.5  # labels that are due are posted after this time at the latest
@@ -60,9 +60,15 @@ class _PendingLabel(NamedTuple):
 
 
 def draw(
-    count: int, *, days: int, drift: frozenset[str], seed: int | None, shuffle: bool
+    count: int,
+    *,
+    days: int,
+    drift: frozenset[str],
+    seed: int | None,
+    shuffle: bool,
+    use_case: str = DEFAULT,
 ) -> Transactions:
-    """Return `count` simulated transactions of the whole days up to today.
+    """Return `count` simulated transactions of a use case, of the whole days up to today.
 
     With `shuffle` they are in random order, so that any part of them is like all of them.
     """
@@ -73,7 +79,7 @@ def draw(
         days=days,
         drift=drift,
     )
-    transactions = simulate(world)
+    transactions = simulate(world, use_case)
     if count > len(transactions):
         raise DataError(
             f"{days} days have {len(transactions):,} transactions, fewer than {count:,}: "

@@ -31,10 +31,9 @@ from pipelines.stores.metrics import MetricStore
 from pipelines.use_case import read_contract, read_policy
 from stack.airflow_client import Airflow
 from stack.demo.shipped_baselines import SEED
-from stack.demo.simulator import Transactions, World, simulate
+from stack.demo.simulator import DEFAULT, Transactions, World, profile_of, simulate
 from stack.demo.traffic import Plan, Sent, TrafficStream
 
-USE_CASE = "fraud"
 QUIET_ROWS = 3000
 CALM_ROWS = 6000
 SPIKE_ROWS = 600
@@ -90,21 +89,32 @@ class StepLog:
 
 
 class Demo:
-    """The demo on one running stack, and its clients of Airflow and the scoring server."""
+    """The demo of one use case on one running stack, and its clients.
 
-    def __init__(self, settings: Settings, console: Console, start: float | None = None) -> None:
+    These are of Airflow and of the scoring server.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        console: Console,
+        start: float | None = None,
+        use_case: str = DEFAULT,
+    ) -> None:
         self.settings = settings
+        self.use_case = use_case
+        self.profile = profile_of(use_case)
         self.log = StepLog(console, start or time.monotonic())
-        self.contract: Contract = read_contract(settings.reference / USE_CASE)
-        self.policy = read_policy(settings.reference / USE_CASE, settings.policy_overlay)
+        self.contract: Contract = read_contract(settings.reference / use_case)
+        self.policy = read_policy(settings.reference / use_case, settings.policy_overlay)
         self.airflow = Airflow(settings)
         self.http = httpx.Client(
-            base_url=f"{settings.api_url}/v1/{USE_CASE}",
+            base_url=f"{settings.api_url}/v1/{self.use_case}",
             headers={"X-API-Key": settings.api_key},
             timeout=20,
         )
         self.tag = f"-{int(time.time()):x}"
-        before, self.attack = two_weeks(datetime.now(UTC))
+        before, self.attack = two_weeks(datetime.now(UTC), use_case)
         self.quiet = before.take(np.arange(QUIET_ROWS))
         self.calm = before.take(np.arange(QUIET_ROWS, QUIET_ROWS + CALM_ROWS))
 
@@ -203,10 +213,9 @@ class Demo:
             )
 
     def severe_alert(self) -> None:
-        """A new fraud pattern changes features and labels; a drift check opens a severe alert."""
-        with self.log.step(
-            "a new fraud pattern starts, a drift check opens a SEVERE alert"
-        ) as result:
+        """A new pattern changes features and labels; a drift check opens a severe alert."""
+        title = f"{self.profile.new_pattern}, a drift check opens a SEVERE alert"
+        with self.log.step(title) as result:
             drift = self.policy.drift
             time.sleep((drift.severe.k + 1) * drift.step.total_seconds())
             for _ in range(4):
@@ -223,7 +232,7 @@ class Demo:
         """The drift asset triggers retraining, and the challenger passes the six gates."""
         title = "the drift asset triggers retraining, six gates judge the challenger"
         with self.log.step(title) as result:
-            dag_id = f"{USE_CASE}_retraining"
+            dag_id = f"{self.use_case}_retraining"
             run = self.airflow.next_run(dag_id, run_type="asset_triggered", earlier=earlier)
             self.airflow.finish(dag_id, run)
             decision = self.decision_of(run)
@@ -314,19 +323,19 @@ class Demo:
 
     def dag(self, kind: str, conf: dict[str, Any] | None = None) -> dict[str, str]:
         """Trigger a DAG, wait until it has finished, and return its tasks' states."""
-        dag_id = f"{USE_CASE}_{kind}"
+        dag_id = f"{self.use_case}_{kind}"
         self.airflow.wait_for_dag(dag_id)
         return self.airflow.finish(dag_id, self.airflow.trigger(dag_id, conf))
 
     def finish_promotion(self, earlier: set[str]) -> None:
         """Wait until the promotion that the candidate asset triggers has finished."""
-        dag_id = f"{USE_CASE}_promotion"
+        dag_id = f"{self.use_case}_promotion"
         run = self.airflow.next_run(dag_id, run_type="asset_triggered", earlier=earlier)
         self.airflow.finish(dag_id, run)
 
     def run_ids(self, kind: str) -> set[str]:
         """Return the ids of a DAG's newest runs."""
-        dag_id = f"{USE_CASE}_{kind}"
+        dag_id = f"{self.use_case}_{kind}"
         self.airflow.wait_for_dag(dag_id)
         return {run["dag_run_id"] for run in self.airflow.runs(dag_id)}
 
@@ -381,7 +390,7 @@ class Demo:
                 row = connection.execute(
                     "SELECT count(*) AS n FROM prediction_logs"
                     " WHERE use_case = %s AND transaction_id LIKE %s",
-                    (USE_CASE, f"%{self.tag}"),
+                    (self.use_case, f"%{self.tag}"),
                 ).fetchone()
                 logged = row["n"] if row else 0
                 time.sleep(0.1)
@@ -389,22 +398,22 @@ class Demo:
     def newest_decision(self) -> Decision:
         """Return the newest decision of the use case."""
         with connect(self.settings) as connection:
-            return DecisionStore(connection).recent(USE_CASE, limit=1)[0]
+            return DecisionStore(connection).recent(self.use_case, limit=1)[0]
 
     def decision_of(self, run_id: str) -> Decision:
         """Return the decision of a retraining run."""
         with connect(self.settings) as connection:
-            return DecisionStore(connection).of_run(USE_CASE, run_id)
+            return DecisionStore(connection).of_run(self.use_case, run_id)
 
     def ledger(self) -> list[LedgerEntry]:
         """Return the use case's promotions and rollbacks, newest first."""
         with connect(self.settings) as connection:
-            return Ledger(connection).recent(USE_CASE)
+            return Ledger(connection).recent(self.use_case)
 
     def alerts(self) -> list[Alert]:
         """Return the newest alerts in any state."""
         with connect(self.settings) as connection:
-            return AlertStore(connection).recent(USE_CASE)
+            return AlertStore(connection).recent(self.use_case)
 
     def open_alerts(self) -> list[Alert]:
         """Return the open alerts that trigger a retraining.
@@ -417,16 +426,18 @@ class Demo:
     def drifted_shares(self) -> list[float]:
         """Return the share of drifted features by bucket of the newest check, oldest first."""
         with connect(self.settings) as connection:
-            metrics = MetricStore(connection).latest(USE_CASE)
+            metrics = MetricStore(connection).latest(self.use_case)
         shares = [metric for metric in metrics if metric.metric == STEP_SHARE]
         shares.sort(key=lambda metric: metric.window_end)
         return [metric.value for metric in shares if metric.value is not None]
 
     def explained(self) -> int:
         """Return the number of explained predictions."""
-        query = "SELECT count(*) AS n FROM explanations WHERE status = 'COMPLETED'"
+        query = (
+            "SELECT count(*) AS n FROM explanations WHERE use_case = %s AND status = 'COMPLETED'"
+        )
         with connect(self.settings) as connection:
-            row = connection.execute(query).fetchone()
+            row = connection.execute(query, (self.use_case,)).fetchone()
         return int(row["n"]) if row else 0
 
     def get(self, path: str) -> dict[str, Any]:
@@ -439,7 +450,7 @@ class Demo:
         return dict(response.json())
 
 
-def two_weeks(now: datetime) -> tuple[Transactions, Transactions]:
+def two_weeks(now: datetime, use_case: str = DEFAULT) -> tuple[Transactions, Transactions]:
     """Return a week without drift and a week of the attack, both whole weeks up to today.
 
     Each is in random order, because a few seconds of traffic must contain every hour and weekday as
@@ -455,7 +466,7 @@ def two_weeks(now: datetime) -> tuple[Transactions, Transactions]:
         drift=frozenset({"attack"}),
         drift_from=attack_start,
     )
-    transactions = simulate(world)
+    transactions = simulate(world, use_case)
     order = np.random.default_rng(SEED)
     attacked = transactions.event_time >= np.datetime64(attack_start.replace(tzinfo=None))
     before = order.permutation(np.flatnonzero(~attacked))

@@ -25,8 +25,9 @@ from pipelines.stores.database import connect
 from pipelines.use_case import read_contract
 from stack import lifecycle
 from stack.airflow_client import Airflow
+from stack.demo.profiles.fraud import PaymentWorld
 from stack.demo.shipped_baselines import as_snapshot
-from stack.demo.simulator import World, simulate
+from stack.demo.simulator import simulate
 from stack.demo.walkthrough import Demo
 from stack.home import airflow_pages, home_of
 from stack.processes import child
@@ -416,7 +417,7 @@ def test_a_candidate_waits_for_a_person_and_a_rejection_is_recorded_with_who_and
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
         days=20
     )
-    world = World(
+    world = PaymentWorld(
         seed=99,
         start=start,
         days=14,

@@ -15,8 +15,9 @@ from pipelines.housekeeping import SHARED, delete_expired_files
 from pipelines.ingestion import ingest
 from pipelines.rules.use_case.policy_sections.retention import Retention
 from pipelines.snapshots import list_snapshots
+from stack.demo.profiles.fraud import PaymentWorld
 from stack.demo.shipped_baselines import as_snapshot
-from stack.demo.simulator import World, simulate
+from stack.demo.simulator import simulate
 from tests.integration.logged import NOW, rewrite
 
 POLICY = {"fraud": Retention(snapshots=timedelta(days=10), logs=timedelta(days=20))}
@@ -104,7 +105,7 @@ def ingested(wired: Context, tmp_path: Path) -> str:
     """The id of a snapshot that was ingested from two files of equal content."""
     contract = wired.use_case.contract
     start = NOW - timedelta(days=20)
-    world = World(seed=97, start=start, days=2, customers=50, terminals=20)
+    world = PaymentWorld(seed=97, start=start, days=2, customers=50, terminals=20)
     names = {"label": contract.label.name, "entity_key": contract.entity_key}
     table = as_snapshot(simulate(world), contract).to_pandas().rename(columns=names)
     ids = set()

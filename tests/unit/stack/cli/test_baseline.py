@@ -33,7 +33,7 @@ def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     [
         pytest.param(["--from", "gone"], "no snapshot 'gone'", id="a snapshot that is missing"),
         pytest.param(["-u", "cats"], "known are fraud, loans", id="an unknown use case"),
-        pytest.param(["-u", "loans"], "only fraud has a simulator", id="no rows to draw from"),
+        pytest.param(["-u", "loans"], "loans has no simulator", id="no rows to draw from"),
         pytest.param(
             ["--to", "{root}/reference/fraud"],
             "already has a baseline, and baselines are never changed",

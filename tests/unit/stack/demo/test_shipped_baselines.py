@@ -1,4 +1,4 @@
-"""The shipped baseline is what the seeded simulator draws."""
+"""Each shipped baseline is what the seeded simulator of its use case draws."""
 
 from pathlib import Path
 
@@ -13,25 +13,31 @@ from pipelines.rules.use_case.derived_features import Deriver
 from pipelines.settings import ROOT
 from pipelines.stores.baseline import read_baseline, read_manifest
 from pipelines.stores.dataset import features_of
-from pipelines.use_case import read_contract
+from pipelines.use_case import names, read_contract
 from stack.demo.shipped_baselines import ROWS, draw, freeze, freeze_snapshot
 
 FOLDER = ROOT / "reference" / "fraud"
+SHIPPED = [ROOT / "reference" / name for name in names(ROOT / "reference")]
+each_shipped = pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 
 
-def test_the_seeded_simulator_draws_the_frozen_rows_again() -> None:
-    contract = read_contract(FOLDER)
-    shipped = read_baseline(FOLDER, contract)
+@each_shipped
+def test_the_seeded_simulator_draws_the_frozen_rows_again(folder: Path) -> None:
+    contract = read_contract(folder)
+    shipped = read_baseline(folder, contract)
     new = draw(contract)
     assert new["transaction_id"].to_pylist() == shipped["transaction_id"].to_pylist()
     assert new["label"].to_pylist() == shipped["label"].to_pylist()
-    assert features_of(new, contract) == pytest.approx(features_of(shipped, contract), abs=1e-5)
+    np.testing.assert_allclose(
+        features_of(new, contract), features_of(shipped, contract), rtol=1e-9, atol=1e-5
+    )
 
 
-def test_the_profile_counts_every_row_of_the_baseline() -> None:
-    contract = read_contract(FOLDER)
-    manifest = read_manifest(FOLDER, contract)
-    table = pq.read_table(FOLDER / "baseline.parquet")
+@each_shipped
+def test_the_profile_counts_every_row_of_the_baseline(folder: Path) -> None:
+    contract = read_contract(folder)
+    manifest = read_manifest(folder, contract)
+    table = pq.read_table(folder / "baseline.parquet")
     features = Deriver(contract)(features_of(table, contract))
     recounted = profiles(features, contract)
     assert recounted.keys() == manifest.profiles.keys()
@@ -40,10 +46,12 @@ def test_the_profile_counts_every_row_of_the_baseline() -> None:
         assert profile.total == manifest.rows
 
 
-def test_a_new_baseline_is_written_beside_the_old_one(tmp_path: Path) -> None:
-    contract = read_contract(FOLDER)
+@each_shipped
+def test_a_new_baseline_is_written_beside_the_old_one(folder: Path, tmp_path: Path) -> None:
+    contract = read_contract(folder)
     manifest = freeze(tmp_path, contract)
-    assert np.isclose(manifest.rows, 30_000)
+    assert manifest.rows == ROWS
+    assert manifest.source["simulator"] == f"stack.demo.profiles.{folder.name}"
     assert read_manifest(tmp_path, contract) == manifest
 
 

@@ -6,11 +6,14 @@ import msgspec
 
 from pipelines.settings import ROOT
 from pipelines.use_case import read_contract
-from stack.demo.simulator import World, simulate
+from stack.demo.profiles.fraud import PaymentWorld
+from stack.demo.simulator import simulate
 from stack.demo.traffic import rows
 
 CONTRACT = read_contract(ROOT / "reference" / "fraud")
-WORLD = World(seed=1, start=datetime(2026, 1, 5, tzinfo=UTC), days=1, customers=100, terminals=50)
+WORLD = PaymentWorld(
+    seed=1, start=datetime(2026, 1, 5, tzinfo=UTC), days=1, customers=100, terminals=50
+)
 
 
 def test_a_feature_that_the_simulator_lacks_is_not_sent() -> None:

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from pipelines.errors import StackError
-from stack.demo.simulator import Scenario, Transactions
+from stack.demo.payment_features import Scenario
+from stack.demo.simulator import simulated
 from stack.demo.traffic import Sent
 from stack.demo.walkthrough import (
     CALM_ROWS,
@@ -23,12 +24,19 @@ from stack.demo.walkthrough import (
     sleep_until_next,
     two_weeks,
 )
+from stack.demo.world import Transactions
 
 NOW = datetime(2026, 1, 20, 15, 30, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module", params=simulated())
+def weeks(request: pytest.FixtureRequest) -> tuple[Transactions, Transactions]:
+    """Both weeks of each use case that has a simulator."""
+    return two_weeks(NOW, request.param)
+
+
 @pytest.fixture(scope="module")
-def weeks() -> tuple[Transactions, Transactions]:
+def payments() -> tuple[Transactions, Transactions]:
     return two_weeks(NOW)
 
 
@@ -43,6 +51,11 @@ def test_the_attack_fills_the_week_before_today_and_the_quiet_week_is_before_it(
     today = NOW.date()
     assert days(before) == (today - timedelta(days=14), today - timedelta(days=8))
     assert days(attack) == (today - timedelta(days=7), today - timedelta(days=1))
+    assert attack.label.mean() > 2 * before.label.mean()
+
+
+def test_only_the_second_week_has_payments_of_the_ring(payments) -> None:
+    before, attack = payments
     assert not np.any(before.scenario == Scenario.RING)
     assert np.any(attack.scenario == Scenario.RING)
 
@@ -53,16 +66,16 @@ def test_there_are_enough_transactions_for_every_step_of_the_demo(weeks) -> None
     assert len(attack) >= SPIKE_ROWS
 
 
-def test_a_few_seconds_of_traffic_have_every_weekday_and_hour(weeks) -> None:
-    before, _ = weeks
+def test_a_few_seconds_of_traffic_have_every_weekday_and_hour(payments) -> None:
+    before, _ = payments
     times = before.take(np.arange(1000)).event_time
     assert len(np.unique(times.astype("datetime64[D]"))) == 7
     assert len(np.unique(times.astype("datetime64[h]").astype(int) % 24)) == 24
 
 
-def test_the_same_day_has_the_same_traffic_in_the_same_order(weeks) -> None:
+def test_the_same_day_has_the_same_traffic_in_the_same_order(payments) -> None:
     again, _ = two_weeks(NOW.replace(hour=1))
-    np.testing.assert_array_equal(again.transaction_id, weeks[0].transaction_id)
+    np.testing.assert_array_equal(again.transaction_id, payments[0].transaction_id)
 
 
 def test_a_step_is_printed_with_its_result_and_kept_for_the_table() -> None:

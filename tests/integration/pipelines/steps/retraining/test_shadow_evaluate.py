@@ -20,8 +20,9 @@ from pipelines.rules.promotion.ledger import champion
 from pipelines.steps import perform
 from pipelines.steps.retraining.shadow_evaluate import replay
 from pipelines.stores.labels import LabelStore
+from stack.demo.profiles.fraud import PaymentWorld
 from stack.demo.shipped_baselines import as_snapshot
-from stack.demo.simulator import World, simulate
+from stack.demo.simulator import simulate
 from tests.integration.lifecycle import (
     RETRAIN,
     TODAY,
@@ -125,7 +126,9 @@ def test_a_decision_is_judged_again_after_a_column_was_added(
 
 
 def test_a_run_on_a_snapshot_judges_both_models_on_it(trained: Context, run: Run) -> None:
-    world = World(seed=99, start=TODAY - timedelta(days=20), days=10, customers=600, terminals=200)
+    world = PaymentWorld(
+        seed=99, start=TODAY - timedelta(days=20), days=10, customers=600, terminals=200
+    )
     snapshot = trained.artifacts.save(
         "snapshots", as_snapshot(simulate(world), trained.use_case.contract)
     )

@@ -18,8 +18,9 @@ from pipelines.ingestion import ingest
 from pipelines.records import Prediction
 from pipelines.rules.ingestion.row_checks import snapshot_schema
 from pipelines.rules.promotion.ledger import champion
+from stack.demo.profiles.fraud import PaymentWorld
 from stack.demo.shipped_baselines import as_snapshot
-from stack.demo.simulator import World, simulate
+from stack.demo.simulator import simulate
 from tests.integration.lifecycle import (
     TODAY,
     Run,
@@ -99,7 +100,9 @@ def test_rows_far_in_the_future_are_left_out_with_a_warning(
 
 
 def test_a_run_with_too_many_broken_rows_ends_with_its_reason(trained: Context, run: Run) -> None:
-    world = World(seed=98, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
+    world = PaymentWorld(
+        seed=98, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100
+    )
     table = as_snapshot(simulate(world), trained.use_case.contract)
     broken = table.set_column(table.column_names.index("amount"), "amount", [[-1.0] * len(table)])
     snapshot = trained.artifacts.save("snapshots", broken)
@@ -115,7 +118,9 @@ def test_rows_put_aside_at_ingestion_count_against_the_run_that_trains_on_the_re
     trained: Context, run: Run, tmp_path: Path
 ) -> None:
     contract = trained.use_case.contract
-    world = World(seed=97, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100)
+    world = PaymentWorld(
+        seed=97, start=TODAY - timedelta(days=20), days=2, customers=300, terminals=100
+    )
     table = (
         as_snapshot(simulate(world), contract)
         .to_pandas()

@@ -1,0 +1,1 @@
+"""The simulated worlds, one module per use case, each with a `PROFILE`."""
