@@ -62,8 +62,14 @@ def airflow_problem(error: Exception) -> StatusProblem:
 
 
 def model_problems(use_cases: Sequence[UseCaseState]) -> list[StatusProblem]:
-    """Return the use cases without a model in Production, or whose replicas do not serve it."""
-    return [problem for use_case in use_cases for problem in _model_problems(use_case)]
+    """Return the use cases without a model in Production, or whose replicas do not serve it.
+
+    A use case that never had a model is one only while all are like that: others need not be used.
+    """
+    in_use = [use_case for use_case in use_cases if use_case.in_use]
+    if use_cases and not in_use:
+        return [_no_model([use_case.name for use_case in use_cases])]
+    return [problem for use_case in in_use for problem in _model_problems(use_case)]
 
 
 def database_problem(settings: Settings, error: psycopg.Error) -> StatusProblem:
@@ -135,7 +141,7 @@ def _model_problems(use_case: UseCaseState) -> Iterator[StatusProblem]:
     name = use_case.name
     current = champion(use_case.entries)
     if current is None:
-        yield StatusProblem(name, "has no model in Production", f"trigger {name}_retraining")
+        yield _no_model([name])
         return
     if not use_case.replicas:
         remedy = "see the scoring server's log; `sixgate up` starts what is missing"
@@ -143,6 +149,14 @@ def _model_problems(use_case: UseCaseState) -> Iterator[StatusProblem]:
     for replica in use_case.replicas:
         if replica.digest != current.digest:
             yield _not_served(name, replica, current)
+
+
+def _no_model(names: Sequence[str]) -> StatusProblem:
+    return StatusProblem(
+        which=", ".join(names),
+        what=f"{'has' if len(names) == 1 else 'have'} no model in Production",
+        remedy=f"trigger {' or '.join(f'{name}_retraining' for name in names)}",
+    )
 
 
 def _not_served(name: str, replica: Replica, current: Served) -> StatusProblem:

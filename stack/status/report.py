@@ -138,6 +138,7 @@ def _use_cases(
     return [
         {
             "use_case": state.name,
+            "in_use": state.in_use,
             "serving": _serving(state),
             "alerts": [_open_alert(alert) for alert in state.alerts],
             "waiting": [_waiting(each) for each in waiting(state, airflow)],

@@ -35,7 +35,7 @@ def print_status(document: Json, console: Console) -> None:
     console.print()
     for use_case in _use_cases(document):
         console.print(use_case)
-        console.print()
+    console.print()
     console.print(_dags(document))
     console.print()
     print_problems(document, console)
@@ -69,20 +69,30 @@ def _paths(document: Json) -> Iterator[str]:
 
 
 def _use_cases(document: Json) -> Iterator[Table | Text]:
-    """For each use case: what serves, open alerts, and what waits."""
+    """For each use case: what serves, open alerts, and what waits; one line when it is not used."""
     if document["use_cases"] is None:
         yield Text("use cases: not known, because PostgreSQL does not answer")
         return
     for use_case in document["use_cases"]:
+        name = use_case["use_case"]
+        if _is_unused(use_case):
+            yield Text(f"{name}  not in use: {name}_retraining trains a first model")
+            continue
         table = Table.grid(padding=(0, 2))
         serving = use_case["serving"]
-        _add_rows(table, use_case["use_case"], [_serving(serving)])
+        _add_rows(table, name, [_serving(serving)])
         _add_rows(table, "  replicas", [_replicas(serving)])
         _add_rows(table, "  open alerts", _alerts(use_case["alerts"]))
         _add_rows(table, "  waiting", [_waiting(each) for each in use_case["waiting"]])
         if problems := _data_problems(use_case):
             _add_rows(table, "  data", problems)
         yield table
+
+
+def _is_unused(use_case: Json) -> bool:
+    """Whether a use case never had a model, and nothing of it is open."""
+    is_open = use_case["alerts"] or use_case["waiting"] or _data_problems(use_case)
+    return not use_case["in_use"] and not is_open
 
 
 def _data_problems(use_case: Json) -> list[Text]:
@@ -171,12 +181,49 @@ def _waiting(waiting: Json) -> Text:
 
 
 def _dags(document: Json) -> Table | Text:
+    """The runs of each DAG; one line for all of a use case that is not used, without failures."""
     if document["dags"] is None:
         return Text("DAGs: not known, because Airflow does not answer")
     table = _table("DAG", "last run (UTC)", "next run (UTC)")
+    unused = _dags_of_unused(document)
+    together = [dag for dags in unused.values() for dag in dags]
     for dag in document["dags"]:
-        table.add_row(dag["dag_id"], _last_run(dag), _next_run(dag))
+        if dag not in together:
+            table.add_row(dag["dag_id"], _last_run(dag), _next_run(dag))
+    for use_case, dags in unused.items():
+        dags_of = f"{len(dags)} {'DAG' if len(dags) == 1 else 'DAGs'} of {use_case}"
+        table.add_row(dags_of, *_runs(dags))
     return table
+
+
+def _dags_of_unused(document: Json) -> dict[str, list[Json]]:
+    """The DAGs of each use case that is not used, without those that a person should look at."""
+    use_cases = document["use_cases"] or []
+    names = [use_case["use_case"] for use_case in use_cases]
+    dags: dict[str, list[Json]] = {
+        use_case["use_case"]: [] for use_case in use_cases if _is_unused(use_case)
+    }
+    for dag in document["dags"]:
+        owner = _owner(dag["dag_id"], names)
+        failed = dag["last_run"] is not None and dag["last_run"]["state"] == "failed"
+        if owner in dags and not dag["paused"] and not failed:
+            dags[owner].append(dag)
+    return {name: of_use_case for name, of_use_case in dags.items() if of_use_case}
+
+
+def _owner(dag_id: str, names: Sequence[str]) -> str:
+    """The use case of a DAG; empty for a DAG of none. The name of one may begin another's."""
+    owners = [name for name in names if dag_id.startswith(f"{name}_")]
+    return max(owners, key=len, default="")
+
+
+def _runs(dags: Sequence[Json]) -> tuple[Text, Text]:
+    """The newest run and the next one of several DAGs."""
+    with_runs = [dag for dag in dags if dag["last_run"]]
+    scheduled = [dag for dag in dags if dag["next_run"]]
+    newest = max(with_runs, key=lambda dag: _moment(dag["last_run"]["run_after"]), default=dags[0])
+    following = min(scheduled, key=lambda dag: _moment(dag["next_run"]), default=dags[0])
+    return _last_run(newest), _next_run(following)
 
 
 def _last_run(dag: Json) -> Text:
@@ -203,4 +250,8 @@ def _table(*columns: str) -> Table:
 
 def _minute(moment: str) -> str:
     """Return a time as Airflow and the database give it, which is in UTC."""
-    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
+    return f"{_moment(moment):%Y-%m-%d %H:%M}"
+
+
+def _moment(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)

@@ -54,6 +54,11 @@ class UseCaseState:
     similar_ids: Mapping[str, str] = field(default_factory=dict)
     future_times: int = 0
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a model was ever to become Production."""
+        return bool(self.entries)
+
 
 def read_use_cases(settings: Settings) -> list[UseCaseState]:
     """Read every use case of this deployment; raises psycopg.Error when the database is down."""

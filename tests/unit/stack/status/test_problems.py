@@ -1,5 +1,6 @@
 """Which states are problems, and what their remedy is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -90,6 +91,26 @@ def test_a_use_case_without_a_served_model_is_a_problem(
     use_case: UseCaseState, problem: str
 ) -> None:
     assert sentences(model_problems([use_case])) == [problem]
+
+
+def test_beside_a_use_case_with_a_model_one_that_never_had_one_is_no_problem() -> None:
+    served = state(entries=[SECOND, FIRST], replicas=[replica()])
+    assert model_problems([state(name="loans"), served]) == []
+
+
+def test_use_cases_of_which_none_has_a_model_are_one_problem() -> None:
+    assert sentences(model_problems([state(), state(name="loans")])) == [
+        "fraud, loans have no model in Production: trigger fraud_retraining or loans_retraining"
+    ]
+    assert model_problems([]) == []
+
+
+def test_a_use_case_that_lost_its_model_is_a_problem_beside_others() -> None:
+    served = state(name="loans", entries=[SECOND, FIRST], replicas=[replica()])
+    lost = state(entries=[replace(FIRST, state="ROLLED_BACK")])
+    assert sentences(model_problems([served, lost])) == [
+        "fraud has no model in Production: trigger fraud_retraining"
+    ]
 
 
 def test_a_use_case_whose_replicas_serve_the_champion_is_none() -> None:

@@ -33,6 +33,7 @@ def document(**changes: Any) -> dict[str, Any]:
     """A stack without problems, but for `changes`."""
     use_case = {
         "use_case": "fraud",
+        "in_use": True,
         "serving": SERVING,
         "alerts": [ALERT],
         "waiting": [REVIEW],
@@ -64,6 +65,7 @@ def use_case(**changes: Any) -> list[dict[str, Any]]:
     return [
         {
             "use_case": "fraud",
+            "in_use": True,
             "serving": SERVING,
             "alerts": [],
             "waiting": [],
@@ -133,6 +135,79 @@ def test_a_use_case_without_a_model_says_none() -> None:
     assert "fraud          no version is in Production" in lines
     assert "  open alerts  none" in lines
     assert "  waiting      none" in lines
+
+
+def named(name: str, **changes: Any) -> list[dict[str, Any]]:
+    return use_case(use_case=name, **changes)
+
+
+def of(use_case: str, *kinds: str, **changes: Any) -> list[dict[str, Any]]:
+    """DAGs of a use case that never ran, but for `changes`."""
+    return [
+        {**DAG, "dag_id": f"{use_case}_{kind}", "last_run": None, "next_run": None, **changes}
+        for kind in kinds
+    ]
+
+
+def test_a_use_case_that_is_not_used_is_one_line_and_so_are_its_dags() -> None:
+    unused = named("loan_default", in_use=False, serving=None)
+    run = {"dag_run_id": "r", "state": "success", "run_after": "2026-06-01T04:10:00Z"}
+    dags = [
+        DAG,
+        *of("loan_default", "promotion", "rollback"),
+        *of("loan_default", "retraining", next_run="2026-07-01T04:00:00Z"),
+        *of(
+            "loan_default",
+            "drift_detection",
+            last_run=run,
+            next_run="2026-06-01T05:10:00+00:00",
+            schedule="10 * * * *",
+        ),
+    ]
+    lines = screen(use_cases=[*use_case(), *unused], dags=dags)
+    assert "loan_default  not in use: loan_default_retraining trains a first model" in lines
+    (line,) = [line for line in lines if "DAGs of" in line]
+    assert line.split("  ")[:3] == [
+        "4 DAGs of loan_default",
+        "2026-06-01 04:10 success",
+        "2026-06-01 05:10",
+    ]
+    assert not any(line.startswith("loan_default_") for line in lines)
+
+
+def test_of_a_use_case_that_is_not_used_a_dag_that_failed_or_is_paused_is_shown() -> None:
+    unused = named("loans", in_use=False, serving=None)
+    failed = {"dag_run_id": "r", "state": "failed", "run_after": "2026-06-01T04:10:00Z"}
+    dags = [
+        *of("loans", "promotion"),
+        *of("loans", "rollback", paused=True),
+        *of("loans", "retraining", last_run=failed),
+    ]
+    lines = screen(use_cases=unused, dags=dags)
+    shown = [line.split("  ")[0] for line in lines if "loans" in line]
+    assert shown[1:] == ["loans_rollback", "loans_retraining", "1 DAG of loans"]
+
+
+def test_what_waits_in_a_use_case_that_is_not_used_is_shown() -> None:
+    lines = screen(use_cases=named("loans", in_use=False, serving=None, waiting=[REVIEW]))
+    assert "loans          no version is in Production" in lines
+    assert any(line.startswith("  waiting      review of version 3") for line in lines)
+
+
+def test_a_dag_belongs_to_the_use_case_with_the_longest_name() -> None:
+    use_cases = [*named("fraud"), *named("fraud_eu", in_use=False, serving=None)]
+    dags = [*of("fraud", "promotion"), *of("fraud_eu", "promotion", "rollback")]
+    lines = screen(use_cases=use_cases, dags=dags)
+    assert any(line.startswith("fraud_promotion") for line in lines)
+    assert any(line.startswith("2 DAGs of fraud_eu") for line in lines)
+
+
+def test_three_use_cases_that_are_used_fit_a_screen() -> None:
+    names = ("credit_risk", "fraud", "loan_default")
+    kinds = ("batch_explanation", "drift_detection", "promotion", "retraining", "rollback")
+    dags = [dag for name in names for dag in of(name, *kinds)]
+    use_cases = [each for name in names for each in named(name)]
+    assert len(screen(use_cases=use_cases, dags=dags)) <= 40
 
 
 def test_what_a_part_that_is_down_would_say_is_not_known() -> None:
