@@ -3,6 +3,7 @@
 Airflow does not authenticate requests to plugins, so each route checks session and permission.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -63,8 +64,11 @@ class Access:
         names = chosen(self._settings.reference, self._settings.use_cases)
         return [name for name in names if self.allowed(user, name, "GET")]
 
-    def first(self, user: Any) -> RedirectResponse:
-        """Redirect to the first use case that the user may see; 403 if there is none."""
-        for name in self.visible(user):
+    def first(self, user: Any, in_use: Collection[str] = ()) -> RedirectResponse:
+        """Redirect to the first use case that the user may see; 403 if there is none.
+
+        One of those `in_use` comes before the others.
+        """
+        for name in sorted(self.visible(user), key=lambda name: name not in in_use):
             return RedirectResponse(f"{name}/")
         raise HTTPException(403, "you may not see the DAG of any use case")

@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import psycopg
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.settings import Settings
+from pipelines.stores.database import connect
+from pipelines.stores.ledger import Ledger
+from pipelines.use_case import chosen
 from sixgate_pages.access import HEADERS, Access
 
 
@@ -59,5 +63,16 @@ PageDep = Annotated[PageContext, Depends(page_of)]
 
 
 def _first(user: GetUserDep, page: PageDep) -> RedirectResponse:
-    """Redirect to the first use case whose DAG the user may see."""
-    return page.access.first(user)
+    """Redirect to the first use case whose DAG the user may see; those with a model come first."""
+    return page.access.first(user, in_use=_in_use(page.settings))
+
+
+def _in_use(settings: Settings) -> list[str]:
+    """Return the use cases that had a model; none when the database does not answer."""
+    names = chosen(settings.reference, settings.use_cases)
+    try:
+        with connect(settings) as connection:
+            ledger = Ledger(connection)
+            return [name for name in names if ledger.newest(name)]
+    except psycopg.Error:
+        return []

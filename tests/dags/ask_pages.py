@@ -101,7 +101,7 @@ async def ask(app: FastAPI) -> dict[str, Any]:
         for title, (role, method, path, headers) in REQUESTS.items():
             sign_in(app, role)
             response = await client.request(method, PREFIX + path, headers=headers)
-            answers[title] = [response.status_code, response.text]
+            answers[title] = [response.status_code, response.headers.get("location", response.text)]
     return {"without_session": without_session, "answers": answers}
 
 

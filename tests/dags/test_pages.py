@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from pipelines.settings import ROOT
@@ -21,6 +22,11 @@ PAGES = ("drift", "explanations", "toy")
 def answers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What Airflow answers when the toy page's folder was copied into the plugins folder."""
     home = tmp_path_factory.mktemp("airflow")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO promotions (promotion_id, use_case, to_version, to_digest, action, state,"
+            " actor, reason) VALUES (gen_random_uuid(), 'fraud', 1, 'x', 'PROMOTE', 'DONE', 'a', 'r')"
+        )
     plugins = home / "plugins"
     shutil.copytree(ROOT / "plugins", plugins, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(HERE / "toy_page", plugins / "toy_page")
@@ -32,7 +38,7 @@ def answers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
         "SIXGATE_DATABASE_URL": database_url,
         "SIXGATE_HOME": str(home / "sixgate"),
-        "SIXGATE_USE_CASES": "fraud,credit_risk",
+        "SIXGATE_USE_CASES": "credit_risk,fraud",
     }
     done = subprocess.run(
         [sys.executable, str(HERE / "ask_pages.py")],
@@ -52,7 +58,11 @@ def test_a_page_that_is_copied_into_the_folder_is_served_and_in_the_navigation(
     assert set(answers["navigation"]) == {f"sixgate/{page}/" for page in PAGES}
     status, text = answers["answers"]["an admin sees a use case"]
     assert status == 200
-    assert "<h1>fraud of fraud, credit_risk</h1>" in text
+    assert "<h1>fraud of credit_risk, fraud</h1>" in text
+
+
+def test_a_page_opens_with_a_use_case_that_has_a_model(answers: Any) -> None:
+    assert answers["answers"]["an admin opens the page"] == [307, "fraud/"]
 
 
 def test_every_route_of_every_page_requires_a_session(answers: Any) -> None:

@@ -115,6 +115,15 @@ def test_the_first_page_is_that_of_the_first_visible_use_case(access, permit) ->
         access.first(USER)
 
 
+def test_a_use_case_in_use_comes_before_others_on_the_first_page(access, permit) -> None:
+    permit(SEE, ("GET", "loans_drift_detection"))
+    assert access.first(USER).headers["location"] == "fraud/"
+    assert access.first(USER, in_use=["loans"]).headers["location"] == "loans/"
+    assert access.first(USER, in_use=["fraud", "loans"]).headers["location"] == "fraud/"
+    permit(SEE)
+    assert access.first(USER, in_use=["loans"]).headers["location"] == "fraud/"
+
+
 def test_pages_load_nothing_of_other_hosts_and_are_not_stored() -> None:
     policy = module.HEADERS["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
