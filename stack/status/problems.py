@@ -16,6 +16,7 @@ from stack.status.airflow import AirflowState
 from stack.status.use_cases import UseCaseState, one_line
 
 NOT_PER_USE_CASE = ("housekeeping", "use_cases")  # files in dags/ without a DAG per use case
+INGEST = "ingest"  # a kind of DAG that only use cases with a source have
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,22 @@ def part_problems(health: dict[str, bool], logs: Path) -> list[StatusProblem]:
 def dag_ids(settings: Settings) -> list[str]:
     """Return the DAGs that this deployment should have: housekeeping, and each kind per use case.
 
-    A use case without any valid policy only has its rollback DAG.
+    A use case without any valid policy only has its rollback DAG, and one whose policy names no
+    source has no ingest DAG.
     """
     files = (settings.root / "dags").glob("*.py")
     kinds = sorted(file.stem for file in files if file.stem not in NOT_PER_USE_CASE)
     ids = ["housekeeping"]
     for name in chosen(settings.reference, settings.use_cases):
         try:
-            read_in_force(settings.reference, name, settings.policy_overlay, settings.last_valid)
+            use_case = read_in_force(
+                settings.reference, name, settings.policy_overlay, settings.last_valid
+            )
         except UseCaseError:
             ids.append(f"{name}_rollback")
         else:
-            ids += [f"{name}_{kind}" for kind in kinds]
+            is_importing = use_case.policy.ingest.is_set
+            ids += [f"{name}_{kind}" for kind in kinds if kind != INGEST or is_importing]
     return ids
 
 

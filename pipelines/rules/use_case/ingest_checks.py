@@ -63,7 +63,11 @@ def _query(source: Source) -> Iterator[Contradiction]:
 
 def _folder(source: Source) -> Iterator[Contradiction]:
     is_url = "://" in source.folder
-    if is_url and not URL.fullmatch(source.folder):
+    if is_url and "@" in source.folder.partition("?")[0]:
+        # The policy is stored with each decision.
+        rule = "must not hold a key: set it in the environment of the scheduler"
+        yield "folder", "a URL", rule
+    elif is_url and not URL.fullmatch(source.folder):
         rule = "is not the URL of a folder: write it as s3://bucket/folder"
         yield "folder", repr(source.folder), rule
     if not is_url and not source.folder.startswith("/"):

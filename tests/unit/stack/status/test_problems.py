@@ -39,6 +39,13 @@ def test_the_dags_of_a_deployment_are_housekeeping_and_six_per_use_case() -> Non
     ]
 
 
+def test_a_use_case_that_imports_has_an_ingest_dag_too(tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("ingest: {labels: {folder: /data/labels}}\n")
+    importing = dag_ids(SETTINGS.model_copy(update={"policy_overlay": overlay}))
+    assert set(importing) - set(dag_ids(SETTINGS)) == {"fraud_ingest"}
+
+
 def test_dags_that_are_missing_stale_or_paused_are_problems() -> None:
     listed = {name: dag() for name in dag_ids(SETTINGS)}
     assert dag_problems(SETTINGS, airflow(dags=listed)) == []

@@ -122,6 +122,12 @@ def test_a_source_that_can_work_is_accepted(ingest: dict[str, Any]) -> None:
             id="a bucket without a name",
         ),
         pytest.param(
+            {"history": {"folder": "s3://key:hunter2@bucket/in"}},
+            "ingest.history.folder: a URL must not hold a key: set it in the environment of the "
+            "scheduler",
+            id="a bucket with a key, which is not shown",
+        ),
+        pytest.param(
             {"history": {"folder": "/data", "pattern": " "}},
             "ingest.history.pattern: ' ' is empty: write * for all files",
             id="an empty pattern",
