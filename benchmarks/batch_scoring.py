@@ -89,10 +89,11 @@ def _memory(folder: Path, kind: str, sizes: list[int]) -> dict[str, float]:
 
 
 def _run(what: str, file: Path, rows: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.batch_scoring", what, str(file)]
-    process = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-X", "faulthandler", "-m", "benchmarks.batch_scoring", what]
+    process = subprocess.run([*command, str(file)], capture_output=True, text=True)
     if process.returncode:
-        raise SystemExit(f"{what} {file.name} failed: {process.stderr[-2000:]}")
+        end = process.stderr[-2000:]
+        raise SystemExit(f"{what} {file.name} ended with {process.returncode}: {end}")
     run: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     print(f"{what} {file.name}, {rows:,} rows: {run}", file=sys.stderr)
     return run

@@ -32,6 +32,7 @@ from stack.demo.walkthrough import Demo
 from stack.home import airflow_pages, home_of
 from stack.processes import child
 from stack.status.report import status
+from tests.unit.serving import made
 
 pytestmark = pytest.mark.timeout(600)
 KINDS = (
@@ -228,6 +229,33 @@ def test_a_killed_explanation_is_tried_again_by_airflow_and_all_are_explained(
             " FROM prediction_logs LEFT JOIN explanations USING (prediction_id) GROUP BY 1"
         ).fetchall()
     assert set(dict(states)) == {"COMPLETED"}, states
+
+
+def test_an_uploaded_file_is_scored_by_airflow_and_downloaded_again(stack: Settings) -> None:
+    rows = [made.row(transaction_id=f"file-{number}", amount=number) for number in range(500)]
+    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
+    headers = {"X-API-Key": stack.api_key}
+    with httpx.Client(base_url=f"{stack.api_url}/v1/fraud", headers=headers, timeout=30) as api:
+        answer = api.post(
+            "/jobs",
+            params={"log": True},
+            content="\n".join(lines).encode(),
+            headers={"Content-Type": "text/csv"},
+        )
+        assert answer.status_code == 202, answer.text
+        job = answer.json()
+        with contextlib.closing(Airflow(stack)) as airflow:
+            run = airflow.trigger("fraud_batch_scoring", {"job": job["job_id"]})
+            assert airflow.finish("fraud_batch_scoring", run) == {"score_file": "success"}
+        state = api.get(f"/jobs/{job['job_id']}").json()
+        assert (state["state"], state["rows"], state["refused"]) == ("SUCCEEDED", 500, 0), state
+        header, first, *others = api.get(f"/jobs/{job['job_id']}/result").text.splitlines()
+        assert len(others) == 499
+        scored = dict(zip(header.split(","), first.split(","), strict=True))
+        online = api.post("/predict", json=rows[0]).json()
+        assert float(scored["score"]) == online["score"]
+        logged = api.get(f"/predictions/{scored['prediction_id']}").json()
+        assert (logged["score"], logged["transaction_id"]) == (online["score"], "file-0")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
