@@ -36,8 +36,6 @@ check: .venv/dev ## Run the linters, the type checker and the import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/check-jsonschema --schemafile docs/reference/contract.schema.json reference/*/contract.yaml
-	$(BIN)/check-jsonschema --schemafile docs/reference/policy.schema.json reference/*/policy.yaml stack/*.yaml
 
 docs: .venv/dev ## Write the generated pages of docs/reference.
 	@$(BIN)/python -m docs.generator

@@ -6,8 +6,6 @@ from pathlib import Path
 from docs.generator.cli_page import cli_page
 from docs.generator.contract_page import contract_page
 from docs.generator.policy_page import policy_page
-from docs.generator.schemas.contract_schema import contract_schema
-from docs.generator.schemas.policy_schema import policy_schema
 from docs.generator.settings_page import settings_page
 from docs.generator.values_page import values_page
 from pipelines.settings import ROOT
@@ -19,6 +17,4 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "settings.md": settings_page,
     "values.md": values_page,
-    "contract.schema.json": contract_schema,
-    "policy.schema.json": policy_schema,
 }

@@ -1,1 +1,0 @@
-"""JSON Schema files with which editors complete and check contracts and policies."""
