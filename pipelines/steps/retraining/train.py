@@ -150,11 +150,11 @@ def _fit(context: Context, frame: Frame, data: dict[str, Any]) -> Fitted:
         "%s is chosen, threshold %.4f; fitted in %.1f s", chosen.kind, chosen.threshold, seconds
     )
     others = [candidate for candidate in candidates if candidate is not chosen]
-    for warning in _capacity_warnings([chosen, *others]):
-        log.warning("%s", warning)
     for candidate in others:
         pack(candidate, contract, frame.features)  # refuses an estimator by name
-    return Fitted([chosen, *others], seconds, (*kept.reasons, *indirect(contract)))
+    ordered = [chosen, *others]
+    notes = (*kept.reasons, *indirect(contract), *_capacity_notes(ordered))
+    return Fitted(ordered, seconds, notes)
 
 
 def _capacity(frame: Frame, data: dict[str, Any], threshold: Threshold) -> Capacity | None:
@@ -170,10 +170,10 @@ def _capacity(frame: Frame, data: dict[str, Any], threshold: Threshold) -> Capac
     return Capacity.of(threshold, days=rows.days, weights=weights, entities=rows.entities)
 
 
-def _capacity_warnings(candidates: list[Candidate]) -> Iterator[str]:
-    """Warn of candidates that exceed the capacity, and of a chosen one, the first, that has room.
+def _capacity_notes(candidates: list[Candidate]) -> Iterator[str]:
+    """Name the candidates that exceed the capacity, and say if it does not limit the first one.
 
-    Nothing to warn of where the policy states no capacity.
+    Nothing is said where the policy states no capacity.
     """
     for candidate in candidates:
         if candidate.over_capacity is not None:
@@ -350,11 +350,7 @@ def _account(
         rows=len(frame),
         positives=int(frame.labels.sum()),
         hash=data["train"],
-        warnings=(
-            *data.get("warnings", ()),
-            *fitted.notes,
-            *_capacity_warnings(fitted.candidates),
-        ),
+        warnings=(*data.get("warnings", ()), *fitted.notes),
         window=frame.period,
     )
     plots = figures(

@@ -170,3 +170,18 @@ def test_a_share_can_be_limited_where_rows_are_split_by_id(
     assert "precision_at_" not in str(sorted(model.metrics))
     assert "further" not in recall_of(decision)
     assert replay(trained, decision).differences == []
+
+
+def test_a_decision_says_that_a_capacity_does_not_limit_anything(
+    trained: Context, limited: Limited
+) -> None:
+    threshold = {"metric": "alerts", "per_day": 1_000_000}
+    run = limited({"training": {"threshold": threshold, "estimators": ["logistic"]}})
+    run("all flagged", *RETRAIN[:-1])
+    decision = trained.decisions.of_run("fraud", "all flagged")
+    assert decision.challenger_version is not None
+    model = trained.models.get("fraud", decision.challenger_version)
+    assert model.metrics["flagged_share"] == 1
+    version = trained.registry._client.get_model_version("fraud", str(model.version))
+    for text in (gate_table(decision), gate_card(decision), version.description):
+        assert "every tuning row is flagged" in " ".join(text.split()), text
