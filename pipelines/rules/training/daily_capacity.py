@@ -72,8 +72,11 @@ class Capacity:
 
     def metrics(self, labels: Labels, scores: Scores, threshold: float) -> dict[str, float]:
         """What a threshold means for the investigators, on these rows (m,)."""
-        flagged = self.flagged(scores >= threshold)
-        metrics = {"flagged_share": float(flagged.sum() / self.weights.sum())}
+        flags = scores >= threshold
+        flagged = self.flagged(flags)
+        # Summed in the same order, so that the share is exactly 1 when all rows are flagged.
+        share = (self.weights * flags).sum() / self.weights.sum()
+        metrics = {"flagged_share": float(share)}
         if self.workload is None:
             return metrics
         metrics["flagged_per_day"] = float(flagged.mean())

@@ -170,3 +170,12 @@ def test_other_metrics_have_no_capacity_and_alerts_need_one() -> None:
     assert Capacity.of(Threshold(), days=days, weights=one, entities=None) is None
     with pytest.raises(ValueError, match="needs the capacity"):
         operating_threshold(np.ones(1, np.int8), one, one, Threshold(metric="alerts", per_day=1))
+
+
+@given(tuning_rows(), st.floats(0.001, 1.0))
+def test_the_share_of_all_rows_is_exactly_one(
+    drawn: tuple[Scores, np.ndarray, np.ndarray], part: float
+) -> None:
+    scores, days, weights = drawn
+    of = capacity(Threshold(metric="alerts", per_day=1), days, weights * part)
+    assert of.metrics(np.zeros(len(scores), np.int8), scores, 0.0)["flagged_share"] == 1
