@@ -113,7 +113,9 @@ def _answer(settings: Settings, name: str, row: dict[str, Any]) -> dict[str, Any
     url = f"{settings.api_url}/v1/{name}/predict"
     while True:
         with contextlib.suppress(httpx.TransportError):
-            response = httpx.post(url, json=row, headers={"X-API-Key": settings.api_key})
+            response = httpx.post(
+                url, json=row, headers={"X-API-Key": settings.api_key}, timeout=30
+            )
             if response.is_success:
                 answer: dict[str, Any] = msgspec.json.decode(response.content)
                 return answer

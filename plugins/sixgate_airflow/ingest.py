@@ -77,11 +77,19 @@ def ingest_schedule(policy: Policy) -> Any:
     if not ingest.asset:
         return ingest.schedule or None
     is_uri = "://" in ingest.asset
-    asset = Asset.ref(uri=ingest.asset) if is_uri else Asset.ref(name=ingest.asset)
+    asset = Asset.ref(uri=_as_stored(ingest.asset)) if is_uri else Asset.ref(name=ingest.asset)
     if not ingest.schedule:
         return [asset]
     timetable = CronTriggerTimetable(ingest.schedule, timezone="UTC")
     return AssetOrTimeSchedule(timetable=timetable, assets=[asset])
+
+
+def _as_stored(uri: str) -> str:
+    """Return a URI as Airflow stores that of an asset: `warehouse://x` as `warehouse://x/`."""
+    try:
+        return str(Asset(uri).uri)
+    except ValueError:  # one that no asset can have, so nothing triggers the DAG
+        return uri
 
 
 def ingest_tasks(policy: Policy) -> list[IngestOperator]:

@@ -80,7 +80,7 @@ def test_an_asset_of_the_team_triggers_it(trigger: str, cron: str, tmp_path: Pat
     (dag,) = ingest_dags(tmp_path, f"{trigger}, {BOTH}")["dags"].values()
     assert dag["cron"] == cron
     (reference,) = dag["references"]
-    assert reference in trigger
+    assert reference.rstrip("/") in trigger
 
 
 def test_a_use_case_without_a_source_has_no_such_dag(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 with create_session() as session:
-    asset = session.scalar(select(AssetModel).where(AssetModel.uri == "warehouse://chargebacks"))
+    asset = session.scalar(select(AssetModel).where(AssetModel.name == "chargebacks"))
     asset_manager.register_asset_change(asset=asset, session=session)
     session.commit()
     queued = sorted(session.scalars(select(AssetDagRunQueue.target_dag_id)))
@@ -139,7 +139,7 @@ def test_an_update_of_an_asset_that_another_dag_defines_starts_a_run(
 
     def run(*command: str) -> str:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=240
+            command, env=environment, capture_output=True, text=True, cwd=tmp_path, timeout=600
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stdout

@@ -21,10 +21,11 @@ from pipelines.use_case import read_contract
 from stack.airflow_client import Airflow
 from stack.home import home_of
 from stack.processes.postgres import Postgres
+from tests.e2e import web
 
 pytestmark = pytest.mark.timeout(600)
 PASSWORD = "wareh0use s3cret/%"
-SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD))
+SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), quote(PASSWORD, safe=" +"))
 DAG = "fraud_ingest"
 POLICY = """
 ingest:
@@ -105,17 +106,17 @@ def airflow(
             "extra": json.dumps({"sslmode": "prefer"}),
         }
         connections = f"{stack.airflow_url}/api/v2/connections"
-        httpx.post(connections, json=connection, headers=client.headers).raise_for_status()
+        web.post(connections, json=connection, headers=client.headers).raise_for_status()
         file.write_text(text + POLICY)
         client.wait_for_dag(DAG)
         yield client
         file.write_text(text)
         dag = f"{stack.airflow_url}/api/v2/dags/{DAG}"
-        httpx.patch(dag, json={"is_paused": True}, headers=client.headers).raise_for_status()
+        web.patch(dag, json={"is_paused": True}, headers=client.headers).raise_for_status()
         while any(run["state"] in ("queued", "running") for run in client.runs(DAG)):
             time.sleep(0.5)
         httpx.delete(dag, headers=client.headers, timeout=60).raise_for_status()
-        httpx.delete(f"{connections}/warehouse", headers=client.headers).raise_for_status()
+        web.delete(f"{connections}/warehouse", headers=client.headers).raise_for_status()
     with psycopg.connect(server.url(password, "sixgate"), autocommit=True) as owner:
         owner.execute("TRUNCATE ingested_rows, ingested_labels, ingested_files, ingest_watermarks")
         owner.execute("DELETE FROM label_store WHERE source = 'ingest:warehouse'")

@@ -9,12 +9,12 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from pipelines.settings import Settings
 from stack.airflow_client import Airflow
 from stack.status.report import status
+from tests.e2e import web
 from tests.e2e.test_story import sixgate, until, wait_for_two_heartbeats
 
 pytestmark = pytest.mark.timeout(600)
@@ -57,14 +57,14 @@ def test_a_stack_without_a_model_is_not_green_and_status_says_what_to_do(
     shown = sixgate("status").stdout
     assert NO_MODEL in shown
     assert max(len(line) for line in shown[shown.index("problems") :].splitlines()) <= 100
-    assert httpx.get(f"{stack.api_url}/readyz").status_code == 503
-    assert httpx.get(f"{stack.api_url}/healthz").status_code == 200
+    assert web.get(f"{stack.api_url}/readyz").status_code == 503
+    assert web.get(f"{stack.api_url}/healthz").status_code == 200
 
 
 def test_a_paused_dag_is_a_problem(stack: Settings, airflow: Airflow) -> None:
     def pause(paused: bool) -> None:
         path = f"{stack.airflow_url}/api/v2/dags/fraud_promotion"
-        httpx.patch(path, json={"is_paused": paused}, headers=airflow.headers).raise_for_status()
+        web.patch(path, json={"is_paused": paused}, headers=airflow.headers).raise_for_status()
 
     pause(True)
     try:

@@ -18,6 +18,7 @@ from pipelines.errors import StackError
 from pipelines.settings import Settings
 from stack.airflow_client import Airflow
 from stack.status.report import status
+from tests.e2e import web
 from tests.e2e.test_story import CHROMIUM, signed_in
 
 pytestmark = pytest.mark.timeout(600)
@@ -33,6 +34,7 @@ RETRAINING_MESSAGE = (
     "unknown parameter 'requre_review': did you mean 'require_review'? "
     "Permitted: force, reason, reference, require_review, snapshot"
 )
+
 PERMITTED = {
     "fraud_retraining": "force, reason, reference, require_review, snapshot",
     "fraud_promotion": "decision_id",
@@ -86,9 +88,7 @@ def test_a_backfill_and_an_asset_are_no_way_around_it(
     for path in ("/backfills", "/backfills/dry_run"):
         answer = post(path, dag_id="fraud_retraining", dag_run_conf=MISSPELT, **days)
         assert (answer.status_code, answer.json()) == (422, {"detail": RETRAINING_MESSAGE})
-    assets = httpx.get(f"{stack.airflow_url}/api/v2/assets", headers=airflow.headers).json()[
-        "assets"
-    ]
+    assets = web.get(f"{stack.airflow_url}/api/v2/assets", headers=airflow.headers).json()["assets"]
     ids = {asset["uri"]: asset["id"] for asset in assets}
     answer = post(f"/assets/{ids['sixgate://fraud/drift']}/materialize", conf=MISSPELT)
     assert answer.status_code == 422
@@ -113,9 +113,9 @@ def test_a_value_of_another_type_is_refused(
 def test_who_may_not_start_a_run_is_told_that_first(stack: Settings) -> None:
     url = f"{stack.airflow_url}/api/v2/dags/fraud_retraining/dagRuns"
     content = {"logical_date": None, "conf": MISSPELT}
-    assert httpx.post(url, json=content).status_code == 401
+    assert web.post(url, json=content).status_code == 401
     with contextlib.closing(Airflow(stack, "viewer")) as viewer:
-        assert httpx.post(url, headers=viewer.headers, json=content).status_code == 403
+        assert web.post(url, headers=viewer.headers, json=content).status_code == 403
 
 
 def test_the_command_line_asks_no_rest_api_and_the_first_step_refuses(

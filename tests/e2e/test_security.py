@@ -32,6 +32,7 @@ from stack.processes.confinement import version
 from stack.processes.environments import Environments
 from stack.processes.postgres import DATABASES, Postgres
 from stack.registry_server.access import SERVER, STEPS
+from tests.e2e import web
 from tests.e2e.test_story import CHROMIUM, pages, signed_in
 
 STRANGER = 61000  # a user of this machine that has no account and owns nothing
@@ -342,23 +343,23 @@ def test_a_page_of_another_origin_uses_nothing(
     page = {"Origin": "http://127.0.0.1:9999"}
     with contextlib.closing(Airflow(stack)) as airflow:
         for path in ("/api/v2/dags/fraud_drift_detection/dagRuns", "/api/v2/connections/defaults"):
-            answer = httpx.post(
+            answer = web.post(
                 stack.airflow_url + path,
                 headers=page | airflow.headers,
                 json={"logical_date": None},
             )
             assert answer.status_code == 403, path
         results = "/api/v2/dags/fraud_promotion/dagRuns/x/taskInstances/needs_review/xcomEntries/return_value"
-        answer = httpx.patch(
+        answer = web.patch(
             stack.airflow_url + results, headers=airflow.headers, json={"value": "6"}
         )
         assert answer.status_code == 403
         assert "can't be edited" in answer.text
     assert (
-        "frame-ancestors 'self'" in httpx.get(f"{pages(stack)}/").headers["content-security-policy"]
+        "frame-ancestors 'self'" in web.get(f"{pages(stack)}/").headers["content-security-policy"]
     )
     key = {"X-API-Key": secrets["api_key"]}
-    answer = httpx.get(f"{stack.api_url}/v1/fraud/model", headers=page | key)
+    answer = web.get(f"{stack.api_url}/v1/fraud/model", headers=page | key)
     assert "access-control-allow-origin" not in answer.headers
     asked_first = page | {
         "Access-Control-Request-Method": "POST",
@@ -423,7 +424,7 @@ def test_nothing_that_a_stranger_may_ask_names_the_path_of_airflows_pages(
     stack: Settings, secrets: dict[str, str]
 ) -> None:
     path = secrets["airflow_path"]
-    routes = httpx.get(f"{pages(stack)}/openapi.json").json()["paths"]
+    routes = web.get(f"{pages(stack)}/openapi.json").json()["paths"]
     asked = [re.sub(r"{[^}]*}", "x", route) for route in routes]
     asked += [
         "/",

@@ -32,6 +32,7 @@ from stack.demo.walkthrough import Demo
 from stack.home import airflow_pages, home_of
 from stack.processes import child
 from stack.status.report import status
+from tests.e2e import web
 from tests.unit.serving import made
 
 pytestmark = pytest.mark.timeout(600)
@@ -220,7 +221,7 @@ def test_a_killed_explanation_is_tried_again_by_airflow_and_all_are_explained(
         path = (
             f"{stack.airflow_url}/api/v2/dags/fraud_batch_explanation/dagRuns/{run}/taskInstances"
         )
-        found = httpx.get(path, headers=airflow.headers).json()["task_instances"]
+        found = web.get(path, headers=airflow.headers).json()["task_instances"]
         tries = [task["try_number"] for task in found if task["task_id"] == "explain"]
         assert sorted(tries) == [1] * (len(chunks) - 1) + [2]
     with psycopg.connect(stack.database_url) as connection:
@@ -311,18 +312,18 @@ def test_the_explanation_page_is_for_who_is_signed_in_and_asking_for_who_may_run
         assert httpx.request(method, url).status_code == 401, url
     with contextlib.closing(Airflow(stack, "viewer")) as viewer:
         headers = dict(viewer.headers)
-    assert httpx.get(f"{page}/", headers=headers).status_code == 200
+    assert web.get(f"{page}/", headers=headers).status_code == 200
     assert (
-        httpx.get(f"{page}/pictures/{picture(stack)}", headers=headers).headers["content-type"]
+        web.get(f"{page}/pictures/{picture(stack)}", headers=headers).headers["content-type"]
         == "image/png"
     )
-    assert httpx.get(f"{page}/pictures/validation-x.json", headers=headers).status_code == 404
-    assert httpx.get(f"{page}/predictions/{unknown}", headers=headers).status_code == 404
-    assert httpx.post(ask, headers=headers).status_code == 403
+    assert web.get(f"{page}/pictures/validation-x.json", headers=headers).status_code == 404
+    assert web.get(f"{page}/predictions/{unknown}", headers=headers).status_code == 404
+    assert web.post(ask, headers=headers).status_code == 403
     with contextlib.closing(Airflow(stack)) as admin:
         headers = dict(admin.headers)
-    assert httpx.post(ask, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    assert httpx.post(ask, headers=headers).status_code == 404
+    assert web.post(ask, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert web.post(ask, headers=headers).status_code == 404
 
 
 def test_a_row_explained_at_once_has_the_contributions_that_the_dag_computed(
@@ -371,21 +372,20 @@ def test_the_drift_page_is_for_who_is_signed_in_and_acknowledging_for_who_may_ru
         assert httpx.request(method, url).status_code == 401, url
     with contextlib.closing(Airflow(stack, "viewer")) as viewer:
         headers = dict(viewer.headers)
-    assert httpx.get(f"{page}/", headers=headers).status_code == 200
-    assert httpx.get(f"{page}/{report}", headers=headers).status_code == 404
+    assert web.get(f"{page}/", headers=headers).status_code == 200
+    assert web.get(f"{page}/{report}", headers=headers).status_code == 404
     assert (
-        httpx.get(f"{page}/reports/..%2F..%2Fairflow%2Fpasswords.json", headers=headers).status_code
+        web.get(f"{page}/reports/..%2F..%2Fairflow%2Fpasswords.json", headers=headers).status_code
         == 404
     )
-    assert httpx.get(f"{pages(stack)}/sixgate/drift/cats/", headers=headers).status_code == 404
-    assert httpx.post(acknowledge, headers=headers).status_code == 403
+    assert web.get(f"{pages(stack)}/sixgate/drift/cats/", headers=headers).status_code == 404
+    assert web.post(acknowledge, headers=headers).status_code == 403
     with contextlib.closing(Airflow(stack)) as admin:
         headers = dict(admin.headers)
     assert (
-        httpx.post(acknowledge, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code
-        == 403
+        web.post(acknowledge, headers=headers | {"Sec-Fetch-Site": "cross-site"}).status_code == 403
     )
-    assert httpx.post(f"{page}/alerts/999999/acknowledge", headers=headers).status_code == 409
+    assert web.post(f"{page}/alerts/999999/acknowledge", headers=headers).status_code == 409
 
 
 def test_drift_and_alerts_are_read_on_the_command_line(stack: Settings) -> None:
@@ -492,18 +492,18 @@ def test_what_dies_is_restarted_and_a_killed_supervisor_is_recovered_from(stack:
     before = status(stack)["processes"]
     os.kill(before["server"]["pid"], signal.SIGKILL)
     until(lambda: status(stack)["processes"]["server"]["pid"] not in (0, before["server"]["pid"]))
-    until(lambda: httpx.get(f"{stack.api_url}/readyz").status_code == 200)
+    until(lambda: web.get(f"{stack.api_url}/readyz").status_code == 200)
     os.kill(int((home.run / "supervisord.pid").read_text()), signal.SIGKILL)
     assert lifecycle.up(stack, say=print)
     assert status(stack)["up"] is True
-    answer = httpx.get(f"{stack.api_url}/v1/fraud/model", headers={"X-API-Key": stack.api_key})
+    answer = web.get(f"{stack.api_url}/v1/fraud/model", headers={"X-API-Key": stack.api_key})
     assert answer.json()["version"] >= 2
 
 
 def test_a_person_takes_the_newest_model_back_in_airflow(stack: Settings) -> None:
     def serving() -> int:
         headers = {"X-API-Key": stack.api_key}
-        return int(httpx.get(f"{stack.api_url}/v1/fraud/model", headers=headers).json()["version"])
+        return int(web.get(f"{stack.api_url}/v1/fraud/model", headers=headers).json()["version"])
 
     before = serving()
     with contextlib.closing(Airflow(stack)) as airflow:
@@ -521,8 +521,8 @@ def test_a_person_takes_the_newest_model_back_in_airflow(stack: Settings) -> Non
 def test_a_reviewer_may_sign_in_and_a_stranger_may_not(stack: Settings) -> None:
     with contextlib.closing(Airflow(stack, "reviewer")) as reviewer:
         assert reviewer.runs("fraud_retraining")
-    assert httpx.get(f"{stack.airflow_url}/api/v2/dags").status_code == 401
-    assert httpx.post(f"{stack.api_url}/v1/fraud/predict", json={}).status_code == 401
+    assert web.get(f"{stack.airflow_url}/api/v2/dags").status_code == 401
+    assert web.post(f"{stack.api_url}/v1/fraud/predict", json={}).status_code == 401
 
 
 def test_down_leaves_no_process_and_up_would_find_the_data(stack: Settings) -> None:
@@ -541,7 +541,7 @@ def wait_for_two_heartbeats(stack: Settings) -> None:
     beats = set()
 
     def beat_again() -> bool:
-        health = httpx.get(f"{stack.airflow_url}/api/v2/monitor/health").json()
+        health = web.get(f"{stack.airflow_url}/api/v2/monitor/health").json()
         beats.add(health["scheduler"]["latest_scheduler_heartbeat"])
         return len(beats) > 2
 

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pipelines.settings import ROOT, Settings
 from stack.airflow_client import Airflow
+from tests.e2e import web
 from tests.e2e.test_story import until, wait_for_two_heartbeats
 
 pytestmark = pytest.mark.timeout(900)
@@ -67,5 +67,5 @@ def test_every_command_of_the_tutorial_works(stack: Settings, checkout: Path) ->
         airflow.answer(PROMOTION, promotion, "review", "Approve", "it knows about weddings")
         airflow.finish(PROMOTION, promotion)
     assert "DONE" in run(last, checkout)
-    served = httpx.get(f"{stack.api_url}/readyz").json()
+    served = web.get(f"{stack.api_url}/readyz").json()
     assert served["models"]["loans"] == 2, served

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 import sqlalchemy
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -92,6 +93,16 @@ def database_url(connection: str) -> URL:
     return url
 
 
+def postgresql_settings(url: URL) -> dict[str, Any]:
+    """Return the settings of a connection as libpq names them.
+
+    SQLAlchemy writes a URL with spaces as they are, which libpq refuses.
+    """
+    dialect = url.set(drivername="postgresql+psycopg").get_dialect()()
+    _, settings = dialect.create_connect_args(url)
+    return dict(settings)
+
+
 @contextmanager
 def _run_on_postgresql(query: str, url: URL) -> Iterator[Result]:
     """Stream through the driver's low-level interface, which does not import pandas."""
@@ -99,7 +110,7 @@ def _run_on_postgresql(query: str, url: URL) -> Iterator[Result]:
     import adbc_driver_postgresql
 
     size = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
-    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    address = make_conninfo(**postgresql_settings(url))
     with (
         adbc_driver_postgresql.connect(address) as database,
         adbc_driver_manager.AdbcConnection(database) as connection,
@@ -159,4 +170,7 @@ def without_password(message: str, url: URL) -> str:
     password = str(url.password or "")
     if not password:
         return message
-    return message.replace(password, "***").replace(quote(password, safe=""), "***")
+    # As it is, as a URL needs it, and as SQLAlchemy writes it in a URL.
+    for spelling in (password, quote(password, safe=""), quote(password, safe=" +")):
+        message = message.replace(spelling, "***")
+    return message

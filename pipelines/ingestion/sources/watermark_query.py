@@ -24,6 +24,7 @@ from pipelines.ingestion.sources.query_source import (
     POSTGRESQL,
     batch_of,
     database_url,
+    postgresql_settings,
     without_password,
 )
 from pipelines.ingestion.sources.source import TablePart
@@ -133,10 +134,11 @@ class WatermarkQuery:
 
     def _cursor(self, text: str) -> Iterator[Any]:
         """Yield the names and types of the columns, then lists of rows."""
-        address = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(
-            address, connect_timeout=CONNECT_SECONDS, application_name="sixgate ingest"
-        ) as connection:
+        settings = postgresql_settings(self._url) | {
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "sixgate ingest",
+        }
+        with psycopg.connect(**settings) as connection:
             connection.read_only = True
             # Times without a zone are UTC; times are sent as text.
             connection.execute("SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'")

@@ -108,6 +108,8 @@ def test_a_schedule_an_asset_both_or_neither_start_a_run() -> None:
     assert ingest_schedule(policy(schedule="0 * * * *")) == "0 * * * *"
     assert ingest_schedule(policy(asset="chargebacks")) == [Asset.ref(name="chargebacks")]
     uri = "warehouse://chargebacks"
-    assert ingest_schedule(policy(asset=uri)) == [Asset.ref(uri=uri)]
+    assert ingest_schedule(policy(asset=uri)) == [Asset.ref(uri=Asset(uri).uri)]
+    unusable = "postgres://a"  # Airflow requires a database, a schema and a table
+    assert ingest_schedule(policy(asset=unusable)) == [Asset.ref(uri=unusable)]
     both = ingest_schedule(policy(asset=uri, schedule="0 * * * *"))
     assert isinstance(both, AssetOrTimeSchedule)

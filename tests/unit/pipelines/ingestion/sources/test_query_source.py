@@ -9,7 +9,12 @@ import yaml
 from pipelines.errors import DataError, ParameterError
 from pipelines.ingestion import ingest_from
 from pipelines.ingestion.sources import query_source
-from pipelines.ingestion.sources.query_source import open_query
+from pipelines.ingestion.sources.query_source import (
+    database_url,
+    open_query,
+    postgresql_settings,
+    without_password,
+)
 from pipelines.rules.use_case.contract import Contract
 from pipelines.rules.use_case.contract_parser import parse_contract
 from pipelines.stores.artifacts import Artifacts
@@ -59,3 +64,21 @@ def test_a_query_that_fails_says_why(url: str, contract: Contract, tmp_path: Pat
 def test_a_connection_that_is_none_is_refused(connection: str, contract: Contract) -> None:
     with pytest.raises(ParameterError, match="--connection"):
         open_query("SELECT 1", connection, contract)
+
+
+def test_libpq_gets_what_a_url_says_also_with_spaces() -> None:
+    url = database_url("postgres://an%20n:s3%20cret%2F%25@db:5433/y%20z?options=-c%20a%3D1")
+    assert postgresql_settings(url) == {
+        "host": "db",
+        "port": 5433,
+        "dbname": "y z",
+        "user": "an n",
+        "password": "s3 cret/%",
+        "options": "-c a=1",
+    }
+
+
+@pytest.mark.parametrize("spelling", ["s3 cret/%", "s3%20cret%2F%25", "s3 cret%2F%25"])
+def test_no_spelling_of_a_password_is_in_a_message(spelling: str) -> None:
+    url = database_url("postgres://ann:s3%20cret%2F%25@db/loans")
+    assert without_password(f"no to {spelling}.", url) == "no to ***."
